@@ -1,1 +1,59 @@
-//! (empty)
+//! Tables: from the bytes of an uploaded file to one typed columnar file, and cells back out of it.
+//!
+//! This crate owns the reading of every supported format, the types a person expects, the columnar file (an Arrow
+//! IPC file, uncompressed, one record batch where the table allows it, written aside and renamed) and the
+//! figures made from it. Everything here is synchronous and blocks on disk and CPU: call it inside `spawn_blocking`.
+//! It knows no network, no database, no users and no generated messages; `datasets` in analysis-service is its caller.
+//!
+//! Three doors: [`preview`] for a file that may still be arriving, [`convert`] once it is whole, and
+//! [`ColumnarFile`] for what `convert` wrote. A value is never changed on its way in: what cannot be held exactly
+//! under a narrower type stays text.
+
+mod error;
+mod limits;
+mod model;
+mod options;
+mod slice;
+
+use std::path::Path;
+
+pub use error::{Place, TableError};
+pub use limits::{Cancel, Limits};
+pub use model::{Column, ColumnSlice, ColumnSummary, ColumnType, HistogramBin, Preview, Table, TableSlice, ValueCount};
+pub use options::{FileFormat, HeaderMode, ParseOptions};
+pub use slice::ColumnarFile;
+
+/// Reads the beginning of the file at `path` and tells what would become of it: the options in force, the first
+/// `rows` rows, a workbook's sheets, and what a person should know. `file_name` is the name the user gave; it is a
+/// hint only, the content decides. A beginning of the file is enough for text formats.
+///
+/// # Errors
+/// As [`convert`], for what can be seen from the beginning.
+pub fn preview(
+    path: &Path,
+    file_name: &str,
+    options: &ParseOptions,
+    rows: usize,
+    limits: &Limits,
+) -> Result<Preview, TableError> {
+    let _ = (path, file_name, options, rows, limits);
+    Err(TableError::Format("not built yet".to_owned()))
+}
+
+/// Reads the whole file at `path` and writes the columnar file at `out_path`, which appears complete and durable or
+/// not at all: it is written under a temporary name in the same folder, synced and renamed. `cancel` is looked at
+/// every few megabytes of work.
+///
+/// # Errors
+/// [`TableError`], whose text is for the person who uploaded the file.
+pub fn convert(
+    path: &Path,
+    file_name: &str,
+    options: &ParseOptions,
+    out_path: &Path,
+    limits: &Limits,
+    cancel: &Cancel,
+) -> Result<Table, TableError> {
+    let _ = (path, file_name, options, out_path, limits, cancel);
+    Err(TableError::Format("not built yet".to_owned()))
+}
