@@ -1,0 +1,87 @@
+// Colours of terminal text: turns SGR parameters (ECMA-48, `\x1b[…m`) into a style key, and a key into what React draws.
+
+/** A style as a canonical text, `fg|bg|flags`; empty for plain text. Texts compare and share better than objects. */
+export type StyleKey = string;
+
+interface Sgr {
+  fg: string;
+  bg: string;
+  flags: string;
+}
+
+const FLAG_OF: Record<number, string> = { 1: "b", 2: "d", 3: "i", 4: "u", 7: "r", 9: "s" };
+const OFF_OF: Record<number, string> = { 22: "bd", 23: "i", 24: "u", 27: "r", 29: "s" };
+
+function parse(key: StyleKey): Sgr {
+  const [fg = "", bg = "", flags = ""] = key.split("|");
+  return { fg, bg, flags };
+}
+
+function format({ fg, bg, flags }: Sgr): StyleKey {
+  return fg || bg || flags ? `${fg}|${bg}|${flags}` : "";
+}
+
+/** The colour after `38` or `48`: `5;n` or `2;r;g;b`; gives the colour and how many parameters it took. */
+function extended(params: number[], at: number): [string, number] {
+  if (params[at] === 5) return [colour256(params[at + 1] ?? 0), 2];
+  if (params[at] === 2) {
+    const part = (n: number) => Math.min(255, Math.max(0, params[at + n] ?? 0));
+    return [`rgb(${part(1)},${part(2)},${part(3)})`, 4];
+  }
+  return ["", 1];
+}
+
+function colour256(n: number): string {
+  if (n < 16) return String(n);
+  if (n >= 232) {
+    const grey = 8 + 10 * (Math.min(n, 255) - 232);
+    return `rgb(${grey},${grey},${grey})`;
+  }
+  const level = (value: number) => (value === 0 ? 0 : 55 + 40 * value);
+  const cube = n - 16;
+  return `rgb(${level(Math.floor(cube / 36))},${level(Math.floor(cube / 6) % 6)},${level(cube % 6)})`;
+}
+
+/** Applies the parameters of one `\x1b[…m` to a style. */
+export function applySgr(key: StyleKey, parameters: string): StyleKey {
+  const params = parameters === "" ? [0] : parameters.split(/[;:]/).map((part) => Number(part) || 0);
+  let style = parse(key);
+  for (let i = 0; i < params.length; i++) {
+    const n = params[i] ?? 0;
+    if (n === 0) style = { fg: "", bg: "", flags: "" };
+    else if (FLAG_OF[n]) {
+      if (!style.flags.includes(FLAG_OF[n])) style.flags = [...style.flags, FLAG_OF[n]].toSorted().join("");
+    } else if (OFF_OF[n]) {
+      const off = OFF_OF[n];
+      style.flags = [...style.flags].filter((flag) => !off.includes(flag)).join("");
+    } else if (n >= 30 && n <= 37) style.fg = String(n - 30);
+    else if (n >= 90 && n <= 97) style.fg = String(n - 82);
+    else if (n >= 40 && n <= 47) style.bg = String(n - 40);
+    else if (n >= 100 && n <= 107) style.bg = String(n - 92);
+    else if (n === 39) style.fg = "";
+    else if (n === 49) style.bg = "";
+    else if (n === 38 || n === 48) {
+      const [colour, taken] = extended(params, i + 1);
+      if (n === 38) style.fg = colour;
+      else style.bg = colour;
+      i += taken;
+    }
+  }
+  return format(style);
+}
+
+/** What a style looks like: class names for the 16 theme colours and flags, inline colours for the others. */
+export function styleOf(key: StyleKey): { className: string; style: { color?: string; backgroundColor?: string } } {
+  const { fg, bg, flags } = parse(key);
+  const classes = [...flags].map((flag) => `ansi-${flag}`);
+  const style: { color?: string; backgroundColor?: string } = {};
+  if (fg) {
+    if (fg.startsWith("rgb")) style.color = fg;
+    else classes.push(`ansi-fg-${fg}`);
+  }
+  if (bg) {
+    if (bg.startsWith("rgb")) style.backgroundColor = bg;
+    else classes.push(`ansi-bg-${bg}`);
+  }
+  return { className: classes.join(" "), style };
+}

@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import { BLOCK_LINES, OPEN_LINES, TerminalLog } from "./terminal";
+
+function written(...chunks: string[]): TerminalLog {
+  const log = new TerminalLog();
+  for (const chunk of chunks) log.write(chunk);
+  return log;
+}
+
+describe("a terminal line", () => {
+  it("is written over after a carriage return, as progress bars do", () => {
+    expect(written("10%", "\r", "100%").plainText()).toBe("100%");
+    expect(written("loading...\rdone").plainText()).toBe("doneing...");
+  });
+
+  it("keeps a carriage return and its newline apart over two chunks", () => {
+    expect(written("a\r", "\nb").plainText()).toBe("a\nb");
+  });
+
+  it("goes back with a backspace and erases to its end", () => {
+    expect(written("abc\b\bX").plainText()).toBe("aXc");
+    expect(written("abcdef\r\x1b[Kxy").plainText()).toBe("xy");
+    expect(written("abcdef\x1b[3D\x1b[K").plainText()).toBe("abc");
+  });
+
+  it("takes an escape that is cut anywhere", () => {
+    const whole = "\x1b[1;31mred\x1b[0m plain\x1b[2K\rend";
+    for (let cut = 1; cut < whole.length; cut++) {
+      expect(written(whole.slice(0, cut), whole.slice(cut)).plainText()).toBe("end");
+    }
+  });
+
+  it("counts characters outside the basic plane as one", () => {
+    expect(written("😀😀\rab").plainText()).toBe("ab");
+    expect(written("分析中\r完").plainText()).toBe("完析中");
+  });
+
+  it("draws nested progress bars with the cursor going up", () => {
+    expect(written("outer 0\ninner 0\n\x1b[2Aouter 1\n\ninner 2").plainText()).toBe("outer 1\ninner 0\ninner 2");
+  });
+
+  it("leaves unknown controls out and titles unseen", () => {
+    expect(written("\x07a\x00b\x1b]0;title\x07c").plainText()).toBe("abc");
+  });
+});
+
+describe("colours", () => {
+  it("last until they are put back, over lines and chunks", () => {
+    const log = written("\x1b[31mred\nstill", " red\x1b[39m not");
+    expect(log.open[1]).toEqual([
+      { text: "still red", style: "1||" },
+      { text: " not", style: "" },
+    ]);
+  });
+
+  it("know 256 colours, true colours and flags", () => {
+    const log = written("\x1b[1;38;5;196ma\x1b[0;48;2;1;2;3mb\x1b[90mc");
+    expect(log.open[0]?.map((segment) => segment.style)).toEqual(["rgb(255,0,0)||b", "|rgb(1,2,3)|", "8|rgb(1,2,3)|"]);
+  });
+});
+
+describe("a long log", () => {
+  it("moves finished lines into blocks that stay as they are", () => {
+    const log = new TerminalLog();
+    const lines = BLOCK_LINES + OPEN_LINES + 10;
+    for (let i = 0; i < lines; i++) log.write(`line ${i}\n`);
+    const first = log.blocks[0];
+    expect(first?.full).toBe(true);
+    expect(log.open.length).toBe(OPEN_LINES);
+    expect(log.lineCount).toBe(lines);
+    log.write("more\n".repeat(1000));
+    expect(log.blocks[0]).toBe(first);
+    expect(log.plainText().split("\n").slice(0, 2)).toEqual(["line 0", "line 1"]);
+  });
+});

@@ -1,0 +1,33 @@
+// How the app is built and, for work on it, served: calls and uploads go to a running gateway (FENXI_GATEWAY).
+import { readFileSync } from "node:fs";
+import react from "@vitejs/plugin-react";
+import { defineConfig, type Plugin } from "vite";
+
+const gateway = process.env.FENXI_GATEWAY ?? "http://127.0.0.1:8080";
+const PLOTLY = "node_modules/plotly.js-basic-dist-min/plotly-basic.min.js";
+
+/** Puts the chart library beside the sandbox page: only that page loads it, and only when a chart is shown. */
+function sandboxLibraries(): Plugin {
+  return {
+    name: "sandbox-libraries",
+    generateBundle() {
+      this.emitFile({ type: "asset", fileName: "sandbox/plotly.min.js", source: readFileSync(PLOTLY) });
+    },
+    configureServer(server) {
+      server.middlewares.use("/sandbox/plotly.min.js", (_request, response) => {
+        response.setHeader("content-type", "text/javascript");
+        response.end(readFileSync(PLOTLY));
+      });
+    },
+  };
+}
+
+export default defineConfig({
+  plugins: [react(), sandboxLibraries()],
+  build: { target: "es2023", modulePreload: { polyfill: false }, assetsInlineLimit: 0, chunkSizeWarningLimit: 700 },
+  server: {
+    host: "127.0.0.1",
+    proxy: Object.fromEntries(["/fenxi.", "/uploads", "/auth/"].map((path) => [path, { target: gateway }])),
+  },
+  test: { environment: "node", include: ["src/**/*.test.ts"] },
+} as Parameters<typeof defineConfig>[0]);
