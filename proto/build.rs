@@ -1,6 +1,8 @@
 //! Compiles the contract without a system protoc, and draws the two tables that stand in its options: who may call each
 //! RPC, and the status code of each error reason.
 
+#![expect(clippy::disallowed_methods, reason = "cargo tells a build script by the environment")]
+
 use std::{env, error::Error, fmt::Write as _, fs, path::Path, path::PathBuf};
 
 use prost::Message as _;

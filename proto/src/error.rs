@@ -102,8 +102,11 @@ impl From<Failure> for Status {
     fn from(failure: Failure) -> Self {
         let code = failure.code();
         let info = failure.metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
-        let mut details =
-            ErrorDetails::with_error_info(name(failure.reason), ERROR_DOMAIN, info.collect::<std::collections::HashMap<_, _>>());
+        let mut details = ErrorDetails::with_error_info(
+            name(failure.reason),
+            ERROR_DOMAIN,
+            info.collect::<std::collections::HashMap<_, _>>(),
+        );
         if let Some(field) = &failure.field {
             details.add_bad_request_violation(field, &failure.text);
         }

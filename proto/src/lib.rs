@@ -31,7 +31,7 @@ mod tables {
 
 macro_rules! generated {
     ($($area:ident),*) => {$(
-        #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code; its documentation is the .proto file")]
+        #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::restriction, reason = "generated code; its documentation is the .proto file")]
         pub mod $area {
             /// Version 1.
             pub mod v1 {

@@ -1,0 +1,203 @@
+//! Configuration, read once. One rule for every value of every service: the flag `--idle-max-secs` of auth-service is the
+//! variable `FENXI_AUTH_IDLE_MAX_SECS` and the key `idle_max_secs` of the TOML file that `--config` or
+//! `FENXI_AUTH_CONFIG` names. A flag goes before a variable, a variable before the file, the file before the default.
+
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+
+use clap::{
+    Arg, ArgMatches, Command, CommandFactory, Error, FromArgMatches,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+/// What every service has.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Common {
+    /// A TOML file with values for these settings, named as the flags with `_` for `-`
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// What to log: a level, or directives such as `info,gateway=debug`
+    #[arg(long, default_value = "info")]
+    pub log: String,
+
+    /// The form of the log
+    #[arg(long, value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// Address of /livez, /readyz and /metrics; none if unset
+    #[arg(long, value_name = "ADDRESS")]
+    pub admin_listen: Option<SocketAddr>,
+
+    /// Threads of the async runtime; 0: as many as the machine has processors, at most 4
+    #[arg(long, default_value_t = 0)]
+    pub worker_threads: usize,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// Reads the configuration of the program with this prefix of variables, such as `FENXI_AUTH`.
+///
+/// # Errors
+/// A value is wrong or unknown (the text names its flag, variable and key), or help or version was asked for; the error
+/// knows how to print itself and which exit code is due.
+pub fn load<C>(prefix: &str, args: impl IntoIterator<Item = OsString>) -> Result<C, Error>
+where
+    C: CommandFactory + FromArgMatches,
+{
+    let args: Vec<OsString> = args.into_iter().collect();
+    let command = name_variables(C::command(), prefix);
+    let command = match config_file(&args, prefix) {
+        Some(path) => with_file(command, &path)?,
+        None => command,
+    };
+    let parse = |mut command: Command| -> Result<C, Error> {
+        let matches: ArgMatches = command.try_get_matches_from_mut(args)?;
+        C::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    };
+    parse(command.clone()).map_err(|error| name_sources(error, &command))
+}
+
+fn name_variables(command: Command, prefix: &str) -> Command {
+    command.mut_args(|arg| {
+        let id = arg.get_id().as_str();
+        if ["help", "version"].contains(&id) || arg.get_long().is_none() {
+            return arg;
+        }
+        let variable = format!("{prefix}_{}", id.to_uppercase());
+        arg.env(variable).hide_env_values(true)
+    })
+}
+
+fn config_file(args: &[OsString], prefix: &str) -> Option<PathBuf> {
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        if arg == "--config" {
+            return args.next().map(PathBuf::from);
+        }
+        if let Some(path) = arg.to_str().and_then(|arg| arg.strip_prefix("--config=")) {
+            return Some(PathBuf::from(path));
+        }
+    }
+    variable(&format!("{prefix}_CONFIG")).map(PathBuf::from)
+}
+
+/// The only look at the environment beside clap's.
+#[expect(clippy::disallowed_methods, reason = "this is where configuration is read")]
+pub fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn with_file(command: Command, path: &std::path::Path) -> Result<Command, Error> {
+    let wrong = |what: String| {
+        Command::new("config")
+            .error(ErrorKind::ValueValidation, format!("the configuration file {}: {what}", path.display()))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
+    let mut command = command;
+    for (key, value) in table {
+        let known = command.get_arguments().any(|arg| arg.get_id() == key.as_str() && arg.get_long().is_some());
+        if !known {
+            return Err(wrong(format!("`{key}` is no setting; --help lists them")));
+        }
+        let values = values(value).map_err(|what| wrong(format!("`{key}` {what}")))?;
+        command = command.mut_arg(key, |arg: Arg| arg.default_values(values));
+    }
+    Ok(command)
+}
+
+fn values(value: toml::Value) -> Result<Vec<String>, &'static str> {
+    match value {
+        toml::Value::String(text) => Ok(vec![text]),
+        toml::Value::Integer(number) => Ok(vec![number.to_string()]),
+        toml::Value::Float(number) => Ok(vec![number.to_string()]),
+        toml::Value::Boolean(yes) => Ok(vec![yes.to_string()]),
+        toml::Value::Array(items) => Ok(items.into_iter().map(values).collect::<Result<Vec<_>, _>>()?.concat()),
+        toml::Value::Datetime(_) | toml::Value::Table(_) => {
+            Err("is to be a text, a number, true or false, or a list of these")
+        }
+    }
+}
+
+/// clap names the flag of a wrong value; people who set a variable look for the variable.
+fn name_sources(error: Error, command: &Command) -> Error {
+    let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else { return error };
+    let flag = shown.split([' ', '=']).next().unwrap_or_default().trim_start_matches("--");
+    let Some(arg) = command.get_arguments().find(|arg| arg.get_long() == Some(flag)) else { return error };
+    let Some(variable) = arg.get_env().and_then(|name| name.to_str()) else { return error };
+    let text = error.to_string();
+    let text = text.trim_start_matches("error: ").split("\n\nFor more information").next().unwrap_or_default();
+    let sources = format!(
+        "{}\nIt was set by --{flag}, {variable}, or `{}` in the configuration file.",
+        text.trim_end(),
+        arg.get_id()
+    );
+    command.clone().error(error.kind(), sources)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Sample {
+        #[command(flatten)]
+        common: Common,
+        /// Where to listen
+        #[arg(long, default_value = "127.0.0.1:1")]
+        listen: SocketAddr,
+        #[arg(long, value_delimiter = ',')]
+        tenants: Vec<String>,
+        #[arg(long)]
+        idle_max_secs: Option<u32>,
+    }
+
+    fn sample(file: &str, args: &[&str]) -> Result<Sample, Error> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, file).expect("written");
+        let start = [OsString::from("sample"), "--config".into(), path.into()];
+        load("FENXI_SAMPLE_TEST", start.into_iter().chain(args.iter().map(OsString::from)))
+    }
+
+    #[test]
+    fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
+        let config =
+            sample("listen = '127.0.0.1:2'\ntenants = ['a', 'b']\nidle_max_secs = 7\n", &["--idle-max-secs", "9"])
+                .expect("good");
+        assert_eq!(config.listen.port(), 2);
+        assert_eq!(config.tenants, ["a", "b"]);
+        assert_eq!(config.idle_max_secs, Some(9));
+        assert_eq!(config.common.log, "info");
+    }
+
+    #[test]
+    fn an_error_names_the_variable_and_the_key() {
+        let text = sample("listen = 'nowhere'\n", &[]).expect_err("refused").to_string();
+        assert!(
+            text.contains("FENXI_SAMPLE_TEST_LISTEN") && text.contains("`listen`") && text.contains("nowhere"),
+            "{text}"
+        );
+        let text = sample("lisen = 'x'\n", &[]).expect_err("refused").to_string();
+        assert!(text.contains("`lisen` is no setting"), "{text}");
+        let text = sample("listen = \n", &[]).expect_err("refused").to_string();
+        assert!(text.contains("config.toml"), "{text}");
+    }
+
+    #[test]
+    fn help_names_every_variable() {
+        let help = name_variables(Sample::command(), "FENXI_SAMPLE").render_long_help().to_string();
+        for variable in ["FENXI_SAMPLE_LISTEN", "FENXI_SAMPLE_IDLE_MAX_SECS", "FENXI_SAMPLE_LOG"] {
+            assert!(help.contains(variable), "{help}");
+        }
+    }
+}

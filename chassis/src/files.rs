@@ -1,0 +1,92 @@
+//! The service's own folder: made 0700, its secrets 0600. Called at start, never while serving.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::Path,
+};
+
+use anyhow::Context as _;
+
+/// Makes the folder with its parents where missing, for this user alone, and proves that it can be written.
+///
+/// # Errors
+/// One line that names the folder and what is wrong with it.
+pub fn private_folder(path: &Path) -> anyhow::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("the folder {} cannot be made", path.display()))?;
+    let probe = path.join(".writable");
+    fs::write(&probe, b"")
+        .and_then(|()| fs::remove_file(&probe))
+        .with_context(|| format!("the folder {} cannot be written", path.display()))
+}
+
+/// The random key in this file; the first call makes the file, 0600.
+///
+/// # Errors
+/// The file cannot be read, made, or is not `N` bytes long.
+pub fn key<const N: usize>(path: &Path) -> anyhow::Result<[u8; N]> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut key = [0; N];
+            rand::fill(&mut key[..]);
+            write_private(path, &key)?;
+            key.to_vec()
+        }
+        Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
+    };
+    bytes
+        .try_into()
+        .map_err(|_| anyhow::anyhow!("{} is not {N} bytes long; remove it to make a new one", path.display()))
+}
+
+/// Writes a file for this user alone, whole or not at all.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let temporary = path.with_extension("new");
+    let write = || -> io::Result<()> {
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// The text of a secret file, without the white space around it.
+///
+/// # Errors
+/// The file cannot be read, is empty, or is no text.
+pub fn secret(path: &Path) -> anyhow::Result<String> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("the secret file {} cannot be read", path.display()))?;
+    let text = text.trim();
+    anyhow::ensure!(!text.is_empty(), "the secret file {} is empty", path.display());
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_for_its_owner_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.key");
+        let made: [u8; 32] = key(&path).expect("made");
+        let read: [u8; 32] = key(&path).expect("read");
+        assert_eq!(made, read);
+        assert_ne!(made, [0; 32]);
+        assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        assert!(key::<16>(&path).is_err(), "a key of another length was taken");
+    }
+}

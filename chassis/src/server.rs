@@ -1,0 +1,92 @@
+//! A service's gRPC server: its limits, health, reflection, the check of every caller, and an end without torn answers.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use http::Request;
+use tokio::net::TcpListener;
+use tonic::{
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
+use tracing::Span;
+
+use crate::{
+    caller::{AuthLayer, Verifier},
+    lifecycle::Lifecycle,
+};
+
+/// Flow control of one stream: the default of 64 KiB stalls large messages.
+pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+/// Flow control of one connection.
+pub const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
+/// The largest message that is taken, unless a service says otherwise for its own.
+pub const MESSAGE_MAX_BYTES: usize = 4 << 20;
+
+/// Streams on one connection: the gateway carries everybody's over a few.
+const STREAMS_MAX: u32 = 20_000;
+const HEADERS_MAX_BYTES: u32 = 16 << 10;
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+const KEEP_ALIVE_WAIT: Duration = Duration::from_secs(10);
+/// Resets by the peer that wait to be accepted, and resets provoked from us, before the connection is closed.
+const RESETS_MAX: usize = 64;
+/// How long open streams may go on once the service stops.
+const DRAIN_WAIT: Duration = Duration::from_secs(5);
+
+/// Serves the routes until the process stops; then open calls have a little time, and the rest is cut.
+///
+/// # Errors
+/// The server failed.
+pub async fn serve(
+    listener: TcpListener,
+    routes: Routes,
+    verifier: Verifier,
+    lifecycle: Lifecycle,
+) -> anyhow::Result<()> {
+    let address = listener.local_addr().context("the listener has no address")?;
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(fenxi_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .context("reflection")?;
+    let mut routes = routes;
+    routes = routes.add_service(health).add_service(reflection);
+    let stopping = lifecycle.clone();
+    let server = Server::builder()
+        .trace_fn(span)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_concurrent_streams(STREAMS_MAX)
+        .http2_max_header_list_size(HEADERS_MAX_BYTES)
+        .http2_keepalive_interval(Some(KEEP_ALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE_WAIT))
+        .http2_max_pending_accept_reset_streams(Some(RESETS_MAX))
+        .http2_max_local_error_reset_streams(Some(RESETS_MAX))
+        .layer(AuthLayer::new(verifier))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(incoming, async move { stopping.stopping().await });
+    tracing::info!(%address, "gRPC serving");
+    let mut server = std::pin::pin!(server);
+    let served = tokio::select! {
+        served = &mut server => served,
+        () = drained(&lifecycle) => {
+            tracing::info!(wait_secs = DRAIN_WAIT.as_secs(), "open streams were cut");
+            Ok(())
+        }
+    };
+    served.context("the gRPC server failed")
+}
+
+async fn drained(lifecycle: &Lifecycle) {
+    lifecycle.stopping().await;
+    tokio::time::sleep(DRAIN_WAIT).await;
+}
+
+/// The span of a call: its method and its id, so that the lines of one call can be found in every service's log.
+fn span(request: &Request<()>) -> Span {
+    let id = request.headers().get(fenxi_proto::METADATA_TRACE_ID).and_then(|id| id.to_str().ok()).unwrap_or("");
+    tracing::info_span!("call", method = request.uri().path(), request_id = id)
+}

@@ -1,0 +1,33 @@
+//! Logs and metrics of the process. Set up once, at start.
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::LogFormat;
+
+/// Upper edges of the histograms of durations, in seconds.
+const DURATION_BUCKETS_SECS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// Sends logs to standard error. Control characters in what is logged are escaped, so that a name cannot forge a line.
+///
+/// # Errors
+/// The filter is not one.
+pub fn init_logs(filter: &str, format: LogFormat) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| anyhow::anyhow!("--log {filter:?}: {error}"))?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true);
+    let set = match format {
+        LogFormat::Text => subscriber.with_ansi(false).try_init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
+    };
+    set.map_err(|error| anyhow::anyhow!("logs: {error}"))
+}
+
+/// Collects metrics; the handle renders them.
+///
+/// # Errors
+/// Metrics are collected already.
+pub fn init_metrics() -> anyhow::Result<PrometheusHandle> {
+    let builder =
+        PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &DURATION_BUCKETS_SECS)?;
+    Ok(builder.install_recorder()?)
+}
