@@ -1,0 +1,40 @@
+# Fenxi's commands. `make run` and `make test` install what they need and say so; nothing else has to be done before.
+
+FENXI_HOME ?= $(CURDIR)/data
+# The profile that `make run` builds: `release`, or `dev` for a quick build.
+PROFILE ?= release
+PYTHON ?= python3
+
+export FENXI_HOME
+
+profile_dir = $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+kernel_env = $(FENXI_HOME)/python
+
+.PHONY: help run build test lint bench web kernel-env
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+run: tools kernel-env build ## Install what is missing, build, and run Fenxi on this machine
+	@exec $(PYTHON) deploy/local/run.py --binaries target/$(profile_dir) --python $(kernel_env)/bin/python
+
+build: web ## Build the page and the three programs
+	@cargo build --quiet --profile $(PROFILE) --bin auth-service --bin analysis-service --bin gateway
+
+test: tools kernel-env ## Install what the tests need and run every check and test
+	@exec tests/run all
+
+lint: tools ## Only the checks that run no test: formats, lints, the contract, licences
+	@exec tests/run lint
+
+bench: tools kernel-env build ## Measure, print a table, write target/bench/*.jsonl
+	@exec tests/bench
+
+web:
+	@exec deploy/local/web_build
+
+kernel-env:
+	@deploy/local/python_env $(kernel_env) $(PYTHON)
+
+.PHONY: tools
+tools:
+	@deploy/local/tools $(PYTHON)

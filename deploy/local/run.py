@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+"""Runs the whole of Fenxi on this machine: auth-service, analysis-service and gateway, with their data in one folder.
+
+Starts them on loopback, waits until all are ready, prints one URL, and stops them in order at Ctrl-C. It keeps nothing
+in memory that matters: whatever it makes (ports aside) stands in the folder. Needs nothing but Python 3.11.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+READY_WAIT_SECS = 60
+STOP_WAIT_SECS = 40
+LOG_TAIL_LINES = 15
+LOG_MAX_BYTES = 64 << 20
+
+
+class Trouble(Exception):
+    """Something a person has to mend; its text is the one line that says what."""
+
+
+def main() -> int:
+    arguments = parse()
+    try:
+        return house(arguments)
+    except Trouble as trouble:
+        print(f"error: {trouble}", file=sys.stderr)
+        return 1
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Runs Fenxi on this machine.")
+    parser.add_argument("--home", type=Path, default=Path(os.environ.get("FENXI_HOME") or "data"),
+                        help="the folder of all data (FENXI_HOME, default ./data)")
+    parser.add_argument("--listen", default=os.environ.get("FENXI_LISTEN") or "127.0.0.1:8080",
+                        help="address and port of the page (FENXI_LISTEN, default 127.0.0.1:8080; port 0: any)")
+    parser.add_argument("--binaries", type=Path, required=True, help="the folder with the three programs")
+    parser.add_argument("--python", type=Path, required=True, help="the interpreter that kernels run")
+    return parser.parse_args()
+
+
+def house(arguments: argparse.Namespace) -> int:
+    home = private_folder(arguments.home.absolute())
+    lock = only_one(home)
+    host, port = address(arguments.listen)
+    port = free_port(host, port, wanted=arguments.listen)
+    ports = {name: free_port("127.0.0.1", 0) for name in ("auth", "auth-admin", "analysis", "analysis-admin", "gateway-admin")}
+    url = os.environ.get("FENXI_GATEWAY_PUBLIC_URL") or f"http://{'localhost' if host == '127.0.0.1' else host}:{port}"
+    services = Services(home, settings(home, arguments, ports, f"{host}:{port}", url), arguments.binaries)
+    stop = StopSignal()
+    try:
+        for name in ("auth-service", "analysis-service", "gateway"):
+            services.start(name)
+        services.wait_ready(stop)
+        if not stop.asked:
+            announce(home, url)
+        while not stop.asked:
+            services.check()
+            time.sleep(0.2)
+        print("stopping ...", flush=True)
+    finally:
+        clean = services.stop()
+        lock.close()
+    return 0 if clean else 1
+
+
+def settings(home: Path, arguments: argparse.Namespace, ports: dict, listen: str, url: str) -> dict:
+    """The variables of each program. What the environment sets already goes before these."""
+    auth, analysis = (f"http://127.0.0.1:{ports[name]}" for name in ("auth", "analysis"))
+    secret = {name: service_secret(home, name) for name in ("gateway", "analysis")}
+    return {
+        "auth-service": {
+            "FENXI_AUTH_LISTEN": f"127.0.0.1:{ports['auth']}",
+            "FENXI_AUTH_ADMIN_LISTEN": f"127.0.0.1:{ports['auth-admin']}",
+            "FENXI_AUTH_DATA_DIR": str(private_folder(home / "auth")),
+            "FENXI_AUTH_PUBLIC_URL": url,
+            "FENXI_AUTH_GATEWAY_SECRET_FILE": str(secret["gateway"]),
+            "FENXI_AUTH_ANALYSIS_SECRET_FILE": str(secret["analysis"]),
+        },
+        "analysis-service": {
+            "FENXI_ANALYSIS_LISTEN": f"127.0.0.1:{ports['analysis']}",
+            "FENXI_ANALYSIS_ADMIN_LISTEN": f"127.0.0.1:{ports['analysis-admin']}",
+            "FENXI_ANALYSIS_DATA_DIR": str(private_folder(home / "analysis")),
+            "FENXI_ANALYSIS_AUTH_URL": auth,
+            "FENXI_ANALYSIS_SECRET_FILE": str(secret["analysis"]),
+            "FENXI_ANALYSIS_PYTHON": str(arguments.python.absolute()),
+        },
+        "gateway": {
+            "FENXI_GATEWAY_LISTEN": listen,
+            "FENXI_GATEWAY_ADMIN_LISTEN": f"127.0.0.1:{ports['gateway-admin']}",
+            "FENXI_GATEWAY_AUTH_URL": auth,
+            "FENXI_GATEWAY_ANALYSIS_URL": analysis,
+            "FENXI_GATEWAY_PUBLIC_URL": url,
+            "FENXI_GATEWAY_SECRET_FILE": str(secret["gateway"]),
+        },
+    }
+
+
+class Services:
+    """The three programs, each in a session of its own, so that a Ctrl-C at the terminal reaches none of them unasked."""
+
+    def __init__(self, home: Path, variables: dict, binaries: Path):
+        self.variables, self.binaries = variables, binaries
+        self.logs = private_folder(home / "logs")
+        self.running: dict[str, subprocess.Popen] = {}
+
+    def start(self, name: str) -> None:
+        program = self.binaries / name
+        if not program.exists():
+            raise Trouble(f"{program} is missing: run `make run`, which builds it")
+        environment = {**self.variables[name], **os.environ}
+        with open(self.log(name), "ab") as log:
+            self.running[name] = subprocess.Popen([program], env=environment, stdin=subprocess.DEVNULL, stdout=log,
+                                                  stderr=log, start_new_session=True)
+
+    def log(self, name: str) -> Path:
+        path = self.logs / f"{name}.log"
+        if path.exists() and path.stat().st_size > LOG_MAX_BYTES:
+            path.replace(path.with_suffix(".log.1"))
+        return path
+
+    def wait_ready(self, stop: "StopSignal") -> None:
+        limit = time.monotonic() + READY_WAIT_SECS
+        waiting = dict(self.variables)
+        while waiting and not stop.asked:
+            self.check()
+            waiting = {name: values for name, values in waiting.items() if not ready(name, values)}
+            if waiting and time.monotonic() > limit:
+                raise Trouble(f"not ready after {READY_WAIT_SECS} s: {', '.join(waiting)}; see the logs in {self.logs}")
+            time.sleep(0.05)
+
+    def check(self) -> None:
+        """Raises if a program has ended by itself, with the end of its log."""
+        for name, process in self.running.items():
+            if process.poll() is not None:
+                path = self.logs / f"{name}.log"
+                tail = path.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+                raise Trouble(f"{name} ended with {describe(process.returncode)}; the end of {path}:\n" + "\n".join(tail))
+
+    def stop(self) -> bool:
+        """Stops them in order: the door first, then the work, then who everybody asks. Says whether all ended well."""
+        clean = True
+        for name in reversed(list(self.running)):
+            process = self.running[name]
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(STOP_WAIT_SECS)
+                except subprocess.TimeoutExpired:
+                    print(f"{name} did not stop within {STOP_WAIT_SECS} s and was killed", file=sys.stderr)
+                    process.kill()
+                    process.wait()
+            clean = clean and process.returncode == 0
+        return clean
+
+
+def ready(name: str, variables: dict) -> bool:
+    prefix = {"auth-service": "FENXI_AUTH", "analysis-service": "FENXI_ANALYSIS", "gateway": "FENXI_GATEWAY"}[name]
+    admin = os.environ.get(f"{prefix}_ADMIN_LISTEN") or variables[f"{prefix}_ADMIN_LISTEN"]
+    try:
+        with urllib.request.urlopen(f"http://{admin}/readyz", timeout=2) as answer:
+            return json.load(answer)["ready"]
+    except (OSError, ValueError, KeyError, urllib.error.URLError):
+        return False
+
+
+def announce(home: Path, url: str) -> None:
+    token = home / "auth" / "first-admin-token"
+    if token.exists():
+        print(f"Fenxi is ready. Make the first administrator (the link works once):\n\n  {url}/setup#token={token.read_text().strip()}\n")
+    else:
+        print(f"Fenxi is ready:\n\n  {url}/\n")
+    print("Ctrl-C stops it; nothing is lost.", flush=True)
+
+
+class StopSignal:
+    """Set by SIGINT or SIGTERM."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self.ask)
+
+    def ask(self, *_: object) -> None:
+        self.asked = True
+
+
+def private_folder(path: Path) -> Path:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise Trouble(f"the folder {path} cannot be written ({error.strerror}): choose another with FENXI_HOME") from error
+    return path
+
+
+def only_one(home: Path):
+    lock = open(home / ".lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise Trouble(f"Fenxi runs already on {home}: stop it first, or choose another folder with FENXI_HOME") from error
+    return lock
+
+
+def service_secret(home: Path, name: str) -> Path:
+    path = private_folder(home / "secrets") / f"{name}.secret"
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f"fxs_{secrets.token_urlsafe(32)}\n")
+    return path
+
+
+def address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise Trouble(f"FENXI_LISTEN {text!r} is no address and port, such as 127.0.0.1:8080")
+    return host, int(port)
+
+
+def free_port(host: str, port: int, wanted: str = "") -> int:
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            return probe.getsockname()[1]
+    except OSError as error:
+        raise Trouble(f"{wanted or host} cannot be listened on ({error.strerror}): choose another with FENXI_LISTEN, such as 127.0.0.1:8090") from error
+
+
+def describe(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
