@@ -1,1 +1,75 @@
-//! (empty)
+//! analysis-service: uploads, datasets, kernels, executions.
+//!
+//! This file is the one place where every part is built and every channel between parts is tied; it decides nothing
+//! else. The parts do not know each other.
+
+pub mod config;
+pub mod objects;
+mod rpc;
+mod schema;
+
+use std::{fs::File, path::Path};
+
+use anyhow::Context as _;
+use fenxi_chassis::{
+    caller::{KeyRequests, Verifier, follow_keys, token::AUDIENCE_ANALYSIS},
+    client, files,
+    page::PageTokens,
+    program::{Frame, bind},
+    server,
+    sqlite::Database,
+};
+use tokio::net::TcpListener;
+
+use config::Config;
+
+/// Runs the service to its end.
+///
+/// # Errors
+/// One line that says what is wrong and names the setting, folder or file.
+pub async fn serve(config: Config, frame: Frame) -> anyhow::Result<()> {
+    let listener = bind(config.listen, "--listen").await?;
+    serve_on(listener, config, frame).await
+}
+
+/// Runs the service to its end on a listener that is open already.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> anyhow::Result<()> {
+    let data = config.data_dir.as_path();
+    files::private_folder(data)?;
+    let _in_use = lock(data)?;
+    let database = Database::open(&data.join("analysis.db"), &schema::steps()).await?;
+    let _pages = PageTokens::new(&files::key(&data.join("page.key"))?);
+
+    // Who is calling: the keys come from auth-service and stay in force while it is away.
+    let auth = client::channel(&config.auth.auth_uri)?;
+    let (key_requests, key_queue) = KeyRequests::channel();
+    let verifier = Verifier::new(AUDIENCE_ANALYSIS, frame.clock.clone(), Some(key_requests));
+    let lifecycle = frame.lifecycle.clone();
+    lifecycle.spawn(follow_keys(auth, verifier.clone(), key_queue, lifecycle.clone()));
+
+    // Datasets.
+
+    // Kernels.
+
+    // Executions, and the outbox that carries the finished ones to the history.
+
+    let routes = rpc::routes();
+    lifecycle.set_ready("service", true);
+    let served = server::serve(listener, routes, verifier, lifecycle.clone()).await;
+
+    // The end, in the reverse order: no new calls any more, then kernels, executions, datasets, the database last.
+    lifecycle.stop();
+    database.close().await;
+    served
+}
+
+/// Holds the folder for this process alone: two would each believe that they know what is in it.
+fn lock(data: &Path) -> anyhow::Result<File> {
+    let path = data.join("in-use.lock");
+    let file = File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+    file.try_lock().with_context(|| format!("the folder {} is in use by another analysis-service", data.display()))?;
+    Ok(file)
+}

@@ -1,0 +1,43 @@
+//! The configuration of the whole service. Each part owns its own struct, beside its code; here they are put together.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use fenxi_chassis::{config::Common, program::Configured};
+
+/// Begins the name of every variable.
+pub const PREFIX: &str = "FENXI_ANALYSIS";
+
+/// Datasets, kernels and executions.
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "analysis-service", version, about)]
+pub struct Config {
+    /// What every service has.
+    #[command(flatten)]
+    pub common: Common,
+
+    /// Address of the gRPC server
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8092")]
+    pub listen: SocketAddr,
+
+    /// Folder of everything that this service keeps; made where missing, used by one process at a time
+    #[arg(long, value_name = "FOLDER", default_value = "data/analysis")]
+    pub data_dir: PathBuf,
+
+    /// How auth-service is reached.
+    #[command(flatten)]
+    pub auth: Auth,
+}
+
+/// How auth-service is reached.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Auth {
+    /// Address of auth-service, for the keys that callers are signed with and for history
+    #[arg(long, value_name = "URI", default_value = "http://127.0.0.1:8091")]
+    pub auth_uri: String,
+}
+
+impl Configured for Config {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}
