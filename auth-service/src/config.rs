@@ -1,0 +1,247 @@
+//! What an operator can set. Read once, before anything is built; each part is handed its own piece.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use fenxi_chassis::{config::Common, program::Configured};
+use url::Url;
+
+/// The settings of auth-service.
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "auth-service", version, about = "Fenxi: who are you, and what have you done")]
+pub struct Config {
+    /// What every service has.
+    #[command(flatten)]
+    pub common: Common,
+
+    /// Address of the gRPC server
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8091")]
+    pub listen: SocketAddr,
+
+    /// Folder of the database and the keys
+    #[arg(long, value_name = "FOLDER", default_value = "data/auth")]
+    pub data: PathBuf,
+
+    /// How people reach the gateway: scheme, host and port
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = origin)]
+    pub public_url: Url,
+
+    /// File with the secret that the gateway calls with: `fxs_` and at least 32 more characters
+    #[arg(long, value_name = "FILE")]
+    pub gateway_secret_file: PathBuf,
+
+    /// File with the secret that analysis-service calls with: `fxs_` and at least 32 more characters
+    #[arg(long, value_name = "FILE")]
+    pub analysis_secret_file: PathBuf,
+
+    /// How LoginSessions end.
+    #[command(flatten)]
+    pub login_session: LoginSessionConfig,
+
+    /// How the keys that sign Callers are changed.
+    #[command(flatten)]
+    pub signing_key: SigningKeyConfig,
+
+    /// What a password check costs.
+    #[command(flatten)]
+    pub password: PasswordConfig,
+
+    /// Login with Feishu.
+    #[command(flatten)]
+    pub feishu: FeishuConfig,
+
+    /// Login with Lark.
+    #[command(flatten)]
+    pub lark: LarkConfig,
+}
+
+impl Configured for Config {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}
+
+/// How LoginSessions end.
+#[derive(Clone, Debug, clap::Args)]
+pub struct LoginSessionConfig {
+    /// Seconds without use after which a LoginSession ends
+    #[arg(long, value_name = "SECONDS", default_value_t = 7 * 86_400, value_parser = clap::value_parser!(u32).range(300..))]
+    pub login_session_idle_max_secs: u32,
+
+    /// Seconds after which a LoginSession ends in any case
+    #[arg(long, value_name = "SECONDS", default_value_t = 30 * 86_400, value_parser = clap::value_parser!(u32).range(300..))]
+    pub login_session_max_secs: u32,
+}
+
+/// How the keys that sign Callers are changed.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SigningKeyConfig {
+    /// Seconds that a key signs for before the next one takes over
+    #[arg(long, value_name = "SECONDS", default_value_t = 30 * 86_400, value_parser = clap::value_parser!(u32).range(3_600..))]
+    pub signing_key_max_secs: u32,
+
+    /// Seconds that a retired key stays in force for what it has signed
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = clap::value_parser!(u32).range(600..))]
+    pub signing_key_overlap_secs: u32,
+}
+
+/// What a password check costs (argon2id).
+#[derive(Clone, Debug, clap::Args)]
+pub struct PasswordConfig {
+    /// KiB of memory for one password check
+    #[arg(long, value_name = "KIB", default_value_t = 19_456, value_parser = clap::value_parser!(u32).range(8_192..=1_048_576))]
+    pub password_memory_kib: u32,
+
+    /// Passes over that memory
+    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub password_passes: u32,
+
+    /// Password checks at one time
+    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub password_parallel: u32,
+}
+
+macro_rules! provider_config {
+    ($name:ident, $brand:literal, $app_id:ident, $secret:ident, $tenants:ident, $scopes:ident, $accounts:ident, $open:ident) => {
+        #[doc = concat!("Login with ", $brand, "; off while its app id is unset.")]
+        #[derive(Clone, Debug, clap::Args)]
+        pub struct $name {
+            #[doc = concat!("App ID of the ", $brand, " app; login with ", $brand, " is off while it is unset")]
+            #[arg(long, value_name = "ID", requires = stringify!($secret), requires = stringify!($tenants))]
+            pub $app_id: Option<String>,
+
+            #[doc = concat!("File with the App Secret of the ", $brand, " app")]
+            #[arg(long, value_name = "FILE")]
+            pub $secret: Option<PathBuf>,
+
+            #[doc = concat!("Tenant keys whose people may sign in with ", $brand, ", separated by commas; `*` for all")]
+            #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+            pub $tenants: Vec<String>,
+
+            #[doc = concat!("Scopes to ask ", $brand, " for, separated by commas; none are needed")]
+            #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
+            pub $scopes: Vec<String>,
+
+            #[doc = concat!("Base URL of ", $brand, "'s login pages, if not its own")]
+            #[arg(long, value_name = "URL", value_parser = origin)]
+            pub $accounts: Option<Url>,
+
+            #[doc = concat!("Base URL of ", $brand, "'s open platform, if not its own")]
+            #[arg(long, value_name = "URL", value_parser = origin)]
+            pub $open: Option<Url>,
+        }
+
+        impl $name {
+            /// The settings of the provider, or `None` while it is off.
+            #[must_use]
+            pub fn settings(&self) -> Option<ProviderSettings> {
+                Some(ProviderSettings {
+                    app_id: self.$app_id.clone()?,
+                    app_secret_file: self.$secret.clone()?,
+                    tenants: self.$tenants.clone(),
+                    scopes: self.$scopes.clone(),
+                    accounts_url: self.$accounts.clone(),
+                    open_url: self.$open.clone(),
+                })
+            }
+        }
+    };
+}
+provider_config!(
+    FeishuConfig,
+    "Feishu",
+    feishu_app_id,
+    feishu_app_secret_file,
+    feishu_tenants,
+    feishu_scopes,
+    feishu_accounts_url,
+    feishu_open_url
+);
+provider_config!(
+    LarkConfig,
+    "Lark",
+    lark_app_id,
+    lark_app_secret_file,
+    lark_tenants,
+    lark_scopes,
+    lark_accounts_url,
+    lark_open_url
+);
+
+/// The settings of one identity provider.
+#[derive(Clone, Debug)]
+pub struct ProviderSettings {
+    /// The app there.
+    pub app_id: String,
+    /// Where its secret stands.
+    pub app_secret_file: PathBuf,
+    /// Whose people may come in; `*` for all.
+    pub tenants: Vec<String>,
+    /// What to ask for.
+    pub scopes: Vec<String>,
+    /// Instead of the brand's own.
+    pub accounts_url: Option<Url>,
+    /// Instead of the brand's own.
+    pub open_url: Option<Url>,
+}
+
+impl LoginSessionConfig {
+    /// Unused for this long, it ends.
+    #[must_use]
+    pub fn idle_max(&self) -> Duration {
+        Duration::from_secs(self.login_session_idle_max_secs.into())
+    }
+
+    /// This old, it ends.
+    #[must_use]
+    pub fn age_max(&self) -> Duration {
+        Duration::from_secs(self.login_session_max_secs.into())
+    }
+}
+
+/// Scheme, host and port: a base that paths are put to.
+fn origin(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() || !plain {
+        return Err("give scheme, host and port alone, such as https://fenxi.example".to_owned());
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    fn load(args: &[&str]) -> Result<Config, String> {
+        let base = ["auth-service", "--gateway-secret-file", "a", "--analysis-secret-file", "b"];
+        let args = base.iter().chain(args).map(OsString::from);
+        fenxi_chassis::config::load("FENXI_AUTH_TEST", args).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_provider_is_off_or_whole() {
+        assert!(load(&[]).expect("good").feishu.settings().is_none());
+        let half = load(&["--feishu-app-id", "cli_x"]).expect_err("refused");
+        assert!(half.contains("feishu-app-secret-file") && half.contains("feishu-tenants"), "{half}");
+        let whole = ["--lark-app-id", "cli_x", "--lark-app-secret-file", "s", "--lark-tenants", "t1,t2"];
+        assert_eq!(load(&whole).expect("good").lark.settings().expect("on").tenants, ["t1", "t2"]);
+    }
+
+    #[test]
+    fn a_bad_value_is_named_by_its_variable() {
+        for (flag, value) in [
+            ("--public-url", "fenxi.example"),
+            ("--public-url", "https://fenxi.example/path"),
+            ("--public-url", "javascript:x"),
+            ("--login-session-max-secs", "1"),
+            ("--password-memory-kib", "1"),
+            ("--listen", "nowhere"),
+        ] {
+            let text = load(&[flag, value]).expect_err("refused");
+            let variable = format!("FENXI_AUTH_TEST_{}", flag[2..].to_uppercase().replace('-', "_"));
+            assert!(text.contains(&variable), "{text}");
+        }
+    }
+}

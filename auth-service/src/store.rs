@@ -1,0 +1,24 @@
+//! What every store of this service shares: its error, and reading values that the schema promises.
+
+use fenxi_chassis::sqlite::WriteError;
+
+/// Why the database did not do it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// The writer did not take it, or could not commit.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A statement failed.
+    #[error(transparent)]
+    Sql(#[from] sqlx::Error),
+    /// A stored value is not what this program writes.
+    #[error("the stored {0} cannot be read")]
+    Corrupt(&'static str),
+}
+
+/// The schema of this service, in the order of the numbers: identity has 1 to 99, history 100 to 199.
+pub(crate) const STEPS: &[fenxi_chassis::sqlite::Step] = &[fenxi_chassis::sqlite::Step {
+    number: 1,
+    title: "identity",
+    sql: include_str!("../migrations/sqlite/0001_identity.sql"),
+}];
