@@ -1,0 +1,36 @@
+//! Runs a program in a house of its own: `house PROGRAM [ARGUMENT ...]`. The program finds in its environment where the
+//! door is (`FENXI_URL`, `FENXI_ADDRESS`), the one-time set-up token (`FENXI_SETUP_TOKEN`) or, with `--signed-in` before
+//! it, an administrator's credential (`FENXI_SECRET`, `FENXI_USERNAME`, `FENXI_PASSWORD`). Its exit code is passed on.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use e2e::{
+    client::Client,
+    house::{ADMIN_PASSWORD, House},
+};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let mut arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let signed_in = arguments.first().is_some_and(|argument| argument == "--signed-in");
+    if signed_in {
+        arguments.remove(0);
+    }
+    let (program, arguments) = arguments.split_first().context("usage: house [--signed-in] PROGRAM [ARGUMENT ...]")?;
+    let house = House::start().await?;
+    let mut command = tokio::process::Command::new(program);
+    command.args(arguments).env("FENXI_URL", house.url()).env("FENXI_ADDRESS", house.gateway().to_string());
+    if signed_in {
+        let administrator = Client::administrator(&house).await?;
+        command
+            .env("FENXI_SECRET", administrator.secret)
+            .env("FENXI_USERNAME", "admin")
+            .env("FENXI_PASSWORD", ADMIN_PASSWORD);
+    } else {
+        command.env("FENXI_SETUP_TOKEN", house.setup_token().context("no set-up token")?);
+    }
+    let status = command.status().await?;
+    house.stop().await?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
