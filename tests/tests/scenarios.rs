@@ -24,6 +24,7 @@ const ONE_ADDRESS: [(&str, &str); 4] = [
 ];
 
 /// Runs them all at once; says how long they took.
+#[expect(clippy::print_stdout, reason = "figures for whoever compares them")]
 async fn at_once<T, F>(what: &str, calls: impl IntoIterator<Item = F>) -> anyhow::Result<Vec<T>>
 where
     F: Future<Output = anyhow::Result<T>>,
