@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use fenxi_chassis::{config::Common, program::Configured};
 
+use crate::datasets::DatasetSettings;
+
 /// Begins the name of every variable.
 pub const PREFIX: &str = "FENXI_ANALYSIS";
 
@@ -26,6 +28,10 @@ pub struct Config {
     /// How auth-service is reached.
     #[command(flatten)]
     pub auth: Auth,
+
+    /// Limits of uploads and datasets.
+    #[command(flatten)]
+    pub datasets: DatasetSettings,
 }
 
 /// How auth-service is reached.

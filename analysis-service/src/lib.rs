@@ -4,6 +4,7 @@
 //! else. The parts do not know each other.
 
 pub mod config;
+pub mod datasets;
 pub mod objects;
 mod rpc;
 mod schema;
@@ -22,6 +23,7 @@ use fenxi_chassis::{
 use tokio::net::TcpListener;
 
 use config::Config;
+use datasets::Datasets;
 
 /// Runs the service to its end.
 ///
@@ -41,7 +43,7 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
     files::private_folder(data)?;
     let _in_use = lock(data)?;
     let database = Database::open(&data.join("analysis.db"), &schema::steps()).await?;
-    let _pages = PageTokens::new(&files::key(&data.join("page.key"))?);
+    let pages = PageTokens::new(&files::key(&data.join("page.key"))?);
 
     // Who is calling: the keys come from auth-service and stay in force while it is away.
     let auth = client::channel(&config.auth.auth_uri)?;
@@ -51,17 +53,21 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
     lifecycle.spawn(follow_keys(auth, verifier.clone(), key_queue, lifecycle.clone()));
 
     // Datasets.
+    let datasets = Datasets::open(data, config.datasets, database.clone(), frame.clone())
+        .with_context(|| format!("the folders of datasets in {} cannot be opened", data.display()))?;
+    lifecycle.spawn(datasets.clone().keep_clean());
 
     // Kernels.
 
     // Executions, and the outbox that carries the finished ones to the history.
 
-    let routes = rpc::routes();
+    let routes = rpc::routes(datasets.clone(), pages);
     lifecycle.set_ready("service", true);
     let served = server::serve(listener, routes, verifier, lifecycle.clone()).await;
 
     // The end, in the reverse order: no new calls any more, then kernels, executions, datasets, the database last.
     lifecycle.stop();
+    datasets.close().await;
     database.close().await;
     served
 }

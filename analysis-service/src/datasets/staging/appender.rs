@@ -1,0 +1,166 @@
+//! One stream of bytes to one upload: what arrives waits in a short queue while a thread writes and sums up what came
+//! before. The writing goes on in a task of its own, so that a caller who goes away takes nothing with it.
+
+use std::{fs::File, path::PathBuf, sync::Arc, sync::atomic::Ordering};
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use tokio::{
+    sync::{OwnedMutexGuard, OwnedSemaphorePermit, mpsc, watch},
+    task::JoinHandle,
+};
+use tokio_util::task::TaskTracker;
+
+use super::{DISCARDED, Progress, Slot, blocking, file};
+use crate::datasets::error::DatasetError;
+
+/// Messages, of at most 1 MiB each, that wait while the disk works.
+const QUEUE_MESSAGES_MAX: usize = 4;
+/// Bytes written between two syncs; what a power cut can cost a stream that had no answer yet.
+const SYNC_EVERY_BYTES: u64 = 32 << 20;
+
+/// Which bytes of the upload a stream may send, and which of its upload's streams it is.
+pub(super) struct Span {
+    pub(super) from_bytes: u64,
+    pub(super) to_bytes: u64,
+    pub(super) number: u64,
+}
+
+/// A stream that may write. Dropped, it keeps what it was given.
+pub(in crate::datasets) struct Appender {
+    queue: mpsc::Sender<Bytes>,
+    writing: JoinHandle<Result<u64, DatasetError>>,
+    newest: watch::Receiver<u64>,
+    span: Span,
+    taken_bytes: u64,
+}
+
+impl Appender {
+    pub(super) fn start(
+        tasks: &TaskTracker,
+        path: PathBuf,
+        span: Span,
+        slot: Arc<Slot>,
+        progress: OwnedMutexGuard<Progress>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let (queue, arriving) = mpsc::channel(QUEUE_MESSAGES_MAX);
+        let newest = slot.newest.subscribe();
+        let taken_bytes = span.from_bytes;
+        let writing = tasks.spawn(async move {
+            let written = write(path, arriving, &slot, progress).await;
+            drop(permit);
+            written
+        });
+        Self { queue, writing, newest, span, taken_bytes }
+    }
+
+    /// Takes the next bytes. They are not durable before [`Self::finish`].
+    ///
+    /// # Errors
+    /// [`DatasetError::Mismatch`] where they are more than was declared, and none of them is taken;
+    /// [`DatasetError::Closing`] where writing has failed: `finish` says why.
+    pub(in crate::datasets) async fn take(&mut self, bytes: Bytes) -> Result<(), DatasetError> {
+        let taken_bytes = self.taken_bytes.saturating_add(bytes.len() as u64);
+        if taken_bytes > self.span.to_bytes {
+            let problem = format!(
+                "more bytes than the {} declared; the {} before this message were kept",
+                self.span.to_bytes, self.taken_bytes
+            );
+            return Err(DatasetError::Mismatch(problem));
+        }
+        self.queue.send(bytes).await.map_err(|_| DatasetError::Closing)?;
+        self.taken_bytes = taken_bytes;
+        Ok(())
+    }
+
+    /// Waits until this stream must stop, because a newer one came or the upload was cancelled.
+    pub(in crate::datasets) async fn superseded(&mut self) {
+        let number = self.span.number;
+        // The sender lives as long as the task that writes.
+        let _ = self.newest.wait_for(|newest| *newest != number).await;
+    }
+
+    /// What to tell a stream that had to stop.
+    pub(in crate::datasets) fn why_stopped(&self, received_bytes: u64) -> DatasetError {
+        if *self.newest.borrow() == DISCARDED {
+            return DatasetError::Closed("cancelled");
+        }
+        DatasetError::Offset { received_bytes, problem: "a newer stream took this upload over".to_owned() }
+    }
+
+    /// Ends the stream and gives the bytes received in all, every one durable.
+    ///
+    /// # Errors
+    /// [`DatasetError::DiskFull`] and others of the disk; what was written before stays.
+    pub(in crate::datasets) async fn finish(&mut self) -> Result<u64, DatasetError> {
+        let (closed, _) = mpsc::channel(1);
+        drop(std::mem::replace(&mut self.queue, closed));
+        (&mut self.writing).await.map_err(|_| DatasetError::Closing)?
+    }
+}
+
+async fn write(
+    path: PathBuf,
+    mut arriving: mpsc::Receiver<Bytes>,
+    slot: &Slot,
+    mut progress: OwnedMutexGuard<Progress>,
+) -> Result<u64, DatasetError> {
+    let known = std::mem::take(&mut *progress);
+    let mut writer = Writer::open(path, known).await?;
+    let mut group = Vec::with_capacity(QUEUE_MESSAGES_MAX);
+    while arriving.recv_many(&mut group, QUEUE_MESSAGES_MAX).await > 0 {
+        writer = writer.append(std::mem::take(&mut group)).await?;
+        slot.durable_bytes.store(writer.durable_bytes, Ordering::Release);
+    }
+    let writer = writer.sync().await?;
+    slot.durable_bytes.store(writer.durable_bytes, Ordering::Release);
+    *progress = Progress { received_bytes: Some(writer.received_bytes), hasher: writer.hasher };
+    Ok(writer.received_bytes)
+}
+
+/// Travels to the disk's threads and back. When it is lost to an error, the file tells what it knew.
+struct Writer {
+    file: File,
+    received_bytes: u64,
+    durable_bytes: u64,
+    hasher: Option<Sha256>,
+}
+
+impl Writer {
+    async fn open(path: PathBuf, known: Progress) -> Result<Self, DatasetError> {
+        let received_bytes = known.received_bytes.unwrap_or_default();
+        let file = blocking(move || file::open(&path)).await?;
+        Ok(Self { file, received_bytes, durable_bytes: received_bytes, hasher: known.hasher })
+    }
+
+    async fn append(mut self, group: Vec<Bytes>) -> Result<Self, DatasetError> {
+        blocking(move || {
+            file::append(&mut self.file, &group)?;
+            for bytes in &group {
+                self.received_bytes += bytes.len() as u64;
+                if let Some(hasher) = &mut self.hasher {
+                    hasher.update(bytes);
+                }
+            }
+            if self.received_bytes - self.durable_bytes >= SYNC_EVERY_BYTES {
+                self.file.sync_data()?;
+                self.durable_bytes = self.received_bytes;
+            }
+            Ok(self)
+        })
+        .await
+    }
+
+    async fn sync(mut self) -> Result<Self, DatasetError> {
+        if self.durable_bytes == self.received_bytes {
+            return Ok(self);
+        }
+        blocking(move || {
+            self.file.sync_data()?;
+            self.durable_bytes = self.received_bytes;
+            Ok(self)
+        })
+        .await
+    }
+}

@@ -1,0 +1,93 @@
+//! The columnar files of datasets: shown in pieces, handed to kernels, made again when the cache let them go.
+
+use fenxi_tables::{ParseOptions, Table};
+use uuid::Uuid;
+
+use super::{
+    Datasets,
+    cache::Hold,
+    error::DatasetError,
+    model::{Dataset, DatasetSlice, TableForKernel},
+    parser::Window,
+    variable,
+};
+use crate::objects::ContentId;
+
+impl Datasets {
+    /// Cells of a dataset.
+    ///
+    /// # Errors
+    /// [`DatasetError::NotFound`], [`DatasetError::Busy`], [`DatasetError::DiskFull`].
+    pub async fn preview(&self, user_id: Uuid, dataset_id: Uuid, window: Window) -> Result<DatasetSlice, DatasetError> {
+        let dataset = self.get(user_id, dataset_id).await?;
+        let hold = self.columnar(&dataset).await?;
+        let slice = self.inner.parser.slice(hold.path(), window).await?;
+        drop(hold);
+        let (total_rows, total_columns) = (dataset.table.row_count, dataset.table.column_count);
+        Ok(DatasetSlice { slice, total_rows, total_columns })
+    }
+
+    /// A dataset's table for a kernel, made again first where the cache let it go.
+    ///
+    /// # Errors
+    /// As [`Datasets::preview`].
+    pub async fn table_for_kernel(&self, user_id: Uuid, dataset_id: Uuid) -> Result<TableForKernel, DatasetError> {
+        let dataset = self.get(user_id, dataset_id).await?;
+        let hold = self.columnar(&dataset).await?;
+        Ok(TableForKernel {
+            dataset_id,
+            variable_name: variable::variable_name(&dataset.name),
+            name: dataset.name,
+            path: hold.path(),
+            hold,
+        })
+    }
+
+    async fn columnar(&self, dataset: &Dataset) -> Result<Hold, DatasetError> {
+        if let Some(hold) = self.ready(dataset.table.table_id).await {
+            metrics::counter!("columnar_cache_hits_total").increment(1);
+            return Ok(hold);
+        }
+        metrics::counter!("columnar_cache_misses_total").increment(1);
+        let this = self.clone();
+        let (table_id, content, file_name) = (dataset.table.table_id, dataset.content, dataset.file_name.clone());
+        // The options found at the first parsing, so that nothing is detected in another way this time.
+        let options = dataset.table.options.clone();
+        let rows = dataset.table.row_count;
+        let build = async move {
+            if let Some(hold) = this.ready(table_id).await {
+                return Ok(hold);
+            }
+            let (table, hold) = this.make_columnar(table_id, content, file_name, options).await?;
+            if table.row_count != rows {
+                tracing::error!(%table_id, rows, now = table.row_count, "a table was read otherwise than before");
+            }
+            Ok(hold)
+        };
+        self.inner.builds.run(table_id, build).await
+    }
+
+    /// The file, if the cache has it and nobody took it from the folder.
+    async fn ready(&self, table_id: ContentId) -> Option<Hold> {
+        let hold = self.inner.cache.get(table_id)?;
+        tokio::fs::try_exists(hold.path()).await.is_ok_and(|exists| exists).then_some(hold)
+    }
+
+    /// Parses a stored content into a columnar file that the cache keeps.
+    pub(super) async fn make_columnar(
+        &self,
+        table_id: ContentId,
+        content: ContentId,
+        file_name: String,
+        options: ParseOptions,
+    ) -> Result<(Table, Hold), DatasetError> {
+        let made = self.inner.cache.aside();
+        let path = self.inner.objects.path(content);
+        let table = self.inner.parser.convert(path, file_name, options, made.clone()).await?;
+        let cache = self.inner.cache.clone();
+        let kept = tokio::task::spawn_blocking(move || cache.put(table_id, &made)).await;
+        let hold = kept.map_err(std::io::Error::other)??;
+        metrics::counter!("columnar_cache_builds_total").increment(1);
+        Ok((table, hold))
+    }
+}
