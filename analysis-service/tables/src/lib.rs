@@ -9,11 +9,24 @@
 //! [`ColumnarFile`] for what `convert` wrote. A value is never changed on its way in: what cannot be held exactly
 //! under a narrower type stays text.
 
+mod delimited;
+mod encoding;
 mod error;
 mod limits;
+mod map;
 mod model;
+mod names;
+mod one_batch;
 mod options;
+mod out_file;
+mod parallel;
+mod read;
+mod render;
 mod slice;
+mod sniff;
+mod summary;
+mod text;
+mod values;
 
 use std::path::Path;
 
@@ -36,8 +49,7 @@ pub fn preview(
     rows: usize,
     limits: &Limits,
 ) -> Result<Preview, TableError> {
-    let _ = (path, file_name, options, rows, limits);
-    Err(TableError::Format("not built yet".to_owned()))
+    read::guarded(|| read::preview(path, file_name, options, rows, limits))
 }
 
 /// Reads the whole file at `path` and writes the columnar file at `out_path`, which appears complete and durable or
@@ -54,6 +66,5 @@ pub fn convert(
     limits: &Limits,
     cancel: &Cancel,
 ) -> Result<Table, TableError> {
-    let _ = (path, file_name, options, out_path, limits, cancel);
-    Err(TableError::Format("not built yet".to_owned()))
+    read::guarded(|| read::convert(path, file_name, options, out_path, limits, cancel))
 }

@@ -51,17 +51,17 @@ impl Limits {
     pub(crate) fn check_rows(&self, found: u64) -> Result<(), TableError> {
         check("rows", "rows_max", self.rows_max, found)
     }
-
-    pub(crate) fn check_memory(&self, what: &str, found: usize) -> Result<(), TableError> {
-        check(what, "memory_max_bytes", self.memory_max_bytes as u64, found as u64)
-    }
 }
 
 pub(crate) fn check(what: &str, limit_name: &'static str, limit: u64, found: u64) -> Result<(), TableError> {
     if found <= limit {
         return Ok(());
     }
-    Err(TableError::TooLarge { what: what.to_owned(), limit_name, limit, found })
+    Err(too_large(what, limit_name, limit, found))
+}
+
+pub(crate) fn too_large(what: &str, limit_name: &'static str, limit: u64, found: u64) -> TableError {
+    TableError::TooLarge { what: what.to_owned(), limit_name, limit, found }
 }
 
 /// A flag shared between the one who waits and the one who works. Clones are the same flag.

@@ -1,0 +1,168 @@
+//! Which characters structure a text: the delimiter, the quote and the end of a row, found from its beginning.
+
+use super::split::{Cursor, Dialect};
+use crate::{ParseOptions, TableError};
+
+/// Rows looked at.
+const SAMPLE_ROWS: usize = 200;
+/// Delimiters in the order in which they win when nothing else decides.
+const CANDIDATES: [u8; 7] = [b'\t', b';', b'|', b',', 0x01, b'^', b'~'];
+
+/// The dialect of the text in `sample`, with what `options` say in place of what is found.
+pub(crate) fn detect(sample: &[u8], options: &ParseOptions) -> Result<Dialect, TableError> {
+    let quote = option(options.quote, "quote")?;
+    let delimiter = option(options.delimiter, "delimiter")?;
+    if quote.is_some() && quote == delimiter {
+        return Err(wrong("quote", "it cannot be the delimiter too"));
+    }
+    let mut dialect = Dialect { delimiter: b',', quote: quote.unwrap_or(b'"'), terminator: b'\n' };
+    dialect.terminator = terminator(sample, dialect.quote);
+    if let Some(delimiter) = delimiter {
+        dialect.delimiter = delimiter;
+        if dialect.quote == delimiter {
+            dialect.quote = b'\'';
+        }
+    } else {
+        dialect.delimiter = best_delimiter(sample, dialect);
+    }
+    if quote.is_none() && single_quoted(sample, dialect) {
+        let single = Dialect { quote: b'\'', ..dialect };
+        let delimiter = delimiter.unwrap_or_else(|| best_delimiter(sample, single));
+        dialect = Dialect { delimiter, ..single };
+    }
+    Ok(dialect)
+}
+
+fn option(value: Option<char>, field: &'static str) -> Result<Option<u8>, TableError> {
+    match value {
+        None => Ok(None),
+        Some('\n' | '\r') => Err(wrong(field, "it cannot be a line break")),
+        Some(value) if value.is_ascii() => Ok(u8::try_from(value).ok()),
+        Some(_) => Err(wrong(field, "it must be one ASCII character")),
+    }
+}
+
+fn wrong(field: &'static str, problem: &str) -> TableError {
+    TableError::Option { field, problem: problem.to_owned() }
+}
+
+/// A carriage return alone ends rows only in a text without a line feed outside of quotes.
+fn terminator(sample: &[u8], quote: u8) -> u8 {
+    let mut quoted = false;
+    let mut returns = false;
+    for &byte in sample {
+        match byte {
+            b'\n' if !quoted => return b'\n',
+            b'\r' if !quoted => returns = true,
+            byte if byte == quote => quoted = !quoted,
+            _ => {}
+        }
+    }
+    if returns { b'\r' } else { b'\n' }
+}
+
+/// Fields a row in the first rows of the sample; rows cut off by its end left out.
+fn widths(sample: &[u8], dialect: Dialect) -> Vec<usize> {
+    let mut cursor = Cursor::new(sample, 0, dialect);
+    let mut widths = Vec::new();
+    while !cursor.done() && widths.len() < SAMPLE_ROWS {
+        let start = cursor.pos;
+        let mut width = 0;
+        let last = loop {
+            width += 1;
+            let field = cursor.field();
+            if field.last {
+                break field;
+            }
+        };
+        if last.open {
+            break;
+        }
+        let cut = cursor.pos > sample.len() && !widths.is_empty();
+        let blank = width == 1 && sample[start..last.end].iter().all(u8::is_ascii_whitespace);
+        if !cut && !blank {
+            widths.push(width);
+        }
+    }
+    widths
+}
+
+/// The delimiter under which the most rows have the same number of fields, and more than one.
+fn best_delimiter(sample: &[u8], dialect: Dialect) -> u8 {
+    let mut best = (b',', 0.0);
+    for delimiter in CANDIDATES {
+        let widths = widths(sample, Dialect { delimiter, ..dialect });
+        let Some(&header) = widths.first() else { continue };
+        let mut sorted = widths.clone();
+        sorted.sort_unstable();
+        let Some(common) = sorted.chunk_by(|a, b| a == b).max_by_key(|group| (group.len(), group[0])) else { continue };
+        if common[0] < 2 {
+            continue;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "at most the sample's rows")]
+        let mut score = common.len() as f64 / widths.len() as f64;
+        if header == common[0] {
+            score += 0.5;
+        }
+        // A comma is so much more common that another one has to be better, not only as good, if rows disagree.
+        if delimiter == b',' && score < 1.5 {
+            score += 0.01;
+        }
+        if score > best.1 {
+            best = (delimiter, score);
+        }
+    }
+    best.0
+}
+
+/// Whether fields stand between single quotes: at least one does, with the delimiter inside or in every row, and no
+/// double quote is in the sample.
+fn single_quoted(sample: &[u8], dialect: Dialect) -> bool {
+    if !sample.contains(&b'\'') || sample.contains(&dialect.quote) {
+        return false;
+    }
+    let single = Dialect { quote: b'\'', ..dialect };
+    let mut cursor = Cursor::new(sample, 0, single);
+    let (mut clean, mut fields) = (0, 0);
+    while !cursor.done() && fields < SAMPLE_ROWS {
+        let field = cursor.field();
+        fields += 1;
+        if field.open {
+            return false;
+        }
+        clean += usize::from(field.quoted && !field.escaped);
+        if field.quoted && field.escaped && !sample[field.start..field.end].ends_with(b"'") {
+            return false;
+        }
+    }
+    clean * 4 >= fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> (char, char, u8) {
+        let dialect = detect(text.as_bytes(), &ParseOptions::default()).unwrap();
+        (dialect.delimiter.into(), dialect.quote.into(), dialect.terminator)
+    }
+
+    #[test]
+    fn delimiters_of_the_world() {
+        assert_eq!(found("a,b\n1,2\n"), (',', '"', b'\n'));
+        assert_eq!(found("a;b\n1,5;2,5\n3,5;4,5\n"), (';', '"', b'\n'));
+        assert_eq!(found("a\tb\n1,5\t2\n"), ('\t', '"', b'\n'));
+        assert_eq!(found("a|b|c\n1|x,y|2\n"), ('|', '"', b'\n'));
+        assert_eq!(found("name,note\nx,\"a;b;c\"\ny,\"d;e;f\"\n"), (',', '"', b'\n'));
+        assert_eq!(found("a,b\r1,2\r"), (',', '"', b'\r'));
+        assert_eq!(found("only\n1\n2\n"), (',', '"', b'\n'));
+        assert_eq!(found("a,b,c\n1,2,3\n1,2\n4,5,6\n"), (',', '"', b'\n'));
+    }
+
+    #[test]
+    fn single_quotes_where_they_quote() {
+        assert_eq!(found("'a','b'\n'1,5','2'\n"), (',', '\'', b'\n'));
+        assert_eq!(found("a,b\nit's,rock 'n' roll\n"), (',', '"', b'\n'));
+        assert_eq!(found("a,b\n'tis,2\n"), (',', '"', b'\n'));
+    }
+}

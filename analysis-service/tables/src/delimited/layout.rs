@@ -1,0 +1,155 @@
+//! The frame of a delimited text: its dialect, whether its first row names the columns, their names, and where the
+//! data begin. Also the errors that speak of lines.
+
+use super::dialect;
+use super::header;
+use super::split::{Cursor, Dialect, line_of, value};
+use crate::names::{self, Name};
+use crate::{HeaderMode, Limits, ParseOptions, TableError};
+
+/// Bytes of a text that its dialect and header are judged by.
+const SAMPLE_BYTES: usize = 256 << 10;
+/// Rows and cells of it.
+const SAMPLE_ROWS: usize = 200;
+const SAMPLE_CELLS: usize = 200_000;
+
+/// The frame.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) dialect: Dialect,
+    /// Whether the first row names the columns.
+    pub(crate) header: bool,
+    /// One a column.
+    pub(crate) names: Vec<Name>,
+    /// Where the first row of data begins.
+    pub(crate) start: usize,
+    /// The first rows of data, cells trimmed.
+    pub(crate) sample: Vec<Vec<String>>,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Layout {
+    /// Finds the frame of `data`, which begins after the byte order mark and does not end in line breaks.
+    pub(crate) fn find(data: &[u8], options: &ParseOptions, limits: &Limits) -> Result<Self, TableError> {
+        let mut start = data.iter().position(|b| !b.is_ascii_whitespace() || *b == b'\t').unwrap_or(data.len());
+        // Blanks before the first cell are its own.
+        start -= data[..start].iter().rev().take_while(|b| **b == b' ').count();
+        let mut options = options.clone();
+        if let Some((delimiter, after)) = separator_line(&data[start..]) {
+            options.delimiter.get_or_insert(delimiter);
+            start += after;
+        }
+        let text = &data[start..];
+        if text.is_empty() {
+            return Err(TableError::Empty("the file holds no rows; upload a file with data".to_owned()));
+        }
+        let dialect = dialect::detect(&text[..text.len().min(SAMPLE_BYTES)], &options)?;
+        let mut rows = Vec::new();
+        let mut cursor = Cursor::new(data, start, dialect);
+        let Some(first) = next_row(data, &mut cursor, dialect, limits)? else {
+            return Err(TableError::Empty("the file holds no rows; upload a file with data".to_owned()));
+        };
+        let data_start = cursor.pos;
+        let mut cells = 0;
+        while rows.len() < SAMPLE_ROWS && cells < SAMPLE_CELLS && cursor.pos < start + SAMPLE_BYTES {
+            let Ok(Some(row)) = next_row(data, &mut cursor, dialect, limits) else { break };
+            cells += row.len();
+            if row.len() > 1 || first.len() == 1 {
+                rows.push(row);
+            }
+        }
+        let header = match options.header {
+            Some(mode) => mode == HeaderMode::Present,
+            None => header::is_header(&first, &rows),
+        };
+        let width = width(&first, &rows, header);
+        limits.check_columns(width)?;
+        if header {
+            let (names, warnings) = names::unique(&first[..width]);
+            return Ok(Self { dialect, header, names, start: data_start, sample: rows, warnings });
+        }
+        rows.insert(0, first);
+        let warnings = vec![];
+        Ok(Self { dialect, header, names: names::numbered(width), start, sample: rows, warnings })
+    }
+
+    /// The error for a row of the wrong width.
+    pub(crate) fn ragged(&self, data: &[u8], at: usize, found: usize) -> TableError {
+        let expected = self.names.len();
+        let delimiter = match self.dialect.delimiter {
+            b'\t' => "a tab".to_owned(),
+            other => format!("\"{}\"", other.escape_ascii()),
+        };
+        let problem = format!(
+            "{found} {} found where the first row has {expected}; a field that holds the delimiter ({delimiter}) or a \
+             line break must stand in quotes. Mend the line, or read the file with another delimiter",
+            if found == 1 { "field" } else { "fields" }
+        );
+        TableError::at_line(line_of(data, at, self.dialect.terminator), problem)
+    }
+
+    /// The error for a quote that is never closed.
+    pub(crate) fn open_quote(&self, data: &[u8], at: usize) -> TableError {
+        open_quote(data, at, self.dialect)
+    }
+}
+
+fn open_quote(data: &[u8], at: usize, dialect: Dialect) -> TableError {
+    let quote = dialect.quote.escape_ascii();
+    let problem = format!(
+        "a field begins with a quote ({quote}) that is never closed. Close it, write a quote that belongs to the value \
+         twice, or read the file with another quote character"
+    );
+    TableError::at_line(line_of(data, at, dialect.terminator), problem)
+}
+
+/// Excel's `sep=;` in the first line: the delimiter, and where the next line begins.
+fn separator_line(text: &[u8]) -> Option<(char, usize)> {
+    let rest = text.strip_prefix(b"sep=")?;
+    let (&delimiter, rest) = rest.split_first()?;
+    let line_break = match rest {
+        [b'\r', b'\n', ..] => 2,
+        [b'\n' | b'\r', ..] => 1,
+        _ => return None,
+    };
+    delimiter.is_ascii().then(|| (delimiter.into(), 5 + line_break))
+}
+
+/// The next row that is not blank, cells trimmed.
+fn next_row(
+    data: &[u8],
+    cursor: &mut Cursor,
+    dialect: Dialect,
+    limits: &Limits,
+) -> Result<Option<Vec<String>>, TableError> {
+    while !cursor.done() {
+        let mut row = Vec::new();
+        let mut quoted = false;
+        loop {
+            let field = cursor.field();
+            if field.open {
+                return Err(open_quote(data, field.start, dialect));
+            }
+            quoted |= field.quoted;
+            let cell = value(data, &field, dialect.quote);
+            row.push(String::from_utf8_lossy(&cell).trim().to_owned());
+            if row.len() > limits.columns_max.saturating_mul(2) {
+                limits.check_columns(row.len())?;
+            }
+            if field.last {
+                break;
+            }
+        }
+        if quoted || row.len() > 1 || !row[0].is_empty() {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
+}
+
+/// Columns of the table: the fields of its first row, without empty ones at its end that no other row has.
+fn width(first: &[String], rows: &[Vec<String>], header: bool) -> usize {
+    let named = first.iter().rposition(|name| !name.is_empty()).map_or(1, |at| at + 1);
+    let widest = rows.iter().map(Vec::len).max().unwrap_or(first.len());
+    if header && widest < first.len() { widest.max(named) } else { first.len() }
+}

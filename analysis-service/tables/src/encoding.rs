@@ -1,0 +1,127 @@
+//! What encoding a text is in, and how it becomes UTF-8. UTF-8 is believed until a byte says otherwise; then a byte
+//! order mark, the pattern of UTF-16, and a guess that leans to Chinese decide. Bytes that do not fit the encoding are
+//! an error with their line, never a replacement character.
+
+use std::io::Write;
+
+use encoding_rs::{DecoderResult, Encoding, GB18030, GBK, UTF_8, UTF_16BE, UTF_16LE};
+
+use crate::{Cancel, TableError};
+
+/// Bytes decoded at a time.
+const PIECE_BYTES: usize = 1 << 20;
+/// Bytes a guess is made from.
+const GUESS_BYTES: usize = 4 << 20;
+/// UTF-8 characters beyond ASCII before the first wrong byte that make a text broken UTF-8 instead of another encoding.
+const UTF8_PROOF_CHARS: usize = 4;
+
+/// An encoding and the byte order mark to skip.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) encoding: &'static Encoding,
+    pub(crate) mark_bytes: usize,
+}
+
+impl Found {
+    pub(crate) fn is_utf8(&self) -> bool {
+        self.encoding == UTF_8
+    }
+
+    /// Its name in options.
+    pub(crate) fn label(&self) -> String {
+        self.encoding.name().to_ascii_lowercase()
+    }
+}
+
+/// The encoding a person asked for.
+pub(crate) fn by_label(label: &str, data: &[u8]) -> Result<Found, TableError> {
+    let encoding = match label.to_ascii_lowercase().as_str() {
+        "utf-16" => Encoding::for_bom(data).map_or(UTF_16LE, |(encoding, _)| encoding),
+        "utf-8-sig" => UTF_8,
+        other => Encoding::for_label(other.as_bytes()).ok_or_else(|| TableError::Option {
+            field: "encoding",
+            problem: format!("\"{label}\" is no encoding we know; try utf-8, gb18030 or utf-16le"),
+        })?,
+    };
+    let encoding = if encoding == GBK { GB18030 } else { encoding };
+    let mark_bytes = Encoding::for_bom(data).filter(|(mark, _)| *mark == encoding).map_or(0, |(_, bytes)| bytes);
+    Ok(Found { encoding, mark_bytes })
+}
+
+/// The encoding of a text by its beginning: a byte order mark, the look of UTF-16, or UTF-8.
+pub(crate) fn by_beginning(data: &[u8]) -> Found {
+    if let Some((encoding, mark_bytes)) = Encoding::for_bom(data) {
+        return Found { encoding, mark_bytes };
+    }
+    let sample = &data[..data.len().min(4096)];
+    let zeros = |from: usize| sample.iter().skip(from).step_by(2).filter(|b| **b == 0).count();
+    let half = sample.len() / 2;
+    let (even, odd) = (zeros(0), zeros(1));
+    let encoding = if half >= 2 && odd * 10 >= half * 3 && even * 20 <= half {
+        UTF_16LE
+    } else if half >= 2 && even * 10 >= half * 3 && odd * 20 <= half {
+        UTF_16BE
+    } else {
+        UTF_8
+    };
+    Found { encoding, mark_bytes: 0 }
+}
+
+/// The encoding of a text that is not UTF-8 at byte `wrong_at`.
+pub(crate) fn by_guess(data: &[u8], wrong_at: usize) -> Result<Found, TableError> {
+    let before = &data[..wrong_at];
+    let proof = before.iter().filter(|b| **b >= 0xc0).take(UTF8_PROOF_CHARS).count();
+    if proof >= UTF8_PROOF_CHARS {
+        return Err(wrong_bytes(data, wrong_at, UTF_8));
+    }
+    let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
+    // From a little before the first telling byte on, at the beginning of a line.
+    let from = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+    let sample = &data[from..data.len().min(from + GUESS_BYTES)];
+    detector.feed(sample, true);
+    let guess = detector.guess(Some(b"cn"), chardetng::Utf8Detection::Deny);
+    Ok(Found { encoding: if guess == GBK { GB18030 } else { guess }, mark_bytes: 0 })
+}
+
+/// The error for a text that is not in its encoding.
+pub(crate) fn wrong_bytes(data: &[u8], at: usize, encoding: &'static Encoding) -> TableError {
+    let line = memchr::memchr_iter(b'\n', &data[..at.min(data.len())]).count() as u64 + 1;
+    let byte = data.get(at).copied().unwrap_or_default();
+    let name = encoding.name();
+    TableError::at_line(
+        line,
+        format!(
+            "the byte 0x{byte:02X} is not valid {name}. Save the file as UTF-8, or say which encoding it has (such as \
+             gb18030)"
+        ),
+    )
+}
+
+/// Writes `data` as UTF-8 to `out`. With `partial`, a character cut off by the end is left out.
+pub(crate) fn to_utf8(
+    data: &[u8],
+    found: Found,
+    partial: bool,
+    out: &mut dyn Write,
+    cancel: &Cancel,
+) -> Result<(), TableError> {
+    let mut decoder = found.encoding.new_decoder_without_bom_handling();
+    let mut pos = found.mark_bytes.min(data.len());
+    let mut buffer = vec![0; PIECE_BYTES * 2];
+    loop {
+        cancel.check()?;
+        let end = data.len().min(pos + PIECE_BYTES);
+        let last = end == data.len() && !partial;
+        let (result, read, written) = decoder.decode_to_utf8_without_replacement(&data[pos..end], &mut buffer, last);
+        out.write_all(&buffer[..written])?;
+        pos += read;
+        match result {
+            DecoderResult::InputEmpty if end == data.len() => return Ok(()),
+            DecoderResult::InputEmpty | DecoderResult::OutputFull => {}
+            DecoderResult::Malformed(bytes, after) => {
+                let at = pos.saturating_sub(usize::from(bytes) + usize::from(after));
+                return Err(wrong_bytes(data, at, found.encoding));
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Figures of columns, from the columnar file, in memory bounded for each column: how many values are missing, how
+//! many differ, the least and the greatest, mean and spread, a histogram, the most frequent values.
+
+mod distinct;
+mod frequent;
+mod numbers;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, Date64Type, Decimal128Type, DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType,
+    DurationSecondType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType,
+    Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::{DataType, TimeUnit};
+
+use crate::{Cancel, ColumnSummary, ColumnarFile, TableError, ValueCount, render};
+use distinct::Distinct;
+use frequent::Frequent;
+use numbers::Axis;
+
+/// Characters of a frequent value.
+const VALUE_MAX_CHARS: usize = 200;
+/// Rows between two looks at the cancel flag.
+const CANCEL_ROWS: usize = 1 << 20;
+
+/// The figures of every column, in order.
+pub(crate) fn summarise(
+    file: &ColumnarFile,
+    threads: usize,
+    cancel: &Cancel,
+) -> Result<Vec<ColumnSummary>, TableError> {
+    let batches = file.record_batches()?;
+    let columns = file.column_count();
+    let work = |(): &mut (), column: usize| {
+        cancel.check()?;
+        let chunks: Vec<ArrayRef> = batches.iter().map(|batch| batch.column(column).clone()).collect();
+        of_column(file.schema().field(column).data_type(), &chunks, cancel)
+    };
+    crate::parallel::map_pieces(columns, threads, || (), work).into_iter().collect()
+}
+
+fn of_column(data_type: &DataType, chunks: &[ArrayRef], cancel: &Cancel) -> Result<ColumnSummary, TableError> {
+    macro_rules! axis {
+        ($type:ty, $axis:expr) => {
+            numbers::of_column::<$type>(chunks, $axis, cancel)
+        };
+    }
+    use TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
+    match data_type {
+        DataType::Int8 => axis!(Int8Type, Axis::Number),
+        DataType::Int16 => axis!(Int16Type, Axis::Number),
+        DataType::Int32 => axis!(Int32Type, Axis::Number),
+        DataType::Int64 => axis!(Int64Type, Axis::Number),
+        DataType::UInt8 => axis!(UInt8Type, Axis::Number),
+        DataType::UInt16 => axis!(UInt16Type, Axis::Number),
+        DataType::UInt32 => axis!(UInt32Type, Axis::Number),
+        DataType::UInt64 => axis!(UInt64Type, Axis::Number),
+        DataType::Float32 => axis!(Float32Type, Axis::Number),
+        DataType::Float64 => axis!(Float64Type, Axis::Number),
+        DataType::Decimal128(_, scale) => axis!(Decimal128Type, Axis::Decimal(*scale)),
+        DataType::Date32 => axis!(Date32Type, Axis::Time),
+        DataType::Date64 => axis!(Date64Type, Axis::Time),
+        DataType::Time32(Second) => axis!(Time32SecondType, Axis::Time),
+        DataType::Time32(_) => axis!(Time32MillisecondType, Axis::Time),
+        DataType::Time64(Nanosecond) => axis!(Time64NanosecondType, Axis::Time),
+        DataType::Time64(_) => axis!(Time64MicrosecondType, Axis::Time),
+        DataType::Timestamp(Second, _) => axis!(TimestampSecondType, Axis::Time),
+        DataType::Timestamp(Millisecond, _) => axis!(TimestampMillisecondType, Axis::Time),
+        DataType::Timestamp(Microsecond, _) => axis!(TimestampMicrosecondType, Axis::Time),
+        DataType::Timestamp(Nanosecond, _) => axis!(TimestampNanosecondType, Axis::Time),
+        DataType::Duration(Second) => axis!(DurationSecondType, Axis::Time),
+        DataType::Duration(Millisecond) => axis!(DurationMillisecondType, Axis::Time),
+        DataType::Duration(Microsecond) => axis!(DurationMicrosecondType, Axis::Time),
+        DataType::Duration(Nanosecond) => axis!(DurationNanosecondType, Axis::Time),
+        DataType::Boolean => Ok(booleans(chunks)),
+        DataType::Utf8 => texts(chunks, |array, row| array.as_string::<i32>().value(row), cancel),
+        DataType::LargeUtf8 => texts(chunks, |array, row| array.as_string::<i64>().value(row), cancel),
+        _ => rendered(chunks, cancel),
+    }
+}
+
+fn booleans(chunks: &[ArrayRef]) -> ColumnSummary {
+    let mut counts = [0u64; 2];
+    let mut missing = 0;
+    for chunk in chunks {
+        let array = chunk.as_boolean();
+        let yes = array.true_count() as u64;
+        let nulls = array.null_count() as u64;
+        missing += nulls;
+        counts[1] += yes;
+        counts[0] += array.len() as u64 - nulls - yes;
+    }
+    let mut top: Vec<ValueCount> = [("false", counts[0]), ("true", counts[1])]
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(value, count)| ValueCount { value: value.to_owned(), count })
+        .collect();
+    top.sort_by_key(|value| std::cmp::Reverse(value.count));
+    let distinct_count = top.len() as u64;
+    ColumnSummary { missing_count: missing, distinct_count, top_values: top, ..ColumnSummary::default() }
+}
+
+fn texts<'a>(
+    chunks: &'a [ArrayRef],
+    value: impl Fn(&'a ArrayRef, usize) -> &'a str,
+    cancel: &Cancel,
+) -> Result<ColumnSummary, TableError> {
+    let mut frequent = Frequent::default();
+    let mut missing = 0;
+    let mut ends: Option<(&str, &str)> = None;
+    for (at, chunk) in chunks.iter().enumerate() {
+        for row in 0..chunk.len() {
+            if row % CANCEL_ROWS == 0 {
+                cancel.check()?;
+            }
+            if chunk.is_null(row) {
+                missing += 1;
+                continue;
+            }
+            let text = value(chunk, row);
+            frequent.add(distinct::hash_bytes(text.as_bytes()), (at, row));
+            ends = Some(match ends {
+                None => (text, text),
+                Some((min, max)) => (min.min(text), max.max(text)),
+            });
+        }
+    }
+    if frequent.pruned() {
+        let candidates = frequent.begin_recount();
+        for row in chunks.iter().flat_map(|chunk| (0..chunk.len()).map(move |row| (chunk, row))) {
+            if !row.0.is_null(row.1) {
+                candidates.recount(distinct::hash_bytes(value(row.0, row.1).as_bytes()));
+            }
+        }
+    }
+    let (distinct_count, distinct_estimated) = frequent.distinct();
+    let shown = |(at, row): (usize, usize)| render::cut(value(&chunks[at], row), VALUE_MAX_CHARS);
+    let top = frequent.top().into_iter().map(|(place, count)| ValueCount { value: shown(place), count });
+    Ok(ColumnSummary {
+        missing_count: missing,
+        distinct_count,
+        distinct_estimated,
+        min: ends.map(|(min, _)| render::cut(min, render::CELL_MAX_CHARS)),
+        max: ends.map(|(_, max)| render::cut(max, render::CELL_MAX_CHARS)),
+        top_values: top.collect(),
+        ..ColumnSummary::default()
+    })
+}
+
+/// Types without an order or rarely met: only what is missing and what differs, by how they look.
+fn rendered(chunks: &[ArrayRef], cancel: &Cancel) -> Result<ColumnSummary, TableError> {
+    let mut distinct = Distinct::default();
+    let mut missing = 0;
+    for chunk in chunks {
+        let text = render::renderer(chunk);
+        for row in 0..chunk.len() {
+            if row % CANCEL_ROWS == 0 {
+                cancel.check()?;
+            }
+            if render::is_missing(chunk, row) {
+                missing += 1;
+            } else {
+                distinct.add(distinct::hash_bytes(text(row).as_bytes()));
+            }
+        }
+    }
+    let (distinct_count, distinct_estimated) = distinct.count();
+    Ok(ColumnSummary { missing_count: missing, distinct_count, distinct_estimated, ..ColumnSummary::default() })
+}
+
+/// A value's row as text.
+fn shown(chunks: &[ArrayRef], place: (usize, usize)) -> String {
+    render::renderer(&chunks[place.0])(place.1)
+}

@@ -1,0 +1,154 @@
+//! How many values differ: exactly up to a bound, then by HyperLogLog (Flajolet et al. 2007) with 2^14 registers,
+//! whose standard error is 0.8 %. Values are known by a 64-bit hash; that two of the exact ones share it is a matter
+//! of one column in billions.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Different values that are counted exactly.
+pub(crate) const EXACT_MAX: usize = 1 << 16;
+const REGISTER_BITS: u32 = 14;
+const REGISTERS: usize = 1 << REGISTER_BITS;
+
+/// A hasher for keys that are hashes already.
+#[derive(Default)]
+pub(crate) struct Same(u64);
+
+impl Hasher for Same {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = hash_bytes(bytes);
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
+pub(crate) type SameState = BuildHasherDefault<Same>;
+
+#[inline]
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
+    let folded = (product as u64) ^ ((product >> 64) as u64);
+    folded
+}
+
+const K0: u64 = 0x9e37_79b9_7f4a_7c15;
+const K1: u64 = 0xe703_7ed1_a0b4_28db;
+const K2: u64 = 0x8ebc_6af0_9c88_c6e3;
+
+/// A hash of one word.
+#[inline]
+pub(crate) fn hash_u64(value: u64) -> u64 {
+    fold(fold(value ^ K0, K1) ^ K2, K0)
+}
+
+/// A hash of bytes (folded multiplication, after wyhash).
+#[inline]
+pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
+    let mut state = K0 ^ bytes.len() as u64;
+    let mut rest = bytes;
+    while let Some((word, after)) = rest.split_first_chunk::<8>() {
+        state = fold(state ^ u64::from_le_bytes(*word), K1);
+        rest = after;
+    }
+    if !rest.is_empty() {
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        state = fold(state ^ u64::from_le_bytes(last), K2);
+    }
+    fold(state ^ K2, K0)
+}
+
+/// The estimate's registers.
+pub(crate) struct Sketch(Vec<u8>);
+
+impl Default for Sketch {
+    fn default() -> Self {
+        Self(vec![0; REGISTERS])
+    }
+}
+
+impl Sketch {
+    #[inline]
+    pub(crate) fn add(&mut self, hash: u64) {
+        let register = (hash >> (64 - REGISTER_BITS)) as usize;
+        let rank = ((hash << REGISTER_BITS) | (1 << (REGISTER_BITS - 1))).leading_zeros() + 1;
+        #[expect(clippy::cast_possible_truncation, reason = "at most 51")]
+        let rank = rank as u8;
+        self.0[register] = self.0[register].max(rank);
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an estimate"
+    )]
+    pub(crate) fn count(&self) -> u64 {
+        let registers = REGISTERS as f64;
+        let sum: f64 = self.0.iter().map(|rank| 0.5f64.powi(i32::from(*rank))).sum();
+        let estimate = 0.7213 / (1.0 + 1.079 / registers) * registers * registers / sum;
+        let zeros = self.0.iter().filter(|rank| **rank == 0).count();
+        if estimate <= 2.5 * registers && zeros > 0 {
+            return (registers * (registers / zeros as f64).ln()).round() as u64;
+        }
+        estimate.round() as u64
+    }
+}
+
+/// Counts different hashes.
+#[derive(Default)]
+pub(crate) struct Distinct {
+    exact: HashSet<u64, SameState>,
+    sketch: Option<Sketch>,
+}
+
+impl Distinct {
+    #[inline]
+    pub(crate) fn add(&mut self, hash: u64) {
+        if let Some(sketch) = &mut self.sketch {
+            sketch.add(hash);
+            return;
+        }
+        self.exact.insert(hash);
+        if self.exact.len() > EXACT_MAX {
+            let mut sketch = Sketch::default();
+            self.exact.drain().for_each(|hash| sketch.add(hash));
+            self.sketch = Some(sketch);
+        }
+    }
+
+    /// The count, and whether it is an estimate.
+    pub(crate) fn count(&self) -> (u64, bool) {
+        match &self.sketch {
+            Some(sketch) => (sketch.count().max(EXACT_MAX as u64), true),
+            None => (self.exact.len() as u64, false),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_are_exact_and_many_are_near() {
+        for many in [0u64, 1, 1_000, EXACT_MAX as u64] {
+            let mut distinct = Distinct::default();
+            (0..many).chain(0..many).for_each(|value| distinct.add(hash_u64(value)));
+            assert_eq!(distinct.count(), (many, false));
+        }
+        for many in [70_000u64, 200_000, 3_000_000] {
+            let mut distinct = Distinct::default();
+            (0..many).for_each(|value| distinct.add(hash_bytes(format!("row {value}").as_bytes())));
+            let (count, estimated) = distinct.count();
+            assert!(estimated && count.abs_diff(many) * 100 < many * 4, "{count} for {many}");
+        }
+    }
+}

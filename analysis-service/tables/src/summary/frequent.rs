@@ -1,0 +1,108 @@
+//! The most frequent values, in bounded memory: counts by hash; when there are too many, the rarest are dropped
+//! (lossy counting, Manku and Motwani 2002) and what is left is counted again exactly in a second walk.
+
+use std::collections::HashMap;
+
+use super::distinct::{EXACT_MAX, SameState, Sketch};
+
+/// Values that are told.
+const TOP_MAX: usize = 10;
+/// Values that are counted again when some were dropped.
+const CANDIDATES_MAX: usize = 64;
+
+/// A value's place: chunk and row.
+pub(crate) type Place = (usize, usize);
+
+/// Counts values by their hash.
+#[derive(Default)]
+pub(crate) struct Frequent {
+    counts: HashMap<u64, (u64, Place), SameState>,
+    /// All hashes, once `counts` no longer holds them.
+    sketch: Option<Sketch>,
+    /// Counts up to here were dropped.
+    dropped: u64,
+}
+
+impl Frequent {
+    #[inline]
+    pub(crate) fn add(&mut self, hash: u64, place: Place) {
+        if let Some(sketch) = &mut self.sketch {
+            sketch.add(hash);
+        }
+        let dropped = self.dropped;
+        self.counts.entry(hash).or_insert((dropped, place)).0 += 1;
+        if self.counts.len() > EXACT_MAX {
+            self.prune();
+        }
+    }
+
+    fn prune(&mut self) {
+        if self.sketch.is_none() {
+            let mut sketch = Sketch::default();
+            self.counts.keys().for_each(|hash| sketch.add(*hash));
+            self.sketch = Some(sketch);
+        }
+        // At least half goes, so that pruning is rare.
+        while self.counts.len() > EXACT_MAX / 2 {
+            self.dropped += 1;
+            let dropped = self.dropped;
+            self.counts.retain(|_, (count, _)| *count > dropped);
+        }
+    }
+
+    /// Whether counts are not exact any more.
+    pub(crate) fn pruned(&self) -> bool {
+        self.sketch.is_some()
+    }
+
+    /// Forgets all but the likeliest values, whose counts begin anew.
+    pub(crate) fn begin_recount(&mut self) -> &mut Self {
+        let mut kept: Vec<_> = self.counts.drain().collect();
+        kept.sort_unstable_by_key(|(_, (count, place))| (std::cmp::Reverse(*count), *place));
+        self.counts = kept.into_iter().take(CANDIDATES_MAX).map(|(hash, (_, place))| (hash, (0, place))).collect();
+        self
+    }
+
+    #[inline]
+    pub(crate) fn recount(&mut self, hash: u64) {
+        if let Some((count, _)) = self.counts.get_mut(&hash) {
+            *count += 1;
+        }
+    }
+
+    /// How many values differ, and whether that is an estimate.
+    pub(crate) fn distinct(&self) -> (u64, bool) {
+        match &self.sketch {
+            Some(sketch) => (sketch.count().max(EXACT_MAX as u64), true),
+            None => (self.counts.len() as u64, false),
+        }
+    }
+
+    /// The most frequent, first the more frequent, then the earlier.
+    pub(crate) fn top(&self) -> Vec<(Place, u64)> {
+        let mut all: Vec<_> = self.counts.values().map(|(count, place)| (*place, *count)).collect();
+        all.sort_unstable_by_key(|(place, count)| (std::cmp::Reverse(*count), *place));
+        all.truncate(TOP_MAX);
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::distinct::hash_u64;
+    use super::*;
+
+    #[test]
+    fn the_frequent_are_found_among_a_million_rare() {
+        let value = |row: usize| if row % 100 < 7 { (row % 100 % 3) as u64 } else { 1_000 + row as u64 };
+        let mut frequent = Frequent::default();
+        (0..1_000_000).for_each(|row| frequent.add(hash_u64(value(row)), (0, row)));
+        assert!(frequent.pruned());
+        let candidates = frequent.begin_recount();
+        (0..1_000_000).for_each(|row| candidates.recount(hash_u64(value(row))));
+        let top = frequent.top();
+        assert_eq!(top[..3], [((0, 0), 30_000), ((0, 1), 20_000), ((0, 2), 20_000)]);
+        let (distinct, estimated) = frequent.distinct();
+        assert!(estimated && distinct.abs_diff(930_003) < 40_000);
+    }
+}

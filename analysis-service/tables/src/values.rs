@@ -1,0 +1,345 @@
+//! What one cell's text could be, as a set of bits, and what a whole column is once the bits of every cell are
+//! joined. Bits only ever widen, so chunks of a column can be looked at in any order and merged by `|`.
+
+pub(crate) mod number;
+pub(crate) mod temporal;
+
+use temporal::{Civil, Order};
+
+/// A set of the `*` bits below.
+pub(crate) type Kinds = u32;
+
+/// A whole number that fits `i64` and has one way to be written.
+pub(crate) const INT: Kinds = 1;
+/// Set with [`INT`]: too large to be held exactly as a float.
+pub(crate) const BIG: Kinds = 1 << 1;
+/// A number with a fraction or an exponent, or an infinity.
+pub(crate) const FLOAT: Kinds = 1 << 2;
+/// `true` or `false` in any case.
+pub(crate) const BOOL: Kinds = 1 << 3;
+/// A time of day.
+pub(crate) const TIME: Kinds = 1 << 4;
+/// A marker of a missing value, such as `NA`; also nothing but blanks.
+pub(crate) const NA: Kinds = 1 << 5;
+/// Anything else.
+pub(crate) const TEXT: Kinds = 1 << 6;
+/// A date whose order is plain: ISO and its kin, 2024年1月2日, 2 Jan 2024.
+pub(crate) const PLAIN: Kinds = 1 << 7;
+/// 31/1/2024: the day must come first.
+pub(crate) const DAY_FIRST: Kinds = 1 << 8;
+/// 1/31/2024: the month must come first.
+pub(crate) const MONTH_FIRST: Kinds = 1 << 9;
+/// 1/2/2024: may be either.
+pub(crate) const EITHER_FIRST: Kinds = 1 << 10;
+/// A date without a time.
+pub(crate) const DAY: Kinds = 1 << 11;
+/// A date and a time, no zone.
+pub(crate) const MOMENT: Kinds = 1 << 12;
+/// A date, a time and a zone.
+pub(crate) const ZONED: Kinds = 1 << 13;
+/// More than six digits of a second.
+pub(crate) const NANOS: Kinds = 1 << 14;
+/// A year that nanoseconds in 64 bits cannot reach.
+pub(crate) const FAR_YEAR: Kinds = 1 << 15;
+/// Set with [`TEXT`]: digits only, too many for `i64`.
+pub(crate) const HUGE: Kinds = 1 << 16;
+/// Set with [`TEXT`]: a number written with leading zeros or a plus sign.
+pub(crate) const PADDED: Kinds = 1 << 17;
+/// Set with [`TEXT`]: a number with thousands separators, a percent sign or a currency.
+pub(crate) const DRESSED: Kinds = 1 << 18;
+
+const NUMBERS: Kinds = INT | BIG | FLOAT;
+const DATES: Kinds = PLAIN | DAY_FIRST | MONTH_FIRST | EITHER_FIRST | DAY | MOMENT | ZONED | NANOS | FAR_YEAR;
+/// Nanosecond timestamps reach from 1677 to 2262.
+const NANOS_YEARS: std::ops::RangeInclusive<i32> = 1678..=2261;
+/// Longest marker in [`is_missing_marker`].
+const MARKER_MAX_BYTES: usize = 4;
+
+/// How the values of a column are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    Int,
+    Float,
+    Bool,
+    Text,
+    Date(Order),
+    /// Timestamps: `utc` when every value named its zone; nanoseconds when microseconds would lose digits.
+    Moment {
+        order: Order,
+        utc: bool,
+        nanos: bool,
+    },
+    Time,
+}
+
+/// Why a column that looks like more is kept as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TextReason {
+    AmbiguousDates,
+    MixedDateOrders,
+    SomeZoned,
+    HugeIntegers,
+    LosesDigits,
+    Padded,
+    Dressed,
+    Mixed,
+}
+
+/// Text without blanks around it.
+pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
+    let blank = |b: &u8| matches!(b, b' ' | b'\t');
+    if bytes.first().is_some_and(blank) || bytes.last().is_some_and(blank) {
+        let start = bytes.iter().position(|b| !blank(b)).unwrap_or(bytes.len());
+        let end = bytes.iter().rposition(|b| !blank(b)).map_or(start, |i| i + 1);
+        return &bytes[start..end];
+    }
+    bytes
+}
+
+/// `NA`, `N/A`, `#N/A`, `null`, `NaN`, `NaT`, `None`, `-`, in any case; or nothing.
+pub(crate) fn is_missing_marker(trimmed: &[u8]) -> bool {
+    const MARKERS: [&[u8]; 8] = [b"na", b"n/a", b"#n/a", b"null", b"nan", b"nat", b"none", b"-"];
+    trimmed.len() <= MARKER_MAX_BYTES && (trimmed.is_empty() || MARKERS.iter().any(|m| trimmed.eq_ignore_ascii_case(m)))
+}
+
+/// What a cell that is not empty could be.
+#[inline]
+pub(crate) fn classify(cell: &[u8]) -> Kinds {
+    let cell = trim(cell);
+    let Some(&first) = cell.first() else { return NA };
+    if first.is_ascii_digit() || first == b'-' || first == b'.' {
+        let kinds = number::classify(cell);
+        if kinds != TEXT {
+            return kinds;
+        }
+        return classify_rest(cell, first);
+    }
+    if cell.len() <= MARKER_MAX_BYTES && is_missing_marker(cell) {
+        return NA;
+    }
+    if parse_bool(cell).is_some() {
+        return BOOL;
+    }
+    if number::is_infinity(cell) {
+        return FLOAT;
+    }
+    if first.is_ascii_alphabetic() {
+        return temporal::parse(cell).map_or(TEXT, |civil| date_kinds(&civil));
+    }
+    odd_number(cell)
+}
+
+/// Starts like a number but is none.
+fn classify_rest(cell: &[u8], first: u8) -> Kinds {
+    if first.is_ascii_digit() {
+        if let Some(time) = temporal::parse_time(cell) {
+            return if time.nanos % 1_000 == 0 { TIME } else { TEXT };
+        }
+        if let Some(civil) = temporal::parse(cell) {
+            return date_kinds(&civil);
+        }
+    } else if is_missing_marker(cell) {
+        return NA;
+    } else if number::is_infinity(cell) {
+        return FLOAT;
+    }
+    odd_number(cell)
+}
+
+/// Text, and whether a person would call it a number.
+fn odd_number(cell: &[u8]) -> Kinds {
+    let mut digits = 0;
+    let mut dress = 0;
+    for &byte in cell {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b',' | b'%' | b'$' | b' ' | b'\'' => dress += 1,
+            b'.' | b'-' | b'+' | b'(' | b')' => {}
+            // The first bytes of the pound, yen and euro signs in UTF-8, and what follows them.
+            0x80.. => dress += 1,
+            _ => return TEXT,
+        }
+    }
+    if digits > 0 && dress > 0 && dress <= digits + 2 { TEXT | DRESSED } else { TEXT }
+}
+
+fn date_kinds(civil: &Civil) -> Kinds {
+    let mut kinds = match civil.order() {
+        None => PLAIN,
+        Some((true, true)) => EITHER_FIRST,
+        Some((true, false)) => DAY_FIRST,
+        Some((false, _)) => MONTH_FIRST,
+    };
+    kinds |= match (civil.time, civil.offset_secs) {
+        (None, _) => DAY,
+        (Some(_), None) => MOMENT,
+        (Some(_), Some(_)) => ZONED,
+    };
+    if civil.time.is_some_and(|time| time.nanos % 1_000 != 0) {
+        kinds |= NANOS;
+    }
+    if !NANOS_YEARS.contains(&civil.year) {
+        kinds |= FAR_YEAR;
+    }
+    kinds
+}
+
+pub(crate) fn parse_bool(trimmed: &[u8]) -> Option<bool> {
+    if trimmed.eq_ignore_ascii_case(b"true") {
+        Some(true)
+    } else if trimmed.eq_ignore_ascii_case(b"false") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// How to hold a column of these kinds, and why it is text where one might have hoped for more.
+pub(crate) fn decide(kinds: Kinds) -> (Held, Option<TextReason>) {
+    let text = |reason| (Held::Text, Some(reason));
+    let values = kinds & !NA;
+    if values & TEXT != 0 {
+        return (Held::Text, reason_for_text(values));
+    }
+    if values == 0 {
+        return (Held::Text, None);
+    }
+    if values & !NUMBERS == 0 {
+        return match (values & FLOAT != 0, values & BIG != 0) {
+            (false, _) => (Held::Int, None),
+            (true, false) => (Held::Float, None),
+            (true, true) => text(TextReason::LosesDigits),
+        };
+    }
+    if values == BOOL {
+        return (Held::Bool, None);
+    }
+    if values == TIME {
+        return (Held::Time, None);
+    }
+    if values & !DATES != 0 {
+        return text(TextReason::Mixed);
+    }
+    decide_dates(values)
+}
+
+fn decide_dates(values: Kinds) -> (Held, Option<TextReason>) {
+    let text = |reason| (Held::Text, Some(reason));
+    let has = |bits: Kinds| values & bits != 0;
+    let order = match (has(PLAIN), has(DAY_FIRST), has(MONTH_FIRST), has(EITHER_FIRST)) {
+        (true, false, false, false) => Order::Plain,
+        (false, true, false, _) => Order::DayFirst,
+        (false, false, true, _) => Order::MonthFirst,
+        (false, false, false, true) => return text(TextReason::AmbiguousDates),
+        _ => return text(TextReason::MixedDateOrders),
+    };
+    if !has(MOMENT | ZONED) {
+        return (Held::Date(order), None);
+    }
+    if has(ZONED) && has(MOMENT | DAY) {
+        return text(TextReason::SomeZoned);
+    }
+    if has(NANOS) && has(FAR_YEAR) {
+        return text(TextReason::LosesDigits);
+    }
+    (Held::Moment { order, utc: has(ZONED), nanos: has(NANOS) }, None)
+}
+
+fn reason_for_text(values: Kinds) -> Option<TextReason> {
+    let odd = HUGE | PADDED | DRESSED;
+    if values & HUGE != 0 {
+        return Some(TextReason::HugeIntegers);
+    }
+    if values & PADDED != 0 {
+        return Some(TextReason::Padded);
+    }
+    if values & DRESSED != 0 && values & !(TEXT | NUMBERS | odd) == 0 {
+        return Some(TextReason::Dressed);
+    }
+    (values & !(TEXT | odd) != 0).then_some(TextReason::Mixed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(cells: &[&str]) -> Held {
+        decide(cells.iter().fold(0, |kinds, cell| kinds | classify(cell.as_bytes()))).0
+    }
+
+    #[test]
+    fn whole_numbers_keep_every_digit_or_stay_text() {
+        assert_eq!(held(&["1", "-20", "0", "9223372036854775807"]), Held::Int);
+        assert_eq!(held(&["1", "NA", "", " ", "-", "None"]), Held::Int);
+        for odd in ["001", "+5", "9223372036854775808", "-0", "--1", "1_000", "0x10", "1,000", "12%", "-01", "００"] {
+            let expected = if odd == "-0" { Held::Float } else { Held::Text };
+            assert_eq!(held(&["1", odd]), expected, "{odd}");
+        }
+    }
+
+    #[test]
+    fn floats_never_swallow_a_whole_number_they_cannot_hold() {
+        assert_eq!(held(&["1.5", "2", "1e-3", ".5", "5.", "-inf", "NaN"]), Held::Float);
+        assert_eq!(held(&["1.5", "9007199254740993"]), Held::Text);
+        assert_eq!(held(&["1e999"]), Held::Text);
+        for odd in ["1.2.3.4", "1e", "e5", ".", "-.", "1.5.", "00.5", "+1.5"] {
+            assert_eq!(held(&[odd]), Held::Text, "{odd}");
+        }
+    }
+
+    #[test]
+    fn booleans_are_words_and_never_digits() {
+        assert_eq!(held(&["true", "False", "TRUE", "null"]), Held::Bool);
+        assert_eq!(held(&["0", "1"]), Held::Int);
+        assert_eq!(held(&["true", "1"]), Held::Text);
+        assert_eq!(held(&["yes", "no"]), Held::Text);
+    }
+
+    #[test]
+    fn markers_alone_are_text() {
+        assert_eq!(held(&["NA", "-"]), Held::Text);
+        assert_eq!(held(&["NA", "Namibia"]), Held::Text);
+    }
+
+    #[test]
+    fn a_day_is_a_day_in_every_plain_form() {
+        let plain =
+            ["2024-01-02", "2024/1/2", "2024年1月2日", "2024.01.02", "Jan 2 2024", "2 January 2024", "02-Jan-2024"];
+        for day in plain {
+            assert_eq!(held(&[day]), Held::Date(Order::Plain), "{day}");
+        }
+        for odd in
+            ["2024-13-01", "2023-02-29", "2024-00-10", "2024-1-2-3", "24-01-02", "2024/1", "1/2/24", "2024-01-02x"]
+        {
+            assert_eq!(held(&[odd]), Held::Text, "{odd}");
+        }
+    }
+
+    #[test]
+    fn the_whole_column_decides_the_order_of_day_and_month() {
+        assert_eq!(held(&["01/02/2024", "31/01/2024"]), Held::Date(Order::DayFirst));
+        assert_eq!(held(&["01/02/2024", "01/31/2024"]), Held::Date(Order::MonthFirst));
+        let ambiguous = classify(b"01/02/2024");
+        assert_eq!(decide(ambiguous), (Held::Text, Some(TextReason::AmbiguousDates)));
+        assert_eq!(held(&["31/01/2024", "01/31/2024"]), Held::Text);
+        assert_eq!(held(&["31/01/2024", "2024-01-31"]), Held::Text);
+    }
+
+    #[test]
+    fn moments_with_and_without_a_zone_do_not_mix() {
+        let moment = |utc, nanos| Held::Moment { order: Order::Plain, utc, nanos };
+        assert_eq!(held(&["2024-01-02 03:04", "2024-01-02T03:04:05.678901", "2024-01-02"]), moment(false, false));
+        assert_eq!(held(&["2024-01-02T03:04:05Z", "2024-01-02 03:04:05+08:00"]), moment(true, false));
+        assert_eq!(held(&["2024-01-02T03:04:05.123456789"]), moment(false, true));
+        assert_eq!(held(&["2024-01-02T03:04:05Z", "2024-01-02T03:04:05"]), Held::Text);
+        assert_eq!(held(&["2024/1/2 8:05", "2024年1月2日 8时5分"]), moment(false, false));
+        assert_eq!(held(&["2024-01-02 25:00"]), Held::Text);
+    }
+
+    #[test]
+    fn times_of_day() {
+        assert_eq!(held(&["8:05", "23:59:59.5", "00:00"]), Held::Time);
+        assert_eq!(held(&["24:00"]), Held::Text);
+        assert_eq!(held(&["8:05", "2024-01-02"]), Held::Text);
+    }
+}

@@ -1,0 +1,5 @@
+//! The crate from outside: files go in, tables or errors for people come out.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod delimited;
+mod support;
