@@ -3,10 +3,13 @@
 #![allow(dead_code, reason = "the rooms are filled one after the other; this line goes with the last")]
 
 pub mod config;
+mod history;
 mod keys;
 mod rpc;
 mod secret;
+mod statistics;
 mod store;
+mod store_rows;
 
 use std::{path::Path, sync::Arc};
 
@@ -24,6 +27,7 @@ use tonic::service::Routes;
 
 use crate::{
     config::Config,
+    history::History,
     keys::{Rotation, SigningKeys},
 };
 
@@ -61,6 +65,7 @@ struct Parts {
     verifier: Verifier,
     keys: SigningKeys,
     page_tokens: Arc<PageTokens>,
+    history: History,
 }
 
 impl Parts {
@@ -82,12 +87,14 @@ impl Parts {
         let keys = SigningKeys::open(&config.data, rotation, frame.clock.clone(), verifier.clone())?;
         let page_tokens = Arc::new(PageTokens::new(&files::key(&config.data.join("page.key"))?));
         let database = Database::open(&config.data.join("auth.db"), store::STEPS).await?;
-        Ok(Self { frame: frame.clone(), database, verifier, keys, page_tokens })
+        let history =
+            History::start(database.clone(), frame.clock.clone(), PageTokens::clone(&page_tokens), &frame.lifecycle);
+        Ok(Self { frame: frame.clone(), database, verifier, keys, page_tokens, history })
     }
 
     /// Every RPC that is served here.
     fn routes(&self) -> Routes {
-        Routes::new(rpc::keys::service(self.keys.clone()))
+        Routes::new(rpc::keys::service(self.keys.clone())).add_service(rpc::history::service(self.history.clone()))
     }
 }
 

@@ -2,4 +2,5 @@
 //! nothing and knows no SQL.
 
 pub(crate) mod failure;
+pub(crate) mod history;
 pub(crate) mod keys;

@@ -17,8 +17,11 @@ pub(crate) enum StoreError {
 }
 
 /// The schema of this service, in the order of the numbers: identity has 1 to 99, history 100 to 199.
-pub(crate) const STEPS: &[fenxi_chassis::sqlite::Step] = &[fenxi_chassis::sqlite::Step {
-    number: 1,
-    title: "identity",
-    sql: include_str!("../migrations/sqlite/0001_identity.sql"),
-}];
+pub(crate) const STEPS: &[fenxi_chassis::sqlite::Step] = &[
+    fenxi_chassis::sqlite::Step {
+        number: 1,
+        title: "identity",
+        sql: include_str!("../migrations/sqlite/0001_identity.sql"),
+    },
+    crate::history::STEP,
+];

@@ -8,7 +8,7 @@ use fenxi_proto::error::{ErrorReason, Failure};
 use crate::store::StoreError;
 
 /// When a client may ask a busy database again.
-const BUSY_RETRY_AFTER: Duration = Duration::from_secs(2);
+pub(crate) const BUSY_RETRY_AFTER: Duration = Duration::from_secs(2);
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {

@@ -1,0 +1,158 @@
+//! What users have done. It takes finished analyses, each once, gives them as pages, whole, and found again, and lets their
+//! owner delete them and bring them back. An entry is its owner's alone: to everybody else it does not exist.
+//!
+//! It knows no gRPC and no message; `rpc::history` does. It changes the statistics in its own transactions.
+
+mod cleanup;
+pub(crate) mod entry;
+mod list;
+mod page_reader;
+mod recorder;
+mod search;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use fenxi_chassis::{
+    clock::{self, Clock},
+    lifecycle::Lifecycle,
+    page::PageTokens,
+    sqlite::{Database, Step, WriteError},
+};
+use uuid::Uuid;
+
+use self::{
+    entry::{NewEntry, WholeEntry},
+    page_reader::PageReader,
+    recorder::Recorder,
+    store::{Change, Changed},
+};
+use crate::{
+    statistics::{self, Statistics},
+    store::StoreError,
+};
+
+/// The schema of these rooms.
+pub(crate) const STEP: Step =
+    Step { number: 100, title: "history", sql: include_str!("../migrations/sqlite/0100_history.sql") };
+
+/// How long a deleted entry can be brought back.
+const DELETED_KEPT: Duration = Duration::from_secs(30 * 86_400);
+
+/// Why the history did not do it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HistoryError {
+    /// It does not exist, or is somebody else's.
+    #[error("no such entry")]
+    NotFound,
+    /// There is nothing to bring back.
+    #[error("the entry is not deleted, or was deleted too long ago")]
+    NotDeleted,
+    /// The request_id belongs to another request.
+    #[error("the request_id was used for another request")]
+    RequestReused,
+    /// The page token is none of this list.
+    #[error("the page token does not belong to this list")]
+    PageToken(fenxi_proto::error::Failure),
+    /// The queue stayed full.
+    #[error("too many calls wait")]
+    Overloaded,
+    /// The service stops.
+    #[error("the service is stopping")]
+    Stopping,
+    /// The transaction failed; the cause is in the log.
+    #[error("the entries could not be stored; send them again")]
+    Unrecorded,
+    /// The database did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<WriteError> for HistoryError {
+    fn from(error: WriteError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// The history of all users. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct History {
+    database: Database,
+    clock: Clock,
+    tokens: PageTokens,
+    recorder: Recorder,
+    pages: PageReader,
+}
+
+impl History {
+    /// The history in this database; its cleaning goes on until the process stops.
+    pub(crate) fn start(database: Database, clock: Clock, tokens: PageTokens, lifecycle: &Lifecycle) -> Self {
+        let recorder = Recorder::start(database.writer.clone());
+        let pages = PageReader::start(database.reader.clone());
+        lifecycle.spawn(cleanup::keep_clean(database.writer.clone(), clock.clone(), lifecycle.clone()));
+        Self { database, clock, tokens, recorder, pages }
+    }
+
+    /// Takes entries, each once by its id; gives how many were new. They are durable when this returns.
+    pub(crate) async fn record(&self, entries: Vec<NewEntry>) -> Result<usize, HistoryError> {
+        self.recorder.record(entries).await
+    }
+
+    /// One of the user's entries, deleted or not.
+    pub(crate) async fn get(&self, user_id: Uuid, id: Uuid) -> Result<WholeEntry, HistoryError> {
+        let entry = store::whole(&self.database.reader, user_id, id, self.deleted_after()).await?;
+        entry.ok_or(HistoryError::NotFound)
+    }
+
+    /// Deletes one of the user's entries; one that is deleted already stays so.
+    pub(crate) async fn delete(
+        &self,
+        user_id: Uuid,
+        id: Uuid,
+        request_id: Option<Uuid>,
+    ) -> Result<WholeEntry, HistoryError> {
+        let wish = self.wish(user_id, id, request_id);
+        self.database
+            .writer
+            .write(move |transaction| Box::pin(async move { done(store::delete(transaction, wish).await?) }))
+            .await
+    }
+
+    /// Brings back one of the user's entries.
+    pub(crate) async fn undelete(
+        &self,
+        user_id: Uuid,
+        id: Uuid,
+        request_id: Option<Uuid>,
+    ) -> Result<WholeEntry, HistoryError> {
+        let wish = self.wish(user_id, id, request_id);
+        self.database
+            .writer
+            .write(move |transaction| Box::pin(async move { done(store::undelete(transaction, wish).await?) }))
+            .await
+    }
+
+    /// The user's sums.
+    pub(crate) async fn statistics(&self, user_id: Uuid) -> Result<Statistics, HistoryError> {
+        Ok(statistics::of(&self.database, user_id).await?)
+    }
+
+    fn wish(&self, user_id: Uuid, id: Uuid, request_id: Option<Uuid>) -> Change {
+        Change { user_id, id, request_id, now: self.clock.now_micros(), deleted_after: self.deleted_after() }
+    }
+
+    fn deleted_after(&self) -> i64 {
+        self.clock.now_micros().saturating_sub(clock::micros(DELETED_KEPT))
+    }
+}
+
+fn done(changed: Changed) -> Result<WholeEntry, HistoryError> {
+    match changed {
+        Changed::Now(entry) => Ok(*entry),
+        Changed::NotDeleted => Err(HistoryError::NotDeleted),
+        Changed::Missing => Err(HistoryError::NotFound),
+        Changed::Reused => Err(HistoryError::RequestReused),
+    }
+}

@@ -1,0 +1,21 @@
+//! The only place with SQL of the history. It reads and writes rows, in transactions that are handed in for writes; it
+//! decides nothing, and the time is handed in. The words are those that SQLite and PostgreSQL share; what differs is in
+//! `dialect`.
+
+mod change;
+mod dialect;
+mod packed;
+mod pages;
+mod purge;
+mod record;
+mod scan;
+mod whole;
+
+pub(super) use self::{
+    change::{Change, Changed, delete, undelete},
+    pages::{PAGES_MAX, Range, pages},
+    purge::{purge_deleted, purge_requests},
+    record::record,
+    scan::{Scanned, Source, scan},
+    whole::whole,
+};

@@ -1,0 +1,115 @@
+//! The only place with SQL of the statistics.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use fenxi_chassis::sqlite::Transaction;
+use sqlx::{Row as _, SqlitePool};
+use uuid::Uuid;
+
+use super::{Changes, DAYS_MAX, Day, Statistics};
+use crate::{store::StoreError, store_rows::Shapes};
+
+static DAYS: LazyLock<Shapes> = LazyLock::new(|| {
+    let head = "INSERT INTO history_day (user_id, day, total, succeeded) VALUES ";
+    let tail = " ON CONFLICT (user_id, day) DO UPDATE SET total = history_day.total + excluded.total, \
+         succeeded = history_day.succeeded + excluded.succeeded RETURNING user_id, day, total";
+    Shapes::new(head, "({1}, {2}, {3}, {4})", ", ", tail, 4)
+});
+
+const EMPTY_DAY: &str = "DELETE FROM history_day WHERE user_id = $1 AND day = $2 AND total = 0";
+
+static USERS: LazyLock<Shapes> = LazyLock::new(|| {
+    let head = "INSERT INTO history_statistics \
+         (user_id, total, succeeded, ran, duration_micros, datasets, active_days, last_activity_time) VALUES ";
+    let row = "({1}, {2}, {3}, {4}, {5}, {6}, {7}, \
+         (SELECT end_time FROM history WHERE user_id = {1} ORDER BY history_entry_id DESC LIMIT 1))";
+    let tail = " ON CONFLICT (user_id) DO UPDATE SET total = history_statistics.total + excluded.total, \
+         succeeded = history_statistics.succeeded + excluded.succeeded, ran = history_statistics.ran + excluded.ran, \
+         duration_micros = history_statistics.duration_micros + excluded.duration_micros, \
+         datasets = history_statistics.datasets + excluded.datasets, \
+         active_days = history_statistics.active_days + excluded.active_days, \
+         last_activity_time = excluded.last_activity_time";
+    Shapes::new(head, row, ", ", tail, 7)
+});
+
+/// The days are one text, newest first: the driver's cost is by the row.
+const READ: &str = "SELECT total, succeeded, ran, duration_micros, datasets, active_days, last_activity_time, \
+     (SELECT string_agg(day || ':' || total || ':' || succeeded, ',') FROM (SELECT day, total, succeeded \
+     FROM history_day WHERE user_id = $1 ORDER BY day DESC LIMIT $2) AS newest) \
+     FROM history_statistics WHERE user_id = $1";
+
+/// Changes the sums, after the rows of the history were changed in the same transaction.
+pub(crate) async fn apply(transaction: &mut Transaction, changes: &Changes) -> Result<(), StoreError> {
+    let active_days = apply_days(transaction, changes).await?;
+    let users: Vec<_> = changes.0.iter().collect();
+    for (sql, piece) in USERS.chunks(&users) {
+        let mut query = sqlx::query(sql);
+        for (user_id, change) in piece {
+            let active_days = active_days.get(user_id).copied().unwrap_or(0);
+            query = query
+                .bind(*user_id)
+                .bind(change.total)
+                .bind(change.succeeded)
+                .bind(change.ran)
+                .bind(change.duration_micros)
+                .bind(change.datasets)
+                .bind(active_days);
+        }
+        query.execute(&mut *transaction).await?;
+    }
+    Ok(())
+}
+
+/// Gives how many active days each user won or lost.
+async fn apply_days(transaction: &mut Transaction, changes: &Changes) -> Result<HashMap<Uuid, i64>, StoreError> {
+    let days: Vec<_> = changes
+        .0
+        .iter()
+        .flat_map(|(user_id, user)| user.days.iter().map(move |(day, sums)| (*user_id, *day, *sums)))
+        .collect();
+    let mut active_days: HashMap<Uuid, i64> = HashMap::new();
+    for (sql, piece) in DAYS.chunks(&days) {
+        let mut query = sqlx::query(sql);
+        for (user_id, day, (total, succeeded)) in piece {
+            query = query.bind(user_id).bind(day).bind(total).bind(succeeded);
+        }
+        for row in query.fetch_all(&mut *transaction).await? {
+            let (user_id, day, total) =
+                (row.try_get::<Uuid, _>(0)?, row.try_get::<i32, _>(1)?, row.try_get::<i64, _>(2)?);
+            let change = changes.0.get(&user_id).and_then(|user| user.days.get(&day)).map_or(0, |(total, _)| *total);
+            if total == 0 {
+                sqlx::query(EMPTY_DAY).bind(user_id).bind(day).execute(&mut *transaction).await?;
+            }
+            // A day comes with its first entry and goes with its last.
+            let was_active = total != change;
+            *active_days.entry(user_id).or_default() += i64::from(total != 0) - i64::from(was_active);
+        }
+    }
+    Ok(active_days)
+}
+
+/// The sums of this user.
+pub(super) async fn read(reader: &SqlitePool, user_id: Uuid) -> Result<Statistics, StoreError> {
+    let query = sqlx::query(READ).bind(user_id).bind(i64::from(DAYS_MAX));
+    let Some(row) = query.fetch_optional(reader).await? else { return Ok(Statistics::default()) };
+    Ok(Statistics {
+        total: row.try_get(0)?,
+        succeeded: row.try_get(1)?,
+        ran: row.try_get(2)?,
+        duration_micros: row.try_get(3)?,
+        datasets: row.try_get(4)?,
+        active_days: row.try_get(5)?,
+        last_activity_time: row.try_get(6)?,
+        days: days(row.try_get::<Option<&str>, _>(7)?.unwrap_or_default())?,
+    })
+}
+
+fn days(text: &str) -> Result<Vec<Day>, StoreError> {
+    let day = |text: &str| {
+        let mut numbers = text.split(':').map(str::parse::<i64>);
+        let mut next = || numbers.next()?.ok();
+        Some(Day { day: i32::try_from(next()?).ok()?, total: next()?, succeeded: next()? })
+    };
+    let parts = text.split(',').filter(|part| !part.is_empty());
+    parts.map(|part| day(part).ok_or(StoreError::Corrupt("day of the statistics"))).collect()
+}

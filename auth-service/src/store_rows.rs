@@ -1,0 +1,54 @@
+//! Statements over several rows at once, in a few fixed sizes, so that each is prepared once and stays cached: the driver's
+//! cost is by the statement.
+
+/// The sizes, largest first; the last has to be 1.
+const SIZES: [usize; 4] = [64, 16, 4, 1];
+
+/// One statement in every size.
+pub(crate) struct Shapes([(usize, &'static str); SIZES.len()]);
+
+impl Shapes {
+    /// `head`, then `row` once or more with `between` in between, then `tail`. In `row`, `{1}` to `{9}` stand for its own
+    /// parameters, of which there are `parameters`. Made once a process: the texts are never freed.
+    pub(crate) fn new(head: &str, row: &str, between: &str, tail: &str, parameters: usize) -> Self {
+        Self(SIZES.map(|size| {
+            let rows: Vec<_> = (0..size).map(|at| numbered(row, at * parameters, parameters)).collect();
+            (size, &*format!("{head}{}{tail}", rows.join(between)).leak())
+        }))
+    }
+
+    /// The items in pieces, each with the statement of its size.
+    pub(crate) fn chunks<'s, 'i, T>(
+        &'s self,
+        items: &'i [T],
+    ) -> impl Iterator<Item = (&'static str, &'i [T])> + use<'s, 'i, T> {
+        let mut rest = items;
+        std::iter::from_fn(move || {
+            let (size, sql) = *self.0.iter().find(|(size, _)| *size <= rest.len())?;
+            let (piece, others) = rest.split_at(size);
+            rest = others;
+            Some((sql, piece))
+        })
+    }
+}
+
+fn numbered(row: &str, before: usize, parameters: usize) -> String {
+    (1..=parameters)
+        .fold(row.to_owned(), |text, own| text.replace(&format!("{{{own}}}"), &format!("${}", before + own)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_row_has_parameters_of_its_own_and_no_item_is_left_out() {
+        let shapes = Shapes::new("INSERT INTO t VALUES ", "({1}, {2}, {1})", ", ", " RETURNING a", 2);
+        let items: Vec<_> = (0..64 + 16 + 16 + 4 + 2).collect();
+        let pieces: Vec<_> = shapes.chunks(&items).collect();
+        assert_eq!(pieces.iter().map(|(_, piece)| piece.len()).collect::<Vec<_>>(), [64, 16, 16, 4, 1, 1]);
+        assert_eq!(pieces.iter().flat_map(|(_, piece)| piece.iter().copied()).collect::<Vec<_>>(), items);
+        let four = "INSERT INTO t VALUES ($1, $2, $1), ($3, $4, $3), ($5, $6, $5), ($7, $8, $7) RETURNING a";
+        assert_eq!(pieces[3].0, four);
+    }
+}
