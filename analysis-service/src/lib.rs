@@ -5,7 +5,9 @@
 
 pub mod config;
 pub mod datasets;
+pub mod executions;
 pub mod objects;
+pub mod outbox;
 mod rpc;
 mod schema;
 

@@ -1,0 +1,134 @@
+//! Executions: one run of one piece of code in a Kernel, with its own life and its own durable log.
+//!
+//! This room owns the rows of executions, their logs and the contents these refer to, from the acceptance to the end
+//! and beyond it; it hands every end to the outbox in the same transaction. It knows no Jupyter and decides nothing
+//! about kernels: the task that drives a kernel is given a [`LogWriter`] and says what happens. The events are the
+//! generated messages of the contract (see `log`). rpc and the drivers of kernels call it.
+//!
+//! | part | what it does |
+//! |---|---|
+//! | `log` | what a kernel's driver writes to: bounds, limit, contents |
+//! | `bounds`, `cutter`, `content` | make an event fit; hold the output limit; move large contents out |
+//! | `scribe`, `sink`, `spool`, `record` | the thread that writes the files, a log in it, the folder, one record |
+//! | `live`, `readers` | what is in memory of a running execution; reading any log from any number |
+//! | `finish`, `summary` | from the end on disk to the database, the outbox and the history |
+//! | `recovery`, `retention` | what an earlier process left; what is old |
+//! | `store` | SQL |
+
+mod bounds;
+pub mod config;
+mod content;
+mod cutter;
+mod finish;
+mod limits;
+mod live;
+pub mod log;
+mod readers;
+mod record;
+mod recovery;
+mod requests;
+mod room;
+mod scribe;
+mod sink;
+mod spool;
+mod store;
+mod summary;
+#[cfg(test)]
+pub(crate) mod test_events;
+#[cfg(test)]
+pub(crate) mod test_house;
+mod view;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use self::{
+    config::Settings,
+    cutter::OutputLimit,
+    log::LogWriter,
+    readers::LogReader,
+    room::{Acceptance, Executions, ListFilter, NewExecution, Page},
+    store::STEPS,
+    view::{ExecutionState, View},
+};
+
+/// Why something about executions was refused or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecutionError {
+    /// There is no such execution, content, or it is another's.
+    #[error("no such execution")]
+    NotFound,
+    /// The id was used for another request.
+    #[error("the request_id was used for another request")]
+    RequestIdReused,
+    /// The log has no such number and never will.
+    #[error("after_sequence is {after}, and the execution ended with event {last_sequence}")]
+    BeyondEnd {
+        /// What was asked for.
+        after: i64,
+        /// The number of the end.
+        last_sequence: i64,
+    },
+    /// The log was kept for as long as the operator said.
+    #[error("the log of this execution was removed after the time it is kept; its history entry has the outputs")]
+    LogRemoved,
+    /// There are as many readers as there may be.
+    #[error("too many readers of logs; try again")]
+    TooManyReaders,
+    /// An earlier attempt at the same request failed and is being cleared away.
+    #[error("an earlier attempt at this request failed; try again")]
+    NotSettled,
+    /// The log does not hold what was written.
+    #[error("the log of this execution is damaged")]
+    Damaged,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    /// The disk.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl ExecutionError {
+    fn from_removal(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::NotFound { Self::LogRemoved } else { Self::Io(error) }
+    }
+
+    fn from_absence(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::NotFound { Self::NotFound } else { Self::Io(error) }
+    }
+}
+
+/// What was accepted to be run. It does not change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// UUIDv7.
+    pub execution_id: Uuid,
+    /// Whose it is.
+    pub user_id: Uuid,
+    /// What makes a repeated call the same call, within the user's.
+    pub request_id: Uuid,
+    /// SHA-256 of what was asked.
+    pub request_hash: [u8; 32],
+    /// Where it runs.
+    pub kernel_id: Uuid,
+    /// What it runs.
+    pub code: Arc<str>,
+    /// The tables that its kernel holds.
+    pub datasets: Vec<DatasetRef>,
+    /// When it was accepted.
+    pub create_time: i64,
+}
+
+/// A table in a kernel, as the history names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetRef {
+    /// The dataset.
+    pub dataset_id: Uuid,
+    /// Its name at that time.
+    pub name: String,
+    /// The Python variable that holds it.
+    pub variable_name: String,
+}

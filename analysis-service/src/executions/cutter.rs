@@ -1,0 +1,219 @@
+//! Holds an execution to its output limit: keeps the head and the tail of what it says, and marks what lies between.
+//!
+//! Below the limit every event passes at once. Above it, output goes through a ring that keeps the newest of it; the
+//! ring is written when it is of use: before a prompt, and before the end. Results and errors are never dropped
+//! (up to a bound of their own), and what is no output (a start, a notice, the end) always passes at once. Nothing here
+//! does IO or knows a number: it takes events and gives events.
+
+use std::collections::VecDeque;
+
+use fenxi_proto::analysis::v1::{NoticeEvent, NoticeKind, TruncatedEvent, output_event::Event};
+
+use super::{
+    bounds::{cost_bytes, payload_bytes},
+    limits::{EVENT_COST_BYTES, PINNED_MAX_BYTES, PINNED_MAX_EVENTS},
+};
+
+/// How much an execution may say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputLimit {
+    /// Bytes in all, head and tail together.
+    pub max_bytes: u64,
+    /// Bytes of the tail.
+    pub tail_bytes: u64,
+}
+
+#[derive(PartialEq)]
+enum Kind {
+    /// May be dropped above the limit.
+    Output,
+    /// Output that says how it went: kept.
+    Pinned,
+    /// The code waits for an answer: what was said before must be readable.
+    Prompt,
+    /// What the service says itself.
+    Flow,
+}
+
+fn kind(event: &Event) -> Kind {
+    match event {
+        Event::Stream(_) | Event::Display(_) | Event::UpdateDisplay(_) | Event::ClearOutput(_) => Kind::Output,
+        Event::Result(_) | Event::Error(_) => Kind::Pinned,
+        Event::InputRequest(_) => Kind::Prompt,
+        Event::Queued(_)
+        | Event::Started(_)
+        | Event::Notice(_)
+        | Event::Truncated(_)
+        | Event::InputReply(_)
+        | Event::Finished(_) => Kind::Flow,
+    }
+}
+
+/// The state of one execution's limit.
+#[derive(Debug)]
+pub(super) struct Cutter {
+    limit: OutputLimit,
+    /// What the events written so far cost.
+    used: u64,
+    kept_bytes: u64,
+    dropped_bytes: u64,
+    /// Dropped since the last marker.
+    unmarked_bytes: u64,
+    cutting: bool,
+    /// The newest output, and whether it is pinned.
+    ring: VecDeque<(Event, bool)>,
+    ring_cost: u64,
+    /// Halved whenever the ring is written, so that all rings together stay within the tail.
+    ring_max: u64,
+    pinned_events: usize,
+    pinned_cost: u64,
+}
+
+impl Cutter {
+    pub(super) fn new(limit: OutputLimit) -> Self {
+        let tail_bytes = limit.tail_bytes.min(limit.max_bytes / 2);
+        Self {
+            limit: OutputLimit { tail_bytes, ..limit },
+            used: 0,
+            kept_bytes: 0,
+            dropped_bytes: 0,
+            unmarked_bytes: 0,
+            cutting: false,
+            ring: VecDeque::new(),
+            ring_cost: 0,
+            ring_max: tail_bytes / 2,
+            pinned_events: 0,
+            pinned_cost: 0,
+        }
+    }
+
+    /// Goes on with a log that says this much already.
+    pub(super) fn resume(&mut self, kept_bytes: u64, cost: u64) {
+        self.kept_bytes = kept_bytes;
+        self.used = cost;
+    }
+
+    /// Bytes of output written.
+    pub(super) fn kept_bytes(&self) -> u64 {
+        self.kept_bytes
+    }
+
+    /// Bytes of output dropped.
+    pub(super) fn dropped_bytes(&self) -> u64 {
+        self.dropped_bytes
+    }
+
+    /// Counts output that was lost for another reason, and gives the marker that stands for it.
+    pub(super) fn lost(&mut self, bytes: u64) -> Event {
+        self.kept_bytes = self.kept_bytes.saturating_sub(bytes);
+        self.drop_bytes(bytes);
+        self.marker()
+    }
+
+    /// Takes an event and gives those to be written now, in order.
+    pub(super) fn take(&mut self, event: Event) -> Vec<Event> {
+        match kind(&event) {
+            Kind::Flow => vec![event],
+            Kind::Prompt => {
+                let mut events = if self.ring_max > EVENT_COST_BYTES { self.flush() } else { Vec::new() };
+                events.push(event);
+                events
+            }
+            Kind::Output | Kind::Pinned if !self.cutting => self.take_below(event),
+            Kind::Output => self.hold(event),
+            Kind::Pinned => self.pin(event),
+        }
+    }
+
+    /// Everything that is still held, before the end.
+    pub(super) fn flush(&mut self) -> Vec<Event> {
+        let mut events = Vec::with_capacity(self.ring.len() + 1);
+        if self.unmarked_bytes > 0 {
+            events.push(self.marker());
+        }
+        for (event, _) in std::mem::take(&mut self.ring) {
+            self.keep(&event);
+            events.push(event);
+        }
+        if self.ring_cost > 0 {
+            self.ring_max /= 2;
+        }
+        self.ring_cost = 0;
+        events
+    }
+
+    fn take_below(&mut self, event: Event) -> Vec<Event> {
+        let cost = cost_bytes(&event);
+        let head_max = self.limit.max_bytes - self.limit.tail_bytes;
+        if self.used + cost <= head_max {
+            self.keep(&event);
+            return vec![event];
+        }
+        if cost > self.ring_max && kind(&event) == Kind::Output && self.used + EVENT_COST_BYTES <= head_max {
+            // One thing that is too large by itself: it alone is left out.
+            self.drop_bytes(payload_bytes(&event));
+            self.used += EVENT_COST_BYTES;
+            return vec![self.marker()];
+        }
+        self.cutting = true;
+        let max_bytes = self.limit.max_bytes;
+        let text = format!("the output has reached its limit of {max_bytes} bytes; of what follows, the last is kept");
+        let mut events = vec![Event::Notice(NoticeEvent { kind: NoticeKind::OutputLimit.into(), text })];
+        events.extend(self.take(event));
+        events
+    }
+
+    fn hold(&mut self, event: Event) -> Vec<Event> {
+        let cost = cost_bytes(&event);
+        if cost > self.ring_max {
+            self.drop_bytes(payload_bytes(&event));
+            return Vec::new();
+        }
+        self.ring.push_back((event, false));
+        self.ring_cost += cost;
+        let mut oldest = 0;
+        while self.ring_cost > self.ring_max {
+            match self.ring.get(oldest) {
+                Some((_, true)) => oldest += 1,
+                Some((event, false)) => {
+                    self.ring_cost -= cost_bytes(event);
+                    let bytes = payload_bytes(event);
+                    self.ring.remove(oldest);
+                    self.drop_bytes(bytes);
+                }
+                None => break,
+            }
+        }
+        Vec::new()
+    }
+
+    fn pin(&mut self, event: Event) -> Vec<Event> {
+        let cost = cost_bytes(&event);
+        if self.pinned_events == PINNED_MAX_EVENTS || self.pinned_cost + cost > PINNED_MAX_BYTES {
+            return self.hold(event);
+        }
+        self.pinned_events += 1;
+        self.pinned_cost += cost;
+        self.ring.push_back((event, true));
+        Vec::new()
+    }
+
+    fn keep(&mut self, event: &Event) {
+        self.kept_bytes += payload_bytes(event);
+        self.used += cost_bytes(event);
+    }
+
+    fn drop_bytes(&mut self, bytes: u64) {
+        self.dropped_bytes += bytes;
+        self.unmarked_bytes += bytes;
+    }
+
+    fn marker(&mut self) -> Event {
+        let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        Event::Truncated(TruncatedEvent {
+            kept_bytes: signed(self.kept_bytes),
+            dropped_bytes: signed(std::mem::take(&mut self.unmarked_bytes)),
+            limit_bytes: signed(self.limit.max_bytes),
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! Every bound of this room, with its unit.
+
+use std::time::Duration;
+
+/// The longest text of one stream event; longer texts become several events.
+pub(super) const STREAM_TEXT_MAX_BYTES: usize = 64 * 1024;
+/// The longest form of an output that stands in its event; longer ones go to the object store.
+pub(super) const PART_INLINE_MAX_BYTES: usize = 64 * 1024;
+/// All forms of one output that stand in its event.
+pub(super) const BUNDLE_INLINE_MAX_BYTES: usize = 256 * 1024;
+/// Forms of one output. Jupyter outputs have two to five.
+pub(super) const BUNDLE_MAX_PARTS: usize = 32;
+/// The metadata of one output; longer metadata is left out.
+pub(super) const METADATA_MAX_BYTES: usize = 64 * 1024;
+/// A name: of a MIME type, a display, an exception.
+pub(super) const NAME_MAX_BYTES: usize = 1024;
+/// The text of an exception, of a prompt, of a notice.
+pub(super) const MESSAGE_TEXT_MAX_BYTES: usize = 64 * 1024;
+/// The lines of a traceback together; the middle of a longer one is left out.
+pub(super) const TRACEBACK_MAX_BYTES: usize = 256 * 1024;
+/// Characters of a text content that its reference shows.
+pub(super) const REFERENCE_HEAD_MAX_CHARS: usize = 1000;
+
+/// What an event costs beside its payload when it is held against the output limit, so that events are bounded too.
+pub(super) const EVENT_COST_BYTES: u64 = 32;
+/// Results and errors that are kept above the output limit.
+pub(super) const PINNED_MAX_EVENTS: usize = 16;
+/// Their bytes.
+pub(super) const PINNED_MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Bytes of one execution on their way to the disk; more wait in the kernel.
+pub(super) const IN_FLIGHT_MAX_BYTES: u32 = 1024 * 1024;
+/// Events of all executions on their way to the disk.
+pub(super) const COMMANDS_MAX: usize = 1024;
+/// Commands taken at once; what of them belongs together is written together.
+pub(super) const COMMANDS_BATCH_MAX: usize = 256;
+/// How often a log that could not be written is tried again.
+pub(super) const WRITE_RETRY: Duration = Duration::from_secs(1);
+/// Events other than output that wait for a disk that takes nothing.
+pub(super) const UNWRITTEN_MAX_EVENTS: usize = 64;
+
+/// The newest events of a running execution that are in memory for its readers.
+pub(super) const TIP_MAX_BYTES: usize = 64 * 1024;
+/// The same, in events.
+pub(super) const TIP_MAX_EVENTS: usize = 256;
+/// Distance of the marks by which a reader finds its place in the file of a running execution.
+pub(super) const MARK_EVERY_BYTES: u64 = 256 * 1024;
+/// Events that a reader takes from memory at once.
+pub(super) const READER_BATCH_EVENTS: usize = 64;
+/// Readers of all logs together; above it, readers are refused.
+pub(super) const READERS_MAX: usize = 10_000;
+/// File reads at one time.
+pub(super) const FILE_READS_MAX: usize = 8;

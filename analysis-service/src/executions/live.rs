@@ -1,0 +1,203 @@
+//! What is known in memory of an execution that has not ended, or whose end is not in the database yet.
+//!
+//! Its log is written by the spool's thread alone (`scribe`); everybody else watches how far it is ([`Progress`]) and
+//! reads: the newest events from memory, older ones from the file.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fs::File,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock},
+};
+
+use fenxi_proto::analysis::v1::{Outcome, OutputEvent};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::{
+    Accepted,
+    limits::{MARK_EVERY_BYTES, TIP_MAX_BYTES, TIP_MAX_EVENTS},
+    requests::Requests,
+};
+use crate::objects::ContentId;
+
+/// How far an execution is. It only grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Progress {
+    /// The number of the newest event on disk.
+    pub(super) last_sequence: i64,
+    /// Where it ends in the file.
+    pub(super) bytes: u64,
+    /// When the kernel began.
+    pub(super) start_time: Option<i64>,
+    /// The Jupyter execution count, once it began.
+    pub(super) execution_count: i32,
+    /// When it ended, and how.
+    pub(super) end: Option<(i64, Outcome)>,
+}
+
+/// An execution in memory.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(super) accepted: Arc<Accepted>,
+    progress: watch::Sender<Progress>,
+    file: OnceLock<Arc<File>>,
+    tip: Mutex<Tip>,
+    contents: Mutex<HashMap<ContentId, u64>>,
+    requests: Mutex<Requests>,
+    /// Set once its end is in the database.
+    saved: watch::Sender<bool>,
+}
+
+/// The newest events, and marks to find older ones by.
+#[derive(Debug, Default)]
+struct Tip {
+    events: VecDeque<(Arc<OutputEvent>, usize)>,
+    bytes: usize,
+    marks: Vec<(i64, u64)>,
+}
+
+/// An event on disk, and the length of its record.
+pub(super) struct Written {
+    pub(super) event: Arc<OutputEvent>,
+    pub(super) bytes: usize,
+}
+
+impl Live {
+    pub(super) fn new(accepted: Arc<Accepted>) -> Self {
+        Self {
+            accepted,
+            progress: watch::Sender::new(Progress::default()),
+            file: OnceLock::new(),
+            tip: Mutex::default(),
+            contents: Mutex::default(),
+            requests: Mutex::default(),
+            saved: watch::Sender::new(false),
+        }
+    }
+
+    pub(super) fn id(&self) -> Uuid {
+        self.accepted.execution_id
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        *self.progress.borrow()
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// The log's file, once it is there.
+    pub(super) fn file(&self) -> Option<Arc<File>> {
+        self.file.get().cloned()
+    }
+
+    pub(super) fn set_file(&self, file: Arc<File>) {
+        self.file.set(file).ok();
+    }
+
+    /// Makes known what was written. Only the spool's thread calls this, after the write.
+    pub(super) fn publish(&self, written: Vec<Written>, update: impl FnOnce(&mut Progress)) {
+        let mut offset = self.progress.borrow().bytes;
+        {
+            let mut tip = self.tip();
+            for Written { event, bytes } in written {
+                if tip.marks.last().is_none_or(|(_, at)| offset >= at + MARK_EVERY_BYTES) {
+                    tip.marks.push((event.sequence, offset));
+                }
+                offset += bytes as u64;
+                tip.bytes += bytes;
+                tip.events.push_back((event, bytes));
+                while tip.bytes > TIP_MAX_BYTES || tip.events.len() > TIP_MAX_EVENTS {
+                    let Some((_, bytes)) = tip.events.pop_front() else { break };
+                    tip.bytes -= bytes;
+                }
+            }
+        }
+        self.progress.send_modify(update);
+    }
+
+    /// Takes over the marks of a log that was written by an earlier process.
+    pub(super) fn resume(&self, marks: Vec<(i64, u64)>, progress: Progress) {
+        self.tip().marks = marks;
+        self.progress.send_replace(progress);
+    }
+
+    /// The events from this number on that are in memory, at most `max` of them; `None` if it is not among them.
+    pub(super) fn newest(&self, from: i64, max: usize) -> Option<Vec<Arc<OutputEvent>>> {
+        let tip = self.tip();
+        let (first, _) = tip.events.front()?;
+        let skip = usize::try_from(from.checked_sub(first.sequence)?).ok().filter(|skip| *skip < tip.events.len())?;
+        Some(tip.events.iter().skip(skip).take(max).map(|(event, _)| Arc::clone(event)).collect())
+    }
+
+    /// The nearest known place at or before an event: its number and offset in the file.
+    pub(super) fn mark_before(&self, sequence: i64) -> (i64, u64) {
+        let tip = self.tip();
+        let after = tip.marks.partition_point(|(marked, _)| *marked <= sequence);
+        after.checked_sub(1).and_then(|at| tip.marks.get(at).copied()).unwrap_or((1, 0))
+    }
+
+    /// Remembers a content that an event is about to refer to.
+    pub(super) fn add_content(&self, id: ContentId, bytes: u64) {
+        self.lock_contents().insert(id, bytes);
+    }
+
+    /// Whether an event refers to this content.
+    pub(super) fn refers_to(&self, id: ContentId) -> bool {
+        self.lock_contents().contains_key(&id)
+    }
+
+    /// The contents that the events refer to.
+    pub(super) fn contents(&self) -> Vec<(ContentId, u64)> {
+        self.lock_contents().iter().map(|(id, bytes)| (*id, *bytes)).collect()
+    }
+
+    /// The requests that were taken while it runs.
+    pub(super) fn requests(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that the end is in the database.
+    pub(super) fn set_saved(&self) {
+        self.saved.send_replace(true);
+    }
+
+    /// Ends when the end is in the database.
+    pub(super) async fn saved(&self) {
+        // The sender lives as long as `self`.
+        self.saved.subscribe().wait_for(|saved| *saved).await.ok();
+    }
+
+    fn tip(&self) -> MutexGuard<'_, Tip> {
+        self.tip.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_contents(&self) -> MutexGuard<'_, HashMap<ContentId, u64>> {
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Every execution in memory.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lives(Arc<RwLock<HashMap<Uuid, Arc<Live>>>>);
+
+impl Lives {
+    pub(super) fn get(&self, id: Uuid) -> Option<Arc<Live>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    pub(super) fn add(&self, live: &Arc<Live>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(live.id(), Arc::clone(live));
+    }
+
+    pub(super) fn remove(&self, id: Uuid) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// Those for which this holds.
+    pub(super) fn those(&self, holds: impl Fn(&Live) -> bool) -> Vec<Arc<Live>> {
+        let lives = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        lives.values().filter(|live| holds(live)).map(Arc::clone).collect()
+    }
+}

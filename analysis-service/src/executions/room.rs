@@ -1,0 +1,338 @@
+//! The executions of this service: accepting one, looking at one, listing them, reading their logs and contents.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use fenxi_chassis::{clock::Clock, id::Ids, sqlite::Database};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::{
+    Accepted, DatasetRef, ExecutionError, LogReader, LogWriter, OutputLimit, Settings,
+    content::Contents,
+    finish::Finisher,
+    limits::{FILE_READS_MAX, READERS_MAX},
+    live::{Live, Lives},
+    log::Desk,
+    readers::{Turns, beyond_end},
+    scribe::{Command, Scribe},
+    spool::Folder,
+    store::{Filter, Insert, LogPlace, Store, Stored},
+    view::{ExecutionState, View},
+};
+use crate::{
+    objects::{ContentId, Objects},
+    outbox,
+};
+
+/// How long a look waits for the ends that are on disk and not yet in the database.
+const SAVED_WAIT: Duration = Duration::from_secs(2);
+
+/// What is asked to be run, checked already.
+#[derive(Clone, Debug)]
+pub struct NewExecution {
+    /// Whose it is.
+    pub user_id: Uuid,
+    /// What makes a repeated call the same call.
+    pub request_id: Uuid,
+    /// Where it runs.
+    pub kernel_id: Uuid,
+    /// What it runs.
+    pub code: Arc<str>,
+    /// The most time it may run, in microseconds.
+    pub time_limit_micros: Option<i64>,
+    /// Whether the queue goes on after an exception.
+    pub continue_on_error: bool,
+}
+
+impl NewExecution {
+    /// SHA-256 of what is asked: the same for the same request, another for another.
+    pub(super) fn hash(&self) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update(self.kernel_id.as_bytes());
+        hasher.update(self.time_limit_micros.unwrap_or(-1).to_be_bytes());
+        hasher.update([u8::from(self.continue_on_error)]);
+        hasher.update(self.code.as_bytes());
+        hasher.finalize().into()
+    }
+}
+
+/// What became of a request to run something.
+#[derive(Debug)]
+pub enum Acceptance {
+    /// It is durable, and to be run: the log goes to the driver.
+    New(View, Box<LogWriter>),
+    /// The same request was accepted before.
+    Known(View),
+}
+
+/// A page's filter.
+#[derive(Clone, Debug)]
+pub struct ListFilter {
+    /// Whose.
+    pub user_id: Uuid,
+    /// Of this kernel only.
+    pub kernel_id: Option<Uuid>,
+    /// In these states only; empty for all.
+    pub states: Vec<ExecutionState>,
+}
+
+/// A page of executions, newest first.
+#[derive(Debug)]
+pub struct Page {
+    /// They may be fewer than asked for, where a filter left some out.
+    pub executions: Vec<View>,
+    /// The last one looked at, where there may be more.
+    pub next: Option<Uuid>,
+}
+
+/// The room's door. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Executions {
+    pub(super) desk: Desk,
+    pub(super) store: Store,
+    pub(super) folder: Folder,
+    pub(super) lives: Lives,
+    ids: Ids,
+    readers: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
+}
+
+impl Executions {
+    /// Opens the room over its folder and its area of the object store. [`Executions::recover`] is to follow before
+    /// anything is accepted.
+    ///
+    /// # Errors
+    /// The folder cannot be used, or the thread not be started.
+    pub fn open(
+        settings: &Settings,
+        folder: &Path,
+        database: Database,
+        objects: Objects,
+        clock: Clock,
+        relay: outbox::Wake,
+    ) -> anyhow::Result<Self> {
+        let folder = Folder::open(folder).with_context(|| format!("the folder {} cannot be used", folder.display()))?;
+        let scribe =
+            Scribe::start(folder.clone()).context("the thread for the logs of executions cannot be started")?;
+        let limit = OutputLimit { max_bytes: settings.output_max_bytes, tail_bytes: settings.output_tail_bytes };
+        let (store, contents, lives) = (Store::new(database), Contents::new(objects), Lives::default());
+        let finisher = Finisher::new(store.clone(), contents.clone(), folder.clone(), lives.clone(), relay);
+        let ids = Ids::new(clock.clone());
+        let desk = Desk { scribe, contents, clock, limit, finisher };
+        let readers = Arc::new(Semaphore::new(READERS_MAX));
+        let reads = Arc::new(Semaphore::new(FILE_READS_MAX));
+        Ok(Self { desk, store, folder, lives, ids, readers, reads })
+    }
+
+    /// Accepts a request, durably, with its first event: `position` executions of its kernel are before it. A request
+    /// that was accepted before is not accepted again. The caller must not be dropped between this and handing the log
+    /// to the driver: a log that is dropped ends as LOST.
+    ///
+    /// # Errors
+    /// The request's id was used for another request, or the database or the disk takes nothing.
+    pub async fn accept(
+        &self,
+        new: NewExecution,
+        datasets: Vec<DatasetRef>,
+        position: i32,
+    ) -> Result<Acceptance, ExecutionError> {
+        let accepted = Arc::new(Accepted {
+            execution_id: self.ids.next(),
+            user_id: new.user_id,
+            request_id: new.request_id,
+            request_hash: new.hash(),
+            kernel_id: new.kernel_id,
+            code: Arc::clone(&new.code),
+            datasets,
+            create_time: self.desk.clock.now_micros(),
+        });
+        let live = Arc::new(Live::new(Arc::clone(&accepted)));
+        self.lives.add(&live);
+        // Nobody knows the id before the row is durable, so that the file may be made meanwhile.
+        let (created, inserted) = tokio::join!(self.desk.scribe.create(Arc::clone(&live)), self.store.insert(accepted));
+        match (created, inserted) {
+            (Ok(()), Ok(Insert::New)) => {
+                let log = LogWriter::begin(Arc::clone(&live), self.desk.clone(), position).await;
+                Ok(Acceptance::New(View::of_live(&live), Box::new(log)))
+            }
+            (_, Ok(Insert::Known(stored))) => {
+                self.forget(&live).await;
+                self.known_as(*stored, &new).await.map(Acceptance::Known)
+            }
+            (Err(error), Ok(Insert::New)) => {
+                self.take_back(&live).await;
+                Err(error.into())
+            }
+            (_, Err(error)) => {
+                self.take_back(&live).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The execution that this request began, if it was accepted before.
+    ///
+    /// # Errors
+    /// The request's id was used for another request, or the database does not answer.
+    pub async fn known(&self, new: &NewExecution) -> Result<Option<View>, ExecutionError> {
+        match self.store.by_request(new.user_id, new.request_id).await? {
+            Some(stored) => self.known_as(stored, new).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// One execution of this user as it stands.
+    ///
+    /// # Errors
+    /// There is none, or the database does not answer.
+    pub async fn get(&self, user_id: Uuid, execution_id: Uuid) -> Result<View, ExecutionError> {
+        if let Some(live) = self.live(user_id, execution_id) {
+            return Ok(View::of_live(&live));
+        }
+        let stored = self.store.get(user_id, execution_id).await?.ok_or(ExecutionError::NotFound)?;
+        Ok(self.view(stored))
+    }
+
+    /// A page of a user's executions, `rows` of them looked at, before the one named.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn list(&self, filter: &ListFilter, before: Option<Uuid>, rows: u32) -> Result<Page, ExecutionError> {
+        self.until_saved(filter.user_id).await;
+        let wanted = |state| filter.states.is_empty() || filter.states.contains(&state);
+        let (ended, others) =
+            (wanted(ExecutionState::Finished), wanted(ExecutionState::Queued) || wanted(ExecutionState::Running));
+        let ended = if ended && others { None } else { Some(ended) };
+        let (user_id, kernel_id) = (filter.user_id, filter.kernel_id);
+        let mut stored = self.store.list(&Filter { user_id, kernel_id, ended, before, rows: rows + 1 }).await?;
+        let more = stored.len() > rows as usize;
+        stored.truncate(rows as usize);
+        let next = stored.last().filter(|_| more).map(|last| last.accepted.execution_id);
+        let views = stored.into_iter().map(|stored| self.view(stored));
+        Ok(Page { executions: views.filter(|view| wanted(view.state())).collect(), next })
+    }
+
+    /// Reads the log of a user's execution from the event after `after` on.
+    ///
+    /// # Errors
+    /// There is no such execution, it ended before that number, its log was removed, there are too many readers, or the
+    /// log cannot be read.
+    pub async fn read(&self, user_id: Uuid, id: Uuid, after: i64) -> Result<(View, LogReader), ExecutionError> {
+        if let Some(live) = self.live(user_id, id) {
+            return self.read_live(live, after);
+        }
+        let stored = self.store.get(user_id, id).await?.ok_or(ExecutionError::NotFound)?;
+        let Some(end) = stored.end.clone() else {
+            // Accepted between the two looks; or an acceptance that is being taken back.
+            let live = self.live(user_id, id).ok_or(ExecutionError::NotSettled)?;
+            return self.read_live(live, after);
+        };
+        beyond_end(after, end.last_sequence)?;
+        let turns = self.turns()?;
+        let reader = match end.log_place {
+            LogPlace::Row => {
+                let log = self.store.log(id).await?.ok_or(ExecutionError::LogRemoved)?;
+                LogReader::memory(&log, after, turns)?
+            }
+            LogPlace::File => {
+                let folder = self.folder.clone();
+                let opened = tokio::task::spawn_blocking(move || folder.read_ended(id)).await;
+                let file = opened.map_err(std::io::Error::other)?.map_err(ExecutionError::from_removal)?;
+                LogReader::file(file, after, turns)?
+            }
+            LogPlace::Spool | LogPlace::Removed => return Err(ExecutionError::LogRemoved),
+        };
+        Ok((self.view(stored), reader))
+    }
+
+    /// Whether an execution of this user refers to a content.
+    ///
+    /// # Errors
+    /// It does not, or there is no such execution: the two are not told apart.
+    pub async fn check_content(&self, user_id: Uuid, id: Uuid, content: ContentId) -> Result<(), ExecutionError> {
+        let refers = match self.live(user_id, id) {
+            Some(live) => live.refers_to(content),
+            None => self.store.refers_to(user_id, id, content).await?,
+        };
+        if refers { Ok(()) } else { Err(ExecutionError::NotFound) }
+    }
+
+    /// At most `max_bytes` of a content from the byte at `offset`; nothing at its end.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be read.
+    pub async fn read_content(
+        &self,
+        content: ContentId,
+        offset: u64,
+        max_bytes: u64,
+    ) -> Result<bytes::Bytes, ExecutionError> {
+        self.desk.contents.read(content, offset, max_bytes).await.map_err(ExecutionError::from_absence)
+    }
+
+    /// Waits until every end is stored, at most this long; the next start stores the rest. Call it when no kernel runs
+    /// any more and before the database is closed.
+    pub async fn drain(&self, at_most: Duration) {
+        self.desk.finisher.drain(at_most).await;
+    }
+
+    pub(super) fn live(&self, user_id: Uuid, execution_id: Uuid) -> Option<Arc<Live>> {
+        self.lives.get(execution_id).filter(|live| live.accepted.user_id == user_id)
+    }
+
+    fn read_live(&self, live: Arc<Live>, after: i64) -> Result<(View, LogReader), ExecutionError> {
+        let progress = live.progress();
+        if progress.end.is_some() {
+            beyond_end(after, progress.last_sequence)?;
+        }
+        Ok((View::of_live(&live), LogReader::live(live, after, self.turns()?)))
+    }
+
+    fn turns(&self) -> Result<Turns, ExecutionError> {
+        let reader = Arc::clone(&self.readers).try_acquire_owned().map_err(|_| ExecutionError::TooManyReaders)?;
+        Ok(Turns { reader, reads: Arc::clone(&self.reads) })
+    }
+
+    async fn known_as(&self, stored: Stored, new: &NewExecution) -> Result<View, ExecutionError> {
+        if stored.accepted.request_hash != new.hash() {
+            return Err(ExecutionError::RequestIdReused);
+        }
+        Ok(self.view(stored))
+    }
+
+    /// What the row says, or what is known in memory, which is newer.
+    fn view(&self, stored: Stored) -> View {
+        match self.lives.get(stored.accepted.execution_id) {
+            Some(live) if stored.end.is_none() => View::of_live(&live),
+            _ => View::of_stored(stored),
+        }
+    }
+
+    /// Waits for this user's ends that were shown to readers and are not in the database yet.
+    async fn until_saved(&self, user_id: Uuid) {
+        let ended = |live: &Live| live.accepted.user_id == user_id && live.progress().end.is_some();
+        let saved = async {
+            for live in self.lives.those(ended) {
+                live.saved().await;
+            }
+        };
+        tokio::time::timeout(SAVED_WAIT, saved).await.ok();
+    }
+
+    async fn forget(&self, live: &Arc<Live>) {
+        self.lives.remove(live.id());
+        self.desk.scribe.send(Command::Discard(live.id())).await.ok();
+    }
+
+    /// Undoes an acceptance that failed, the row included where it may be there.
+    async fn take_back(&self, live: &Arc<Live>) {
+        self.forget(live).await;
+        self.desk.finisher.take_back(live.id());
+    }
+}
+
+#[cfg(test)]
+#[path = "room_tests.rs"]
+mod tests;

@@ -1,0 +1,165 @@
+//! The one thread that writes logs. It numbers events, joins texts that belong together, writes them, and only then
+//! makes them known: a reader never sees what is not on disk, and no task of the runtime waits for the disk.
+//!
+//! A write that fails never reaches the driver of a kernel: output that cannot be written is left out and marked, what
+//! is no output waits, and the end is tried again until it is on disk.
+
+use std::{
+    collections::HashMap,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use fenxi_proto::analysis::v1::output_event::Event;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use uuid::Uuid;
+
+use super::{
+    limits::{COMMANDS_BATCH_MAX, COMMANDS_MAX, WRITE_RETRY},
+    live::Live,
+    sink::Sink,
+    spool::Folder,
+};
+
+/// Asks the thread for something.
+pub(super) enum Command {
+    /// Begins the log of a new execution; answers when its file is there.
+    Create(Arc<Live>, oneshot::Sender<io::Result<()>>),
+    /// Goes on with the log of an execution of an earlier process; answers what it holds, `None` without a file.
+    Reopen(Arc<Live>, oneshot::Sender<io::Result<Option<super::sink::Held>>>),
+    /// Appends an event, received at this time. The permit is given back when it is written or left out.
+    Append { id: Uuid, time: i64, event: Event, room: Option<OwnedSemaphorePermit> },
+    /// Forgets a log that was begun for an execution that was not accepted.
+    Discard(Uuid),
+    /// Tries again what could not be written.
+    Retry,
+}
+
+/// The way to the thread. It ends when the last clone is gone and everything given to it is written.
+#[derive(Clone, Debug)]
+pub(super) struct Scribe {
+    commands: mpsc::Sender<Command>,
+}
+
+/// The thread is gone: the process ends.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the spool of executions is closed")]
+pub(super) struct Closed;
+
+impl Scribe {
+    /// Starts the thread.
+    pub(super) fn start(folder: Folder) -> io::Result<Self> {
+        let (commands, queue) = mpsc::channel(COMMANDS_MAX);
+        let failing = Arc::new(AtomicBool::new(false));
+        let desk = Desk { folder, sinks: HashMap::new(), failing: Arc::clone(&failing) };
+        thread::Builder::new().name("execution-spool".into()).spawn(move || desk.run(queue))?;
+        tokio::spawn(retry(commands.downgrade(), failing));
+        Ok(Self { commands })
+    }
+
+    /// Hands over a command, waiting while the queue is full.
+    pub(super) async fn send(&self, command: Command) -> Result<(), Closed> {
+        self.commands.send(command).await.map_err(|_| Closed)
+    }
+
+    /// Begins the log of a new execution.
+    pub(super) async fn create(&self, live: Arc<Live>) -> io::Result<()> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Command::Create(live, answer)).await.map_err(io::Error::other)?;
+        answered.await.map_err(io::Error::other)?
+    }
+
+    /// Goes on with the log of an execution of an earlier process.
+    pub(super) async fn reopen(&self, live: Arc<Live>) -> io::Result<Option<super::sink::Held>> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Command::Reopen(live, answer)).await.map_err(io::Error::other)?;
+        answered.await.map_err(io::Error::other)?
+    }
+}
+
+/// Wakes the thread from time to time while something could not be written.
+async fn retry(commands: mpsc::WeakSender<Command>, failing: Arc<AtomicBool>) {
+    let mut ticks = tokio::time::interval(WRITE_RETRY);
+    loop {
+        ticks.tick().await;
+        let Some(commands) = commands.upgrade() else { return };
+        if failing.load(Ordering::Relaxed) {
+            commands.try_send(Command::Retry).ok();
+        }
+    }
+}
+
+struct Desk {
+    folder: Folder,
+    sinks: HashMap<Uuid, Sink>,
+    failing: Arc<AtomicBool>,
+}
+
+impl Desk {
+    fn run(mut self, mut queue: mpsc::Receiver<Command>) {
+        let mut commands = Vec::with_capacity(COMMANDS_BATCH_MAX);
+        let mut touched = Vec::new();
+        while queue.blocking_recv_many(&mut commands, COMMANDS_BATCH_MAX) > 0 {
+            for command in commands.drain(..) {
+                self.take(command, &mut touched);
+            }
+            for id in touched.drain(..) {
+                self.write(id);
+            }
+            self.failing.store(self.sinks.values().any(Sink::is_failing), Ordering::Relaxed);
+        }
+    }
+
+    fn take(&mut self, command: Command, touched: &mut Vec<Uuid>) {
+        match command {
+            Command::Create(live, answer) => {
+                let created = self.folder.create(live.id());
+                let created = created.map(|file| self.sinks.insert(live.id(), Sink::new(live, file)));
+                answer.send(created.map(drop)).ok();
+            }
+            Command::Reopen(live, answer) => {
+                let id = live.id();
+                let reopened = self
+                    .folder
+                    .reopen(id)
+                    .and_then(|log| log.map(|(file, scan)| Sink::resume(&live, file, scan)).transpose());
+                answer
+                    .send(reopened.map(|log| {
+                        log.map(|(sink, held)| {
+                            self.sinks.insert(id, sink);
+                            held
+                        })
+                    }))
+                    .ok();
+            }
+            Command::Append { id, time, event, room } => {
+                if let Some(sink) = self.sinks.get_mut(&id) {
+                    if sink.is_clean() {
+                        touched.push(id);
+                    }
+                    sink.stage(time, event, room);
+                }
+            }
+            Command::Discard(id) => {
+                self.sinks.remove(&id);
+                if let Err(error) = self.folder.remove_running(id) {
+                    tracing::warn!(execution_id = %id, %error, "the log of an execution that was not accepted stays");
+                }
+            }
+            Command::Retry => {
+                touched.extend(self.sinks.iter().filter(|(_, sink)| sink.is_failing()).map(|(id, _)| *id));
+            }
+        }
+    }
+
+    fn write(&mut self, id: Uuid) {
+        let Some(sink) = self.sinks.get_mut(&id) else { return };
+        if sink.write() {
+            self.sinks.remove(&id);
+        }
+    }
+}

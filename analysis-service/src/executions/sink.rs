@@ -1,0 +1,220 @@
+//! One log as the spool's thread holds it: what waits to be written, the next number, the place in the file.
+
+use std::{fs::File, io, os::unix::fs::FileExt as _, sync::Arc};
+
+use fenxi_proto::analysis::v1::{Outcome, OutputEvent, TruncatedEvent, output_event::Event};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{
+    bounds::{cost_bytes, payload_bytes},
+    limits::{MARK_EVERY_BYTES, STREAM_TEXT_MAX_BYTES, UNWRITTEN_MAX_EVENTS},
+    live::{Live, Progress, Written},
+    record, spool,
+};
+
+/// What the log of an earlier process held.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Held {
+    /// How far it is.
+    pub(super) progress: Progress,
+    /// Bytes of output in it.
+    pub(super) kept_bytes: u64,
+    /// What its events took of the output limit.
+    pub(super) cost_bytes: u64,
+}
+
+pub(super) struct Sink {
+    live: Arc<Live>,
+    file: Arc<File>,
+    staged: Vec<(i64, Event)>,
+    rooms: Vec<OwnedSemaphorePermit>,
+    last_sequence: i64,
+    bytes: u64,
+    kept_bytes: u64,
+    /// Output that could not be written, since the last marker and in all.
+    unmarked_bytes: u64,
+    lost_bytes: u64,
+    failing: bool,
+}
+
+impl Sink {
+    pub(super) fn new(live: Arc<Live>, file: File) -> Self {
+        let file = Arc::new(file);
+        live.set_file(Arc::clone(&file));
+        Self {
+            live,
+            file,
+            staged: Vec::new(),
+            rooms: Vec::new(),
+            last_sequence: 0,
+            bytes: 0,
+            kept_bytes: 0,
+            unmarked_bytes: 0,
+            lost_bytes: 0,
+            failing: false,
+        }
+    }
+
+    /// Goes on with a file that an earlier process wrote.
+    pub(super) fn resume(live: &Arc<Live>, file: File, scan: spool::Scan) -> io::Result<(Self, Held)> {
+        let mut held = Held::default();
+        let mut marks = Vec::new();
+        let mut offset = 0;
+        let mut record = Vec::new();
+        spool::scan(&file, |event| {
+            if marks.last().is_none_or(|(_, at)| offset >= at + MARK_EVERY_BYTES) {
+                marks.push((event.sequence, offset));
+            }
+            record.clear();
+            record::write(&event, &mut record);
+            offset += record.len() as u64;
+            note(&mut held.progress, &event);
+            for content in super::content::references(&event) {
+                live.add_content(content.0, content.1);
+            }
+            if let Some(event) = &event.event {
+                held.kept_bytes += payload_bytes(event);
+                held.cost_bytes += cost_bytes(event);
+            }
+        })?;
+        held.progress.bytes = scan.bytes;
+        let mut sink = Self::new(Arc::clone(live), file);
+        live.resume(marks, held.progress);
+        sink.last_sequence = scan.last_sequence;
+        sink.bytes = scan.bytes;
+        sink.kept_bytes = held.kept_bytes;
+        Ok((sink, held))
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_clean(&self) -> bool {
+        self.staged.is_empty() && self.unmarked_bytes == 0
+    }
+
+    /// Whether the last write failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing
+    }
+
+    /// Takes an event to be written next; joins a text to the one before where both are of one stream.
+    pub(super) fn stage(&mut self, time: i64, event: Event, room: Option<OwnedSemaphorePermit>) {
+        self.rooms.extend(room);
+        if let (Event::Stream(text), Some((_, Event::Stream(last)))) = (&event, self.staged.last_mut())
+            && text.name == last.name
+            && last.text.len() + text.text.len() <= STREAM_TEXT_MAX_BYTES
+        {
+            last.text.push_str(&text.text);
+            return;
+        }
+        self.staged.push((time, event));
+    }
+
+    /// Writes what waits and makes it known. Says whether the log is complete.
+    pub(super) fn write(&mut self) -> bool {
+        let staged = self.numbered();
+        let mut records = Vec::new();
+        let mut written = Vec::with_capacity(staged.len());
+        for event in staged {
+            let start = records.len();
+            record::write(&event, &mut records);
+            written.push(Written { event: Arc::new(event), bytes: records.len() - start });
+        }
+        match self.file.write_all_at(&records, self.bytes) {
+            Ok(()) => self.wrote(records.len() as u64, written),
+            Err(error) => self.failed(&error, written),
+        }
+    }
+
+    /// The events that wait, behind a marker where output was lost before them.
+    fn numbered(&mut self) -> Vec<OutputEvent> {
+        let mut staged = std::mem::take(&mut self.staged);
+        if self.unmarked_bytes > 0 {
+            let time = staged.first().map_or(0, |(time, _)| *time);
+            let marker = TruncatedEvent {
+                kept_bytes: signed(self.kept_bytes),
+                dropped_bytes: signed(self.unmarked_bytes),
+                limit_bytes: 0,
+            };
+            staged.insert(0, (time, Event::Truncated(marker)));
+        }
+        let first = self.last_sequence + 1;
+        (first..)
+            .zip(staged)
+            .map(|(sequence, (time, mut event))| {
+                if let Event::Finished(end) = &mut event {
+                    end.output_bytes = end.output_bytes.saturating_sub(signed(self.lost_bytes)).max(0);
+                    end.dropped_bytes = end.dropped_bytes.saturating_add(signed(self.lost_bytes));
+                }
+                OutputEvent { sequence, time: Some(fenxi_proto::time::timestamp(time)), event: Some(event) }
+            })
+            .collect()
+    }
+
+    fn wrote(&mut self, bytes: u64, written: Vec<Written>) -> bool {
+        self.failing = false;
+        self.unmarked_bytes = 0;
+        self.rooms.clear();
+        self.bytes += bytes;
+        let Some(last) = written.last() else { return false };
+        self.last_sequence = last.event.sequence;
+        let complete = matches!(last.event.event, Some(Event::Finished(_)));
+        let events: Vec<_> = written.iter().map(|written| Arc::clone(&written.event)).collect();
+        self.kept_bytes += events.iter().filter_map(|event| event.event.as_ref()).map(payload_bytes).sum::<u64>();
+        let end = self.bytes;
+        self.live.publish(written, |progress| {
+            progress.bytes = end;
+            for event in &events {
+                note(progress, event);
+            }
+        });
+        complete
+    }
+
+    /// Leaves out the output that could not be written, and keeps the rest for the next time.
+    fn failed(&mut self, error: &io::Error, written: Vec<Written>) -> bool {
+        if !self.failing {
+            tracing::error!(execution_id = %self.live.id(), %error, "the log of an execution cannot be written");
+        }
+        metrics::counter!("execution_spool_failures_total").increment(1);
+        self.failing = true;
+        // A part of the records may be in the file; it is overwritten next time, and cut at the next start.
+        self.file.set_len(self.bytes).ok();
+        self.rooms.clear();
+        for Written { event, .. } in written {
+            let Some(OutputEvent { time, event: Some(event), .. }) = Arc::into_inner(event) else { continue };
+            let bytes = payload_bytes(&event);
+            let output = bytes > 0 && !matches!(event, Event::Error(_));
+            let end = matches!(event, Event::Finished(_));
+            if matches!(event, Event::Truncated(TruncatedEvent { limit_bytes: 0, .. })) {
+                continue;
+            }
+            if output || (self.staged.len() >= UNWRITTEN_MAX_EVENTS && !end) {
+                self.unmarked_bytes += bytes;
+                self.lost_bytes += bytes;
+            } else {
+                self.staged.push((time.as_ref().map_or(0, fenxi_proto::time::unix_micros), event));
+            }
+        }
+        false
+    }
+}
+
+/// What an event changes in the progress.
+fn note(progress: &mut Progress, event: &OutputEvent) {
+    progress.last_sequence = event.sequence;
+    let time = || event.time.as_ref().map_or(0, fenxi_proto::time::unix_micros);
+    match &event.event {
+        Some(Event::Started(started)) => {
+            progress.start_time = Some(time());
+            progress.execution_count = started.execution_count;
+        }
+        Some(Event::Finished(end)) => {
+            progress.end = Some((time(), Outcome::try_from(end.outcome).unwrap_or(Outcome::Lost)));
+        }
+        _ => {}
+    }
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
