@@ -1,1 +1,88 @@
-//! (empty)
+//! The gateway: the one door. It knows who is asking and how much they may ask; what they ask passes through unread.
+//!
+//! This file is the one place where every part is built and tied to the others. `layers` shows the way of a request,
+//! `router` every path.
+
+mod assets;
+mod body;
+mod caller;
+mod config;
+mod contract;
+mod cookies;
+mod guard;
+mod layers;
+mod limits;
+mod local;
+mod login;
+mod meters;
+mod net;
+mod proxy;
+mod refusal;
+mod router;
+mod serve;
+mod uploads;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use fenxi_chassis::{client::Bearer, files, program::Frame};
+use tokio::net::TcpListener;
+
+pub use crate::{
+    config::{Calls, Config, Connections, PREFIX, Rates},
+    net::Network,
+};
+use crate::{
+    contract::Backend,
+    cookies::Cookies,
+    layers::House,
+    limits::Limits,
+    login::Login,
+    proxy::{Proxy, upstream::Upstream},
+    uploads::Uploads,
+};
+
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Serves on this listener until the process stops and every request has ended or had its time.
+///
+/// # Errors
+/// A setting is wrong; the text names it.
+pub async fn serve(listener: TcpListener, config: Config, frame: Frame) -> anyhow::Result<()> {
+    config.check()?;
+    let house = build(&config, &frame).await?;
+    let Frame { lifecycle, .. } = frame;
+    let (limits, forgetting) = (house.limits.clone(), lifecycle.clone());
+    lifecycle.spawn(async move { limits.forget_unused(&forgetting).await });
+    let assets = house.assets.clone();
+    // Not awaited: until it is done files go uncompressed.
+    drop(tokio::task::spawn_blocking(move || assets.compress()));
+    tracing::info!(address = %listener.local_addr()?, public_url = %config.public_url, "gateway serving");
+    lifecycle.set_ready("gateway", true);
+    serve::accept(listener, house, config.connections, lifecycle).await;
+    Ok(())
+}
+
+async fn build(config: &Config, frame: &Frame) -> anyhow::Result<Arc<House>> {
+    let upstream = |backend: Backend, url| Upstream::new(backend.name(), &config::authority(url)?);
+    let auth = upstream(Backend::Auth, &config.auth_service)?;
+    let analysis = upstream(Backend::Analysis, &config.analysis_service)?;
+    let secret_file = config.service_secret_file.as_deref();
+    let secret_file = secret_file.with_context(|| format!("{PREFIX}_SERVICE_SECRET_FILE is to name a file"))?;
+    let bearer = Bearer::new(&files::secret(secret_file)?)?;
+    let cookies = Cookies::new(config.trustworthy());
+    let callers = caller::Callers::start(auth.clone(), bearer, &config.calls, frame.clock.clone(), &frame.lifecycle);
+    Ok(Arc::new(House {
+        guard: guard::Guard::new(config.public_origin(), cookies),
+        limits: Arc::new(Limits::new(&config.rates)),
+        callers,
+        uploads: Uploads::new(analysis.clone(), config.calls.clone()),
+        login: Login::new(auth.clone(), cookies),
+        proxy: Proxy { auth, analysis, limits: config.calls.clone(), cookies },
+        local: local::Local::new().await?,
+        assets: assets::Assets::embedded(),
+        ids: frame.ids.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        https: config.public_url.scheme() == "https",
+    }))
+}

@@ -1,0 +1,264 @@
+//! The gateway's settings. Every limit is here with its unit and its default.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use anyhow::Context as _;
+use clap::Parser;
+use fenxi_chassis::{config::Common, program::Configured};
+use url::Url;
+
+use crate::net::Network;
+
+/// The prefix of the gateway's variables.
+pub const PREFIX: &str = "FENXI_GATEWAY";
+
+/// The gateway: gRPC-web, gRPC, uploads and the browser app on one port.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "gateway", version)]
+pub struct Config {
+    /// What every service has.
+    #[command(flatten)]
+    pub common: Common,
+
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// The URL under which browsers reach this gateway; its origin is what cookies are good for
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    pub public_url: Url,
+
+    /// Take plain http for --public-url on a host other than this machine; cookies can then be read on the way
+    #[arg(long)]
+    pub allow_plain_http: bool,
+
+    /// Where auth-service is
+    #[arg(long, default_value = "http://127.0.0.1:8091")]
+    pub auth_service: Url,
+
+    /// Where analysis-service is
+    #[arg(long, default_value = "http://127.0.0.1:8092")]
+    pub analysis_service: Url,
+
+    /// A file with this gateway's own secret, by which auth-service knows it
+    #[arg(long, value_name = "FILE")]
+    pub service_secret_file: Option<PathBuf>,
+
+    /// Proxies whose X-Forwarded-For is believed, as addresses or networks such as 10.0.0.0/8
+    #[arg(long, value_delimiter = ',', value_name = "NETWORKS")]
+    pub trusted_proxies: Vec<Network>,
+
+    /// Limits of connections.
+    #[command(flatten)]
+    pub connections: Connections,
+
+    /// Limits of calls.
+    #[command(flatten)]
+    pub calls: Calls,
+
+    /// Limits of rates.
+    #[command(flatten)]
+    pub rates: Rates,
+}
+
+/// Limits of connections.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Connections {
+    /// Connections at one time
+    #[arg(long, default_value_t = 10_000)]
+    pub connections_max: usize,
+
+    /// Connections at one time from one address (one /64 for IPv6)
+    #[arg(long, default_value_t = 512)]
+    pub connections_per_address_max: usize,
+
+    /// How long a new connection may take to say which protocol it speaks
+    #[arg(long, default_value_t = 10)]
+    pub first_bytes_max_secs: u64,
+
+    /// How long the headers of an HTTP/1.1 request may take, counted from the end of the one before
+    #[arg(long, default_value_t = 20)]
+    pub headers_max_secs: u64,
+
+    /// Size of the headers of one request
+    #[arg(long, default_value_t = 16 << 10)]
+    pub headers_max_bytes: u32,
+
+    /// Streams at one time on one HTTP/2 connection
+    #[arg(long, default_value_t = 200)]
+    pub streams_per_connection_max: u32,
+
+    /// How often an HTTP/2 connection is asked whether its other end is still there
+    #[arg(long, default_value_t = 20)]
+    pub keep_alive_interval_secs: u64,
+
+    /// How long the answer may take
+    #[arg(long, default_value_t = 10)]
+    pub keep_alive_wait_secs: u64,
+
+    /// How long a connection may stay without a request
+    #[arg(long, default_value_t = 300)]
+    pub idle_max_secs: u64,
+
+    /// Age at which a connection is told to take no more requests; those it has go on
+    #[arg(long, default_value_t = 3_600)]
+    pub age_max_secs: u64,
+
+    /// How long a client may take nothing of what it is sent before it is cut off
+    #[arg(long, default_value_t = 60)]
+    pub write_stall_max_secs: u64,
+
+    /// How long requests may go on once the gateway stops; streams end at once
+    #[arg(long, default_value_t = 10)]
+    pub drain_max_secs: u64,
+}
+
+/// Limits of calls.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Calls {
+    /// Size of one message
+    #[arg(long, default_value_t = 4 << 20)]
+    pub message_max_bytes: usize,
+
+    /// How long a client may send nothing in the middle of its request
+    #[arg(long, default_value_t = 60)]
+    pub body_idle_max_secs: u64,
+
+    /// How long the whole request of a call with one message may take
+    #[arg(long, default_value_t = 60)]
+    pub body_max_secs: u64,
+
+    /// Deadline of a call with one answer, and the most that its client can ask for
+    #[arg(long, default_value_t = 300)]
+    pub unary_max_secs: u64,
+
+    /// The most that the client of a stream can ask for as its deadline; without one a stream has none
+    #[arg(long, default_value_t = 86_400)]
+    pub stream_deadline_max_secs: u64,
+
+    /// Callers that are remembered
+    #[arg(long, default_value_t = 100_000)]
+    pub callers_max: u64,
+}
+
+/// Limits of rates. 0 means no limit.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Rates {
+    /// Calls a second from one address without a known credential
+    #[arg(long, default_value_t = 100)]
+    pub address_rate_per_sec: u32,
+
+    /// How many of them may come at once
+    #[arg(long, default_value_t = 1_000)]
+    pub address_rate_burst: u32,
+
+    /// Calls a second of one user
+    #[arg(long, default_value_t = 500)]
+    pub user_rate_per_sec: u32,
+
+    /// How many of them may come at once
+    #[arg(long, default_value_t = 2_000)]
+    pub user_rate_burst: u32,
+}
+
+impl Configured for Config {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}
+
+impl Config {
+    /// Reads a configuration from arguments alone, for tests.
+    ///
+    /// # Errors
+    /// An argument is wrong.
+    pub fn from_args<I, T>(args: I) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<std::ffi::OsString> + Clone,
+    {
+        Self::try_parse_from(args)
+    }
+
+    /// Checks what no single setting shows.
+    ///
+    /// # Errors
+    /// One line that names the setting and says what to do.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let url = &self.public_url;
+        anyhow::ensure!(
+            matches!(url.scheme(), "http" | "https") && url.host().is_some(),
+            "{PREFIX}_PUBLIC_URL {url}: it is to be an http or https URL"
+        );
+        anyhow::ensure!(
+            url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty(),
+            "{PREFIX}_PUBLIC_URL {url}: it is to be scheme, host and port, without a path"
+        );
+        anyhow::ensure!(
+            self.trustworthy() || self.allow_plain_http,
+            "{PREFIX}_PUBLIC_URL {url}: browsers keep login cookies safe only over https or on this machine; put TLS in \
+             front, or accept the risk with {PREFIX}_ALLOW_PLAIN_HTTP=true"
+        );
+        for (name, url) in [("AUTH_SERVICE", &self.auth_service), ("ANALYSIS_SERVICE", &self.analysis_service)] {
+            authority(url).with_context(|| format!("{PREFIX}_{name} {url}"))?;
+        }
+        Ok(())
+    }
+
+    /// Whether browsers treat the public URL as trustworthy: https, or this machine.
+    pub(crate) fn trustworthy(&self) -> bool {
+        self.public_url.scheme() == "https"
+            || match self.public_url.host() {
+                Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+                Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+                Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+                None => false,
+            }
+    }
+
+    /// The origin of the public URL, as browsers write it.
+    pub(crate) fn public_origin(&self) -> String {
+        self.public_url.origin().ascii_serialization()
+    }
+}
+
+/// `host:port` of a backend.
+pub(crate) fn authority(url: &Url) -> anyhow::Result<String> {
+    anyhow::ensure!(url.scheme() == "http", "a service is reached by an http URL such as http://127.0.0.1:8091");
+    let host = url.host_str().context("the URL has no host")?;
+    let port = url.port_or_known_default().context("the URL has no port")?;
+    Ok(format!("{host}:{port}"))
+}
+
+/// A number of seconds as a duration.
+pub(crate) fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(args: &[&str]) -> Config {
+        Config::from_args(["gateway"].iter().chain(args)).expect("good")
+    }
+
+    #[test]
+    fn plain_http_beyond_this_machine_is_refused_unless_allowed() {
+        for good in ["http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:1", "https://fenxi.example"] {
+            assert!(config(&["--public-url", good]).check().is_ok(), "{good}");
+        }
+        let plain = config(&["--public-url", "http://fenxi.example"]);
+        let text = plain.check().expect_err("refused").to_string();
+        assert!(text.contains("FENXI_GATEWAY_PUBLIC_URL") && text.contains("ALLOW_PLAIN_HTTP"), "{text}");
+        assert!(config(&["--public-url", "http://fenxi.example", "--allow-plain-http"]).check().is_ok());
+        assert!(config(&["--public-url", "https://fenxi.example/app"]).check().is_err());
+        assert!(config(&["--auth-service", "https://x:1"]).check().is_err());
+    }
+
+    #[test]
+    fn the_origin_is_written_as_browsers_write_it() {
+        assert_eq!(config(&["--public-url", "https://Fenxi.Example:443/"]).public_origin(), "https://fenxi.example");
+        assert_eq!(config(&["--public-url", "http://127.0.0.1:8080"]).public_origin(), "http://127.0.0.1:8080");
+    }
+}

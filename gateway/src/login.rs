@@ -1,0 +1,167 @@
+//! The way back from an identity provider: the browser comes with a code, auth-service ends the LoginAttempt, and the
+//! browser goes on to where it wanted, signed in.
+
+use std::sync::Arc;
+
+use fenxi_proto::{
+    auth::v1::{CompleteLoginRequest, auth_service_client::AuthServiceClient},
+    error::{self, ErrorReason},
+};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use tonic::{Code, Status, metadata::MetadataMap};
+
+use crate::{
+    body::Body,
+    contract::Backend,
+    cookies::{Cookies, Which},
+    proxy::{
+        headers::{self, Client},
+        typed_failure,
+        upstream::{Typed, Upstream},
+    },
+    refusal,
+};
+
+/// Longest value of a query parameter that is passed on, in bytes.
+const PARAMETER_MAX_BYTES: usize = 4096;
+/// Longest path that a login returns to, in bytes.
+const RETURN_TO_MAX_BYTES: usize = 1024;
+/// How long auth-service and the provider may take.
+const COMPLETE_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Ends logins.
+pub(crate) struct Login {
+    client: AuthServiceClient<Typed>,
+    cookies: Cookies,
+}
+
+impl Login {
+    pub(crate) fn new(auth: Arc<Upstream>, cookies: Cookies) -> Self {
+        Self { client: AuthServiceClient::new(Typed(auth)), cookies }
+    }
+
+    /// `GET /auth/<login method>/callback?code=..&state=..` or `?error=..&state=..`.
+    pub(crate) async fn callback(
+        &self,
+        client: &Client,
+        method_id: &str,
+        request: &Request<Incoming>,
+    ) -> Response<Body> {
+        if request.method() != Method::GET {
+            return refusal::http(StatusCode::METHOD_NOT_ALLOWED, "INVALID_FIELD", "the callback is a GET");
+        }
+        let message = message(method_id, request.uri().query().unwrap_or_default());
+        let mut metadata = HeaderMap::new();
+        client.tell(&mut metadata);
+        let attempt = self.cookies.read(request.headers(), Which::Attempt);
+        headers::add_attempt(&mut metadata, request.headers(), true, attempt.as_ref());
+        let mut call = tonic::Request::new(message);
+        *call.metadata_mut() = MetadataMap::from_headers(metadata);
+        let asked = tokio::time::timeout(COMPLETE_WAIT, self.client.clone().complete_login(call)).await;
+        let asked = asked.unwrap_or_else(|_| Err(refusal::too_late().into()));
+        match asked.map_err(|status| typed_failure(Backend::Auth, status)) {
+            Ok(done) => {
+                let (metadata, done, _) = done.into_parts();
+                let mut secrets = metadata.into_headers();
+                headers::secrets_to_cookies(&mut secrets, self.cookies);
+                let mut answer = see_other(safe_return(&done.return_to));
+                for cookie in secrets.get_all(header::SET_COOKIE) {
+                    answer.headers_mut().append(header::SET_COOKIE, cookie.clone());
+                }
+                answer
+            }
+            Err(status) => self.failed(&status),
+        }
+    }
+
+    fn failed(&self, status: &Status) -> Response<Body> {
+        let reason = error::reason_of(status).unwrap_or(ErrorReason::Internal);
+        tracing::info!(reason = error::name(reason), "a login did not succeed");
+        let mut answer = see_other(&format!("/login?error={}", error::name(reason)));
+        // An attempt is good for one use; one that met a pause of the service can be tried once more by reloading.
+        if status.code() != Code::Unavailable
+            && let Some(cookie) = self.cookies.set(Which::Attempt, "", 0)
+        {
+            answer.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        answer
+    }
+}
+
+fn message(method_id: &str, query: &str) -> CompleteLoginRequest {
+    let mut message = CompleteLoginRequest { login_method_id: method_id.to_owned(), ..Default::default() };
+    for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let place = match key.as_ref() {
+            "code" => &mut message.code,
+            "state" => &mut message.state,
+            "error" => &mut message.error,
+            _ => continue,
+        };
+        if value.len() <= PARAMETER_MAX_BYTES {
+            *place = value.into_owned();
+        }
+    }
+    message
+}
+
+fn see_other(path: &str) -> Response<Body> {
+    let mut answer = Response::new(Body::default());
+    *answer.status_mut() = StatusCode::SEE_OTHER;
+    let location = HeaderValue::from_str(path).unwrap_or_else(|_| HeaderValue::from_static("/"));
+    answer.headers_mut().insert(header::LOCATION, location);
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// The path if it can only lead into this app, else `/`. auth-service has checked it when the attempt began; it is
+/// checked again where it becomes a redirect.
+fn safe_return(path: &str) -> &str {
+    let (before_query, query) = path.split_once('?').unwrap_or((path, ""));
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'.' | b'~');
+    let safe = path.len() <= RETURN_TO_MAX_BYTES
+        && before_query.starts_with('/')
+        && before_query.bytes().all(plain)
+        && !before_query.contains("//")
+        && !before_query.split('/').any(|part| part == "." || part == "..")
+        && query.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    if safe { path } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_returns_into_this_app_only() {
+        for good in ["/", "/n/01890a5d-ac96-774b-bcce-b302099a8057", "/stats?from=2026-01-01&q=%E5%88%86"] {
+            assert_eq!(safe_return(good), good);
+        }
+        for bad in [
+            "",
+            "//evil",
+            "https:evil",
+            "https://evil",
+            "\\evil",
+            "/\\evil",
+            "/%09/evil",
+            "/\t/evil",
+            "/..//evil",
+            "/a/../../evil",
+            "/x@evil",
+            "/x\r\nSet-Cookie: a=b",
+            "/é",
+            "/a?b\\c",
+            "javascript:alert(1)",
+        ] {
+            assert_eq!(safe_return(bad), "/", "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_query_is_read_and_bounded() {
+        let read = message("feishu", "code=a%20b&state=s&other=1&error=access_denied");
+        assert_eq!((read.code.as_str(), read.state.as_str(), read.error.as_str()), ("a b", "s", "access_denied"));
+        assert_eq!(message("feishu", &format!("code={}", "x".repeat(5000))).code, "");
+    }
+}

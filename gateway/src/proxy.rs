@@ -1,0 +1,205 @@
+//! The proxy: moves the frames of an admitted call to its backend and the answer back. It never decodes a message, and
+//! it decides nothing about who may call.
+
+pub(crate) mod deadline;
+mod frames;
+pub(crate) mod headers;
+mod relay;
+mod sent;
+pub(crate) mod upstream;
+
+use std::{sync::Arc, time::Duration};
+
+use fenxi_proto::error::{ErrorReason, Failure};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
+use tonic::{Code, Status};
+
+pub(crate) use self::relay::Relay;
+use self::{
+    headers::Client,
+    relay::Terms,
+    sent::{ClientBody, SentBody},
+    upstream::{Away, Lease, Upstream},
+};
+use crate::{
+    body::Body,
+    caller::{Caller, Callers},
+    config::Calls,
+    contract::{Backend, Method},
+    cookies::Cookies,
+    guard::{Admitted, Wire},
+    meters::CallMeter,
+    refusal,
+};
+
+/// The connections to every backend, and the limits of calls.
+pub(crate) struct Proxy {
+    pub(crate) auth: Arc<Upstream>,
+    pub(crate) analysis: Arc<Upstream>,
+    pub(crate) limits: Calls,
+    pub(crate) cookies: Cookies,
+}
+
+/// A call that may go through.
+pub(crate) struct Call<'a> {
+    pub(crate) method: &'static Method,
+    pub(crate) wire: Wire,
+    pub(crate) client: &'a Client,
+    pub(crate) admitted: &'a Admitted,
+    pub(crate) caller: Option<Arc<Caller>>,
+    pub(crate) meter: CallMeter,
+}
+
+impl Proxy {
+    fn upstream(&self, backend: Backend) -> &Arc<Upstream> {
+        match backend {
+            Backend::Auth => &self.auth,
+            Backend::Analysis => &self.analysis,
+        }
+    }
+
+    /// Sends a call on and gives the answer as far as its headers; the body follows as it comes.
+    pub(crate) async fn forward(
+        &self,
+        call: Call<'_>,
+        callers: &Arc<Callers>,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
+        let wire = call.wire;
+        match self.exchange(call, callers, request).await {
+            Ok(answer) => answer,
+            Err((failure, mut meter)) => {
+                let status = Status::from(failure);
+                meter.end(status.code());
+                refusal::rpc(wire, &status)
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        call: Call<'_>,
+        callers: &Arc<Callers>,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, (Failure, CallMeter)> {
+        let Call { method, wire, client, admitted, caller, meter } = call;
+        let Ok(allowed) = deadline::time_allowed(method, request.headers(), &self.limits) else {
+            return Err((Failure::invalid(deadline::GRPC_TIMEOUT, "is not at most 8 digits and a unit"), meter));
+        };
+        let deadline = deadline::moment(allowed);
+        let (outgoing, verdict) = self.outgoing(method, client, admitted, caller.as_deref(), allowed, request);
+        // A stream is watched from its beginning, so that no revocation falls between.
+        let cut = method.server_streams.then(|| callers.attend(caller, method.backend));
+        let sent = before(deadline, self.upstream(method.backend).send(outgoing)).await;
+        let (answer, lease) = match sent {
+            Some(Ok(answered)) => answered,
+            Some(Err(away)) => return Err((verdict.get().cloned().unwrap_or_else(|| away_failure(&away)), meter)),
+            None => return Err((refusal::too_late(), meter)),
+        };
+        // A body that was given up makes the backend's answer beside the point.
+        if let Some(failure) = verdict.get() {
+            return Err((failure.clone(), meter));
+        }
+        if let Some(failure) = not_grpc(&answer, method.backend) {
+            return Err((failure, meter));
+        }
+        let terms = Terms { wire, backend: method.backend.name(), status_sent: false, deadline, cut, verdict, meter };
+        Ok(self.relayed(answer, lease, terms, admitted.browser))
+    }
+
+    fn outgoing(
+        &self,
+        method: &'static Method,
+        client: &Client,
+        admitted: &Admitted,
+        caller: Option<&Caller>,
+        allowed: Option<Duration>,
+        request: Request<Incoming>,
+    ) -> (Request<SentBody>, sent::Verdict) {
+        let (parts, body) = request.into_parts();
+        let (body, verdict) = ClientBody::new(body, method, &self.limits);
+        let mut outgoing = Request::new(SentBody::Client(Box::new(body)));
+        *outgoing.method_mut() = http::Method::POST;
+        // The path is the contract's own text, so it carries no query and no other spelling of itself.
+        *outgoing.uri_mut() = http::Uri::from_static(method.path);
+        let headers = outgoing.headers_mut();
+        *headers = headers::to_backend(&parts.headers, client);
+        if let Some(caller) = caller {
+            headers.insert(header::AUTHORIZATION, caller.authorization.clone());
+        } else {
+            headers::add_attempt(headers, &parts.headers, admitted.browser, admitted.attempt.as_ref());
+        }
+        if let Some(timeout) = allowed.and_then(deadline::for_backend) {
+            headers.insert(deadline::GRPC_TIMEOUT, timeout);
+        }
+        (outgoing, verdict)
+    }
+
+    fn relayed(&self, answer: Response<Incoming>, lease: Lease, mut terms: Terms, browser: bool) -> Response<Body> {
+        let (mut parts, body) = answer.into_parts();
+        headers::end_hop(&mut parts.headers);
+        if browser {
+            headers::secrets_to_cookies(&mut parts.headers, self.cookies);
+        }
+        parts.headers.insert(header::CONTENT_TYPE, refusal::content_type(terms.wire));
+        parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if parts.headers.contains_key("grpc-status") {
+            terms.status_sent = true;
+            terms.meter.end(relay::code_of(&parts.headers));
+        }
+        parts.version = http::Version::default();
+        Response::from_parts(parts, Body::Relay(Box::new(Relay::new(body, lease, terms))))
+    }
+}
+
+/// The outcome of a future, or `None` once the deadline has passed.
+async fn before<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Output> {
+    match deadline {
+        Some(deadline) => timeout_at(deadline, future).await.ok(),
+        None => Some(future.await),
+    }
+}
+
+/// What the client is told of a backend that is away; the cause was logged where it was seen.
+pub(crate) fn away_failure(away: &Away) -> Failure {
+    refusal::unavailable(away.backend)
+}
+
+/// Something in between answered, and it does not speak gRPC.
+fn not_grpc(answer: &Response<Incoming>, backend: Backend) -> Option<Failure> {
+    let kind = answer.headers().get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    if answer.status() == StatusCode::OK && kind.starts_with(b"application/grpc") {
+        return None;
+    }
+    tracing::warn!(backend = backend.name(), status = answer.status().as_u16(), "a backend answered without gRPC");
+    Some(refusal::unavailable(backend.name()))
+}
+
+/// The failure of a typed call of the gateway's own: what the service said, or that it is away.
+pub(crate) fn typed_failure(backend: Backend, status: Status) -> Status {
+    let mut cause = std::error::Error::source(&status);
+    while let Some(error) = cause {
+        if error.is::<Away>() {
+            return refusal::unavailable(backend.name()).into();
+        }
+        cause = error.source();
+    }
+    match status.code() {
+        // The connection broke in the middle: nothing that the service said.
+        Code::Unknown | Code::Internal | Code::Cancelled if std::error::Error::source(&status).is_some() => {
+            refusal::unavailable(backend.name()).into()
+        }
+        Code::Unauthenticated => keep_or(status, ErrorReason::Unauthenticated),
+        _ => status,
+    }
+}
+
+/// A status without a reason gets the plain one.
+fn keep_or(status: Status, reason: ErrorReason) -> Status {
+    if fenxi_proto::error::reason_of(&status).is_some() {
+        return status;
+    }
+    Failure::new(reason, status.message()).into()
+}

@@ -1,0 +1,195 @@
+//! Which headers go through, both ways. Towards a backend only what is named here goes, and what the gateway itself
+//! says of the client; so nothing that is believed inside can be said from outside.
+
+use std::net::IpAddr;
+
+use fenxi_proto::{
+    METADATA_CLIENT_ADDRESS, METADATA_CLIENT_AGENT, METADATA_LOGIN_ATTEMPT, METADATA_LOGIN_ATTEMPT_MAX_AGE,
+    METADATA_LOGIN_SESSION, METADATA_LOGIN_SESSION_MAX_AGE, METADATA_TRACE_ID,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::cookies::{Cookies, Secret, Which};
+
+/// Longest user-agent that is passed on, in bytes.
+const AGENT_MAX_BYTES: usize = 200;
+/// Longest request id that is taken from outside, in bytes.
+const TRACE_ID_MAX_BYTES: usize = 64;
+
+/// What passes towards a backend as it came, beside `content-type`.
+const PASSED: [&str; 5] = ["grpc-encoding", "grpc-accept-encoding", "traceparent", "tracestate", "baggage"];
+/// What ends at each hop (RFC 9110, section 7.6.1), and what the gateway says anew.
+const ENDS_HERE: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::TRANSFER_ENCODING,
+    header::TRAILER,
+    header::UPGRADE,
+    header::TE,
+    header::CONTENT_LENGTH,
+    header::DATE,
+];
+
+/// What the gateway knows of the client of a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    /// Where it is.
+    pub(crate) address: IpAddr,
+    /// What it calls itself, cleaned.
+    pub(crate) agent: Option<HeaderValue>,
+    /// The id of this request through every service.
+    pub(crate) trace_id: HeaderValue,
+}
+
+impl Client {
+    /// From the request's headers; `new_id` makes an id where the client sent none that can be taken.
+    pub(crate) fn of(address: IpAddr, headers: &HeaderMap, new_id: impl FnOnce() -> String) -> Self {
+        let agent = headers
+            .get(header::USER_AGENT)
+            .and_then(|agent| agent.to_str().ok())
+            .and_then(|agent| HeaderValue::from_str(agent.get(..AGENT_MAX_BYTES).unwrap_or(agent)).ok());
+        let taken = headers.get(METADATA_TRACE_ID).filter(|id| is_trace_id(id.as_bytes())).cloned();
+        let trace_id =
+            taken.or_else(|| HeaderValue::try_from(new_id()).ok()).unwrap_or_else(|| HeaderValue::from_static("none"));
+        Self { address, agent, trace_id }
+    }
+
+    /// Says of the client what backends believe from the gateway.
+    pub(crate) fn tell(&self, headers: &mut HeaderMap) {
+        if let Ok(address) = HeaderValue::try_from(self.address.to_string()) {
+            headers.insert(METADATA_CLIENT_ADDRESS, address);
+        }
+        if let Some(agent) = &self.agent {
+            headers.insert(METADATA_CLIENT_AGENT, agent.clone());
+        }
+        headers.insert(METADATA_TRACE_ID, self.trace_id.clone());
+    }
+}
+
+fn is_trace_id(id: &[u8]) -> bool {
+    (1..=TRACE_ID_MAX_BYTES).contains(&id.len())
+        && id.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+/// The headers of a call towards a backend, without credential and deadline.
+pub(crate) fn to_backend(incoming: &HeaderMap, client: &Client) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(12);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    for name in PASSED {
+        if let Some(value) = incoming.get(name) {
+            headers.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    client.tell(&mut headers);
+    headers
+}
+
+/// The secret of a LoginAttempt towards auth-service: a browser's from its cookie, a program's as it sent it.
+pub(crate) fn add_attempt(headers: &mut HeaderMap, incoming: &HeaderMap, browser: bool, cookie: Option<&Secret>) {
+    let value = if browser {
+        cookie.and_then(|secret| HeaderValue::from_str(secret.expose()).ok())
+    } else {
+        incoming.get(METADATA_LOGIN_ATTEMPT).cloned()
+    };
+    if let Some(mut value) = value {
+        value.set_sensitive(true);
+        headers.insert(METADATA_LOGIN_ATTEMPT, value);
+    }
+}
+
+/// Takes from a backend's answer what ends here.
+pub(crate) fn end_hop(headers: &mut HeaderMap) {
+    for name in ENDS_HERE {
+        headers.remove(name);
+    }
+    headers.remove("keep-alive");
+    headers.remove("proxy-connection");
+}
+
+/// Turns the secrets in a backend's answer into cookies, and takes them out: a browser's page never sees them.
+pub(crate) fn secrets_to_cookies(headers: &mut HeaderMap, cookies: Cookies) {
+    for (which, secret, max_age) in [
+        (Which::Session, METADATA_LOGIN_SESSION, METADATA_LOGIN_SESSION_MAX_AGE),
+        (Which::Attempt, METADATA_LOGIN_ATTEMPT, METADATA_LOGIN_ATTEMPT_MAX_AGE),
+    ] {
+        let max_age_secs = headers.remove(max_age).and_then(|age| age.to_str().ok()?.parse().ok()).unwrap_or(0);
+        let Some(secret) = headers.remove(secret) else { continue };
+        let cookie = secret.to_str().ok().and_then(|secret| cookies.set(which, secret, max_age_secs));
+        if let Some(cookie) = cookie {
+            headers.append(header::SET_COOKIE, cookie);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(headers: &HeaderMap) -> Client {
+        Client::of("10.0.0.7".parse().expect("an address"), headers, || "made".into())
+    }
+
+    #[test]
+    fn nothing_that_is_believed_inside_can_be_said_from_outside() {
+        let mut incoming = HeaderMap::new();
+        for name in [
+            "authorization",
+            "cookie",
+            "fenxi-client-address",
+            "fenxi-client-agent",
+            "fenxi-anything",
+            "x-internal-user",
+            "x-forwarded-for",
+            "forwarded",
+            "connection",
+            "host",
+            "grpc-timeout",
+        ] {
+            incoming.insert(HeaderName::from_static(name), HeaderValue::from_static("forged"));
+        }
+        incoming.insert("grpc-encoding", HeaderValue::from_static("gzip"));
+        let headers = to_backend(&incoming, &client(&incoming));
+        assert!(headers.values().all(|value| value != "forged"), "{headers:?}");
+        assert_eq!(headers["fenxi-client-address"], "10.0.0.7");
+        assert_eq!(headers["grpc-encoding"], "gzip");
+        assert_eq!(headers["te"], "trailers");
+    }
+
+    #[test]
+    fn a_request_id_is_taken_if_it_is_one() {
+        let mut incoming = HeaderMap::new();
+        incoming.insert("x-request-id", HeaderValue::from_static("abc-1.2_3"));
+        assert_eq!(client(&incoming).trace_id, "abc-1.2_3");
+        incoming.insert("x-request-id", HeaderValue::from_static("a b"));
+        assert_eq!(client(&incoming).trace_id, "made");
+    }
+
+    #[test]
+    fn a_browsers_attempt_is_its_cookie_and_a_programs_is_its_header() {
+        let mut incoming = HeaderMap::new();
+        incoming.insert("fenxi-login-attempt", HeaderValue::from_static("sent"));
+        let cookie = Secret::new("kept");
+        let mut headers = HeaderMap::new();
+        add_attempt(&mut headers, &incoming, true, cookie.as_ref());
+        assert_eq!(headers["fenxi-login-attempt"], "kept");
+        let mut headers = HeaderMap::new();
+        add_attempt(&mut headers, &incoming, true, None);
+        assert!(headers.is_empty());
+        add_attempt(&mut headers, &incoming, false, None);
+        assert_eq!(headers["fenxi-login-attempt"], "sent");
+    }
+
+    #[test]
+    fn secrets_become_cookies_and_leave_the_answer() {
+        let mut headers = HeaderMap::new();
+        headers.insert("fenxi-login-session", HeaderValue::from_static("fxl_s"));
+        headers.insert("fenxi-login-session-max-age", HeaderValue::from_static("3600"));
+        headers.insert("fenxi-login-attempt", HeaderValue::from_static(""));
+        secrets_to_cookies(&mut headers, Cookies::new(true));
+        let cookies: Vec<_> = headers.get_all("set-cookie").iter().map(|c| c.to_str().expect("text")).collect();
+        assert_eq!(cookies.len(), 2);
+        assert!(cookies[0].starts_with("__Host-fenxi-session=fxl_s; Path=/; Max-Age=3600;"), "{cookies:?}");
+        assert!(cookies[1].starts_with("__Host-fenxi-attempt=; Path=/; Max-Age=0;"), "{cookies:?}");
+        assert!(headers.keys().all(|name| name == "set-cookie"));
+    }
+}

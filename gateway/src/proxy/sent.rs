@@ -1,0 +1,127 @@
+//! What is sent to a backend: a client's body as it arrives, held to its limits, or a message of the gateway's own.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use fenxi_proto::error::{ErrorReason, Failure};
+use http_body::{Body, Frame};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use super::frames::Frames;
+use crate::{
+    BoxError,
+    config::{Calls, secs},
+    contract::Method,
+};
+
+/// A body towards a backend. Its size is never told: frames are passed as they come (hyper would otherwise promise a
+/// `content-length` that a broken client does not keep).
+pub(crate) enum SentBody {
+    /// A client's.
+    Client(Box<ClientBody>),
+    /// The gateway's own.
+    Local(tonic::body::Body),
+}
+
+/// Why a client's body was given up, for whoever answers the call.
+pub(crate) type Verdict = Arc<OnceLock<Failure>>;
+
+/// A client's body.
+pub(crate) struct ClientBody {
+    inner: Incoming,
+    frames: Frames,
+    one_message: bool,
+    idle_max: Duration,
+    ends_by: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+    verdict: Verdict,
+}
+
+impl ClientBody {
+    pub(crate) fn new(inner: Incoming, method: &Method, limits: &Calls) -> (Self, Verdict) {
+        let verdict = Verdict::default();
+        let one_message = !method.client_streams;
+        let body = Self {
+            inner,
+            frames: Frames::new(limits.message_max_bytes),
+            one_message,
+            idle_max: secs(limits.body_idle_max_secs),
+            ends_by: one_message.then(|| Instant::now() + secs(limits.body_max_secs)),
+            timer: None,
+            verdict: verdict.clone(),
+        };
+        (body, verdict)
+    }
+
+    fn give_up(&self, failure: Failure) -> BoxError {
+        let error = failure.to_string();
+        // The first reason is the one to tell.
+        let _ = self.verdict.set(failure);
+        error.into()
+    }
+
+    fn check(&mut self, data: &Bytes) -> Result<(), BoxError> {
+        if let Err(too_long) = self.frames.advance(data) {
+            let text = format!(
+                "a message announces {} bytes, which is more than a message may have",
+                too_long.announced_bytes
+            );
+            return Err(self.give_up(Failure::new(ErrorReason::QuotaExceeded, text).with_quota("message_bytes")));
+        }
+        if self.one_message && self.frames.messages() > 1 {
+            return Err(self.give_up(Failure::invalid("body", "holds more than the one message of this call")));
+        }
+        Ok(())
+    }
+
+    /// Nothing has come; is it too long ago?
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let (idle_max, ends_by) = (self.idle_max, self.ends_by);
+        let timer = self.timer.get_or_insert_with(|| {
+            let until = Instant::now() + idle_max;
+            Box::pin(tokio::time::sleep_until(ends_by.map_or(until, |end| end.min(until))))
+        });
+        ready!(timer.as_mut().poll(cx));
+        let failure = Failure::new(ErrorReason::DeadlineExceeded, "the request did not arrive in the time it has");
+        Poll::Ready(Some(Err(self.give_up(failure))))
+    }
+}
+
+impl Body for SentBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let body = match self.get_mut() {
+            Self::Local(body) => return Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Self::Client(body) => body,
+        };
+        loop {
+            let Poll::Ready(frame) = Pin::new(&mut body.inner).poll_frame(cx) else { return body.wait(cx) };
+            body.timer = None;
+            return Poll::Ready(match frame {
+                // A client's trailers mean nothing in gRPC.
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => Some(body.check(&data).map(|()| Frame::data(data))),
+                    Err(_) => continue,
+                },
+                Some(Err(error)) => Some(Err(error.into())),
+                None if body.frames.between_messages() => None,
+                None => Some(Err(body.give_up(Failure::invalid("body", "ends in the middle of a message")))),
+            });
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Local(body) => body.is_end_stream(),
+            Self::Client(body) => body.inner.is_end_stream() && body.frames.between_messages(),
+        }
+    }
+}

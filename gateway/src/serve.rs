@@ -1,0 +1,239 @@
+//! The port: takes connections, finds out which protocol each speaks, and ends those that are idle, old, stalled or
+//! silent. What a request means is not known here.
+
+mod io;
+mod pulse;
+mod sniff;
+
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use fenxi_chassis::lifecycle::Lifecycle;
+use http::Request;
+use hyper::{body::Incoming, server::conn, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{Instant, timeout},
+};
+
+use self::{io::Watched, pulse::Pulse, sniff::Protocol};
+use crate::{
+    config::{Connections, secs},
+    layers::{self, House},
+    limits::connections::{Doors, Place},
+    meters,
+};
+
+/// The wait after the system had no connection to give (too many open files).
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// How often a connection is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a connection that was told to end may take once it has nothing left to do.
+const FAREWELL_MAX: Duration = Duration::from_secs(5);
+/// Flow control of one stream and of one connection.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// Bytes that wait on one stream to be sent.
+const SEND_BUFFER_BYTES: usize = 256 << 10;
+/// Bytes read at one time from an HTTP/1.1 connection; uploads need large reads.
+const READ_BUFFER_BYTES: usize = 256 << 10;
+/// Headers of one HTTP/1.1 request.
+const HEADERS_MAX: usize = 100;
+/// Streams that a client resets before they are accepted, and errors that it provokes, before its connection is closed.
+const RESETS_MAX: usize = 50;
+
+/// Takes connections until the process stops.
+pub(crate) async fn accept(listener: TcpListener, house: Arc<House>, limits: Connections, lifecycle: Lifecycle) {
+    let doors = Doors::new(limits.connections_max, limits.connections_per_address_max);
+    let limits = Arc::new(limits);
+    loop {
+        let accepted = tokio::select! {
+            () = lifecycle.stopping() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "no connection could be taken");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+                continue;
+            }
+        };
+        let Some(place) = doors.enter(peer.ip()) else { continue };
+        let visit = Visit { peer, house: house.clone(), limits: limits.clone(), lifecycle: lifecycle.clone(), place };
+        lifecycle.spawn(visit.attend(stream));
+    }
+}
+
+/// One connection.
+struct Visit {
+    peer: SocketAddr,
+    house: Arc<House>,
+    limits: Arc<Connections>,
+    lifecycle: Lifecycle,
+    place: Place,
+}
+
+impl Visit {
+    async fn attend(self, stream: TcpStream) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection was gone at once");
+            return;
+        }
+        let mut stream = stream;
+        let first = tokio::select! {
+            () = self.lifecycle.stopping() => return,
+            first = timeout(secs(self.limits.first_bytes_max_secs), sniff::read(&mut stream)) => first,
+        };
+        let Ok(Ok((protocol, read))) = first else {
+            meters::refused("first_bytes");
+            return;
+        };
+        let io = TokioIo::new(Watched::new(stream, read, secs(self.limits.write_stall_max_secs)));
+        let pulse = Arc::new(Pulse::new());
+        match protocol {
+            Protocol::Http1 => self.http1(io, pulse).await,
+            Protocol::Http2 => self.http2(io, pulse).await,
+        }
+        drop(self.place);
+    }
+
+    fn service(
+        &self,
+        pulse: &Arc<Pulse>,
+    ) -> impl hyper::service::Service<
+        Request<Incoming>,
+        Response = http::Response<pulse::Felt>,
+        Error = std::convert::Infallible,
+        Future = impl Future<Output = Result<http::Response<pulse::Felt>, std::convert::Infallible>> + Send + use<>,
+    > + use<> {
+        let (house, peer, pulse) = (self.house.clone(), self.peer, pulse.clone());
+        service_fn(move |request| {
+            let (house, beat) = (house.clone(), pulse.begin());
+            async move { Ok(layers::answer(house, peer, request).await.map(|body| pulse::Felt::new(body, beat))) }
+        })
+    }
+
+    async fn http1(&self, io: TokioIo<Watched>, pulse: Arc<Pulse>) {
+        let mut builder = conn::http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(secs(self.limits.headers_max_secs))
+            .max_header_size(usize::try_from(self.limits.headers_max_bytes).unwrap_or(usize::MAX))
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(READ_BUFFER_BYTES);
+        let mut connection = pin!(builder.serve_connection(io, self.service(&pulse)));
+        let mut watch = self.watch(pulse);
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => return report(ended),
+                end = watch.next() => match end {
+                    End::Gently => connection.as_mut().graceful_shutdown(),
+                    End::Now => return,
+                },
+            }
+        }
+    }
+
+    async fn http2(&self, io: TokioIo<Watched>, pulse: Arc<Pulse>) {
+        let mut builder = conn::http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(self.limits.streams_per_connection_max)
+            .max_header_list_size(self.limits.headers_max_bytes)
+            .max_pending_accept_reset_streams(RESETS_MAX)
+            .max_local_error_reset_streams(RESETS_MAX)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_send_buf_size(SEND_BUFFER_BYTES)
+            .keep_alive_interval(secs(self.limits.keep_alive_interval_secs))
+            .keep_alive_timeout(secs(self.limits.keep_alive_wait_secs));
+        let mut connection = pin!(builder.serve_connection(io, self.service(&pulse)));
+        let mut watch = self.watch(pulse);
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => return report(ended),
+                end = watch.next() => match end {
+                    End::Gently => connection.as_mut().graceful_shutdown(),
+                    End::Now => return,
+                },
+            }
+        }
+    }
+
+    fn watch(&self, pulse: Arc<Pulse>) -> Watch<'_> {
+        // Connections that came together do not all have to come back together.
+        let spread = secs(self.limits.age_max_secs) * u32::from(self.peer.port() % 100) / 1_000;
+        Watch {
+            limits: &self.limits,
+            lifecycle: &self.lifecycle,
+            pulse,
+            old_at: Instant::now() + secs(self.limits.age_max_secs) + spread,
+            told_at: None,
+            draining_until: None,
+        }
+    }
+}
+
+fn report(ended: Result<(), hyper::Error>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke");
+    }
+}
+
+/// How a connection is to end.
+enum End {
+    /// Take no more requests, finish those that are there.
+    Gently,
+    /// Drop it.
+    Now,
+}
+
+/// Decides when a connection is to end.
+struct Watch<'a> {
+    limits: &'a Connections,
+    lifecycle: &'a Lifecycle,
+    pulse: Arc<Pulse>,
+    old_at: Instant,
+    told_at: Option<Instant>,
+    draining_until: Option<Instant>,
+}
+
+impl Watch<'_> {
+    async fn next(&mut self) -> End {
+        loop {
+            tokio::select! {
+                () = self.lifecycle.stopping(), if self.draining_until.is_none() => {
+                    self.draining_until = Some(Instant::now() + secs(self.limits.drain_max_secs));
+                    self.told_at.get_or_insert_with(Instant::now);
+                    return End::Gently;
+                }
+                () = tokio::time::sleep(LOOK_INTERVAL) => {}
+            }
+            if let Some(end) = self.look() {
+                return end;
+            }
+        }
+    }
+
+    fn look(&mut self) -> Option<End> {
+        let now = Instant::now();
+        let idle = self.pulse.idle_for();
+        if self.draining_until.is_some_and(|until| now >= until) {
+            return Some(End::Now);
+        }
+        if self.pulse.stalled_for().is_some_and(|stalled| stalled >= secs(self.limits.write_stall_max_secs)) {
+            meters::refused("stalled");
+            return Some(End::Now);
+        }
+        if let Some(told_at) = self.told_at {
+            let leave = idle.is_some_and(|idle| idle >= FAREWELL_MAX) && now >= told_at + FAREWELL_MAX;
+            return leave.then_some(End::Now);
+        }
+        if now >= self.old_at || idle.is_some_and(|idle| idle >= secs(self.limits.idle_max_secs)) {
+            self.told_at = Some(now);
+            return Some(End::Gently);
+        }
+        None
+    }
+}
