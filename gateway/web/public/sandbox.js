@@ -1,0 +1,70 @@
+// @ts-check
+// The sandbox page's runtime. It runs in a frame of an opaque origin, without network, and draws what the page hands
+// it over one MessagePort. Nothing it is told is trusted, and nothing it says is trusted by the page.
+(() => {
+  "use strict";
+  const out = /** @type {HTMLElement} */ (document.getElementById("out"));
+  /** @type {MessagePort | null} */
+  let port = null;
+  /** @type {Promise<void> | null} */
+  let plotlyLoading = null;
+
+  const say = (/** @type {object} */ message) => port && port.postMessage(message);
+  const measure = () => say({ type: "height", px: document.documentElement.offsetHeight });
+  new ResizeObserver(measure).observe(document.documentElement);
+
+  window.addEventListener("message", (event) => {
+    if (port || event.source !== window.parent || !event.data || event.data.type !== "fenxi-sandbox") return;
+    port = event.ports[0] || null;
+    if (port) port.onmessage = ({ data }) => void show(data);
+  });
+
+  /** @param {{ kind: string, content: string, theme: string }} message */
+  async function show(message) {
+    document.documentElement.dataset.theme = message.theme === "dark" ? "dark" : "light";
+    try {
+      if (message.kind === "plotly") await plotly(JSON.parse(message.content), message.theme === "dark");
+      else out.innerHTML = message.content;
+      say({ type: "shown" });
+    } catch (error) {
+      say({ type: "failed", message: String((error && /** @type {Error} */ (error).message) || error) });
+    }
+    measure();
+  }
+
+  function loadPlotly() {
+    plotlyLoading ??= new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = "/sandbox/plotly.min.js";
+      script.onload = () => resolve();
+      script.onerror = () => reject(new Error("the chart library could not be loaded"));
+      document.head.append(script);
+    });
+    return plotlyLoading;
+  }
+
+  /** @param {any} figure @param {boolean} dark */
+  async function plotly(figure, dark) {
+    await loadPlotly();
+    const library = /** @type {any} */ (window).Plotly;
+    const layout = { ...figure.layout };
+    const ownBackground = layout.paper_bgcolor || (layout.template && layout.template.layout && layout.template.layout.paper_bgcolor);
+    if (dark && (!ownBackground || ownBackground === "white")) Object.assign(layout, darkLayout(layout));
+    layout.autosize = true;
+    layout.height = layout.height || 450;
+    delete layout.width;
+    const config = { ...figure.config, responsive: true, displaylogo: false, plotlyServerURL: "", showSendToCloud: false };
+    await library.react(out, figure.data || [], layout, config);
+    if (Array.isArray(figure.frames) && figure.frames.length > 0) await library.addFrames(out, figure.frames);
+  }
+
+  /** Colours for a dark page where the figure has none of its own. @param {any} layout */
+  function darkLayout(layout) {
+    const axis = { gridcolor: "#353a42", zerolinecolor: "#4a505a", linecolor: "#4a505a" };
+    /** @type {Record<string, any>} */
+    const colours = { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: "#d5d9e0", ...layout.font } };
+    const axes = new Set(["xaxis", "yaxis", ...Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name))]);
+    for (const name of axes) colours[name] = { ...axis, ...layout[name] };
+    return colours;
+  }
+})();

@@ -1,0 +1,60 @@
+// What a person is told about an error, and whether trying again may help.
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { ErrorReason } from "../gen/fenxi/errors/v1/errors_pb";
+import { currentMessages, type Messages } from "../i18n/i18n";
+import { detailsOf } from "./error-details";
+
+type ReasonName = keyof typeof ErrorReason;
+
+/** Reasons whose own text says more than ours can (which line of the file, which rule of the password). */
+const OWN_TEXT = new Set<ReasonName>([
+  "FILE_UNREADABLE", "FILE_FORMAT", "FILE_TOO_LARGE", "PASSWORD_UNACCEPTABLE", "INVALID_FIELD", "KERNEL_START_FAILED",
+  "VARIABLE_NAME", "QUOTA_EXCEEDED", "KERNEL_LIMIT",
+]);
+
+const TRANSIENT = new Set([
+  Code.Unavailable, Code.DeadlineExceeded, Code.Internal, Code.Unknown, Code.Aborted, Code.ResourceExhausted, Code.Canceled,
+]);
+
+/** Whether the same call may succeed later, without anybody changing anything. */
+export function isTransient(error: unknown): boolean {
+  return TRANSIENT.has(ConnectError.from(error).code);
+}
+
+export function codeOf(error: unknown): Code {
+  return ConnectError.from(error).code;
+}
+
+export function isNotFound(error: unknown): boolean {
+  return codeOf(error) === Code.NotFound;
+}
+
+/** One or two sentences in the page's language. */
+export function errorText(error: unknown): string {
+  const connect = ConnectError.from(error);
+  const { reason, fields } = detailsOf(error);
+  const messages = currentMessages();
+  const known = (messages.reasons as Record<string, string>)[reason];
+  const own = fields[0]?.description || connect.rawMessage;
+  if (known) return OWN_TEXT.has(reason as ReasonName) && own ? `${known} ${own}` : known;
+  return byCode(connect, messages);
+}
+
+function byCode(error: ConnectError, messages: Messages): string {
+  switch (error.code) {
+    case Code.Unavailable:
+      return messages.reasons.UNAVAILABLE;
+    case Code.Unauthenticated:
+      return messages.reasons.UNAUTHENTICATED;
+    case Code.NotFound:
+      return messages.reasons.NOT_FOUND;
+    case Code.PermissionDenied:
+      return messages.reasons.PERMISSION_DENIED;
+    case Code.DeadlineExceeded:
+      return messages.reasons.DEADLINE_EXCEEDED;
+    case Code.Unknown:
+      return /fetch|network|load failed/i.test(error.rawMessage) ? messages.reasons.UNAVAILABLE : error.rawMessage;
+    default:
+      return error.rawMessage || messages.reasons.INTERNAL;
+  }
+}

@@ -1,0 +1,34 @@
+// The one way to the gateway: gRPC-web on the page's own origin, with the cookie that only the gateway reads.
+import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
+import { createGrpcWebTransport } from "@connectrpc/connect-web";
+import { DatasetService } from "../gen/fenxi/analysis/v1/dataset_pb";
+import { ExecutionService } from "../gen/fenxi/analysis/v1/execution_pb";
+import { KernelService } from "../gen/fenxi/analysis/v1/kernel_pb";
+import { AuthService } from "../gen/fenxi/auth/v1/auth_pb";
+import { loginState } from "./login-state";
+
+/** Calls that say UNAUTHENTICATED about what was typed, not about the LoginSession. */
+const PUBLIC_METHODS = new Set(["ListLoginMethods", "LoginWithPassword", "SetUpAdministrator", "BeginLogin"]);
+
+const noticeExpiry: Interceptor = (next) => async (request) => {
+  try {
+    return await next(request);
+  } catch (error) {
+    if (ConnectError.from(error).code === Code.Unauthenticated && !PUBLIC_METHODS.has(request.method.name)) {
+      loginState.expire();
+    }
+    throw error;
+  }
+};
+
+export const transport = createGrpcWebTransport({
+  baseUrl: window.location.origin,
+  useBinaryFormat: true,
+  interceptors: [noticeExpiry],
+  fetch: (input, init) => fetch(input, { ...init, credentials: "include" }),
+});
+
+export const datasets = createClient(DatasetService, transport);
+export const executions = createClient(ExecutionService, transport);
+export const kernels = createClient(KernelService, transport);
+export const auth = createClient(AuthService, transport);

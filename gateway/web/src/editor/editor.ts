@@ -1,0 +1,112 @@
+// The code editor (CodeMirror 6, lean) and the same colours for code that is only read. Loaded apart.
+import { autocompletion, closeBrackets, closeBracketsKeymap, completeAnyWord, completionKeymap } from "@codemirror/autocomplete";
+import { defaultKeymap, history, historyKeymap, indentWithTab, toggleComment } from "@codemirror/commands";
+import { python, pythonLanguage } from "@codemirror/lang-python";
+import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
+import { EditorState, Prec, type Extension } from "@codemirror/state";
+import { drawSelection, EditorView, highlightSpecialChars, keymap, placeholder } from "@codemirror/view";
+import { classHighlighter, highlightTree } from "@lezer/highlight";
+
+export interface EditorOptions {
+  parent: HTMLElement;
+  code: string;
+  label: string;
+  placeholder: string;
+  /** Where the caret goes at first, in characters from the start; the end if unset. */
+  caret?: number;
+  onChange(code: string): void;
+  /** Shift+Enter, Ctrl+Enter, Alt+Enter; never while an input method composes. */
+  onRun(then: "next" | "stay" | "insert"): void;
+  /** Esc. */
+  onLeave(): void;
+  onBlur(): void;
+}
+
+const look = EditorView.theme({
+  "&": { backgroundColor: "transparent", fontSize: "13px" },
+  "&.cm-focused": { outline: "none", boxShadow: "none" },
+  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "21px", overflowX: "auto" },
+  ".cm-content": { padding: "10px 0", caretColor: "var(--text)" },
+  ".cm-line": { padding: "0 14px" },
+  ".cm-cursor": { borderLeftColor: "var(--text)", borderLeftWidth: "2px" },
+  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": {
+    backgroundColor: "color-mix(in srgb, var(--brand) 22%, transparent) !important",
+  },
+  ".cm-placeholder": { color: "var(--text-3)" },
+  "&.cm-focused .cm-matchingBracket": { backgroundColor: "var(--active)", outline: "none" },
+  ".cm-tooltip": { background: "var(--surface)", border: "1px solid var(--border)", borderRadius: "8px", boxShadow: "var(--shadow-2)" },
+  ".cm-tooltip-autocomplete ul li[aria-selected]": { background: "var(--brand-soft)", color: "var(--text)" },
+});
+
+function keys(options: EditorOptions): Extension {
+  const run = (then: "next" | "stay" | "insert") => (view: EditorView) => {
+    if (view.composing || view.compositionStarted) return false;
+    options.onRun(then);
+    return true;
+  };
+  return Prec.highest(
+    keymap.of([
+      { key: "Shift-Enter", run: run("next") },
+      { key: "Mod-Enter", run: run("stay") },
+      { key: "Ctrl-Enter", run: run("stay") },
+      { key: "Alt-Enter", run: run("insert") },
+      { key: "Mod-/", run: toggleComment },
+    ]),
+  );
+}
+
+/** Mounts an editor; the caller destroys it. */
+export function mountEditor(options: EditorOptions): EditorView {
+  const extensions: Extension[] = [
+    keys(options),
+    history(),
+    drawSelection(),
+    highlightSpecialChars(),
+    indentOnInput(),
+    bracketMatching(),
+    closeBrackets(),
+    EditorState.tabSize.of(4),
+    indentUnit.of("    "),
+    python(),
+    pythonLanguage.data.of({ autocomplete: completeAnyWord }),
+    autocompletion({ icons: false, activateOnTypingDelay: 150 }),
+    syntaxHighlighting(classHighlighter),
+    EditorView.lineWrapping,
+    look,
+    placeholder(options.placeholder),
+    keymap.of([
+      ...closeBracketsKeymap,
+      ...completionKeymap,
+      { key: "Escape", run: () => (options.onLeave(), true) },
+      ...defaultKeymap,
+      ...historyKeymap,
+      indentWithTab,
+    ]),
+    EditorView.contentAttributes.of({ "aria-label": options.label, autocapitalize: "off", spellcheck: "false" }),
+    EditorView.updateListener.of((update) => {
+      if (update.docChanged) options.onChange(update.state.doc.toString());
+    }),
+    EditorView.domEventHandlers({ blur: () => options.onBlur() }),
+  ];
+  const anchor = Math.min(options.caret ?? options.code.length, options.code.length);
+  const state = EditorState.create({ doc: options.code, selection: { anchor }, extensions });
+  const view = new EditorView({ state, parent: options.parent });
+  view.focus();
+  return view;
+}
+
+/** Code in pieces of one colour each, for code that is only read: far cheaper than an editor. */
+export function highlight(code: string): { text: string; classes: string }[] {
+  const pieces: { text: string; classes: string }[] = [];
+  let at = 0;
+  const push = (to: number, classes: string) => {
+    if (to > at) pieces.push({ text: code.slice(at, to), classes });
+    at = Math.max(at, to);
+  };
+  highlightTree(pythonLanguage.parser.parse(code), classHighlighter, (from, to, classes) => {
+    push(from, "");
+    push(to, classes);
+  });
+  push(code.length, "");
+  return pieces;
+}

@@ -1,0 +1,79 @@
+// One execution as the page sees it: its output, how it is reached, and who draws it.
+import type { OutputEvent } from "../gen/fenxi/analysis/v1/output_pb";
+import type { Execution } from "../gen/fenxi/analysis/v1/execution_pb";
+import { executions } from "../api/transport";
+import { isTransient, codeOf } from "../api/errors";
+import { loginState } from "../api/login-state";
+import { Code } from "@connectrpc/connect";
+import { follow, type EventMessage, type LinkState } from "./follow";
+import { OutputModel } from "./model";
+import { pause, visible } from "./patience";
+import { Notifier } from "./store";
+
+export class Feed {
+  readonly notifier = new Notifier();
+  readonly model = new OutputModel();
+  execution: Execution | null = null;
+  link: LinkState = "connecting";
+  /** Why its events cannot be had, once that is certain. */
+  failure: unknown = null;
+  /** Told of new content for displays, which may stand under other cells. */
+  onUpdateDisplay: ((event: OutputEvent) => void) | null = null;
+
+  constructor(public executionId: string) {}
+
+  get finished(): boolean {
+    return this.model.phase === "finished";
+  }
+
+  take(event: OutputEvent): boolean {
+    const taken = this.model.apply(event);
+    if (taken && event.event.case === "updateDisplay") this.onUpdateDisplay?.(event);
+    if (event.event.case === "started" || event.event.case === "finished" || event.event.case === "inputRequest") {
+      this.notifier.flush();
+    } else this.notifier.touch();
+    return taken;
+  }
+
+  /** Follows the events to their end. Leaves the server alone while the page is hidden, and returns when it fails. */
+  async watch(signal: AbortSignal): Promise<void> {
+    this.failure = null;
+    try {
+      await follow(
+        {
+          open: (after, cut) => this.open(after, cut),
+          lastSequence: () => this.model.lastSequence,
+          take: (event) => this.take(event),
+          onExecution: (execution) => {
+            this.execution = execution;
+          },
+          onLink: (link) => {
+            if (this.link === link) return;
+            this.link = link;
+            this.notifier.touch();
+          },
+          isFinished: () => this.finished,
+          mayRetry: (error) => isTransient(error) || codeOf(error) === Code.Unauthenticated,
+          pause: async (ms, stop) => {
+            await pause(ms, stop);
+            await loginState.renewed(stop);
+          },
+        },
+        signal,
+      );
+    } catch (error) {
+      this.failure = error;
+      this.notifier.flush();
+    }
+  }
+
+  private async *open(afterSequence: bigint, cut: AbortSignal): AsyncIterable<EventMessage> {
+    const hidden = await visible(cut);
+    const either = AbortSignal.any([cut, hidden.signal]);
+    try {
+      yield* executions.watchExecution({ executionId: this.executionId, afterSequence }, { signal: either });
+    } finally {
+      hidden.dispose();
+    }
+  }
+}

@@ -1,0 +1,73 @@
+// Sizes, times and spans as a person reads them, in the page's language.
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { currentLanguage, translate } from "./i18n";
+
+const UNITS = ["B", "KB", "MB", "GB", "TB"];
+
+/** Bytes in steps of 1024: `1.4 MB`. */
+export function bytes(value: bigint | number): string {
+  let amount = Number(value);
+  let unit = 0;
+  while (amount >= 1024 && unit < UNITS.length - 1) {
+    amount /= 1024;
+    unit++;
+  }
+  const digits = unit === 0 || amount >= 100 ? 0 : 1;
+  return `${amount.toLocaleString(currentLanguage(), { maximumFractionDigits: digits })} ${UNITS[unit]}`;
+}
+
+export function count(value: bigint | number): string {
+  return value.toLocaleString(currentLanguage());
+}
+
+export function toMs(time: Timestamp | undefined): number | null {
+  return time ? Number(time.seconds) * 1000 + time.nanos / 1e6 : null;
+}
+
+export function durationMs(duration: Duration | undefined): number | null {
+  return duration ? Number(duration.seconds) * 1000 + duration.nanos / 1e6 : null;
+}
+
+/** A span: `340 ms`, `2.1 s`, `3 min 5 s`, `2 h 4 min`. */
+export function span(ms: number): string {
+  if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
+  const seconds = ms / 1000;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** A moment in full. */
+export function moment(time: Timestamp | undefined): string {
+  const ms = toMs(time);
+  if (ms === null) return "–";
+  return new Date(ms).toLocaleString(currentLanguage(), {
+    year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false,
+  });
+}
+
+/** A moment by its distance from now, in full after a week. */
+export function ago(time: Timestamp | undefined, nowMs = Date.now()): string {
+  const ms = toMs(time);
+  if (ms === null) return "–";
+  const seconds = (nowMs - ms) / 1000;
+  if (seconds < 45 && seconds > -45) return translate("time.now");
+  const relative = new Intl.RelativeTimeFormat(currentLanguage(), { numeric: "auto" });
+  const steps: [number, Intl.RelativeTimeFormatUnit][] = [[60, "minute"], [3600, "hour"], [86_400, "day"]];
+  const [size, unit] = Math.abs(seconds) < 3600 ? steps[0]! : Math.abs(seconds) < 86_400 ? steps[1]! : steps[2]!;
+  if (Math.abs(seconds) > 7 * 86_400) return moment(time);
+  return relative.format(-Math.round(seconds / size), unit);
+}
+
+/** A number of a summary: short, but true. */
+export function figure(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  if (size !== 0 && (size >= 1e12 || size < 1e-4)) return value.toExponential(3);
+  return value.toLocaleString(currentLanguage(), { maximumSignificantDigits: 6 });
+}
+
+export function percent(ratio: number): string {
+  return ratio.toLocaleString(currentLanguage(), { style: "percent", maximumFractionDigits: 1 });
+}

@@ -1,0 +1,64 @@
+// The page's language: a typed catalogue a language, numbers and times as that language writes them.
+import { useNotifier, Notifier } from "../execution/store";
+import { en } from "./en";
+import { zh } from "./zh";
+
+type Translated<T> = { [K in keyof T]: T[K] extends string ? string : Translated<T[K]> };
+export type Messages = Translated<typeof en>;
+export type Language = "zh-CN" | "en";
+
+type Paths<T, P extends string = ""> = {
+  [K in keyof T & string]: T[K] extends string ? `${P}${K}` : Paths<T[K], `${P}${K}.`>;
+}[keyof T & string];
+export type MessageKey = Paths<typeof en>;
+
+export type Params = Record<string, string | number | bigint>;
+
+const STORED_AS = "fenxi.language";
+const notifier = new Notifier();
+let language: Language = initial();
+
+function initial(): Language {
+  const stored = typeof localStorage === "undefined" ? null : localStorage.getItem(STORED_AS);
+  if (stored === "en" || stored === "zh-CN") return stored;
+  const wanted = typeof navigator === "undefined" ? ["en"] : (navigator.languages ?? [navigator.language]);
+  return wanted[0]?.toLowerCase().startsWith("zh") ? "zh-CN" : "en";
+}
+
+export function currentLanguage(): Language {
+  return language;
+}
+
+export function setLanguage(next: Language): void {
+  language = next;
+  localStorage.setItem(STORED_AS, next);
+  document.documentElement.lang = next;
+  notifier.flush();
+}
+
+export function currentMessages(): Messages {
+  return language === "en" ? en : zh;
+}
+
+/** Fills `{name}` places; of `one|many` the part that fits `n`. */
+export function fill(message: string, params: Params = {}): string {
+  const forms = message.split("|");
+  const form = forms.length === 2 && Number(params["n"]) !== 1 ? forms[1] : forms[0];
+  return (form ?? "").replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = params[name];
+    if (value === undefined) return whole;
+    return typeof value === "string" ? value : value.toLocaleString(language);
+  });
+}
+
+export function translate(key: MessageKey, params?: Params): string {
+  let at: unknown = currentMessages();
+  for (const part of key.split(".")) at = (at as Record<string, unknown>)[part];
+  return fill(at as string, params);
+}
+
+/** The words of the page; draws again when the language changes. */
+export function useT(): typeof translate {
+  useNotifier(notifier);
+  return translate;
+}

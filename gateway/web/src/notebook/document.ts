@@ -1,0 +1,80 @@
+// The document a person works in: cells in order, each with its code and the execution that ran it last. Until the
+// contract has Notebooks it is kept per kernel: the server's executions are the truth of what ran, this browser keeps
+// drafts and order. Pure; where it is kept is storage.ts, so that a durable Notebook can take its place.
+import type { Execution } from "../gen/fenxi/analysis/v1/execution_pb";
+
+export interface Cell {
+  id: string;
+  code: string;
+  /** The execution shown under it; null if it never ran. */
+  executionId: string | null;
+  /** The request_id of a run that was sent and not yet acknowledged. */
+  requestId: string | null;
+}
+
+export interface NotebookDocument {
+  version: 1;
+  cells: Cell[];
+  /** Executions that belong to no cell any more: run over or deleted here. */
+  dropped: string[];
+}
+
+/** Of the executions that are shown no more, how many ids are kept. */
+const DROPPED_MAX = 1_000;
+
+export function newCell(id: string, code = ""): Cell {
+  return { id, code, executionId: null, requestId: null };
+}
+
+export function emptyDocument(): NotebookDocument {
+  return { version: 1, cells: [], dropped: [] };
+}
+
+/** Adds the executions (oldest first) that no cell knows, before the drafts at the end, and always leaves a draft. */
+export function merge(document: NotebookDocument, executions: Execution[], newId: () => string): NotebookDocument {
+  const known = new Set([...document.dropped, ...document.cells.map((cell) => cell.executionId)]);
+  const missing = executions.filter((execution) => !known.has(execution.executionId));
+  const lastRun = document.cells.findLastIndex((cell) => cell.executionId || cell.requestId);
+  const fresh = missing.map((execution) => ({ ...newCell(newId(), execution.code), executionId: execution.executionId }));
+  const cells = [...document.cells.slice(0, lastRun + 1), ...fresh, ...document.cells.slice(lastRun + 1)];
+  if (cells.length === 0 || cells.at(-1)?.executionId) cells.push(newCell(newId()));
+  return { ...document, cells };
+}
+
+export function update(document: NotebookDocument, id: string, change: Partial<Omit<Cell, "id">>): NotebookDocument {
+  return { ...document, cells: document.cells.map((cell) => (cell.id === id ? { ...cell, ...change } : cell)) };
+}
+
+/** The cell runs anew: what it showed before belongs to it no more. */
+export function begin(document: NotebookDocument, id: string, requestId: string): NotebookDocument {
+  const before = document.cells.find((cell) => cell.id === id)?.executionId;
+  return update(drop(document, before), id, { executionId: null, requestId });
+}
+
+export function insert(document: NotebookDocument, at: number, cell: Cell): NotebookDocument {
+  return { ...document, cells: document.cells.toSpliced(at, 0, cell) };
+}
+
+export function remove(document: NotebookDocument, id: string): NotebookDocument {
+  const cell = document.cells.find((each) => each.id === id);
+  return { ...drop(document, cell?.executionId), cells: document.cells.filter((each) => each.id !== id) };
+}
+
+/** Puts a removed cell back with what it showed. */
+export function restore(document: NotebookDocument, at: number, cell: Cell): NotebookDocument {
+  const dropped = document.dropped.filter((id) => id !== cell.executionId);
+  return insert({ ...document, dropped }, Math.min(at, document.cells.length), cell);
+}
+
+export function move(document: NotebookDocument, id: string, by: number): NotebookDocument {
+  const from = document.cells.findIndex((cell) => cell.id === id);
+  const to = Math.min(document.cells.length - 1, Math.max(0, from + by));
+  const cell = document.cells[from];
+  if (!cell || from === to) return document;
+  return { ...document, cells: document.cells.toSpliced(from, 1).toSpliced(to, 0, cell) };
+}
+
+function drop(document: NotebookDocument, executionId: string | null | undefined): NotebookDocument {
+  if (!executionId) return document;
+  return { ...document, dropped: [...document.dropped, executionId].slice(-DROPPED_MAX) };
+}

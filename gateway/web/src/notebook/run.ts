@@ -1,0 +1,64 @@
+// The two calls a notebook begins with: the executions of a kernel, and one more of them.
+import { Code, ConnectError } from "@connectrpc/connect";
+import { detailsOf } from "../api/error-details";
+import { codeOf } from "../api/errors";
+import { loginState } from "../api/login-state";
+import { executions } from "../api/transport";
+import { backoffMs } from "../execution/follow";
+import { pause } from "../execution/patience";
+import type { Execution } from "../gen/fenxi/analysis/v1/execution_pb";
+
+const PAGE_SIZE = 100;
+/** The newest executions of a kernel that a page shows. */
+const PAGES_MAX = 5;
+
+/** The newest executions of a kernel, oldest first. */
+export async function listAll(kernelId: string, signal: AbortSignal): Promise<Execution[]> {
+  const list: Execution[] = [];
+  let pageToken = "";
+  for (let page = 0; page < PAGES_MAX; page++) {
+    const answer = await executions.listExecutions({ kernelId, pageSize: PAGE_SIZE, pageToken }, { signal });
+    list.push(...answer.executions);
+    pageToken = answer.nextPageToken;
+    if (pageToken === "") break;
+  }
+  return list.toReversed();
+}
+
+/**
+ * Sends code and gives the execution as soon as it is taken; its events are watched apart. Sent again after a drop
+ * with the same request_id, so that it runs once.
+ */
+export async function sendExecute(kernelId: string, code: string, requestId: string, signal: AbortSignal): Promise<Execution> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await firstExecution(kernelId, code, requestId, signal);
+    } catch (error) {
+      if (signal.aborted || !worthRepeating(error)) throw error;
+      await pause(backoffMs(attempt), signal);
+      await loginState.renewed(signal);
+    }
+  }
+}
+
+/** Only what the way broke, not what the service refused: a full queue or a dead kernel is for the person to know. */
+function worthRepeating(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code === Code.Unauthenticated) return true;
+  const { reason } = detailsOf(error);
+  if (code === Code.Unavailable || code === Code.DeadlineExceeded) return true;
+  return reason === "" && code === Code.Unknown;
+}
+
+async function firstExecution(kernelId: string, code: string, requestId: string, signal: AbortSignal): Promise<Execution> {
+  const leave = new AbortController();
+  const either = AbortSignal.any([signal, leave.signal]);
+  try {
+    for await (const message of executions.execute({ kernelId, code, requestId }, { signal: either })) {
+      if (message.execution) return message.execution;
+    }
+  } finally {
+    leave.abort();
+  }
+  throw new ConnectError("the stream ended before it began", Code.Unavailable);
+}

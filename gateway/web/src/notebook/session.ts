@@ -1,0 +1,203 @@
+// One notebook page at work: the document, the kernel, the feeds of its executions, and what a person does with them.
+// The page draws it and calls its methods; nothing here knows React.
+import { newRequestId } from "../api/query";
+import { executions as executionClient, kernels } from "../api/transport";
+import { Feed } from "../execution/feed";
+import { Scheduler } from "../execution/scheduler";
+import { Notifier } from "../execution/store";
+import { ExecutionState, type Execution } from "../gen/fenxi/analysis/v1/execution_pb";
+import { KernelState, type Kernel } from "../gen/fenxi/analysis/v1/kernel_pb";
+import * as doc from "./document";
+import { watchKernel } from "./kernel-watch";
+import { listAll, sendExecute } from "./run";
+import * as storage from "./storage";
+
+/** After so long without the stop taking effect, a restart is offered. */
+export const FORCE_RESTART_AFTER_MS = 5_000;
+
+export class NotebookSession {
+  readonly notifier = new Notifier();
+  document: doc.NotebookDocument;
+  kernel: Kernel | null = null;
+  linked = false;
+  gone: unknown = null;
+  /** Set while the executions are fetched for the first time. */
+  loading = true;
+  loadError: unknown = null;
+  saved = true;
+  stopRequestedAtMs: number | null = null;
+  /** Why a cell could not be sent, by cell id. */
+  readonly refusals = new Map<string, unknown>();
+  private readonly feeds = new Map<string, Feed>();
+  private readonly ended = new AbortController();
+  private readonly scheduler = new Scheduler(this.ended.signal);
+  private sending: Promise<void> = Promise.resolve();
+  private wake: (() => void) | null = null;
+
+  constructor(
+    readonly kernelId: string,
+    private readonly userId: string,
+  ) {
+    this.document = storage.load(userId, kernelId);
+  }
+
+  start(): void {
+    const woken = () => new Promise<void>((resolve) => (this.wake = resolve));
+    const listener = {
+      onKernel: (kernel: Kernel) => this.takeKernel(kernel),
+      onLink: (live: boolean) => this.setLinked(live),
+      onGone: (error: unknown) => {
+        this.gone = error;
+        this.notifier.flush();
+      },
+    };
+    void watchKernel(this.kernelId, listener, this.ended.signal, woken);
+    void this.refresh();
+  }
+
+  stop(): void {
+    this.ended.abort();
+    this.wake?.();
+  }
+
+  /** Asks for the executions of the kernel and shows those that were begun elsewhere. */
+  async refresh(): Promise<void> {
+    try {
+      const list = await listAll(this.kernelId, this.ended.signal);
+      this.change(doc.merge(this.document, list, newRequestId));
+      for (const execution of list) this.show(execution);
+      for (const cell of this.document.cells) if (cell.requestId) this.send(cell.id);
+      this.loadError = null;
+    } catch (error) {
+      if (this.ended.signal.aborted) return;
+      this.loadError = error;
+    }
+    this.loading = false;
+    this.notifier.flush();
+  }
+
+  feedOf(cell: doc.Cell): Feed | null {
+    return cell.executionId ? (this.feeds.get(cell.executionId) ?? null) : null;
+  }
+
+  get busy(): boolean {
+    return this.document.cells.some((cell) => cell.requestId || (this.feedOf(cell)?.finished === false && !this.feedOf(cell)?.failure));
+  }
+
+  edit(cellId: string, code: string): void {
+    this.document = doc.update(this.document, cellId, { code });
+    this.persist();
+  }
+
+  run(cellId: string): void {
+    const cell = this.document.cells.find((each) => each.id === cellId);
+    if (!cell || cell.requestId || cell.code.trim() === "") return;
+    const feed = this.feedOf(cell);
+    if (feed && !feed.finished && !feed.failure) return;
+    this.refusals.delete(cellId);
+    this.change(doc.begin(this.document, cellId, newRequestId()));
+    this.send(cellId);
+  }
+
+  runAll(): void {
+    for (const cell of this.document.cells) this.run(cell.id);
+  }
+
+  insert(at: number): string {
+    const id = newRequestId();
+    this.change(doc.insert(this.document, at, doc.newCell(id)));
+    return id;
+  }
+
+  /** Removes a cell and gives what puts it back. */
+  remove(cellId: string): () => void {
+    const at = this.document.cells.findIndex((cell) => cell.id === cellId);
+    const cell = this.document.cells[at];
+    this.change(doc.remove(this.document, cellId));
+    return () => cell && this.change(doc.restore(this.document, at, cell));
+  }
+
+  move(cellId: string, by: number): void {
+    this.change(doc.move(this.document, cellId, by));
+  }
+
+  async interrupt(): Promise<void> {
+    this.stopRequestedAtMs = Date.now();
+    this.notifier.flush();
+    setTimeout(() => this.notifier.touch(), FORCE_RESTART_AFTER_MS + 50);
+    await kernels.interruptKernel({ kernelId: this.kernelId, clearQueue: true, requestId: newRequestId() });
+  }
+
+  async restart(): Promise<void> {
+    await kernels.restartKernel({ kernelId: this.kernelId, requestId: newRequestId() });
+    this.gone = null;
+    this.wake?.();
+  }
+
+  async reply(cell: doc.Cell, inputId: string, value: string): Promise<void> {
+    if (!cell.executionId) return;
+    await executionClient.replyInput({ executionId: cell.executionId, inputId, value, requestId: newRequestId() });
+  }
+
+  private takeKernel(kernel: Kernel): void {
+    if (this.kernel && this.kernel.generation === kernel.generation && kernel.revision < this.kernel.revision) return;
+    this.kernel = kernel;
+    this.gone = null;
+    if (kernel.state !== KernelState.BUSY && kernel.state !== KernelState.INTERRUPTING) this.stopRequestedAtMs = null;
+    const running = kernel.runningExecutionId;
+    const knownHere = running === "" || this.feeds.has(running) || this.document.dropped.includes(running);
+    if (!knownHere && !this.loading && !this.document.cells.some((cell) => cell.requestId)) void this.refresh();
+    this.notifier.flush();
+  }
+
+  private setLinked(live: boolean): void {
+    if (this.linked === live) return;
+    this.linked = live;
+    this.notifier.flush();
+  }
+
+  private show(execution: Execution): void {
+    if (this.feeds.has(execution.executionId) || this.document.dropped.includes(execution.executionId)) return;
+    const feed = new Feed(execution.executionId);
+    feed.execution = execution;
+    feed.onUpdateDisplay = (event) => this.spread(feed, event.event.value as never);
+    feed.notifier.subscribe(() => this.notifier.touch());
+    this.feeds.set(execution.executionId, feed);
+    if (execution.state === ExecutionState.FINISHED) this.scheduler.fetch(feed);
+    else this.scheduler.followLive(feed);
+  }
+
+  /** A display may be renewed by a later cell. */
+  private spread(from: Feed, update: { displayId: string; bundle?: never }): void {
+    for (const feed of this.feeds.values()) {
+      if (feed !== from && update.bundle && feed.model.updateDisplay(update.displayId, update.bundle)) feed.notifier.touch();
+    }
+  }
+
+  /** Sends in order: a cell goes when the one before it was taken. */
+  private send(cellId: string): void {
+    this.sending = this.sending.then(async () => {
+      const cell = this.document.cells.find((each) => each.id === cellId);
+      if (!cell?.requestId || this.ended.signal.aborted) return;
+      try {
+        const execution = await sendExecute(this.kernelId, cell.code, cell.requestId, this.ended.signal);
+        this.change(doc.update(this.document, cellId, { executionId: execution.executionId, requestId: null }));
+        this.show(execution);
+      } catch (error) {
+        if (this.ended.signal.aborted) return;
+        this.refusals.set(cellId, error);
+        this.change(doc.update(this.document, cellId, { requestId: null }));
+      }
+    });
+  }
+
+  private change(document: doc.NotebookDocument): void {
+    this.document = document;
+    this.persist();
+    this.notifier.flush();
+  }
+
+  private persist(): void {
+    this.saved = storage.save(this.userId, this.kernelId, this.document);
+  }
+}

@@ -1,0 +1,51 @@
+// Which of an output's forms to show, and how: decided by MIME type and by what is in it.
+import type { MimeBundle, MimePart } from "../gen/fenxi/analysis/v1/output_pb";
+
+export type View = "plotly" | "html" | "sandbox-html" | "svg" | "image" | "markdown" | "latex" | "json" | "text";
+
+export interface Choice {
+  view: View;
+  part: MimePart;
+}
+
+/** From the richest to the plainest. */
+const ORDER: [RegExp, View][] = [
+  [/^application\/vnd\.plotly\.v1\+json$/, "plotly"],
+  [/^text\/html$/, "html"],
+  [/^image\/svg\+xml$/, "svg"],
+  [/^image\/(png|jpeg|gif|webp|avif)$/, "image"],
+  [/^text\/markdown$/, "markdown"],
+  [/^text\/latex$/, "latex"],
+  [/^application\/json$/, "json"],
+  [/^text\/plain$/, "text"],
+];
+
+export function choose(bundle: MimeBundle): Choice | null {
+  for (const [type, view] of ORDER) {
+    const part = bundle.parts.find((each) => type.test(each.mimeType));
+    if (part) return { view, part };
+  }
+  const [part] = bundle.parts;
+  return part && part.content.case === "text" ? { view: "text", part } : null;
+}
+
+/**
+ * Whether HTML needs more than a cleaned table may have: scripts, frames or style sheets of its own. The style sheet
+ * that pandas puts before each table asks for nothing that ours does not give.
+ */
+export function needsSandbox(html: string): boolean {
+  const rest = html.replace(/<style scoped>[\s\S]*?<\/style>/gi, "");
+  return /<\s*(script|iframe|style|link|object|embed|canvas|form|video|audio|svg)\b/i.test(rest);
+}
+
+export function sizeOf(part: MimePart): number {
+  switch (part.content.case) {
+    case "reference":
+      return Number(part.content.value.sizeBytes);
+    case "data":
+    case "text":
+      return part.content.value.length;
+    default:
+      return 0;
+  }
+}

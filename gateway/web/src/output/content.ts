@@ -1,0 +1,46 @@
+// The content of one form of an output: what stands in the event, or what the service keeps under its SHA-256.
+import { useQuery } from "@tanstack/react-query";
+import { executions } from "../api/transport";
+import type { MimePart } from "../gen/fenxi/analysis/v1/output_pb";
+
+export interface Content {
+  bytes: Uint8Array<ArrayBuffer> | null;
+  text: string | null;
+}
+
+/** Contents above this are for a click: a tab that fetches them unasked may freeze. */
+export const FETCH_UNASKED_MAX_BYTES = 32 * 1024 * 1024;
+
+async function read(executionId: string, sha256: string, sizeBytes: number, signal: AbortSignal) {
+  const whole = new Uint8Array(sizeBytes);
+  let offset = 0;
+  for await (const { data } of executions.readContent({ executionId, sha256, offset: 0n }, { signal })) {
+    whole.set(data.subarray(0, Math.max(0, sizeBytes - offset)), offset);
+    offset += data.length;
+  }
+  return whole.subarray(0, Math.min(offset, sizeBytes));
+}
+
+/** The content, fetched where the event only refers to it. Contents never change, so they are kept. */
+export function useContent(executionId: string, part: MimePart, wanted = true) {
+  const { content } = part;
+  const reference = content.case === "reference" ? content.value : null;
+  const query = useQuery({
+    queryKey: ["content", executionId, reference?.sha256],
+    queryFn: ({ signal }) => read(executionId, reference?.sha256 ?? "", Number(reference?.sizeBytes ?? 0), signal),
+    enabled: reference !== null && wanted,
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 60_000,
+  });
+  if (content.case === "text") return { ready: { bytes: null, text: content.value } as Content, error: null };
+  if (content.case === "data") return { ready: { bytes: content.value as Uint8Array<ArrayBuffer>, text: null }, error: null };
+  return { ready: query.data ? { bytes: query.data, text: null } : null, error: query.error, retry: () => void query.refetch() };
+}
+
+export function asText(content: Content): string {
+  return content.text ?? new TextDecoder().decode(content.bytes ?? new Uint8Array());
+}
+
+export function asBlob(content: Content, type: string): Blob {
+  return new Blob([content.bytes ?? content.text ?? ""], { type });
+}

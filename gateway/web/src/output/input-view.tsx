@@ -1,0 +1,55 @@
+// A line of input that the code asks for.
+import { useState, type FormEvent } from "react";
+import { errorText } from "../api/errors";
+import type { OutputItem } from "../execution/model";
+import { useT } from "../i18n/i18n";
+import { Button } from "../ui/button";
+
+interface InputProps {
+  item: Extract<OutputItem, { kind: "input" }>;
+  waiting: boolean;
+  onReply?: ((inputId: string, value: string) => Promise<void>) | undefined;
+}
+
+export function InputView({ item, waiting, onReply }: InputProps) {
+  const t = useT();
+  const [value, setValue] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  if (!waiting || !onReply) {
+    const shown = item.reply === null ? "" : item.password ? "••••••" : item.reply;
+    return <pre className="term">{item.prompt}{shown}</pre>;
+  }
+  const send = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    setError(null);
+    try {
+      await onReply(item.inputId, value);
+    } catch (failure) {
+      setError(failure);
+    }
+    setBusy(false);
+  };
+  return (
+    <form className="out-input" onSubmit={(event) => void send(event)} data-testid="input-request">
+      <label className="mono" htmlFor={`input-${item.inputId}`}>{item.prompt || t("output.inputWanted")}</label>
+      <input
+        id={`input-${item.inputId}`}
+        className="input"
+        type={item.password ? "password" : "text"}
+        autoComplete="off"
+        // The person has just run this cell and is asked for something: that is where the caret belongs.
+        autoFocus
+        value={value}
+        onChange={(event) => setValue(event.target.value)}
+        onKeyDown={(event) => {
+          // Enter that ends a composition of an input method is not an answer.
+          if (event.key === "Enter" && (event.nativeEvent.isComposing || event.keyCode === 229)) event.preventDefault();
+        }}
+      />
+      <Button type="submit" variant="primary" size="s" busy={busy}>{t("output.send")}</Button>
+      {error !== null && <span className="field-error">{errorText(error)}</span>}
+    </form>
+  );
+}

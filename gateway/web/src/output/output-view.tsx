@@ -1,0 +1,112 @@
+// All that an execution said, in order.
+import { CircleAlert, Info, Scissors } from "lucide-react";
+import { memo, useMemo } from "react";
+import type { OutputItem, OutputModel } from "../execution/model";
+import { TerminalLog } from "../execution/terminal";
+import { bytes } from "../i18n/format";
+import { useT, type MessageKey } from "../i18n/i18n";
+import { NoticeKind } from "../gen/fenxi/analysis/v1/output_pb";
+import { InputView } from "./input-view";
+import { RichView } from "./rich-view";
+import { AnsiText, TerminalView } from "./terminal-view";
+import "./output.css";
+
+interface OutputsProps {
+  model: OutputModel;
+  executionId: string;
+  onReply?: ((inputId: string, value: string) => Promise<void>) | undefined;
+}
+
+export function Outputs({ model, executionId, onReply }: OutputsProps) {
+  if (model.items.length === 0) return null;
+  const open = model.openInput;
+  return (
+    <div className="outputs" data-testid="outputs" role="log" aria-live="off">
+      {model.items.map((item) => (
+        <ItemView
+          key={item.id}
+          item={item}
+          version={item.version}
+          executionId={executionId}
+          waiting={item === open}
+          onReply={onReply}
+        />
+      ))}
+    </div>
+  );
+}
+
+interface ItemProps {
+  item: OutputItem;
+  version: number;
+  executionId: string;
+  waiting: boolean;
+  onReply?: ((inputId: string, value: string) => Promise<void>) | undefined;
+}
+
+const ItemView = memo(function ItemView({ item, version, executionId, waiting, onReply }: ItemProps) {
+  const t = useT();
+  switch (item.kind) {
+    case "stream":
+      return <TerminalView log={item.log} name={item.name} version={version} />;
+    case "rich":
+      return <RichView bundle={item.bundle} executionId={executionId} executionCount={item.executionCount} />;
+    case "error":
+      return <ErrorView name={item.name} value={item.value} traceback={item.traceback} />;
+    case "input":
+      return <InputView item={item} waiting={waiting} onReply={onReply} />;
+    case "notice":
+      return (
+        <div className={item.notice === NoticeKind.INTERRUPT_SENT ? "notice notice-s" : "notice notice-s notice-warn"}>
+          <Info aria-hidden />
+          <span>{t(noticeKey(item.notice))} {item.notice === NoticeKind.DATASET_NOT_LOADED && item.text}</span>
+        </div>
+      );
+    case "truncated":
+      return (
+        <div className="notice notice-s notice-warn" data-testid="truncated">
+          <Scissors aria-hidden />
+          <span>{t("output.truncated", { dropped: bytes(item.droppedBytes), limit: bytes(item.limitBytes) })}</span>
+        </div>
+      );
+  }
+});
+
+function noticeKey(kind: NoticeKind): MessageKey {
+  switch (kind) {
+    case NoticeKind.INTERRUPT_SENT:
+      return "notices.interruptSent";
+    case NoticeKind.INTERRUPT_ESCALATED:
+      return "notices.interruptEscalated";
+    case NoticeKind.TIME_LIMIT:
+      return "notices.timeLimit";
+    case NoticeKind.MEMORY_HIGH:
+      return "notices.memoryHigh";
+    case NoticeKind.DATASET_NOT_LOADED:
+      return "notices.datasetNotLoaded";
+    default:
+      return "notices.other";
+  }
+}
+
+function ErrorView({ name, value, traceback }: { name: string; value: string; traceback: string[] }) {
+  const log = useMemo(() => {
+    const terminal = new TerminalLog();
+    terminal.write(traceback.join("\n"));
+    return terminal;
+  }, [traceback]);
+  return (
+    <div className="out-error" role="alert" data-testid="output-error">
+      <div className="out-error-head">
+        <CircleAlert aria-hidden />
+        <strong>{name}</strong>
+        <span>{value.split("\n")[0]}</span>
+      </div>
+      {traceback.length > 0 && (
+        <pre className="term">
+          <AnsiText log={log} />
+        </pre>
+      )}
+    </div>
+  );
+}

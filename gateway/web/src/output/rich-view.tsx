@@ -1,0 +1,92 @@
+// One rich output in the best of its forms.
+import { Download } from "lucide-react";
+import { useEffect, useMemo, useState } from "react";
+import { errorText } from "../api/errors";
+import type { MimeBundle } from "../gen/fenxi/analysis/v1/output_pb";
+import { bytes } from "../i18n/format";
+import { useT } from "../i18n/i18n";
+import { Button, IconButton } from "../ui/button";
+import { choose, needsSandbox, sizeOf, type Choice } from "./choose";
+import { asBlob, asText, FETCH_UNASKED_MAX_BYTES, useContent, type Content } from "./content";
+import { HtmlView } from "./html-view";
+import { SandboxView } from "./sandbox-view";
+
+export function RichView({ bundle, executionId, executionCount }: { bundle: MimeBundle; executionId: string; executionCount: number }) {
+  const t = useT();
+  const choice = useMemo(() => choose(bundle), [bundle]);
+  if (!choice) return <div className="muted small out-pad">{t("output.unknownForm")}</div>;
+  return (
+    <div className="out-rich" data-result={executionCount > 0 || undefined}>
+      <Loaded choice={choice} executionId={executionId} />
+    </div>
+  );
+}
+
+function Loaded({ choice, executionId }: { choice: Choice; executionId: string }) {
+  const t = useT();
+  const size = sizeOf(choice.part);
+  const [asked, setAsked] = useState(size <= FETCH_UNASKED_MAX_BYTES);
+  const { ready, error, retry } = useContent(executionId, choice.part, asked);
+  if (!asked) return <Button size="s" onClick={() => setAsked(true)}>{t("output.showLarge", { size: bytes(size) })}</Button>;
+  if (error) {
+    return (
+      <div className="notice notice-bad">
+        {errorText(error)} <Button size="s" onClick={retry}>{t("common.retry")}</Button>
+      </div>
+    );
+  }
+  if (!ready) return <div className="skeleton" style={{ height: 160 }} role="status" aria-label={t("common.loading")} />;
+  return <Shown choice={choice} content={ready} />;
+}
+
+function Shown({ choice, content }: { choice: Choice; content: Content }) {
+  const t = useT();
+  const text = useMemo(() => (choice.view === "image" || choice.view === "svg" ? "" : asText(content)), [choice.view, content]);
+  switch (choice.view) {
+    case "plotly":
+      return <SandboxView kind="plotly" content={text} title={t("output.chart")} />;
+    case "html":
+      return needsSandbox(text) ? <SandboxView kind="html" content={text} title={t("output.richOutput")} /> : <HtmlView html={text} />;
+    case "svg":
+    case "image":
+      return <ImageView content={content} type={choice.part.mimeType} />;
+    case "json":
+      return <pre className="term">{pretty(text)}</pre>;
+    default:
+      return <pre className="term" data-testid="output-text">{text}</pre>;
+  }
+}
+
+function pretty(json: string): string {
+  try {
+    return JSON.stringify(JSON.parse(json), null, 2);
+  } catch {
+    return json;
+  }
+}
+
+function ImageView({ content, type }: { content: Content; type: string }) {
+  const t = useT();
+  const [url, setUrl] = useState<string | null>(null);
+  const [broken, setBroken] = useState(false);
+  useEffect(() => {
+    const made = URL.createObjectURL(asBlob(content, type));
+    setUrl(made);
+    setBroken(false);
+    return () => URL.revokeObjectURL(made);
+  }, [content.bytes, content.text, type]);
+  if (broken) return <div className="notice notice-bad">{t("output.imageBroken")}</div>;
+  if (!url) return null;
+  const download = () => {
+    const link = document.createElement("a");
+    link.href = url;
+    link.download = `fenxi.${type.split("/")[1]?.replace("svg+xml", "svg") ?? "png"}`;
+    link.click();
+  };
+  return (
+    <figure className="out-image" data-testid="output-image" data-mime={type}>
+      <img src={url} alt={t("output.chart")} onError={() => setBroken(true)} />
+      <IconButton label={t("output.saveImage")} icon={<Download />} size="s" onClick={download} />
+    </figure>
+  );
+}

@@ -1,0 +1,113 @@
+// The people of the team, for administrators.
+import { createClient } from "@connectrpc/connect";
+import { useInfiniteQuery } from "@connectrpc/connect-query";
+import { keepPreviousData, useMutation } from "@tanstack/react-query";
+import { Ban, Ellipsis, KeyRound, RotateCcw, SearchX, ShieldCheck, ShieldOff, UserPlus } from "lucide-react";
+import { useState } from "react";
+import { newRequestId, queryClient } from "../../api/query";
+import { transport } from "../../api/transport";
+import { UserRole, UserService, type User } from "../../gen/fenxi/auth/v1/user_pb";
+import { ago } from "../../i18n/format";
+import { useT } from "../../i18n/i18n";
+import { Avatar } from "../../shell/avatar";
+import { PageHead } from "../../shell/shell";
+import { isAdministrator, useUser } from "../../shell/user";
+import { Button, IconButton } from "../../ui/button";
+import { useDebounced } from "../../ui/debounced";
+import { Confirm } from "../../ui/dialog";
+import { SearchInput } from "../../ui/field";
+import { Menu } from "../../ui/menu";
+import { Empty, Failed, Skeleton } from "../../ui/states";
+import { toast, toastError } from "../../ui/toast";
+import { CreateUser, SetPassword } from "./user-dialogs";
+
+export const users = createClient(UserService, transport);
+
+export function UsersScreen() {
+  const t = useT();
+  const [query, setQuery] = useState("");
+  const [creating, setCreating] = useState(false);
+  const wanted = useDebounced(query.trim());
+  const list = useInfiniteQuery(
+    UserService.method.listUsers,
+    { query: wanted, pageSize: 50, pageToken: "" },
+    { pageParamKey: "pageToken", getNextPageParam: (page) => page.nextPageToken || undefined, placeholderData: keepPreviousData },
+  );
+  const found = list.data?.pages.flatMap((page) => page.users) ?? [];
+  return (
+    <div className="screen">
+      <PageHead title={t("nav.users")} sub={list.data && t("users.total", { n: list.data.pages[0]?.totalSize ?? 0 })}>
+        <Button variant="primary" icon={<UserPlus />} onClick={() => setCreating(true)}>{t("users.create")}</Button>
+      </PageHead>
+      <SearchInput label={t("users.search")} value={query} onChange={setQuery} />
+      <section className="card" aria-busy={list.isFetching}>
+        {list.error ? (
+          <Failed error={list.error} onRetry={() => void list.refetch()} />
+        ) : list.isPending ? (
+          <Skeleton rows={5} height={38} />
+        ) : found.length === 0 ? (
+          <Empty icon={<SearchX />} title={t("common.noMatch")} />
+        ) : (
+          <div className="list">{found.map((user) => <UserRow key={user.userId} user={user} />)}</div>
+        )}
+      </section>
+      {list.hasNextPage && <Button className="more" busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>{t("common.more")}</Button>}
+      <CreateUser open={creating} onClose={() => setCreating(false)} />
+    </div>
+  );
+}
+
+function UserRow({ user }: { user: User }) {
+  const t = useT();
+  const me = useUser();
+  const [disabling, setDisabling] = useState(false);
+  const [setting, setSetting] = useState(false);
+  const done = () => {
+    setDisabling(false);
+    toast(t("common.saved"));
+    void queryClient.invalidateQueries();
+  };
+  const requestId = newRequestId();
+  const act = useMutation({ mutationFn: (run: () => Promise<unknown>) => run(), onSuccess: done, onError: toastError });
+  const administrator = isAdministrator(user);
+  const role = administrator ? UserRole.MEMBER : UserRole.ADMINISTRATOR;
+  const setRole = () => users.updateUser({ user: { userId: user.userId, role }, updateMask: { paths: ["role"] }, requestId });
+  const { userId } = user;
+  return (
+    <div className="list-row" data-testid="user-row">
+      <Avatar user={user} />
+      <div className="grow">
+        <div className="row">
+          <span className="ellipsis">{user.displayName || user.username}</span>
+          {administrator && <span className="badge badge-brand">{t("users.administrator")}</span>}
+          {user.disabled && <span className="badge badge-bad">{t("users.disabled")}</span>}
+          {user.userId === me.userId && <span className="badge">{t("users.you")}</span>}
+        </div>
+        <div className="muted small ellipsis num">
+          {[user.username, user.identityProvider, user.lastLoginTime ? t("users.lastLogin", { when: ago(user.lastLoginTime) }) : t("users.neverIn")].filter(Boolean).join(" · ")}
+        </div>
+      </div>
+      <Menu
+        trigger={<IconButton label={t("common.moreActions")} icon={<Ellipsis />} size="s" />}
+        entries={[
+          { label: t(administrator ? "users.makeMember" : "users.makeAdministrator"), icon: administrator ? <ShieldOff /> : <ShieldCheck />, onSelect: () => act.mutate(setRole) },
+          { label: t("users.setPassword"), icon: <KeyRound />, disabled: user.identityProvider !== "local", onSelect: () => setSetting(true) },
+          "line",
+          user.disabled
+            ? { label: t("users.enable"), icon: <RotateCcw />, onSelect: () => act.mutate(() => users.enableUser({ userId, requestId })) }
+            : { label: t("users.disable"), icon: <Ban />, danger: true, disabled: user.userId === me.userId, onSelect: () => setDisabling(true) },
+        ]}
+      />
+      <Confirm
+        open={disabling}
+        title={t("users.disableTitle", { name: user.displayName || user.username })}
+        text={t("users.disableText")}
+        action={t("users.disable")}
+        busy={act.isPending}
+        onClose={() => setDisabling(false)}
+        onConfirm={() => act.mutate(() => users.disableUser({ userId, requestId }))}
+      />
+      <SetPassword user={setting ? user : null} onClose={() => setSetting(false)} />
+    </div>
+  );
+}

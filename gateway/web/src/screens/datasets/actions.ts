@@ -1,0 +1,19 @@
+// What is done to a dataset from more than one screen.
+import { useMutation } from "@tanstack/react-query";
+import { newRequestId, queryClient } from "../../api/query";
+import { datasets } from "../../api/transport";
+import type { Dataset } from "../../gen/fenxi/analysis/v1/dataset_pb";
+import { translate } from "../../i18n/i18n";
+import { toast, toastError } from "../../ui/toast";
+
+export function useDeleteDataset(onDone?: () => void) {
+  return useMutation({
+    mutationFn: (dataset: Dataset) => datasets.deleteDataset({ datasetId: dataset.datasetId, requestId: newRequestId() }),
+    onSuccess: (_, dataset) => {
+      toast(translate("datasets.deleted", { name: dataset.name }));
+      onDone?.();
+      void queryClient.invalidateQueries();
+    },
+    onError: toastError,
+  });
+}

@@ -1,0 +1,117 @@
+// The tables of the person: found, uploaded, taken into an analysis, several at once if wanted.
+import { useInfiniteQuery } from "@connectrpc/connect-query";
+import { keepPreviousData } from "@tanstack/react-query";
+import { Database, Ellipsis, Pencil, Play, SearchX, Trash2, Upload } from "lucide-react";
+import { useState } from "react";
+import { Link } from "wouter";
+import { DatasetService, type Dataset } from "../../gen/fenxi/analysis/v1/dataset_pb";
+import { ago, bytes } from "../../i18n/format";
+import { useT } from "../../i18n/i18n";
+import { PageHead } from "../../shell/shell";
+import { useDebounced } from "../../ui/debounced";
+import { Button, IconButton } from "../../ui/button";
+import { Confirm } from "../../ui/dialog";
+import { SearchInput } from "../../ui/field";
+import { Menu } from "../../ui/menu";
+import { Empty, Failed, Skeleton } from "../../ui/states";
+import { useUpload } from "../../upload/provider";
+import { useStartKernel } from "../home/start";
+import { useDeleteDataset } from "./actions";
+import { RenameDialog } from "./rename";
+
+export function DatasetsScreen() {
+  const t = useT();
+  const upload = useUpload();
+  const [query, setQuery] = useState("");
+  const wanted = useDebounced(query.trim());
+  const [picked, setPicked] = useState<Map<string, Dataset>>(new Map());
+  const start = useStartKernel();
+  const list = useInfiniteQuery(
+    DatasetService.method.listDatasets,
+    { query: wanted, pageSize: 50, pageToken: "" },
+    { pageParamKey: "pageToken", getNextPageParam: (page) => page.nextPageToken || undefined, placeholderData: keepPreviousData },
+  );
+  const pages = list.data?.pages ?? [];
+  const found = pages.flatMap((page) => page.datasets);
+  const quota = pages[0];
+  const toggle = (dataset: Dataset) =>
+    setPicked((before) => {
+      const next = new Map(before);
+      if (!next.delete(dataset.datasetId)) next.set(dataset.datasetId, dataset);
+      return next;
+    });
+  return (
+    <div className="screen">
+      <PageHead title={t("nav.datasets")} sub={quota && quota.quotaBytes > 0n && t("datasets.quota", { used: bytes(quota.usedBytes), quota: bytes(quota.quotaBytes) })}>
+        {picked.size > 0 && (
+          <Button icon={<Play />} busy={start.busy} onClick={() => void start.run([...picked.values()])}>
+            {t("datasets.analysePicked", { n: picked.size })}
+          </Button>
+        )}
+        <Button variant="primary" icon={<Upload />} onClick={() => upload.open()}>{t("upload.title")}</Button>
+      </PageHead>
+      <SearchInput label={t("datasets.search")} value={query} onChange={setQuery} />
+      <section className="card" aria-busy={list.isFetching}>
+        {list.error ? (
+          <Failed error={list.error} onRetry={() => void list.refetch()} />
+        ) : list.isPending ? (
+          <Skeleton rows={6} height={36} />
+        ) : found.length === 0 && wanted !== "" ? (
+          <Empty icon={<SearchX />} title={t("common.noMatch")} text={t("common.noMatchText")} />
+        ) : found.length === 0 ? (
+          <Empty icon={<Database />} title={t("datasets.none")} text={t("datasets.noneText")}>
+            <Button variant="primary" icon={<Upload />} onClick={() => upload.open()}>{t("upload.title")}</Button>
+          </Empty>
+        ) : (
+          <div className="list">
+            {found.map((dataset) => (
+              <DatasetRow key={dataset.datasetId} dataset={dataset} picked={picked.has(dataset.datasetId)} onPick={() => toggle(dataset)} />
+            ))}
+          </div>
+        )}
+      </section>
+      {list.hasNextPage && (
+        <Button className="more" busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>{t("common.more")}</Button>
+      )}
+    </div>
+  );
+}
+
+function DatasetRow({ dataset, picked, onPick }: { dataset: Dataset; picked: boolean; onPick(): void }) {
+  const t = useT();
+  const [renaming, setRenaming] = useState(false);
+  const [deleting, setDeleting] = useState(false);
+  const start = useStartKernel();
+  const remove = useDeleteDataset(() => setDeleting(false));
+  return (
+    <div className="list-row list-row-link" data-testid="dataset-row">
+      <input type="checkbox" checked={picked} onChange={onPick} aria-label={t("datasets.pick", { name: dataset.name })} />
+      <Link href={`/d/${dataset.datasetId}`} className="grow dataset-link">
+        <span className="ellipsis">{dataset.name}</span>
+        <span className="muted small num ellipsis">
+          {t("dataset.rows", { n: dataset.rowCount })} · {t("dataset.columns", { n: dataset.columnCount })} · {bytes(dataset.sizeBytes)} · {ago(dataset.createTime)}
+        </span>
+      </Link>
+      <Button size="s" icon={<Play />} busy={start.busy} onClick={() => void start.run([dataset])} className="hide-phone">{t("dataset.analyse")}</Button>
+      <Menu
+        trigger={<IconButton label={t("common.moreActions")} icon={<Ellipsis />} size="s" />}
+        entries={[
+          { label: t("dataset.analyse"), icon: <Play />, onSelect: () => void start.run([dataset]) },
+          { label: t("common.rename"), icon: <Pencil />, onSelect: () => setRenaming(true) },
+          "line",
+          { label: t("common.delete"), icon: <Trash2 />, danger: true, onSelect: () => setDeleting(true) },
+        ]}
+      />
+      <RenameDialog dataset={renaming ? dataset : null} onClose={() => setRenaming(false)} />
+      <Confirm
+        open={deleting}
+        title={t("datasets.deleteTitle", { name: dataset.name })}
+        text={t("datasets.deleteText")}
+        action={t("common.delete")}
+        busy={remove.isPending}
+        onClose={() => setDeleting(false)}
+        onConfirm={() => remove.mutate(dataset)}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,32 @@
+// Deletes a finished analysis, with a way back.
+import { newRequestId, queryClient } from "../../api/query";
+import { createClient } from "@connectrpc/connect";
+import { transport } from "../../api/transport";
+import { HistoryService, type HistoryEntry } from "../../gen/fenxi/history/v1/history_pb";
+import { translate } from "../../i18n/i18n";
+import { toast, toastError } from "../../ui/toast";
+
+const history = createClient(HistoryService, transport);
+
+export async function deleteEntry(entry: HistoryEntry): Promise<boolean> {
+  const { historyEntryId } = entry;
+  try {
+    await history.deleteHistoryEntry({ historyEntryId, requestId: newRequestId() });
+  } catch (error) {
+    toastError(error);
+    return false;
+  }
+  toast(translate("history.deleted"), { label: translate("common.undo"), run: () => void undelete(entry) });
+  await queryClient.invalidateQueries();
+  return true;
+}
+
+export async function undelete({ historyEntryId }: HistoryEntry): Promise<void> {
+  try {
+    await history.undeleteHistoryEntry({ historyEntryId, requestId: newRequestId() });
+    toast(translate("history.restored"));
+  } catch (error) {
+    toastError(error);
+  }
+  await queryClient.invalidateQueries();
+}

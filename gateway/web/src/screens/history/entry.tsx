@@ -1,0 +1,93 @@
+// One finished analysis: its code, all it said, and a way to run it again.
+import { useQuery } from "@connectrpc/connect-query";
+import { Copy, RotateCcw, SearchX, SquareTerminal, Trash2 } from "lucide-react";
+import { useMemo } from "react";
+import { useLocation } from "wouter";
+import { isNotFound } from "../../api/errors";
+import { CodeView } from "../../editor/code-view";
+import { OutputModel } from "../../execution/model";
+import type { OutputEvent } from "../../gen/fenxi/analysis/v1/output_pb";
+import { HistoryService, type GetHistoryEntryResponse } from "../../gen/fenxi/history/v1/history_pb";
+import { durationMs, moment, span } from "../../i18n/format";
+import { useT } from "../../i18n/i18n";
+import { Outputs } from "../../output/output-view";
+import { PageHead } from "../../shell/shell";
+import { Button, IconButton, LinkButton } from "../../ui/button";
+import { Empty, Failed, Skeleton } from "../../ui/states";
+import { toast } from "../../ui/toast";
+import { deleteEntry, undelete } from "./delete";
+import { OutcomeBadge } from "./outcome";
+import "./history.css";
+
+/** The result as the page shows it. Kept events are in order, but limits may have left numbers out. */
+function modelOf(events: OutputEvent[]): OutputModel {
+  const model = new OutputModel();
+  for (const event of events) {
+    if (event.sequence > model.lastSequence) model.lastSequence = event.sequence - 1n;
+    model.apply(event);
+  }
+  return model;
+}
+
+export function EntryScreen({ entryId }: { entryId: string }) {
+  const t = useT();
+  const { data, error, refetch } = useQuery(HistoryService.method.getHistoryEntry, { historyEntryId: entryId });
+  if (error && isNotFound(error)) {
+    return (
+      <Empty icon={<SearchX />} title={t("history.gone")}>
+        <LinkButton href="/history">{t("nav.history")}</LinkButton>
+      </Empty>
+    );
+  }
+  if (error) return <Failed error={error} onRetry={() => void refetch()} />;
+  if (!data?.entry) return <div className="screen"><Skeleton rows={8} height={26} /></div>;
+  return <Loaded data={data} />;
+}
+
+function Loaded({ data }: { data: GetHistoryEntryResponse }) {
+  const t = useT();
+  const [, go] = useLocation();
+  const entry = data.entry!;
+  const model = useMemo(() => modelOf(data.outputs), [data.outputs]);
+  const tookMs = durationMs(entry.executionDuration);
+  const copy = async () => {
+    await navigator.clipboard.writeText(entry.code);
+    toast(t("common.copied"));
+  };
+  const remove = async () => {
+    if (await deleteEntry(entry)) go("/history");
+  };
+  return (
+    <div className="screen" data-testid="history-entry">
+      <PageHead
+        title={<code className="entry-title">{entry.title || t("history.untitled")}</code>}
+        sub={<span className="num">{[moment(entry.endTime), tookMs === null ? "" : span(tookMs)].filter(Boolean).join(" · ")}</span>}
+      >
+        <OutcomeBadge outcome={entry.outcome} />
+        {entry.deleteTime ? (
+          <Button icon={<RotateCcw />} onClick={() => void undelete(entry)}>{t("history.restore")}</Button>
+        ) : (
+          <IconButton label={t("common.delete")} icon={<Trash2 />} onClick={() => void remove()} />
+        )}
+        <LinkButton href={`/k/${entry.kernelId}`} icon={<SquareTerminal />}>{t("history.openNotebook")}</LinkButton>
+      </PageHead>
+      {entry.datasets.length > 0 && (
+        <div className="row wrap">
+          {entry.datasets.map((dataset) => (
+            <LinkButton key={dataset.datasetId} href={`/d/${dataset.datasetId}`} size="s">
+              <code>{dataset.variableName}</code> {dataset.name}
+            </LinkButton>
+          ))}
+        </div>
+      )}
+      <section className="card entry-code">
+        <header className="row"><h2 className="grow">{t("history.code")}</h2><IconButton label={t("common.copy")} icon={<Copy />} size="s" onClick={() => void copy()} /></header>
+        <CodeView code={entry.code} />
+      </section>
+      <section className="card card-pad stack">
+        <h2>{t("history.result")}</h2>
+        {model.items.length === 0 ? <p className="muted">{t("history.noResult")}</p> : <Outputs model={model} executionId={entry.executionId} />}
+      </section>
+    </div>
+  );
+}

@@ -1,0 +1,148 @@
+// The front page: analyses that are open, tables just brought in, what was done last.
+import { useQuery } from "@connectrpc/connect-query";
+import { ArrowRight, Database, Plus, SquareTerminal, Upload } from "lucide-react";
+import { Link } from "wouter";
+import { DatasetService } from "../../gen/fenxi/analysis/v1/dataset_pb";
+import { KernelService, KernelState, type Kernel } from "../../gen/fenxi/analysis/v1/kernel_pb";
+import { HistoryService } from "../../gen/fenxi/history/v1/history_pb";
+import { ago, bytes } from "../../i18n/format";
+import { useT } from "../../i18n/i18n";
+import { PageHead } from "../../shell/shell";
+import { useUser } from "../../shell/user";
+import { Button } from "../../ui/button";
+import { Empty, Failed, Skeleton } from "../../ui/states";
+import { useUpload } from "../../upload/provider";
+import { HistoryRow } from "../history/history-row";
+import { KernelBadge } from "./kernel-state";
+import { NewAnalysis } from "./new-analysis";
+import { useState, type ReactNode } from "react";
+import "./home.css";
+
+export function HomeScreen() {
+  const t = useT();
+  const user = useUser();
+  const upload = useUpload();
+  const [creating, setCreating] = useState(false);
+  return (
+    <div className="screen">
+      <PageHead title={t("home.hello", { name: user.displayName || user.username })} sub={t("home.lead")}>
+        <Button icon={<Upload />} onClick={() => upload.open()}>{t("upload.title")}</Button>
+        <Button variant="primary" icon={<Plus />} onClick={() => setCreating(true)} data-testid="new-analysis">{t("home.newAnalysis")}</Button>
+      </PageHead>
+      <Kernels onNew={() => setCreating(true)} />
+      <div className="home-two">
+        <RecentDatasets />
+        <RecentHistory />
+      </div>
+      <NewAnalysis open={creating} onClose={() => setCreating(false)} />
+    </div>
+  );
+}
+
+function Section({ title, href, children }: { title: string; href?: string; children: ReactNode }) {
+  const t = useT();
+  return (
+    <section className="home-section">
+      <header className="row">
+        <h2 className="grow">{title}</h2>
+        {href && <Link href={href} className="row small">{t("common.all")}<ArrowRight size={14} /></Link>}
+      </header>
+      {children}
+    </section>
+  );
+}
+
+function Kernels({ onNew }: { onNew(): void }) {
+  const t = useT();
+  const { data, error, refetch } = useQuery(KernelService.method.listKernels, { pageSize: 20 }, { refetchInterval: 10_000 });
+  return (
+    <Section title={t("home.analyses")}>
+      {error ? (
+        <div className="card"><Failed error={error} onRetry={() => void refetch()} /></div>
+      ) : !data ? (
+        <div className="card"><Skeleton rows={2} height={40} /></div>
+      ) : data.kernels.length === 0 ? (
+        <div className="card">
+          <Empty icon={<SquareTerminal />} title={t("home.noAnalyses")} text={t("home.noAnalysesText")}>
+            <Button variant="primary" icon={<Plus />} onClick={onNew}>{t("home.newAnalysis")}</Button>
+          </Empty>
+        </div>
+      ) : (
+        <div className="kernels">{data.kernels.map((kernel) => <KernelCard key={kernel.kernelId} kernel={kernel} />)}</div>
+      )}
+    </Section>
+  );
+}
+
+function KernelCard({ kernel }: { kernel: Kernel }) {
+  const t = useT();
+  const facts = [kernel.memoryBytes > 0n ? bytes(kernel.memoryBytes) : "", ago(kernel.lastActivityTime ?? kernel.createTime)].filter(Boolean);
+  return (
+    <Link href={`/k/${kernel.kernelId}`} className={`card kernel-card${kernel.state === KernelState.DEAD ? " kernel-dead" : ""}`} data-testid="kernel-card">
+      <div className="row">
+        <h3 className="ellipsis grow">{kernel.displayName || t("notebook.untitled")}</h3>
+        <KernelBadge state={kernel.state} />
+      </div>
+      <div className="row wrap kernel-tables">
+        {kernel.datasets.slice(0, 3).map((each) => <span key={each.datasetId} className="badge mono">{each.variableName}</span>)}
+        {kernel.datasets.length > 3 && <span className="badge">+{kernel.datasets.length - 3}</span>}
+        {kernel.datasets.length === 0 && <span className="muted small">{t("home.noTables")}</span>}
+      </div>
+      <div className="muted small num">{facts.join(" · ")}</div>
+    </Link>
+  );
+}
+
+function RecentDatasets() {
+  const t = useT();
+  const upload = useUpload();
+  const { data, error, refetch } = useQuery(DatasetService.method.listDatasets, { pageSize: 5 });
+  return (
+    <Section title={t("home.recentDatasets")} href="/datasets">
+      <div className="card">
+        {error ? (
+          <Failed error={error} onRetry={() => void refetch()} />
+        ) : !data ? (
+          <Skeleton rows={4} height={26} />
+        ) : data.datasets.length === 0 ? (
+          <Empty icon={<Database />} title={t("datasets.none")} text={t("datasets.noneText")}>
+            <Button icon={<Upload />} onClick={() => upload.open()}>{t("upload.title")}</Button>
+          </Empty>
+        ) : (
+          <div className="list">
+            {data.datasets.map((dataset) => (
+              <Link key={dataset.datasetId} href={`/d/${dataset.datasetId}`} className="list-row">
+                <span className="home-icon" aria-hidden><Database size={17} /></span>
+                <span className="grow dataset-link">
+                  <span className="ellipsis">{dataset.name}</span>
+                  <span className="muted small num">{t("dataset.rows", { n: dataset.rowCount })} · {bytes(dataset.sizeBytes)}</span>
+                </span>
+                <span className="muted small">{ago(dataset.createTime)}</span>
+              </Link>
+            ))}
+          </div>
+        )}
+      </div>
+    </Section>
+  );
+}
+
+function RecentHistory() {
+  const t = useT();
+  const { data, error, refetch } = useQuery(HistoryService.method.listHistory, { pageSize: 5 });
+  return (
+    <Section title={t("home.recentHistory")} href="/history">
+      <div className="card">
+        {error ? (
+          <Failed error={error} onRetry={() => void refetch()} />
+        ) : !data ? (
+          <Skeleton rows={4} height={26} />
+        ) : data.entries.length === 0 ? (
+          <Empty icon={<SquareTerminal />} title={t("history.none")} text={t("history.noneText")} />
+        ) : (
+          <div className="list">{data.entries.map((entry) => <HistoryRow key={entry.historyEntryId} entry={entry} />)}</div>
+        )}
+      </div>
+    </Section>
+  );
+}

@@ -1,0 +1,76 @@
+// How a cell's run stands, or how it ended, in one line.
+import { useEffect, useState } from "react";
+import type { Feed } from "../../execution/feed";
+import { Outcome } from "../../gen/fenxi/analysis/v1/output_pb";
+import { durationMs, span } from "../../i18n/format";
+import { useT } from "../../i18n/i18n";
+import type { Cell } from "../../notebook/document";
+import type { NotebookSession } from "../../notebook/session";
+import { OutcomeBadge } from "../history/outcome";
+import { deathText } from "./death";
+
+export type Status = "new" | "sending" | "queued" | "running" | "done" | "loading";
+
+export function statusOf(session: NotebookSession, cell: Cell, feed: Feed | null): Status {
+  if (cell.requestId) return "sending";
+  if (!cell.executionId) return "new";
+  if (!feed) return session.loading ? "loading" : "new";
+  if (feed.failure) return "done";
+  switch (feed.model.phase) {
+    case "finished":
+      return "done";
+    case "running":
+      return "running";
+    case "queued":
+      return "queued";
+    default:
+      return session.kernel?.runningExecutionId === cell.executionId ? "running" : feed.execution?.outcome ? "loading" : "queued";
+  }
+}
+
+/** Offset of the service's clock to ours, learnt when a run is seen to start. */
+function useElapsed(feed: Feed | null, running: boolean): number {
+  const startedAtMs = feed?.model.startedAtMs ?? null;
+  const [nowMs, setNowMs] = useState(() => Date.now());
+  useEffect(() => {
+    if (!running) return;
+    const timer = setInterval(() => setNowMs(Date.now()), 250);
+    return () => clearInterval(timer);
+  }, [running]);
+  return startedAtMs === null ? 0 : Math.max(0, nowMs - startedAtMs);
+}
+
+export function CellStatus({ status, feed, session }: { status: Status; feed: Feed | null; session: NotebookSession }) {
+  const t = useT();
+  const elapsedMs = useElapsed(feed, status === "running");
+  if (status === "new") return null;
+  const reconnecting = (status === "running" || status === "queued") && feed?.link === "waiting";
+  if (status === "done") return <Ended feed={feed} />;
+  const stopping = session.stopRequestedAtMs !== null;
+  return (
+    <div className="cell-status small muted num" role="status" data-testid="cell-status">
+      <span className="spinner" aria-hidden />
+      {reconnecting
+        ? t("notebook.reconnecting")
+        : stopping
+          ? t("notebook.stopping")
+          : status === "running"
+            ? `${t("notebook.running")} ${span(elapsedMs)}`
+            : t(status === "queued" ? "notebook.queued" : status === "loading" ? "common.loading" : "notebook.sending")}
+    </div>
+  );
+}
+
+function Ended({ feed }: { feed: Feed | null }) {
+  const finished = feed?.model.finished;
+  if (!finished) return null;
+  const tookMs = durationMs(finished.wallDuration);
+  const death = finished.outcome === Outcome.KILLED ? deathText(finished.death) : "";
+  return (
+    <div className="cell-status small muted num" data-testid="cell-status" data-outcome={Outcome[finished.outcome]}>
+      <OutcomeBadge outcome={finished.outcome} />
+      {tookMs !== null && <span>{span(tookMs)}</span>}
+      {death && <span>{death}</span>}
+    </div>
+  );
+}

@@ -1,0 +1,42 @@
+// What is said when the kernel is no more, with the way back.
+import { PowerOff, RotateCcw } from "lucide-react";
+import { useState } from "react";
+import { KernelState } from "../../gen/fenxi/analysis/v1/kernel_pb";
+import { useT } from "../../i18n/i18n";
+import type { NotebookSession } from "../../notebook/session";
+import { Button, LinkButton } from "../../ui/button";
+import { toastError } from "../../ui/toast";
+import { deathText } from "./death";
+
+export function DeadKernel({ session }: { session: NotebookSession }) {
+  const t = useT();
+  const [busy, setBusy] = useState(false);
+  const dead = session.kernel?.state === KernelState.DEAD;
+  if (session.gone !== null) {
+    return (
+      <div className="notice notice-warn dead" role="alert" data-testid="kernel-gone">
+        <PowerOff aria-hidden />
+        <span className="grow">{t("notebook.goneText")}</span>
+        <LinkButton href="/history" size="s">{t("nav.history")}</LinkButton>
+      </div>
+    );
+  }
+  if (!dead) return null;
+  const restart = async () => {
+    setBusy(true);
+    await session.restart().catch(toastError);
+    setBusy(false);
+  };
+  const detail = session.kernel?.death?.detail ?? "";
+  return (
+    <div className="notice notice-bad dead" role="alert" data-testid="kernel-dead">
+      <PowerOff aria-hidden />
+      <div className="grow">
+        <strong>{t("notebook.deadTitle")}</strong> {deathText(session.kernel?.death)}
+        <div className="small">{t("notebook.deadText")}</div>
+        {detail.includes("\n") && <details className="small"><summary>{t("notebook.deadDetail")}</summary><pre className="term">{detail}</pre></details>}
+      </div>
+      <Button size="s" icon={<RotateCcw />} busy={busy} onClick={() => void restart()}>{t("notebook.restart")}</Button>
+    </div>
+  );
+}

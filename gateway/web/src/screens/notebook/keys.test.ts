@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import { commandReader } from "./keys";
+
+const press = (key: string, more: object = {}) => ({
+  key, shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, timeStamp: 0, composing: false, ...more,
+});
+
+describe("keys of a notebook", () => {
+  it("run a cell", () => {
+    const read = commandReader();
+    expect(read(press("Enter", { shiftKey: true }))).toBe("run-next");
+    expect(read(press("Enter", { ctrlKey: true }))).toBe("run-stay");
+    expect(read(press("Enter", { metaKey: true }))).toBe("run-stay");
+    expect(read(press("Enter", { altKey: true }))).toBe("run-insert");
+  });
+
+  it("never act while an input method composes", () => {
+    expect(commandReader()(press("Enter", { shiftKey: true, composing: true }))).toBeNull();
+  });
+
+  it("delete with two quick presses only", () => {
+    const read = commandReader();
+    expect(read(press("d", { timeStamp: 0 }))).toBeNull();
+    expect(read(press("d", { timeStamp: 300 }))).toBe("delete");
+    expect(read(press("d", { timeStamp: 400 }))).toBeNull();
+    expect(read(press("a", { timeStamp: 450 }))).toBe("above");
+    expect(read(press("d", { timeStamp: 500 }))).toBeNull();
+    expect(read(press("d", { timeStamp: 2000 }))).toBeNull();
+  });
+
+  it("leave the browser's own combinations alone", () => {
+    const read = commandReader();
+    for (const key of ["a", "b", "z", "d"]) expect(read(press(key, { ctrlKey: true }))).toBeNull();
+  });
+});

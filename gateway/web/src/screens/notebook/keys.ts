@@ -1,0 +1,58 @@
+// Keys as in Jupyter. In command mode a cell is chosen and single keys act on it; in edit mode they are text.
+import type { KeyboardEvent } from "react";
+
+export type Command =
+  | "run-next" | "run-stay" | "run-insert" | "edit" | "up" | "down" | "above" | "below" | "delete" | "undo" | "move-up" | "move-down"
+  | "interrupt" | "restart" | "help";
+
+/** Two presses of one key, within this time, are one command. */
+const DOUBLE_MAX_MS = 800;
+
+const SINGLE: Record<string, Command> = {
+  Enter: "edit", ArrowUp: "up", ArrowDown: "down", k: "up", j: "down", a: "above", b: "below", z: "undo", "?": "help",
+};
+const DOUBLE: Record<string, Command> = { d: "delete", i: "interrupt", 0: "restart" };
+
+interface Pressed {
+  key: string;
+  shiftKey: boolean;
+  ctrlKey: boolean;
+  metaKey: boolean;
+  altKey: boolean;
+  timeStamp: number;
+  composing: boolean;
+}
+
+/** Makes a reader of key presses; it remembers the last one, for doubles. */
+export function commandReader(): (pressed: Pressed) => Command | null {
+  let last: { key: string; atMs: number } | null = null;
+  return ({ key, shiftKey, ctrlKey, metaKey, altKey, timeStamp, composing }) => {
+    if (composing) return null;
+    if (key === "Enter" && shiftKey) return "run-next";
+    if (key === "Enter" && (ctrlKey || metaKey)) return "run-stay";
+    if (key === "Enter" && altKey) return "run-insert";
+    if (altKey && key === "ArrowUp") return "move-up";
+    if (altKey && key === "ArrowDown") return "move-down";
+    if (ctrlKey || metaKey || altKey) return null;
+    const plain = key.length === 1 ? key.toLowerCase() : key;
+    const double = DOUBLE[plain];
+    if (double) {
+      const second = last?.key === plain && timeStamp - last.atMs <= DOUBLE_MAX_MS;
+      last = second ? null : { key: plain, atMs: timeStamp };
+      return second ? double : null;
+    }
+    last = null;
+    return SINGLE[plain] ?? null;
+  };
+}
+
+/** Whether the press belongs to what is focused, not to the notebook. */
+export function isTyping(event: KeyboardEvent): boolean {
+  const target = event.target as HTMLElement;
+  return target.closest("input, textarea, select, [contenteditable=true], [role=menu], [role=dialog], [role=alertdialog]") !== null;
+}
+
+/** A button or link takes Enter for itself. */
+export function isControl(event: KeyboardEvent): boolean {
+  return (event.target as HTMLElement).closest("button, a, summary") !== null;
+}

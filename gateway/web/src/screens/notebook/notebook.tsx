@@ -1,0 +1,163 @@
+// A notebook: cells and what they said, over a live kernel.
+import { Plus, SearchX } from "lucide-react";
+import { useEffect, useRef, useState, type KeyboardEvent } from "react";
+import { isNotFound } from "../../api/errors";
+import { loadEditor } from "../../editor/load";
+import { useT } from "../../i18n/i18n";
+import type { NotebookSession } from "../../notebook/session";
+import { useUser } from "../../shell/user";
+import { Button, LinkButton } from "../../ui/button";
+import { Confirm } from "../../ui/dialog";
+import { Empty, Failed, Skeleton } from "../../ui/states";
+import { toast, toastError } from "../../ui/toast";
+import { CellView } from "./cell";
+import { DeadKernel } from "./dead-kernel";
+import { Help } from "./help";
+import { commandReader, isControl, isTyping, type Command } from "./keys";
+import { Toolbar } from "./toolbar";
+import { useSession } from "./use-session";
+import "./notebook.css";
+
+export function NotebookScreen({ kernelId }: { kernelId: string }) {
+  const t = useT();
+  const user = useUser();
+  const session = useSession(kernelId, user.userId);
+  useEffect(() => void loadEditor().catch(() => {}), []);
+  if (!session) return null;
+  if (session.gone && isNotFound(session.gone) && session.document.cells.every((cell) => cell.code.trim() === "")) {
+    return (
+      <Empty icon={<SearchX />} title={t("notebook.gone")} text={t("notebook.goneText")}>
+        <LinkButton href="/">{t("nav.home")}</LinkButton>
+        <LinkButton href="/history">{t("nav.history")}</LinkButton>
+      </Empty>
+    );
+  }
+  if (session.gone && !isNotFound(session.gone)) return <Failed error={session.gone} onRetry={() => window.location.reload()} />;
+  return <Notebook session={session} />;
+}
+
+function Notebook({ session }: { session: NotebookSession }) {
+  const t = useT();
+  const { cells } = session.document;
+  const [selected, setSelected] = useState<string | null>(null);
+  const [editing, setEditing] = useState(false);
+  const [helping, setHelping] = useState(false);
+  const [restarting, setRestarting] = useState(false);
+  const undo = useRef<(() => void)[]>([]);
+  const read = useRef(commandReader());
+  const host = useRef<HTMLDivElement>(null);
+  const at = cells.findIndex((cell) => cell.id === selected);
+
+  const focusCell = (id: string | undefined, edit: boolean) => {
+    if (!id) return;
+    setSelected(id);
+    setEditing(edit);
+    // The cell may be new: it has to be drawn before it can be focused.
+    requestAnimationFrame(() => {
+      const element = host.current?.querySelector<HTMLElement>(`[data-cell="${id}"]`);
+      if (!edit) element?.focus({ preventScroll: true });
+      element?.scrollIntoView({ block: "nearest" });
+    });
+  };
+  const insertAt = (index: number, edit: boolean) => focusCell(session.insert(index), edit);
+  const remove = (id: string) => {
+    const index = cells.findIndex((cell) => cell.id === id);
+    const back = session.remove(id);
+    undo.current.push(back);
+    const next = session.document.cells[Math.min(index, session.document.cells.length - 1)];
+    if (next) focusCell(next.id, false);
+    else insertAt(0, false);
+    toast(t("notebook.cellDeleted"), { label: t("common.undo"), run: back });
+  };
+  const run = (id: string, then: "next" | "stay" | "insert") => {
+    session.run(id);
+    const index = session.document.cells.findIndex((cell) => cell.id === id);
+    if (then === "stay") focusCell(id, false);
+    else if (then === "insert" || index === session.document.cells.length - 1) insertAt(index + 1, true);
+    else focusCell(session.document.cells[index + 1]?.id, editing);
+  };
+  const interrupt = () => session.interrupt().catch(toastError);
+  const obey = (command: Command) => {
+    const id = cells[at]?.id;
+    if (command === "help") return setHelping(true);
+    if (command === "interrupt") return void interrupt();
+    if (command === "restart") return setRestarting(true);
+    if (command === "undo") return undo.current.pop()?.();
+    if (!id) return focusCell(cells[0]?.id, false);
+    if (command === "up") focusCell(cells[Math.max(0, at - 1)]?.id, false);
+    else if (command === "down") focusCell(cells[Math.min(cells.length - 1, at + 1)]?.id, false);
+    else if (command === "edit") focusCell(id, true);
+    else if (command === "above") insertAt(at, false);
+    else if (command === "below") insertAt(at + 1, false);
+    else if (command === "delete") remove(id);
+    else if (command === "move-up") session.move(id, -1);
+    else if (command === "move-down") session.move(id, 1);
+    else run(id, command === "run-next" ? "next" : command === "run-stay" ? "stay" : "insert");
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (isTyping(event)) return;
+    const composing = event.nativeEvent.isComposing || event.keyCode === 229;
+    const command = read.current({ ...pick(event), composing });
+    if (!command || (command === "edit" && isControl(event))) return;
+    event.preventDefault();
+    obey(command);
+  };
+  return (
+    <div className="notebook" ref={host} onKeyDown={onKeyDown} data-testid="notebook">
+      <Toolbar
+        session={session}
+        onRunAll={() => session.runAll()}
+        onStop={() => void interrupt()}
+        onRestart={() => setRestarting(true)}
+        onHelp={() => setHelping(true)}
+      />
+      <div className="cells" role="list" aria-label={t("notebook.cells")}>
+        <DeadKernel session={session} />
+        {!session.saved && <div className="notice notice-warn">{t("notebook.notSaved")}</div>}
+        {session.loadError !== null && <Failed error={session.loadError} onRetry={() => void session.refresh()} />}
+        {session.loading && cells.length === 0 && <Skeleton rows={5} height={30} />}
+        {cells.map((cell, index) => (
+          <CellView
+            key={cell.id}
+            session={session}
+            cell={cell}
+            index={index}
+            selected={cell.id === selected}
+            editing={cell.id === selected && editing}
+            onSelect={(edit) => {
+              setSelected(cell.id);
+              setEditing(edit);
+            }}
+            onLeave={() => focusCell(cell.id, false)}
+            onRun={(then) => run(cell.id, then)}
+            onStop={() => void interrupt()}
+            onDelete={() => remove(cell.id)}
+            onMove={(by) => session.move(cell.id, by)}
+          />
+        ))}
+        {!session.loading && (
+          <div className="add-cell">
+            <Button variant="ghost" size="s" icon={<Plus />} onClick={() => insertAt(cells.length, true)}>{t("notebook.addCell")}</Button>
+          </div>
+        )}
+      </div>
+      <Help open={helping} onClose={() => setHelping(false)} />
+      <Confirm
+        open={restarting}
+        title={t("notebook.restartTitle")}
+        text={t("notebook.restartText")}
+        action={t("notebook.restart")}
+        onClose={() => setRestarting(false)}
+        onConfirm={() => {
+          setRestarting(false);
+          session.restart().catch(toastError);
+        }}
+      />
+    </div>
+  );
+}
+
+function pick(event: KeyboardEvent) {
+  const { key, shiftKey, ctrlKey, metaKey, altKey, timeStamp } = event;
+  return { key, shiftKey, ctrlKey, metaKey, altKey, timeStamp };
+}

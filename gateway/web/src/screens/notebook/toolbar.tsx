@@ -1,0 +1,97 @@
+// The head of a notebook: its name, the kernel as it stands, and the buttons that concern all of it.
+import { Ellipsis, FastForward, Keyboard, Power, RotateCcw, Square } from "lucide-react";
+import { useState } from "react";
+import { Link, useLocation } from "wouter";
+import { newRequestId, queryClient } from "../../api/query";
+import { kernels } from "../../api/transport";
+import { KernelState } from "../../gen/fenxi/analysis/v1/kernel_pb";
+import { bytes } from "../../i18n/format";
+import { useT } from "../../i18n/i18n";
+import { FORCE_RESTART_AFTER_MS, type NotebookSession } from "../../notebook/session";
+import { Button, IconButton, Tip } from "../../ui/button";
+import { Confirm } from "../../ui/dialog";
+import { Menu } from "../../ui/menu";
+import { toastError } from "../../ui/toast";
+import { KernelBadge } from "../home/kernel-state";
+
+interface ToolbarProps {
+  session: NotebookSession;
+  onRunAll(): void;
+  onStop(): void;
+  onRestart(): void;
+  onHelp(): void;
+}
+
+export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp }: ToolbarProps) {
+  const t = useT();
+  const [, go] = useLocation();
+  const [ending, setEnding] = useState(false);
+  const { kernel } = session;
+  const end = async () => {
+    setEnding(false);
+    try {
+      await kernels.deleteKernel({ kernelId: session.kernelId, requestId: newRequestId() });
+      void queryClient.invalidateQueries();
+      go("/");
+    } catch (error) {
+      toastError(error);
+    }
+  };
+  return (
+    <header className="toolbar">
+      <div className="toolbar-title">
+        <h1 className="ellipsis">{kernel?.displayName || t("notebook.untitled")}</h1>
+        <KernelBadge state={kernel?.state} linked={session.linked} />
+        {kernel && kernel.memoryBytes > 0n && (
+          <Tip text={t("notebook.memory")}>
+            <span className="muted small num hide-phone">
+              {bytes(kernel.memoryBytes)}
+              {kernel.limits && kernel.limits.memoryBytes > 0n && ` / ${bytes(kernel.limits.memoryBytes)}`}
+            </span>
+          </Tip>
+        )}
+      </div>
+      <div className="toolbar-tables">
+        {kernel?.datasets.map((dataset) => (
+          <Link key={dataset.datasetId} href={`/d/${dataset.datasetId}`} className="badge table-chip" title={dataset.name}>
+            <code>{dataset.variableName}</code>
+            <span className="ellipsis">{dataset.name}</span>
+          </Link>
+        ))}
+      </div>
+      <div className="row toolbar-actions">
+        <StopButton session={session} onStop={onStop} />
+        <Button size="s" icon={<FastForward />} onClick={onRunAll} data-testid="run-all">{t("notebook.runAll")}</Button>
+        <Menu
+          trigger={<IconButton label={t("common.moreActions")} icon={<Ellipsis />} size="s" />}
+          entries={[
+            { label: t("notebook.restart"), icon: <RotateCcw />, onSelect: onRestart },
+            { label: t("notebook.shortcuts"), icon: <Keyboard />, onSelect: onHelp },
+            "line",
+            { label: t("notebook.end"), icon: <Power />, danger: true, onSelect: () => setEnding(true) },
+          ]}
+        />
+      </div>
+      <Confirm open={ending} title={t("notebook.endTitle")} text={t("notebook.endText")} action={t("notebook.end")} onClose={() => setEnding(false)} onConfirm={() => void end()} />
+    </header>
+  );
+}
+
+function StopButton({ session, onStop }: { session: NotebookSession; onStop(): void }) {
+  const t = useT();
+  const { kernel, stopRequestedAtMs } = session;
+  const working = kernel?.state === KernelState.BUSY || kernel?.state === KernelState.INTERRUPTING || session.busy;
+  if (stopRequestedAtMs !== null && working) {
+    const late = Date.now() - stopRequestedAtMs >= FORCE_RESTART_AFTER_MS;
+    return late ? (
+      <Button size="s" variant="danger" icon={<RotateCcw />} onClick={() => void session.restart().catch(toastError)} data-testid="force-restart">
+        {t("notebook.forceRestart")}
+      </Button>
+    ) : (
+      <Button size="s" busy data-testid="stopping">{t("notebook.stopping")}</Button>
+    );
+  }
+  return (
+    <Button size="s" icon={<Square />} disabled={!working} onClick={onStop} data-testid="stop">{t("notebook.stop")}</Button>
+  );
+}

@@ -1,0 +1,24 @@
+// Days in UTC, as the statistics count them.
+
+const DAY_MS = 86_400_000;
+
+export function dayName(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}
+
+/** The last `count` days up to today, oldest first. */
+export function lastDays(count: number, nowMs = Date.now()): string[] {
+  return Array.from({ length: count }, (_, index) => dayName(nowMs - (count - 1 - index) * DAY_MS));
+}
+
+/** Days of whole weeks (from Monday) that end with today's, oldest first; days to come are null. */
+export function weeks(count: number, nowMs = Date.now()): (string | null)[][] {
+  const weekday = (new Date(nowMs).getUTCDay() + 6) % 7;
+  const monday = nowMs - weekday * DAY_MS;
+  return Array.from({ length: count }, (_, week) =>
+    Array.from({ length: 7 }, (_unused, day) => {
+      const ms = monday - (count - 1 - week) * 7 * DAY_MS + day * DAY_MS;
+      return ms > nowMs ? null : dayName(ms);
+    }),
+  );
+}

@@ -1,0 +1,63 @@
+// What the person did, in sums and day by day.
+import { useQuery } from "@connectrpc/connect-query";
+import { ChartNoAxesColumn } from "lucide-react";
+import { HistoryService, type Statistics } from "../../gen/fenxi/history/v1/history_pb";
+import { ago, count, durationMs, percent, span } from "../../i18n/format";
+import { useT } from "../../i18n/i18n";
+import { PageHead } from "../../shell/shell";
+import { Empty, Failed, Skeleton } from "../../ui/states";
+import { Calendar } from "./calendar";
+import { DayBars } from "./day-bars";
+import "./stats.css";
+
+export function StatsScreen() {
+  const t = useT();
+  const { data, error, refetch } = useQuery(HistoryService.method.getStatistics, {});
+  return (
+    <div className="screen">
+      <PageHead title={t("nav.stats")} sub={t("stats.lead")} />
+      {error ? (
+        <div className="card"><Failed error={error} onRetry={() => void refetch()} /></div>
+      ) : !data?.statistics ? (
+        <div className="card"><Skeleton rows={6} height={40} /></div>
+      ) : data.statistics.total === 0n ? (
+        <div className="card"><Empty icon={<ChartNoAxesColumn />} title={t("stats.none")} text={t("stats.noneText")} /></div>
+      ) : (
+        <Figures statistics={data.statistics} />
+      )}
+    </div>
+  );
+}
+
+function Figures({ statistics }: { statistics: Statistics }) {
+  const t = useT();
+  const meanMs = durationMs(statistics.meanExecutionDuration);
+  const tiles: { name: string; value: string; note?: string }[] = [
+    { name: t("stats.total"), value: count(statistics.total), note: t("stats.failed", { n: statistics.failed }) },
+    { name: t("stats.successRate"), value: percent(statistics.successRate), note: t("stats.succeeded", { n: statistics.succeeded }) },
+    { name: t("stats.mean"), value: meanMs === null ? "–" : span(meanMs) },
+    { name: t("stats.datasets"), value: count(statistics.datasets) },
+    { name: t("stats.activeDays"), value: count(statistics.activeDays), note: t("stats.last", { when: ago(statistics.lastActivityTime) }) },
+  ];
+  return (
+    <>
+      <div className="tiles" data-testid="statistics">
+        {tiles.map((tile) => (
+          <div key={tile.name} className="card tile">
+            <div className="muted">{tile.name}</div>
+            <div className="tile-value num">{tile.value}</div>
+            <div className="muted small num">{tile.note ?? "\u00a0"}</div>
+          </div>
+        ))}
+      </div>
+      <section className="card card-pad stack">
+        <h2>{t("stats.days30")}</h2>
+        <DayBars days={statistics.days} />
+      </section>
+      <section className="card card-pad stack">
+        <h2>{t("stats.year")}</h2>
+        <Calendar days={statistics.days} />
+      </section>
+    </>
+  );
+}

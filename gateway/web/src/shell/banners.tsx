@@ -1,0 +1,67 @@
+// What is wrong just now and concerns the whole page: no network, a login that ran out.
+import { LogIn, WifiOff } from "lucide-react";
+import { useState, useSyncExternalStore } from "react";
+import { loginState } from "../api/login-state";
+import { queryClient } from "../api/query";
+import { useNotifier } from "../execution/store";
+import { useT } from "../i18n/i18n";
+import { LoginForms } from "../screens/login/forms";
+import { Button } from "../ui/button";
+import { Dialog } from "../ui/dialog";
+import { useUser } from "./user";
+
+function useOnline(): boolean {
+  return useSyncExternalStore(
+    (listener) => {
+      window.addEventListener("online", listener);
+      window.addEventListener("offline", listener);
+      return () => {
+        window.removeEventListener("online", listener);
+        window.removeEventListener("offline", listener);
+      };
+    },
+    () => navigator.onLine,
+  );
+}
+
+export function Banners() {
+  const t = useT();
+  const online = useOnline();
+  useNotifier(loginState.notifier);
+  return (
+    <>
+      {!online && (
+        <div className="banner" role="status">
+          <WifiOff aria-hidden />
+          {t("banner.offline")}
+        </div>
+      )}
+      {loginState.expired && <ExpiredLogin />}
+    </>
+  );
+}
+
+function ExpiredLogin() {
+  const t = useT();
+  const user = useUser();
+  const [open, setOpen] = useState(false);
+  return (
+    <div className="banner banner-warn" role="alert" data-testid="expired-login">
+      <LogIn aria-hidden />
+      <span className="grow">{t("banner.expired")}</span>
+      <Button size="s" variant="primary" onClick={() => setOpen(true)}>{t("banner.signInAgain")}</Button>
+      <Dialog open={open} onClose={() => setOpen(false)} title={t("banner.signInAgain")} description={t("banner.expired")}>
+        <LoginForms
+          username={user.username}
+          returnTo={window.location.pathname}
+          onDone={(next) => {
+            // Another person: nothing on this page is theirs.
+            if (next && next.userId !== user.userId) window.location.assign("/");
+            loginState.renew();
+            void queryClient.invalidateQueries();
+          }}
+        />
+      </Dialog>
+    </div>
+  );
+}

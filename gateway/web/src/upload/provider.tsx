@@ -1,0 +1,48 @@
+// The upload dialog for the whole app: opened by a button of any screen, or by a file dropped anywhere.
+import { createContext, useContext, useEffect, useMemo, useState, type ReactNode } from "react";
+import { UploadDialog } from "./upload-dialog";
+import { uploads } from "./queue";
+
+interface UploadDoor {
+  open(files?: Iterable<File>): void;
+}
+
+const UploadContext = createContext<UploadDoor>({ open: () => {} });
+
+export function useUpload(): UploadDoor {
+  return useContext(UploadContext);
+}
+
+export function UploadProvider({ children }: { children: ReactNode }) {
+  const [open, setOpen] = useState(false);
+  const door = useMemo<UploadDoor>(
+    () => ({
+      open: (files) => {
+        if (files) uploads.add(files);
+        setOpen(true);
+      },
+    }),
+    [],
+  );
+  useEffect(() => {
+    const carriesFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
+    const over = (event: DragEvent) => carriesFiles(event) && event.preventDefault();
+    const drop = (event: DragEvent) => {
+      if (!carriesFiles(event) || event.defaultPrevented) return;
+      event.preventDefault();
+      door.open(event.dataTransfer?.files ?? []);
+    };
+    window.addEventListener("dragover", over);
+    window.addEventListener("drop", drop);
+    return () => {
+      window.removeEventListener("dragover", over);
+      window.removeEventListener("drop", drop);
+    };
+  }, [door]);
+  return (
+    <UploadContext value={door}>
+      {children}
+      <UploadDialog open={open} onClose={() => setOpen(false)} />
+    </UploadContext>
+  );
+}

@@ -1,0 +1,153 @@
+// The uploads of this page: which are waiting, on their way, held, done. Lives as long as the page, whatever screen shows.
+import { queryClient } from "../api/query";
+import { loginState } from "../api/login-state";
+import { backoffMs } from "../execution/follow";
+import { pause as wait } from "../execution/patience";
+import { Notifier } from "../execution/store";
+import type { Dataset } from "../gen/fenxi/analysis/v1/dataset_pb";
+import { recall, remember, forget } from "./resume";
+import { cancelUpload, createUpload, offsetOf, sendSlice, TusError } from "./tus";
+
+export type UploadPhase = "waiting" | "sending" | "retrying" | "paused" | "received" | "done" | "failed";
+
+export interface UploadItem {
+  id: number;
+  file: File;
+  phase: UploadPhase;
+  uploadId: string | null;
+  sentBytes: number;
+  bytesPerSecond: number;
+  error: unknown;
+  dataset: Dataset | null;
+  stop: AbortController;
+}
+
+/** Uploads under way at one time. */
+const SENDING_MAX = 2;
+
+class UploadQueue {
+  readonly notifier = new Notifier();
+  items: UploadItem[] = [];
+  private nextId = 1;
+
+  add(files: Iterable<File>): UploadItem[] {
+    const added = Array.from(files, (file): UploadItem => ({
+      id: this.nextId++, file, phase: "waiting", uploadId: null, sentBytes: 0, bytesPerSecond: 0, error: null, dataset: null,
+      stop: new AbortController(),
+    }));
+    this.items = [...this.items, ...added];
+    this.next();
+    return added;
+  }
+
+  pause(item: UploadItem): void {
+    item.phase = "paused";
+    item.stop.abort();
+    this.next();
+  }
+
+  resume(item: UploadItem): void {
+    item.phase = "waiting";
+    item.error = null;
+    item.stop = new AbortController();
+    this.next();
+  }
+
+  /** Takes it off the list, and off the service unless it became a dataset. */
+  remove(item: UploadItem): void {
+    item.stop.abort();
+    this.items = this.items.filter((each) => each !== item);
+    if (item.uploadId && item.phase !== "done") {
+      forget(item.file);
+      // If this fails the service drops the upload by itself when it expires.
+      cancelUpload(item.uploadId, new AbortController().signal).catch(() => {});
+    }
+    this.next();
+  }
+
+  done(item: UploadItem, dataset: Dataset): void {
+    item.phase = "done";
+    item.dataset = dataset;
+    forget(item.file);
+    this.notifier.flush();
+    void queryClient.invalidateQueries();
+  }
+
+  get unfinished(): boolean {
+    return this.items.some((item) => ["waiting", "sending", "retrying"].includes(item.phase));
+  }
+
+  private next(): void {
+    const sending = this.items.filter((item) => item.phase === "sending" || item.phase === "retrying").length;
+    const waiting = this.items.filter((item) => item.phase === "waiting");
+    for (const item of waiting.slice(0, Math.max(0, SENDING_MAX - sending))) void this.send(item);
+    this.notifier.flush();
+  }
+
+  private async send(item: UploadItem): Promise<void> {
+    const { signal } = item.stop;
+    item.phase = "sending";
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        const before = item.sentBytes;
+        await this.sendOnce(item, signal);
+        item.phase = "received";
+        if (item.sentBytes > before) attempt = 0;
+        break;
+      } catch (error) {
+        if (signal.aborted) break;
+        if (!(error instanceof TusError) || !error.transient) {
+          item.phase = "failed";
+          item.error = error;
+          break;
+        }
+        if (error.status === 401) loginState.expire();
+        item.phase = "retrying";
+        this.notifier.flush();
+        await wait(backoffMs(attempt), signal);
+        await loginState.renewed(signal);
+      }
+    }
+    this.next();
+  }
+
+  private async sendOnce(item: UploadItem, signal: AbortSignal): Promise<void> {
+    item.uploadId ??= await recall(item.file, signal);
+    if (!item.uploadId) {
+      item.uploadId = await createUpload(item.file, signal);
+      remember(item.file, item.uploadId);
+    } else item.sentBytes = await offsetOf(item.uploadId, signal);
+    item.phase = "sending";
+    this.notifier.flush();
+    const meter = new Meter(item.sentBytes);
+    while (item.sentBytes < item.file.size) {
+      item.sentBytes = await sendSlice(item.uploadId, item.file, item.sentBytes, signal, (bytes) => {
+        item.sentBytes = bytes;
+        item.bytesPerSecond = meter.at(bytes);
+        this.notifier.touch();
+      });
+    }
+  }
+}
+
+/** Speed over the last few seconds. */
+class Meter {
+  private marks: { ms: number; bytes: number }[];
+
+  constructor(bytes: number) {
+    this.marks = [{ ms: performance.now(), bytes }];
+  }
+
+  at(bytes: number): number {
+    const ms = performance.now();
+    this.marks = [...this.marks.filter((mark) => ms - mark.ms < 4_000), { ms, bytes }];
+    const first = this.marks[0] as { ms: number; bytes: number };
+    return ms - first.ms < 200 ? 0 : ((bytes - first.bytes) * 1000) / (ms - first.ms);
+  }
+}
+
+export const uploads = new UploadQueue();
+
+window.addEventListener("beforeunload", (event) => {
+  if (uploads.unfinished) event.preventDefault();
+});

@@ -1,0 +1,137 @@
+// How a file is read: sheet, delimiter, encoding, header, each detected first; with what would become of it.
+import { create } from "@bufbuild/protobuf";
+import { useQuery } from "@connectrpc/connect-query";
+import { keepPreviousData } from "@tanstack/react-query";
+import { useState } from "react";
+import { errorText } from "../api/errors";
+import { newRequestId } from "../api/query";
+import { datasets } from "../api/transport";
+import { DatasetService, FileFormat, HeaderMode, ParseOptionsSchema, type Dataset, type ParseOptions } from "../gen/fenxi/analysis/v1/dataset_pb";
+import { useT } from "../i18n/i18n";
+import { Button } from "../ui/button";
+import { Field, Select } from "../ui/field";
+import { SlicePreview } from "./slice-preview";
+import { uploads, type UploadItem } from "./queue";
+
+const DELIMITERS = [",", "\t", ";", "|", " "];
+const ENCODINGS = ["utf-8", "gb18030", "big5", "utf-16le", "utf-16be", "shift_jis", "windows-1252"];
+/** Text formats can be read from a beginning of so many bytes. */
+const PREVIEW_FROM_BYTES = 64 * 1024;
+
+export function ReadOptions({ item, onMade }: { item: UploadItem; onMade(dataset: Dataset): void }) {
+  const t = useT();
+  const [options, setOptions] = useState<ParseOptions>(() => create(ParseOptionsSchema));
+  const [name, setName] = useState(() => item.file.name.replace(/\.[^.]+$/, ""));
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const [requestId, setRequestId] = useState(newRequestId);
+  const whole = item.phase === "received";
+  const enough = whole || (/\.(csv|tsv|txt|jsonl|ndjson)$/i.test(item.file.name) && item.sentBytes >= PREVIEW_FROM_BYTES);
+  const preview = useQuery(
+    DatasetService.method.previewUpload,
+    { uploadId: item.uploadId ?? "", options, rowCount: 50 },
+    { enabled: enough, placeholderData: keepPreviousData, staleTime: whole ? 60_000 : 3_000, retry: 1 },
+  );
+  const change = (part: Partial<ParseOptions>) => {
+    setOptions((before) => create(ParseOptionsSchema, { ...before, ...part }));
+    setRequestId(newRequestId());
+    setError(null);
+  };
+  const complete = async () => {
+    setBusy(true);
+    setError(null);
+    try {
+      const { dataset } = await datasets.completeUpload({ uploadId: item.uploadId ?? "", options, name: name.trim(), requestId });
+      if (dataset) {
+        uploads.done(item, dataset);
+        onMade(dataset);
+      }
+    } catch (failure) {
+      setError(failure);
+      setRequestId(newRequestId());
+    }
+    setBusy(false);
+  };
+  const detected = preview.data?.options;
+  const failure = error ?? preview.error;
+  return (
+    <div className="up-read">
+      <Choices detected={detected} options={options} sheets={preview.data?.sheets ?? []} onChange={change} />
+      {failure !== null && <div className="notice notice-bad" role="alert" data-testid="upload-error">{errorText(failure)}</div>}
+      {preview.data?.warnings.map((warning) => <div key={warning} className="notice notice-warn notice-s">{warning}</div>)}
+      {preview.data?.slice && !preview.error && <SlicePreview slice={preview.data.slice} faded={preview.isPlaceholderData} />}
+      {!preview.data && !failure && <div className="up-blank muted">{t(enough ? "upload.reading" : "upload.previewLater")}</div>}
+      <div className="up-finish">
+        <div className="grow">
+          <Field label={t("upload.name")} value={name} maxLength={200} onChange={(event) => {
+            setName(event.target.value);
+            setRequestId(newRequestId());
+          }} />
+        </div>
+        <Button variant="primary" disabled={!whole} busy={busy} onClick={() => void complete()} data-testid="complete-upload">
+          {t(busy ? "upload.making" : "upload.make")}
+        </Button>
+      </div>
+    </div>
+  );
+}
+
+interface ChoicesProps {
+  detected: ParseOptions | undefined;
+  options: ParseOptions;
+  sheets: string[];
+  onChange(part: Partial<ParseOptions>): void;
+}
+
+function Choices({ detected, options, sheets, onChange }: ChoicesProps) {
+  const t = useT();
+  const format = detected?.format ?? FileFormat.UNSPECIFIED;
+  const delimited = format === FileFormat.DELIMITED;
+  const text = delimited || format === FileFormat.JSON || format === FileFormat.JSON_LINES;
+  const table = delimited || format === FileFormat.XLSX || format === FileFormat.XLS;
+  const delimiters = [...new Set([...DELIMITERS, detected?.delimiter ?? ","])].filter(Boolean);
+  const encodings = [...new Set([...ENCODINGS, detected?.encoding ?? "utf-8"])].filter(Boolean);
+  if (!detected) return null;
+  return (
+    <div className="up-choices">
+      {sheets.length > 0 && (
+        <Select label={t("upload.sheet")} small value={options.sheet || detected.sheet} onChange={(event) => onChange({ sheet: event.target.value })}>
+          {sheets.map((sheet) => <option key={sheet} value={sheet}>{sheet}</option>)}
+        </Select>
+      )}
+      {delimited && (
+        <Select label={t("upload.delimiter")} small value={options.delimiter} onChange={(event) => onChange({ delimiter: event.target.value })}>
+          <option value="">{t("upload.detected", { value: delimiterName(detected.delimiter, t) })}</option>
+          {delimiters.map((each) => <option key={each} value={each}>{delimiterName(each, t)}</option>)}
+        </Select>
+      )}
+      {text && (
+        <Select label={t("upload.encoding")} small value={options.encoding} onChange={(event) => onChange({ encoding: event.target.value })}>
+          <option value="">{t("upload.detected", { value: encodingName(detected.encoding) })}</option>
+          {encodings.map((each) => <option key={each} value={each}>{encodingName(each)}</option>)}
+        </Select>
+      )}
+      {table && (
+        <Select label={t("upload.header")} small value={String(options.header)} onChange={(event) => onChange({ header: Number(event.target.value) as HeaderMode })}>
+          <option value={HeaderMode.UNSPECIFIED}>
+            {t("upload.detected", { value: t(detected.header === HeaderMode.ABSENT ? "upload.headerAbsent" : "upload.headerPresent") })}
+          </option>
+          <option value={HeaderMode.PRESENT}>{t("upload.headerPresent")}</option>
+          <option value={HeaderMode.ABSENT}>{t("upload.headerAbsent")}</option>
+        </Select>
+      )}
+    </div>
+  );
+}
+
+function encodingName(label: string): string {
+  return label === "gb18030" ? "GBK / GB18030" : label.toUpperCase();
+}
+
+function delimiterName(delimiter: string, t: ReturnType<typeof useT>): string {
+  if (delimiter === "\t") return t("upload.tab");
+  if (delimiter === " ") return t("upload.space");
+  if (delimiter === ",") return t("upload.comma");
+  if (delimiter === ";") return t("upload.semicolon");
+  return delimiter;
+}
