@@ -4,6 +4,8 @@
 //! they are acknowledged. The history takes an entry once, by its id, so that delivering twice is harmless; nothing
 //! else is delivered here. Executions write, `relay` reads; nobody else touches the table.
 
+mod delivery;
+mod relay;
 mod store;
 
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+pub use self::relay::{History, Relay};
 pub(crate) use self::store::insert;
 
 /// An entry to be delivered.
@@ -32,5 +35,9 @@ impl Wake {
     /// There is something new.
     pub(crate) fn wake(&self) {
         self.0.notify_one();
+    }
+
+    async fn woken(&self) {
+        self.0.notified().await;
     }
 }

@@ -113,7 +113,13 @@ impl Cutter {
     /// Takes an event and gives those to be written now, in order.
     pub(super) fn take(&mut self, event: Event) -> Vec<Event> {
         match kind(&event) {
-            Kind::Flow => vec![event],
+            Kind::Flow => {
+                if let Event::Truncated(cut) = &event {
+                    // Something was left out before it came here.
+                    self.dropped_bytes += u64::try_from(cut.dropped_bytes).unwrap_or(0);
+                }
+                vec![event]
+            }
             Kind::Prompt => {
                 let mut events = if self.ring_max > EVENT_COST_BYTES { self.flush() } else { Vec::new() };
                 events.push(event);
