@@ -38,8 +38,8 @@ pub struct Config {
 #[derive(Clone, Debug, clap::Args)]
 pub struct Auth {
     /// Address of auth-service, for the keys that callers are signed with and for history
-    #[arg(long, value_name = "URI", default_value = "http://127.0.0.1:8091")]
-    pub auth_uri: String,
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8091")]
+    pub auth_url: String,
 }
 
 impl Configured for Config {

@@ -48,7 +48,7 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
     let pages = PageTokens::new(&files::key(&data.join("page.key"))?);
 
     // Who is calling: the keys come from auth-service and stay in force while it is away.
-    let auth = client::channel(&config.auth.auth_uri)?;
+    let auth = client::channel(&config.auth.auth_url)?;
     let (key_requests, key_queue) = KeyRequests::channel();
     let verifier = Verifier::new(AUDIENCE_ANALYSIS, frame.clock.clone(), Some(key_requests));
     let lifecycle = frame.lifecycle.clone();

@@ -19,7 +19,7 @@ pub struct Config {
 
     /// Folder of the database and the keys
     #[arg(long, value_name = "FOLDER", default_value = "data/auth")]
-    pub data: PathBuf,
+    pub data_dir: PathBuf,
 
     /// How people reach the gateway: scheme, host and port
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = origin)]

@@ -70,7 +70,7 @@ struct Parts {
 
 impl Parts {
     async fn build(config: &Config, frame: &Frame) -> anyhow::Result<Self> {
-        files::private_folder(&config.data).context("--data")?;
+        files::private_folder(&config.data_dir).context("--data-dir")?;
         let verifier = Verifier::with_services(
             AUDIENCE_AUTH,
             frame.clock.clone(),
@@ -84,9 +84,9 @@ impl Parts {
             age_max: std::time::Duration::from_secs(config.signing_key.signing_key_max_secs.into()),
             overlap: std::time::Duration::from_secs(config.signing_key.signing_key_overlap_secs.into()),
         };
-        let keys = SigningKeys::open(&config.data, rotation, frame.clock.clone(), verifier.clone())?;
-        let page_tokens = Arc::new(PageTokens::new(&files::key(&config.data.join("page.key"))?));
-        let database = Database::open(&config.data.join("auth.db"), store::STEPS).await?;
+        let keys = SigningKeys::open(&config.data_dir, rotation, frame.clock.clone(), verifier.clone())?;
+        let page_tokens = Arc::new(PageTokens::new(&files::key(&config.data_dir.join("page.key"))?));
+        let database = Database::open(&config.data_dir.join("auth.db"), store::STEPS).await?;
         let history =
             History::start(database.clone(), frame.clock.clone(), PageTokens::clone(&page_tokens), &frame.lifecycle);
         Ok(Self { frame: frame.clone(), database, verifier, keys, page_tokens, history })

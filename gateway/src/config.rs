@@ -34,15 +34,15 @@ pub struct Config {
 
     /// Where auth-service is
     #[arg(long, default_value = "http://127.0.0.1:8091")]
-    pub auth_service: Url,
+    pub auth_url: Url,
 
     /// Where analysis-service is
     #[arg(long, default_value = "http://127.0.0.1:8092")]
-    pub analysis_service: Url,
+    pub analysis_url: Url,
 
     /// A file with this gateway's own secret, by which auth-service knows it
     #[arg(long, value_name = "FILE")]
-    pub service_secret_file: Option<PathBuf>,
+    pub secret_file: Option<PathBuf>,
 
     /// Proxies whose X-Forwarded-For is believed, as addresses or networks such as 10.0.0.0/8
     #[arg(long, value_delimiter = ',', value_name = "NETWORKS")]
@@ -199,7 +199,7 @@ impl Config {
             "{PREFIX}_PUBLIC_URL {url}: browsers keep login cookies safe only over https or on this machine; put TLS in \
              front, or accept the risk with {PREFIX}_ALLOW_PLAIN_HTTP=true"
         );
-        for (name, url) in [("AUTH_SERVICE", &self.auth_service), ("ANALYSIS_SERVICE", &self.analysis_service)] {
+        for (name, url) in [("AUTH_URL", &self.auth_url), ("ANALYSIS_URL", &self.analysis_url)] {
             authority(url).with_context(|| format!("{PREFIX}_{name} {url}"))?;
         }
         Ok(())
@@ -253,7 +253,7 @@ mod tests {
         assert!(text.contains("FENXI_GATEWAY_PUBLIC_URL") && text.contains("ALLOW_PLAIN_HTTP"), "{text}");
         assert!(config(&["--public-url", "http://fenxi.example", "--allow-plain-http"]).check().is_ok());
         assert!(config(&["--public-url", "https://fenxi.example/app"]).check().is_err());
-        assert!(config(&["--auth-service", "https://x:1"]).check().is_err());
+        assert!(config(&["--auth-url", "https://x:1"]).check().is_err());
     }
 
     #[test]

@@ -65,9 +65,9 @@ pub async fn serve(listener: TcpListener, config: Config, frame: Frame) -> anyho
 
 async fn build(config: &Config, frame: &Frame) -> anyhow::Result<Arc<House>> {
     let upstream = |backend: Backend, url| Upstream::new(backend.name(), &config::authority(url)?);
-    let auth = upstream(Backend::Auth, &config.auth_service)?;
-    let analysis = upstream(Backend::Analysis, &config.analysis_service)?;
-    let secret_file = config.service_secret_file.as_deref();
+    let auth = upstream(Backend::Auth, &config.auth_url)?;
+    let analysis = upstream(Backend::Analysis, &config.analysis_url)?;
+    let secret_file = config.secret_file.as_deref();
     let secret_file = secret_file.with_context(|| format!("{PREFIX}_SERVICE_SECRET_FILE is to name a file"))?;
     let bearer = Bearer::new(&files::secret(secret_file)?)?;
     let cookies = Cookies::new(config.trustworthy());
