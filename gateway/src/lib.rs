@@ -68,7 +68,7 @@ async fn build(config: &Config, frame: &Frame) -> anyhow::Result<Arc<House>> {
     let auth = upstream(Backend::Auth, &config.auth_url)?;
     let analysis = upstream(Backend::Analysis, &config.analysis_url)?;
     let secret_file = config.secret_file.as_deref();
-    let secret_file = secret_file.with_context(|| format!("{PREFIX}_SERVICE_SECRET_FILE is to name a file"))?;
+    let secret_file = secret_file.with_context(|| format!("{PREFIX}_SECRET_FILE is to name a file"))?;
     let bearer = Bearer::new(&files::secret(secret_file)?)?;
     let cookies = Cookies::new(config.trustworthy());
     let callers = caller::Callers::start(auth.clone(), bearer, &config.calls, frame.clock.clone(), &frame.lifecycle);
