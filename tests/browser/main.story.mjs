@@ -1,0 +1,81 @@
+// The main job on the page: sign in, upload, analyse live, reload in the middle of a run, stop, find it in the history.
+import assert from "node:assert/strict";
+import { administrator, byId, ended, origin, run, setUp, story, upload } from "./page.mjs";
+
+const table = `编号,city,sales,day\n${Array.from({ length: 200 }, (_, row) => `${String(row).padStart(3, "0")},${["北京", "上海", "深圳"][row % 3]},${row % 7 ? row * 1.5 : ""},2024-0${1 + (row % 9)}-15`).join("\n")}\n`;
+
+await story("main", {}, async ({ page, picture }) => {
+  await setUp(page);
+  await picture("home");
+  await upload(page, "销售 sales.csv", table);
+  await byId(page, "dataset-row").first().getByRole("link").click();
+  await page.getByText("编号").first().waitFor();
+  await page.getByText("007").first().waitFor();
+  await picture("dataset");
+
+  await page.goto(`${origin}/datasets`);
+  await byId(page, "dataset-row").first().getByRole("button", { name: "Analyse" }).click();
+  await byId(page, "notebook").waitFor();
+  const first = await run(page, "print(len(df), df.columns.tolist())\ndf.groupby('city')['sales'].sum()");
+  await ended(first, "OK");
+  assert.match(await first.innerText(), /200 \['编号', 'city', 'sales', 'day'\]/);
+
+  const chart = await run(page, "import matplotlib.pyplot as plt\ndf.groupby('city')['sales'].sum().plot.bar(title='各城市销售额'); plt.show()");
+  await ended(chart, "OK");
+  const image = chart.locator("img");
+  await image.waitFor();
+  assert.ok(await image.evaluate((element) => element.complete && element.naturalWidth > 100), "the chart is blank");
+  assert.ok(!/missing from font/i.test(await chart.innerText()), "Chinese text is drawn as boxes");
+  await picture("notebook");
+
+  const failed = await run(page, "df['nothing']");
+  await ended(failed, "ERROR");
+  assert.match(await failed.innerText(), /KeyError/);
+
+  const slow = await run(page, "import time\nfor i in range(40):\n    print('line', i, flush=True)\n    time.sleep(0.1)");
+  await slow.getByText("line 3").waitFor();
+  await page.reload();
+  const again = byId(page, "cell").filter({ hasText: "time.sleep" });
+  await ended(again, "OK");
+  const lines = (await again.getByTestId("output-stdout").innerText()).match(/line \d+/g);
+  assert.deepEqual(lines, Array.from({ length: 40 }, (_, i) => `line ${i}`), "lost or doubled by the reload");
+
+  const forever = await run(page, "while True:\n    pass");
+  await page.locator(`[data-testid=cell][data-status=running]`).waitFor();
+  await byId(page, "stop").click();
+  await ended(forever, "INTERRUPTED");
+
+  const asks = await run(page, "name = input('Who? ')\nprint('Hello', name)");
+  const question = asks.getByTestId("input-request");
+  await question.locator("input").fill("世界");
+  await page.keyboard.press("Enter");
+  await ended(asks, "OK");
+  assert.match(await asks.innerText(), /Hello 世界/);
+
+  await page.goto(`${origin}/history`);
+  await byId(page, "history-row").filter({ hasText: "name = input" }).waitFor();
+  const rows = await byId(page, "history-row").count();
+  assert.equal(rows, 6);
+  await byId(page, "history-row").filter({ hasText: "matplotlib" }).getByRole("link").click();
+  await byId(page, "history-entry").locator("img").waitFor();
+  await picture("entry");
+  await page.goto(`${origin}/stats`);
+  await byId(page, "statistics").waitFor();
+  await picture("stats");
+});
+
+await story("chinese-dark-phone", { locale: "zh-CN", colorScheme: "dark", viewport: { width: 390, height: 844 } }, async ({ page, picture }) => {
+  await page.goto(`${origin}/history`);
+  await page.locator("input[name=username]").fill(administrator.username);
+  await page.locator("input[name=password]").fill("not the password");
+  await page.locator("button[type=submit]").click();
+  await byId(page, "login-error").waitFor();
+  await picture("refused");
+  await page.locator("input[name=password]").fill(administrator.password);
+  await page.locator("button[type=submit]").click();
+  await byId(page, "history-row").first().waitFor();
+  assert.ok((await page.locator("body").innerText()).includes("历史"), "not in Chinese");
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+  assert.ok(!wide, "the page is wider than the phone");
+  await picture("history");
+});
