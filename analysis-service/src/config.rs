@@ -40,6 +40,10 @@ pub struct Auth {
     /// Address of auth-service, for the keys that callers are signed with and for history
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8091")]
     pub auth_url: String,
+
+    /// File with the secret that proves this service to auth-service; without it no history is delivered
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: Option<PathBuf>,
 }
 
 impl Configured for Config {

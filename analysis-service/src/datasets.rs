@@ -39,7 +39,7 @@ pub use model::{
 };
 pub use parser::Window;
 pub use settings::DatasetSettings;
-pub(crate) use store::STEPS;
+pub use store::STEPS;
 
 use cache::Cache;
 use flights::{Flights, KeyLocks};
@@ -133,6 +133,14 @@ impl Datasets {
         self.inner.store.dataset(user_id, dataset_id).await
     }
 
+    /// One dataset without its columns, which can be many.
+    ///
+    /// # Errors
+    /// [`DatasetError::NotFound`].
+    pub async fn brief(&self, user_id: Uuid, dataset_id: Uuid) -> Result<Dataset, DatasetError> {
+        self.inner.store.brief(user_id, dataset_id).await
+    }
+
     /// Gives a dataset another name, 1 to 200 characters.
     ///
     /// # Errors
@@ -147,7 +155,7 @@ impl Datasets {
         let name = name::dataset_name(name)?;
         let now_micros = self.inner.frame.clock.now_micros();
         self.inner.store.rename_dataset(user_id, dataset_id, name, request, now_micros).await?;
-        self.get(user_id, dataset_id).await
+        self.brief(user_id, dataset_id).await
     }
 
     /// Deletes a dataset. Kernels that hold its table keep it; its bytes go when nothing refers to them any more.

@@ -52,6 +52,7 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
     let (key_requests, key_queue) = KeyRequests::channel();
     let verifier = Verifier::new(AUDIENCE_ANALYSIS, frame.clock.clone(), Some(key_requests));
     let lifecycle = frame.lifecycle.clone();
+    lifecycle.set_ready("keys", false);
     lifecycle.spawn(follow_keys(auth, verifier.clone(), key_queue, lifecycle.clone()));
 
     // Datasets.

@@ -5,7 +5,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use fenxi_chassis::clock::micros;
-use fenxi_tables::ParseOptions;
+use fenxi_tables::{ParseOptions, TableError};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -87,6 +87,9 @@ impl Datasets {
             return Ok(Sealed::Complete(dataset_id));
         }
         let upload = self.open_upload(user_id, upload_id).await?;
+        if upload.size_bytes == 0 {
+            return Err(TableError::Empty("the file is empty: there is no table in 0 bytes".to_owned()).into());
+        }
         let content = match upload.content {
             Some(content) => content,
             None => self.sum_of_all(&upload).await?,

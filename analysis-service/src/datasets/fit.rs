@@ -1,7 +1,7 @@
 //! Makes answers fit into a message. gRPC clients take 4 MiB by default; a wide table's figures and cells can be far
 //! more, and a table must not be out of reach because of its width.
 
-use fenxi_tables::{Column, ColumnarFile, TableError, TableSlice};
+use fenxi_tables::{Column, ColumnSlice, ColumnarFile, TableError, TableSlice};
 
 use super::parser::Window;
 
@@ -11,6 +11,8 @@ const ANSWER_MAX_BYTES: usize = 3 << 20;
 const BLOCK_CELLS: usize = 4_000;
 /// Bytes that a cell takes beside its text.
 const CELL_OVERHEAD_BYTES: usize = 4;
+/// Bytes that the number of a missing row takes.
+const MISSING_ROW_BYTES: usize = 2;
 /// Bytes that a column takes beside its texts: tags, lengths and numbers.
 const COLUMN_OVERHEAD_BYTES: usize = 96;
 /// Bytes that a bin or a frequent value takes beside its texts.
@@ -24,7 +26,7 @@ pub(super) fn slice(file: &ColumnarFile, window: Window) -> Result<TableSlice, T
     let mut bytes = size(&slice);
     while slice.row_count < window.row_count && bytes < ANSWER_MAX_BYTES {
         let next = block(file, window, slice.row_count, block_rows)?;
-        let next_bytes = size(&next);
+        let next_bytes = next.columns.iter().map(cells_size).sum::<usize>();
         if next.row_count == 0 || bytes + next_bytes > ANSWER_MAX_BYTES {
             break;
         }
@@ -90,11 +92,13 @@ fn append(slice: &mut TableSlice, next: TableSlice) {
 }
 
 fn size(slice: &TableSlice) -> usize {
-    let column = |column: &fenxi_tables::ColumnSlice| {
-        let texts: usize = column.values.iter().map(|value| value.len() + CELL_OVERHEAD_BYTES).sum();
-        column.name.len() + texts + column.missing_rows.len() * 2 + FIGURE_OVERHEAD_BYTES
-    };
+    let column = |column: &ColumnSlice| column.name.len() + cells_size(column) + FIGURE_OVERHEAD_BYTES;
     slice.columns.iter().map(column).sum()
+}
+
+fn cells_size(column: &ColumnSlice) -> usize {
+    let texts: usize = column.values.iter().map(|value| value.len() + CELL_OVERHEAD_BYTES).sum();
+    texts + column.missing_rows.len() * MISSING_ROW_BYTES
 }
 
 fn column_size(column: &Column) -> usize {
@@ -117,7 +121,7 @@ fn shorten_text(text: &mut String, max_bytes: usize) {
 
 #[cfg(test)]
 mod tests {
-    use fenxi_tables::{ColumnSlice, ColumnSummary, ColumnType, HistogramBin};
+    use fenxi_tables::{ColumnSummary, ColumnType, HistogramBin};
 
     use super::*;
 

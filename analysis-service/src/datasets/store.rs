@@ -16,7 +16,7 @@ pub(super) use datasets::{NewDataset, Usage};
 pub(super) use uploads::{NewUpload, UploadLimits};
 
 /// This room's part of the schema.
-pub(crate) const STEPS: &[Step] =
+pub const STEPS: &[Step] =
     &[Step { number: 1, title: "datasets", sql: include_str!("../../migrations/0001_datasets.sql") }];
 
 /// SQLite's SQLITE_FULL.

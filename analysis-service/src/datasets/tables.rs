@@ -19,7 +19,7 @@ impl Datasets {
     /// # Errors
     /// [`DatasetError::NotFound`], [`DatasetError::Busy`], [`DatasetError::DiskFull`].
     pub async fn preview(&self, user_id: Uuid, dataset_id: Uuid, window: Window) -> Result<DatasetSlice, DatasetError> {
-        let dataset = self.get(user_id, dataset_id).await?;
+        let dataset = self.brief(user_id, dataset_id).await?;
         let hold = self.columnar(&dataset).await?;
         let slice = self.inner.parser.slice(hold.path(), window).await?;
         drop(hold);
@@ -32,7 +32,7 @@ impl Datasets {
     /// # Errors
     /// As [`Datasets::preview`].
     pub async fn table_for_kernel(&self, user_id: Uuid, dataset_id: Uuid) -> Result<TableForKernel, DatasetError> {
-        let dataset = self.get(user_id, dataset_id).await?;
+        let dataset = self.brief(user_id, dataset_id).await?;
         let hold = self.columnar(&dataset).await?;
         Ok(TableForKernel {
             dataset_id,

@@ -31,8 +31,7 @@ impl Datasets {
     /// Opens an upload, if the file and the user's quota allow its size.
     ///
     /// # Errors
-    /// [`DatasetError::Field`], [`DatasetError::Table`] for an empty file, [`DatasetError::Quota`],
-    /// [`DatasetError::DiskFull`], [`DatasetError::RequestIdReused`].
+    /// [`DatasetError::Field`], [`DatasetError::Quota`], [`DatasetError::DiskFull`], [`DatasetError::RequestIdReused`].
     pub async fn create_upload(
         &self,
         user_id: Uuid,
@@ -43,9 +42,6 @@ impl Datasets {
     ) -> Result<UploadStatus, DatasetError> {
         let settings = &self.inner.settings;
         let file_name = name::file_name(file_name)?;
-        if size_bytes == 0 {
-            return Err(TableError::Empty("the file is empty; there is no table in 0 bytes".to_owned()).into());
-        }
         if size_bytes > settings.upload_file_max_bytes {
             let text = format!("the file has {size_bytes} bytes; one file may have {}", settings.upload_file_max_bytes);
             return Err(DatasetError::Quota { limit: "upload_file_max_bytes", text });

@@ -9,12 +9,11 @@ use fenxi_chassis::{
 };
 use fenxi_proto::{
     analysis::v1::{
-        self as pb, CancelUploadRequest, CancelUploadResponse, CompleteUploadRequest, CompleteUploadResponse,
-        CreateUploadRequest, CreateUploadResponse, DeleteDatasetRequest, DeleteDatasetResponse, GetDatasetRequest,
-        GetDatasetResponse, GetUploadRequest, GetUploadResponse, ListDatasetsRequest, ListDatasetsResponse,
-        PreviewDatasetRequest, PreviewDatasetResponse, PreviewUploadRequest, PreviewUploadResponse,
-        UpdateDatasetRequest, UpdateDatasetResponse, WriteUploadRequest, WriteUploadResponse,
-        dataset_service_server::DatasetService,
+        CancelUploadRequest, CancelUploadResponse, CompleteUploadRequest, CompleteUploadResponse, CreateUploadRequest,
+        CreateUploadResponse, DeleteDatasetRequest, DeleteDatasetResponse, GetDatasetRequest, GetDatasetResponse,
+        GetUploadRequest, GetUploadResponse, ListDatasetsRequest, ListDatasetsResponse, PreviewDatasetRequest,
+        PreviewDatasetResponse, PreviewUploadRequest, PreviewUploadResponse, UpdateDatasetRequest,
+        UpdateDatasetResponse, WriteUploadRequest, WriteUploadResponse, dataset_service_server::DatasetService,
     },
     error::Failure,
     id,
@@ -179,7 +178,7 @@ impl DatasetService for DatasetRpc {
         let contents: [&[u8]; 2] = [dataset_id.as_bytes(), asked.name.as_bytes()];
         let request = request_id_if_given(&asked.request_id, "UpdateDataset", &contents)?;
         let renamed = self.datasets.rename(user_id, dataset_id, &asked.name, request).await;
-        let dataset = pb::Dataset { columns: Vec::new(), ..messages::dataset(renamed.map_err(failure::status)?) };
+        let dataset = messages::dataset(renamed.map_err(failure::status)?);
         Ok(Response::new(UpdateDatasetResponse { dataset: Some(dataset) }))
     }
 

@@ -16,8 +16,8 @@ use crate::datasets::error::DatasetError;
 
 /// Messages, of at most 1 MiB each, that wait while the disk works.
 const QUEUE_MESSAGES_MAX: usize = 4;
-/// Bytes written between two syncs; what a power cut can cost a stream that had no answer yet.
-const SYNC_EVERY_BYTES: u64 = 32 << 20;
+/// Bytes that are to be written before the next sync starts.
+const SYNC_EVERY_BYTES: u64 = 8 << 20;
 
 /// Which bytes of the upload a stream may send, and which of its upload's streams it is.
 pub(super) struct Span {
@@ -108,59 +108,83 @@ async fn write(
 ) -> Result<u64, DatasetError> {
     let known = std::mem::take(&mut *progress);
     let mut writer = Writer::open(path, known).await?;
+    let mut syncing = Syncing { under_way: None, durable_bytes: writer.received_bytes };
     let mut group = Vec::with_capacity(QUEUE_MESSAGES_MAX);
     while arriving.recv_many(&mut group, QUEUE_MESSAGES_MAX).await > 0 {
         writer = writer.append(std::mem::take(&mut group)).await?;
-        slot.durable_bytes.store(writer.durable_bytes, Ordering::Release);
+        syncing.go_on(&writer).await?;
+        slot.durable_bytes.store(syncing.durable_bytes, Ordering::Release);
     }
-    let writer = writer.sync().await?;
-    slot.durable_bytes.store(writer.durable_bytes, Ordering::Release);
+    syncing.finish(&writer).await?;
+    slot.durable_bytes.store(syncing.durable_bytes, Ordering::Release);
     *progress = Progress { received_bytes: Some(writer.received_bytes), hasher: writer.hasher };
     Ok(writer.received_bytes)
 }
 
 /// Travels to the disk's threads and back. When it is lost to an error, the file tells what it knew.
 struct Writer {
-    file: File,
+    file: Arc<File>,
     received_bytes: u64,
-    durable_bytes: u64,
     hasher: Option<Sha256>,
 }
 
 impl Writer {
     async fn open(path: PathBuf, known: Progress) -> Result<Self, DatasetError> {
         let received_bytes = known.received_bytes.unwrap_or_default();
-        let file = blocking(move || file::open(&path)).await?;
-        Ok(Self { file, received_bytes, durable_bytes: received_bytes, hasher: known.hasher })
+        let file = Arc::new(blocking(move || file::open(&path)).await?);
+        Ok(Self { file, received_bytes, hasher: known.hasher })
     }
 
     async fn append(mut self, group: Vec<Bytes>) -> Result<Self, DatasetError> {
         blocking(move || {
-            file::append(&mut self.file, &group)?;
+            file::append(&self.file, &group)?;
             for bytes in &group {
                 self.received_bytes += bytes.len() as u64;
                 if let Some(hasher) = &mut self.hasher {
                     hasher.update(bytes);
                 }
             }
-            if self.received_bytes - self.durable_bytes >= SYNC_EVERY_BYTES {
-                self.file.sync_data()?;
-                self.durable_bytes = self.received_bytes;
-            }
             Ok(self)
         })
         .await
     }
+}
 
-    async fn sync(mut self) -> Result<Self, DatasetError> {
-        if self.durable_bytes == self.received_bytes {
-            return Ok(self);
+/// Brings bytes to the disk while the next ones are written, so that the last sync finds little left to do.
+struct Syncing {
+    under_way: Option<JoinHandle<Result<u64, DatasetError>>>,
+    durable_bytes: u64,
+}
+
+impl Syncing {
+    /// Notes a sync that has ended and starts the next one when there is enough to do.
+    async fn go_on(&mut self, writer: &Writer) -> Result<(), DatasetError> {
+        if self.under_way.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.wait().await?;
         }
-        blocking(move || {
-            self.file.sync_data()?;
-            self.durable_bytes = self.received_bytes;
-            Ok(self)
-        })
-        .await
+        if self.under_way.is_none() && writer.received_bytes - self.durable_bytes >= SYNC_EVERY_BYTES {
+            self.start(writer);
+        }
+        Ok(())
+    }
+
+    async fn finish(&mut self, writer: &Writer) -> Result<(), DatasetError> {
+        self.wait().await?;
+        if self.durable_bytes < writer.received_bytes {
+            self.start(writer);
+        }
+        self.wait().await
+    }
+
+    fn start(&mut self, writer: &Writer) {
+        let (file, bytes) = (Arc::clone(&writer.file), writer.received_bytes);
+        self.under_way = Some(tokio::spawn(blocking(move || file.sync_data().map(|()| bytes))));
+    }
+
+    async fn wait(&mut self) -> Result<(), DatasetError> {
+        if let Some(under_way) = self.under_way.take() {
+            self.durable_bytes = under_way.await.map_err(std::io::Error::other)??;
+        }
+        Ok(())
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn recover(path: &Path) -> io::Result<u64> {
 }
 
 /// Appends all of `group` in as few calls as can be, without copying it together.
-pub(super) fn append(file: &mut File, group: &[Bytes]) -> io::Result<()> {
+pub(super) fn append(mut file: &File, group: &[Bytes]) -> io::Result<()> {
     let mut slices: Vec<IoSlice<'_>> = group.iter().map(|bytes| IoSlice::new(bytes)).collect();
     let mut rest = &mut slices[..];
     while !rest.is_empty() {

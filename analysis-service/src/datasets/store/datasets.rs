@@ -20,6 +20,8 @@ const LISTED: &str = "SELECT d.*, p.row_count, p.column_count, p.options, p.warn
     FROM dataset d JOIN parsed_table p ON p.table_id = d.table_id
     WHERE d.user_id = $1 AND d.dataset_id < $2 AND d.name_folded LIKE $3 ESCAPE '\\'
     ORDER BY d.dataset_id DESC LIMIT $4";
+const LISTED_ONE: &str = "SELECT d.*, p.row_count, p.column_count, p.options, p.warnings
+    FROM dataset d JOIN parsed_table p ON p.table_id = d.table_id WHERE d.user_id = $1 AND d.dataset_id = $2";
 const WHOLE: &str = "SELECT d.*, p.row_count, p.column_count, p.options, p.warnings, p.columns
     FROM dataset d JOIN parsed_table p ON p.table_id = d.table_id WHERE d.user_id = $1 AND d.dataset_id = $2";
 
@@ -105,6 +107,13 @@ impl Store {
         let query = sqlx::query(WHOLE).bind(user_id).bind(dataset_id);
         let row = query.fetch_optional(&self.database.reader).await?;
         dataset(&row.ok_or(DatasetError::NotFound)?, true)
+    }
+
+    /// One dataset without its columns.
+    pub(in crate::datasets) async fn brief(&self, user_id: Uuid, dataset_id: Uuid) -> Result<Dataset, DatasetError> {
+        let query = sqlx::query(LISTED_ONE).bind(user_id).bind(dataset_id);
+        let row = query.fetch_optional(&self.database.reader).await?;
+        dataset(&row.ok_or(DatasetError::NotFound)?, false)
     }
 
     /// The user's datasets before one, newest first, whose folded name contains `query`; and what the user has.

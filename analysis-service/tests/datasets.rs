@@ -1,0 +1,13 @@
+//! Uploads and datasets from outside: a real server on a port of its own, real files, real callers. The parts that need
+//! a clock or a small cache talk to the room itself.
+
+#[path = "datasets/house.rs"]
+mod house;
+#[path = "datasets/library.rs"]
+mod library;
+#[path = "datasets/lists.rs"]
+mod lists;
+#[path = "datasets/parsing.rs"]
+mod parsing;
+#[path = "datasets/uploads.rs"]
+mod uploads;
