@@ -24,12 +24,23 @@
     document.documentElement.dataset.theme = message.theme === "dark" ? "dark" : "light";
     try {
       if (message.kind === "plotly") await plotly(JSON.parse(message.content), message.theme === "dark");
-      else out.innerHTML = message.content;
+      else html(message.content);
       say({ type: "shown" });
     } catch (error) {
       say({ type: "failed", message: String((error && /** @type {Error} */ (error).message) || error) });
     }
     measure();
+  }
+
+  /** Shows HTML with its scripts: those that come with `innerHTML` do not run by themselves. @param {string} content */
+  function html(content) {
+    out.innerHTML = content;
+    for (const dead of out.querySelectorAll("script")) {
+      const script = document.createElement("script");
+      for (const { name, value } of dead.attributes) script.setAttribute(name, value);
+      script.textContent = dead.textContent;
+      dead.replaceWith(script);
+    }
   }
 
   function loadPlotly() {

@@ -59,7 +59,7 @@ export const en = {
   },
   notices: {
     datasetNotLoaded: "A table could not be loaded.", interruptEscalated: "The code does not stop. The kernel will be killed.", interruptSent: "Interrupt sent.",
-    memoryHigh: "Memory is nearly used up.", other: "Notice.", timeLimit: "The time limit is reached; the code is being stopped.",
+    memoryHigh: "Memory is nearly used up.", outputLimit: "The output has reached its limit: of what follows, results, errors and the last texts are kept.", other: "Notice.", timeLimit: "The time limit is reached; the code is being stopped.",
   },
   outcome: {
     cancelled: "Cancelled", error: "Error", interrupted: "Stopped", killed: "Kernel died", lost: "Lost", ok: "Succeeded", timedOut: "Timed out",

@@ -69,5 +69,7 @@ export function figure(value: number): string {
 }
 
 export function percent(ratio: number): string {
+  // What is there is not to look like nothing.
+  if (ratio > 0 && ratio < 0.001) return `<${percent(0.001)}`;
   return ratio.toLocaleString(currentLanguage(), { style: "percent", maximumFractionDigits: 1 });
 }

@@ -21,7 +21,7 @@ purifier.addHook("afterSanitizeAttributes", (node) => {
 const RULES = {
   USE_PROFILES: { html: true },
   FORBID_TAGS: ["style", "form", "input", "button", "select", "textarea", "dialog", "video", "audio", "picture", "source"],
-  FORBID_ATTR: ["srcset", "action", "formaction", "background", "autofocus", "tabindex", "popover"],
+  FORBID_ATTR: ["border", "bgcolor", "srcset", "action", "formaction", "background", "autofocus", "tabindex", "popover"],
   ALLOW_DATA_ATTR: false,
   SANITIZE_NAMED_PROPS: true,
   RETURN_DOM_FRAGMENT: true,

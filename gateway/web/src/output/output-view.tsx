@@ -84,6 +84,8 @@ function noticeKey(kind: NoticeKind): MessageKey {
       return "notices.memoryHigh";
     case NoticeKind.DATASET_NOT_LOADED:
       return "notices.datasetNotLoaded";
+    case NoticeKind.OUTPUT_LIMIT:
+      return "notices.outputLimit";
     default:
       return "notices.other";
   }

@@ -25,6 +25,12 @@ export function Dialog({ open, onClose, title, description, wide, children, foot
         <Radix.Content
           className={wide ? "dialog dialog-wide" : "dialog"}
           data-testid={testId}
+          onOpenAutoFocus={(event) => {
+            // Not the close button, which comes first: the dialog itself, unless a field asked for it.
+            event.preventDefault();
+            const content = event.currentTarget as HTMLElement;
+            if (!content.contains(document.activeElement)) content.focus();
+          }}
           {...(description ? {} : { "aria-describedby": undefined })}
         >
           <div className="dialog-head">

@@ -5,6 +5,7 @@ import type { HistoryEntry } from "../../gen/fenxi/history/v1/history_pb";
 import { ago, durationMs, span } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
 import { OutcomeBadge } from "./outcome";
+import "./history.css";
 
 export function HistoryRow({ entry, actions }: { entry: HistoryEntry; actions?: ReactNode }) {
   const t = useT();

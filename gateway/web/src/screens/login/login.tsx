@@ -13,6 +13,9 @@ import { LoginForms } from "./forms";
 import { safePath } from "./safe-path";
 import "./login.css";
 
+/** Where the set-up token waits over a reload of this tab. */
+const SETUP_TOKEN = "fenxi.setup";
+
 export function LoginScreen() {
   const t = useT();
   const [search] = useSearchParams();
@@ -33,6 +36,7 @@ function reasonText(reason: string, otherwise: string): string {
 }
 
 function enter(path: string): void {
+  sessionStorage.removeItem(SETUP_TOKEN);
   loginState.renew();
   queryClient.clear();
   // A full load: nothing of a former person's page is left in memory.
@@ -90,10 +94,10 @@ export function SetUpScreen() {
 function takeToken(): string {
   const token = new URLSearchParams(window.location.hash.slice(1)).get("token") ?? "";
   if (token !== "") {
-    sessionStorage.setItem("fenxi.setup", token);
+    sessionStorage.setItem(SETUP_TOKEN, token);
     window.history.replaceState(null, "", "/setup");
   }
-  return token || (sessionStorage.getItem("fenxi.setup") ?? "");
+  return token || (sessionStorage.getItem(SETUP_TOKEN) ?? "");
 }
 
 function Door({ title, text, children }: { title: string; text: string; children: ReactNode }) {
