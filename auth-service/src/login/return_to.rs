@@ -2,18 +2,18 @@
 //! as another origin is refused rather than repaired.
 
 /// Longest path, in bytes.
-pub const RETURN_TO_MAX_BYTES: usize = 1024;
+pub(crate) const RETURN_TO_MAX_BYTES: usize = 1024;
 
 /// The path is not one of this app.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a path of this app that begins with one '/', of at most 1024 visible ASCII characters")]
-pub struct NotAPath;
+pub(crate) struct NotAPath;
 
 /// The path to return to; empty means `/`.
 ///
 /// # Errors
 /// [`NotAPath`] for everything that is not plainly a path of this app.
-pub fn parse(text: &str) -> Result<String, NotAPath> {
+pub(crate) fn parse(text: &str) -> Result<String, NotAPath> {
     if text.is_empty() {
         return Ok("/".to_owned());
     }
@@ -40,7 +40,9 @@ mod tests {
     #[test]
     fn paths_of_the_app_are_kept_as_they_are() {
         assert_eq!(parse(""), Ok("/".to_owned()));
-        for good in ["/", "/history", "/history/abc?page=2&q=a%20b", "/k/1#cell-3", "/a?next=//x", "/%E5%88%86%E6%9E%90"] {
+        for good in
+            ["/", "/history", "/history/abc?page=2&q=a%20b", "/k/1#cell-3", "/a?next=//x", "/%E5%88%86%E6%9E%90"]
+        {
             assert_eq!(parse(good).as_deref(), Ok(good));
         }
     }
@@ -49,12 +51,40 @@ mod tests {
     fn nothing_leads_to_another_origin() {
         let too_long = format!("/{}", "a".repeat(RETURN_TO_MAX_BYTES));
         for bad in [
-            "//evil.example", "///evil.example", "https:evil.example", "https://evil.example", "\\evil.example",
-            "/\\evil.example", "\\\\evil.example", "/%09/evil.example", "/\t/evil.example", "/..//evil.example",
-            "/../evil.example", "/.//evil.example", "/a/..//evil.example", "//user:pass@evil.example", "@evil.example",
-            ".evil.example", "//\u{ff0e}evil.example", "/\u{3002}evil", "/\r\nset-cookie: a=b", "/%0d%0aset-cookie:a=b",
-            "/%2f/evil.example", "/%2F%2Fevil", "/%5cevil.example", "/%2e%2e//evil", "javascript:alert(1)", "/\0",
-            "data:text/html,x", " /x", "/x y", "/\u{202e}x", "?x", "#x", "/%252f%252fevil", too_long.as_str(),
+            "//evil.example",
+            "///evil.example",
+            "https:evil.example",
+            "https://evil.example",
+            "\\evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "/%09/evil.example",
+            "/\t/evil.example",
+            "/..//evil.example",
+            "/../evil.example",
+            "/.//evil.example",
+            "/a/..//evil.example",
+            "//user:pass@evil.example",
+            "@evil.example",
+            ".evil.example",
+            "//\u{ff0e}evil.example",
+            "/\u{3002}evil",
+            "/\r\nset-cookie: a=b",
+            "/%0d%0aset-cookie:a=b",
+            "/%2f/evil.example",
+            "/%2F%2Fevil",
+            "/%5cevil.example",
+            "/%2e%2e//evil",
+            "javascript:alert(1)",
+            "/\0",
+            "data:text/html,x",
+            " /x",
+            "/x y",
+            "/\u{202e}x",
+            "?x",
+            "#x",
+            "/%252f%252fevil",
+            too_long.as_str(),
         ] {
             assert_eq!(parse(bad), Err(NotAPath), "{bad:?} was taken");
         }

@@ -4,11 +4,11 @@
 use crate::secret::SecretHash;
 
 /// How long a person has at the identity provider, in seconds.
-pub const LOGIN_ATTEMPT_MAX_SECS: i64 = 600;
+pub(crate) const LOGIN_ATTEMPT_MAX_SECS: i64 = 600;
 
 /// Where a LoginAttempt stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AttemptState {
+pub(crate) enum AttemptState {
     /// The browser is at the identity provider.
     Open,
     /// Its callback came, at this time in unix microseconds. What came of it stands in the audit.
@@ -20,22 +20,22 @@ pub enum AttemptState {
 
 /// One trip to an identity provider and back.
 #[derive(Clone, Debug)]
-pub struct LoginAttempt {
+pub(crate) struct LoginAttempt {
     /// The configured method that it was begun with.
-    pub login_method_id: String,
+    pub(crate) login_method_id: String,
     /// The SHA-256 of the `state` that travels through the identity provider.
-    pub state_hash: SecretHash,
+    pub(crate) state_hash: SecretHash,
     /// Where the browser goes afterwards.
-    pub return_to: String,
+    pub(crate) return_to: String,
     /// Unix microseconds.
-    pub expire_time: i64,
+    pub(crate) expire_time: i64,
     /// Where it stands.
-    pub state: AttemptState,
+    pub(crate) state: AttemptState,
 }
 
 /// Why a callback does not fit its LoginAttempt. A client is told none of it; the audit is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Mismatch {
+pub(crate) enum Mismatch {
     /// Used before: somebody replays a callback.
     #[error("the login attempt was used before")]
     Used,
@@ -56,7 +56,7 @@ impl LoginAttempt {
     /// # Errors
     /// The first [`Mismatch`] found. A callback that does not fit leaves the attempt open: whoever can only guess cannot
     /// spoil somebody's login.
-    pub fn accepts(&self, login_method_id: &str, state: &str, now: i64) -> Result<(), Mismatch> {
+    pub(crate) fn accepts(&self, login_method_id: &str, state: &str, now: i64) -> Result<(), Mismatch> {
         if !self.state_hash.matches(&SecretHash::of_text(state)) {
             return Err(Mismatch::OtherState);
         }

@@ -1,15 +1,15 @@
 //! The rules for names and passwords of local accounts, and the cleaning of names that come from outside.
 
 /// Longest name for people, in characters.
-pub const DISPLAY_NAME_MAX_CHARS: usize = 100;
+pub(crate) const DISPLAY_NAME_MAX_CHARS: usize = 100;
 /// Shortest and longest user name, in characters.
-pub const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 3..=64;
+pub(crate) const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 3..=64;
 /// Shortest and longest password, in characters.
-pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 10..=256;
+pub(crate) const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 10..=256;
 
 /// A name or password that does not meet its rule; the text completes a sentence that begins with the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unacceptable {
+pub(crate) enum Unacceptable {
     /// Of a user name.
     #[error("must be 3 to 64 characters of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit")]
     Username,
@@ -28,7 +28,7 @@ pub enum Unacceptable {
 ///
 /// # Errors
 /// [`Unacceptable::Username`].
-pub fn username(text: &str) -> Result<String, Unacceptable> {
+pub(crate) fn username(text: &str) -> Result<String, Unacceptable> {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
     let lower = text.to_ascii_lowercase();
     let begins = lower.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
@@ -43,12 +43,14 @@ pub fn username(text: &str) -> Result<String, Unacceptable> {
 ///
 /// # Errors
 /// [`Unacceptable::PasswordLength`] or [`Unacceptable::PasswordSimple`].
-pub fn check_password(password: &str, username: &str) -> Result<(), Unacceptable> {
+pub(crate) fn check_password(password: &str, username: &str) -> Result<(), Unacceptable> {
     let chars: Vec<char> = password.chars().take(PASSWORD_CHARS.end() + 1).collect();
     if !PASSWORD_CHARS.contains(&chars.len()) {
         return Err(Unacceptable::PasswordLength);
     }
-    let step = |pair: &[char]| pair.get(1).map_or(0, |b| i64::from(u32::from(*b))) - pair.first().map_or(0, |a| i64::from(u32::from(*a)));
+    let step = |pair: &[char]| {
+        pair.get(1).map_or(0, |b| i64::from(u32::from(*b))) - pair.first().map_or(0, |a| i64::from(u32::from(*a)))
+    };
     let first = chars.windows(2).next().map_or(0, step);
     let sequence = first.abs() <= 1 && chars.windows(2).all(|pair| step(pair) == first);
     let lower = password.to_lowercase();
@@ -60,7 +62,7 @@ pub fn check_password(password: &str, username: &str) -> Result<(), Unacceptable
 ///
 /// # Errors
 /// [`Unacceptable::DisplayName`].
-pub fn display_name(text: &str, fallback: &str) -> Result<String, Unacceptable> {
+pub(crate) fn display_name(text: &str, fallback: &str) -> Result<String, Unacceptable> {
     let text = text.trim();
     if text.chars().count() > DISPLAY_NAME_MAX_CHARS || text.chars().any(is_unprintable) {
         return Err(Unacceptable::DisplayName);
@@ -70,13 +72,14 @@ pub fn display_name(text: &str, fallback: &str) -> Result<String, Unacceptable> 
 
 /// A text from another system, without control characters and direction overrides, cut to `max_chars`.
 #[must_use]
-pub fn cleaned(text: &str, max_chars: usize) -> String {
+pub(crate) fn cleaned(text: &str, max_chars: usize) -> String {
     text.trim().chars().filter(|c| !is_unprintable(*c)).take(max_chars).collect()
 }
 
 /// Control characters, and those that turn the direction of the text around them.
 fn is_unprintable(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -100,7 +103,15 @@ mod tests {
         for short in ["", "123456789", &"ab".repeat(129)] {
             assert_eq!(check_password(short, "ada"), Err(Unacceptable::PasswordLength));
         }
-        for simple in ["aaaaaaaaaaaa", "0123456789", "abcdefghijk", "9876543210", "administrator", "administrator1", "Administrator12"] {
+        for simple in [
+            "aaaaaaaaaaaa",
+            "0123456789",
+            "abcdefghijk",
+            "9876543210",
+            "administrator",
+            "administrator1",
+            "Administrator12",
+        ] {
             assert_eq!(check_password(simple, "administrator"), Err(Unacceptable::PasswordSimple), "{simple:?}");
         }
     }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 /// How long to wait when the provider does not say.
-pub const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(5);
+pub(crate) const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(5);
 /// The longest wait passed on to a client.
-pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
 
 /// Why the identity provider did not say who somebody is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// The code is unknown, expired or another client's: the person begins again.
     #[error("the identity provider does not take the code")]
     CodeInvalid,
@@ -49,7 +49,7 @@ impl Refusal {
     /// The meaning of an error answer: HTTP status, the body's `code` if it had one, and the seconds of
     /// `x-ogw-ratelimit-reset` if sent.
     #[must_use]
-    pub fn of(http_status: u16, code: Option<i64>, reset_secs: Option<u64>) -> Self {
+    pub(crate) fn of(http_status: u16, code: Option<i64>, reset_secs: Option<u64>) -> Self {
         let limited = Self::Unavailable {
             retry_after: reset_secs.map_or(RETRY_AFTER_DEFAULT, |secs| {
                 Duration::from_secs(secs).clamp(Duration::from_secs(1), RETRY_AFTER_MAX)
@@ -72,7 +72,7 @@ impl Refusal {
 
     /// Whether the same request may be sent once more: the provider says that it failed before it did anything.
     #[must_use]
-    pub fn may_retry(code: Option<i64>) -> bool {
+    pub(crate) fn may_retry(code: Option<i64>) -> bool {
         matches!(code, Some(20_050 | 20_072))
     }
 }

@@ -65,7 +65,8 @@ impl UserInfoAnswer {
         let tenant_key = id(info.tenant_key)?;
         let name = |text: Option<String>| cleaned(&text.unwrap_or_default(), DISPLAY_NAME_MAX_CHARS);
         let english_name = name(info.en_name);
-        let display_name = [name(info.name), english_name.clone(), open_id.clone()].into_iter().find(|n| !n.is_empty())?;
+        let display_name =
+            [name(info.name), english_name.clone(), open_id.clone()].into_iter().find(|n| !n.is_empty())?;
         let email = info.email.filter(|email| !email.is_empty()).or(info.enterprise_email);
         Some(Profile {
             identity_provider,
@@ -121,9 +122,15 @@ mod tests {
     #[test]
     fn without_person_or_organisation_there_is_nobody() {
         for data in [
-            r#"{"open_id":"ou_1"}"#, r#"{"tenant_key":"t1"}"#, r#"{"open_id":"","tenant_key":"t1"}"#,
-            r#"{"open_id":"ou_1","tenant_key":""}"#, r#"{"open_id":"ou 1","tenant_key":"t1"}"#,
-            r#"{"open_id":"ou_1","open_id":"ou_2","tenant_key":"t1"}"#, r#"{"open_id":1,"tenant_key":"t1"}"#, "null", "[]",
+            r#"{"open_id":"ou_1"}"#,
+            r#"{"tenant_key":"t1"}"#,
+            r#"{"open_id":"","tenant_key":"t1"}"#,
+            r#"{"open_id":"ou_1","tenant_key":""}"#,
+            r#"{"open_id":"ou 1","tenant_key":"t1"}"#,
+            r#"{"open_id":"ou_1","open_id":"ou_2","tenant_key":"t1"}"#,
+            r#"{"open_id":1,"tenant_key":"t1"}"#,
+            "null",
+            "[]",
         ] {
             assert_eq!(read(&format!(r#"{{"code":0,"data":{data}}}"#)), None, "{data}");
         }
@@ -134,7 +141,15 @@ mod tests {
     #[test]
     fn only_plain_https_is_an_avatar() {
         assert_eq!(avatar("https://cdn.example/a?x=1"), "https://cdn.example/a?x=1");
-        for bad in ["", "http://x.example/a", "javascript:alert(1)", "data:image/svg+xml,x", "//x", "https://u:p@x.example/", "https:"] {
+        for bad in [
+            "",
+            "http://x.example/a",
+            "javascript:alert(1)",
+            "data:image/svg+xml,x",
+            "//x",
+            "https://u:p@x.example/",
+            "https:",
+        ] {
             assert_eq!(avatar(bad), "", "{bad}");
         }
     }
@@ -143,7 +158,12 @@ mod tests {
     fn an_access_token_is_a_header_value() {
         let token = |text: &str| serde_json::from_str::<TokenAnswer>(text).ok().and_then(TokenAnswer::access_token);
         assert_eq!(token(r#"{"code":0,"access_token":"eyJ"}"#).as_deref(), Some("eyJ"));
-        for bad in [r#"{"code":0}"#, r#"{"access_token":""}"#, r#"{"access_token":"a\r\nb"}"#, r#"{"access_token":"a","access_token":"b"}"#] {
+        for bad in [
+            r#"{"code":0}"#,
+            r#"{"access_token":""}"#,
+            r#"{"access_token":"a\r\nb"}"#,
+            r#"{"access_token":"a","access_token":"b"}"#,
+        ] {
             assert_eq!(token(bad), None, "{bad}");
         }
     }

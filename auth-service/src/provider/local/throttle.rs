@@ -14,15 +14,15 @@ use lru::LruCache;
 
 /// How many at once, and how soon one more.
 #[derive(Clone, Copy, Debug)]
-pub struct Rate {
+pub(crate) struct Rate {
     /// How many may happen at once.
-    pub burst: u32,
+    pub(crate) burst: u32,
     /// How long one more takes.
-    pub refill: Duration,
+    pub(crate) refill: Duration,
 }
 
 /// Token buckets by key.
-pub struct Throttle<K> {
+pub(crate) struct Throttle<K> {
     buckets: Mutex<LruCache<K, i64>>,
     refill_micros: i64,
     depth_micros: i64,
@@ -31,7 +31,7 @@ pub struct Throttle<K> {
 impl<K: Hash + Eq> Throttle<K> {
     /// At `rate` for each of at most `keys_max` keys; beyond that the one not seen for longest is forgotten.
     #[must_use]
-    pub fn new(rate: Rate, keys_max: NonZeroUsize) -> Self {
+    pub(crate) fn new(rate: Rate, keys_max: NonZeroUsize) -> Self {
         let refill_micros = i64::try_from(rate.refill.as_micros()).unwrap_or(i64::MAX).max(1);
         Self {
             buckets: Mutex::new(LruCache::new(keys_max)),
@@ -44,14 +44,14 @@ impl<K: Hash + Eq> Throttle<K> {
     ///
     /// # Errors
     /// How long to wait.
-    pub fn check(&self, key: &K, now_micros: i64) -> Result<(), Duration> {
+    pub(crate) fn check(&self, key: &K, now_micros: i64) -> Result<(), Duration> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let full_at = buckets.get(key).copied().unwrap_or(now_micros);
         self.room(full_at.max(now_micros), now_micros)
     }
 
     /// Counts one that happened, whether or not there was room for it.
-    pub fn charge(&self, key: K, now_micros: i64) {
+    pub(crate) fn charge(&self, key: K, now_micros: i64) {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let full_at = buckets.get(&key).copied().unwrap_or(now_micros).max(now_micros);
         let ceiling = now_micros.saturating_add(self.depth_micros);
@@ -62,7 +62,7 @@ impl<K: Hash + Eq> Throttle<K> {
     ///
     /// # Errors
     /// How long to wait; then it is not counted.
-    pub fn take(&self, key: K, now_micros: i64) -> Result<(), Duration> {
+    pub(crate) fn take(&self, key: K, now_micros: i64) -> Result<(), Duration> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let full_at = buckets.get(&key).copied().unwrap_or(now_micros).max(now_micros);
         self.room(full_at, now_micros)?;
@@ -71,7 +71,8 @@ impl<K: Hash + Eq> Throttle<K> {
     }
 
     fn room(&self, full_at: i64, now_micros: i64) -> Result<(), Duration> {
-        let over = full_at.saturating_add(self.refill_micros).saturating_sub(now_micros.saturating_add(self.depth_micros));
+        let over =
+            full_at.saturating_add(self.refill_micros).saturating_sub(now_micros.saturating_add(self.depth_micros));
         if over <= 0 { Ok(()) } else { Err(Duration::from_micros(over.unsigned_abs())) }
     }
 }

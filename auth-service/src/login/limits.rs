@@ -1,0 +1,74 @@
+//! How often signing in may be tried. Failures are counted, by the client's network and by user name; no account is ever
+//! locked: somebody whose address has signed in as that user before is not held up by what others try.
+
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use super::LoginError;
+use crate::{
+    origin::Origin,
+    provider::local::throttle::{Rate, Throttle},
+};
+
+/// Networks and user names that are remembered, each.
+const KEYS_MAX: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+/// Failures from one network: an office behind one address mistypes at its own pace.
+const FAILURES_PER_NETWORK: Rate = Rate { burst: 60, refill: Duration::from_secs(5) };
+/// Failures for one user name from anywhere.
+const FAILURES_PER_USERNAME: Rate = Rate { burst: 10, refill: Duration::from_secs(30) };
+/// LoginAttempts begun from one network: each is a row for ten minutes.
+const ATTEMPTS_PER_NETWORK: Rate = Rate { burst: 300, refill: Duration::from_millis(500) };
+/// LoginAttempts begun in all.
+const ATTEMPTS: Rate = Rate { burst: 3_000, refill: Duration::from_millis(10) };
+const ONE: NonZeroUsize = NonZeroUsize::MIN;
+
+/// The counters. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Limits(Arc<Shared>);
+
+struct Shared {
+    failures_by_network: Throttle<u128>,
+    failures_by_username: Throttle<String>,
+    attempts_by_network: Throttle<u128>,
+    attempts: Throttle<()>,
+}
+
+impl Limits {
+    /// Nothing counted yet.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Shared {
+            failures_by_network: Throttle::new(FAILURES_PER_NETWORK, KEYS_MAX),
+            failures_by_username: Throttle::new(FAILURES_PER_USERNAME, KEYS_MAX),
+            attempts_by_network: Throttle::new(ATTEMPTS_PER_NETWORK, KEYS_MAX),
+            attempts: Throttle::new(ATTEMPTS, ONE),
+        }))
+    }
+
+    /// Whether this network may try a secret now.
+    pub(super) fn check_network(&self, origin: &Origin, now: i64) -> Result<(), LoginError> {
+        self.0.failures_by_network.check(&origin.network(), now).map_err(limited)
+    }
+
+    /// Whether this user name may be tried now.
+    pub(super) fn check_username(&self, username: &str, now: i64) -> Result<(), LoginError> {
+        self.0.failures_by_username.check(&username.to_owned(), now).map_err(limited)
+    }
+
+    /// Counts a wrong secret.
+    pub(super) fn count_failure(&self, origin: &Origin, username: Option<&str>, now: i64) {
+        self.0.failures_by_network.charge(origin.network(), now);
+        if let Some(username) = username {
+            self.0.failures_by_username.charge(username.to_owned(), now);
+        }
+    }
+
+    /// Counts a LoginAttempt, if one may be begun now.
+    pub(super) fn take_attempt(&self, origin: &Origin, now: i64) -> Result<(), LoginError> {
+        self.0.attempts_by_network.take(origin.network(), now).map_err(limited)?;
+        self.0.attempts.take((), now).map_err(limited)
+    }
+}
+
+fn limited(retry_after: Duration) -> LoginError {
+    metrics::counter!("auth_logins_limited_total").increment(1);
+    LoginError::Limited { retry_after }
+}

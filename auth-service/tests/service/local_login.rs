@@ -1,0 +1,139 @@
+//! Signing in with a local account.
+
+use std::time::Duration;
+
+use fenxi_proto::{
+    METADATA_LOGIN_SESSION, METADATA_LOGIN_SESSION_MAX_AGE,
+    auth::v1::{
+        ChangePasswordRequest, GetCurrentUserRequest, ListLoginSessionsRequest, LoginWithPasswordRequest,
+        LogoutRequest, UserRole,
+    },
+    error::ErrorReason,
+};
+use futures_util::future::join_all;
+use tonic::Code;
+use tonic_types::StatusExt as _;
+
+use crate::house::{House, PASSWORD, from, login_secret, reason};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_people_sign_in_at_once() {
+    let house = House::new().await;
+    let admin = house.administrator().await;
+    house.user(&admin, "ada", UserRole::Member).await;
+    let logins = join_all((0..100).map(|_| house.login("Ada", PASSWORD))).await;
+    let secrets: std::collections::HashSet<_> =
+        logins.into_iter().map(|login| login.expect("signed in").secret).collect();
+    assert_eq!(secrets.len(), 100, "each has a LoginSession of their own");
+    for secret in &secrets {
+        house.resolve(secret).await.expect("good");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_unknown_and_who_mistypes_look_the_same() {
+    let house = House::new().await;
+    let admin = house.administrator().await;
+    house.user(&admin, "ada", UserRole::Member).await;
+    let mut texts = std::collections::HashSet::new();
+    for (username, password) in [
+        ("ada", "wrong password"),
+        ("nobody", "wrong password"),
+        ("", ""),
+        ("ada", ""),
+        ("ada' OR 1=1 --", PASSWORD),
+        ("ada\0", PASSWORD),
+        (&"a".repeat(5_000), PASSWORD),
+        ("ada", &"x".repeat(5_000)),
+    ] {
+        let Err(status) = house.login(username, password).await else { panic!("{username:?} was let in") };
+        assert_eq!(status.code(), Code::Unauthenticated);
+        texts.insert(status.message().to_owned());
+    }
+    assert_eq!(texts.len(), 1, "{texts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guessing_is_limited_and_locks_nobody_out() {
+    let house = House::new().await;
+    let admin = house.administrator().await;
+    house.user(&admin, "ada", UserRole::Member).await;
+    house.login_from("ada", PASSWORD, "198.51.100.7").await.expect("ada is at home there");
+    let guesses = join_all((0..200).map(|_| house.login_from("ada", "wrong password", "203.0.113.9"))).await;
+    let mut wrong = 0;
+    for guess in guesses {
+        let Err(status) = guess else { panic!("let in") };
+        match fenxi_proto::error::reason_of(&status) {
+            Some(ErrorReason::LoginFailed) => wrong += 1,
+            Some(ErrorReason::RateLimited) => assert!(status.get_details_retry_info().is_some()),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!((10..=13).contains(&wrong), "{wrong} guesses were held against the password");
+    assert_eq!(reason(house.login_from("ada", PASSWORD, "203.0.113.9").await), ErrorReason::RateLimited);
+    assert_eq!(reason(house.login_from("ada", PASSWORD, "192.0.2.200").await), ErrorReason::RateLimited);
+    house.login_from("ada", PASSWORD, "198.51.100.7").await.expect("ada herself is not locked out");
+    house.login_from("admin", PASSWORD, "192.0.2.200").await.expect("nor is anybody else");
+    house.frame.clock.advance(Duration::from_secs(31));
+    house.login_from("ada", PASSWORD, "203.0.113.9").await.expect("in time it is over");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_gateway_may_say_where_a_client_is() {
+    let house = House::new().await;
+    house.administrator().await;
+    let mut direct = fenxi_proto::auth::v1::auth_service_client::AuthServiceClient::new(house.channel.clone());
+    let request = LoginWithPasswordRequest { username: "admin".into(), password: PASSWORD.into() };
+    let answer = direct.login_with_password(from(request, "198.51.100.7")).await.expect("signed in");
+    let secret = login_secret(answer.metadata());
+    let listed = house.sessions(&secret).await.list_login_sessions(ListLoginSessionsRequest::default()).await;
+    let sessions = listed.expect("listed").into_inner().login_sessions;
+    let current = sessions.iter().find(|session| session.current).expect("the current one");
+    assert_eq!(current.ip_address, "127.0.0.1", "a forged address was believed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_makes_a_new_secret_and_a_logout_ends_it() {
+    let house = House::new().await;
+    let admin = house.administrator().await;
+    house.user(&admin, "ada", UserRole::Member).await;
+    // A cookie set before the login, by whoever wants to fix the session.
+    let fixed = "fxl_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let mut request = from(LoginWithPasswordRequest { username: "ada".into(), password: PASSWORD.into() }, "192.0.2.1");
+    request.metadata_mut().insert(METADATA_LOGIN_SESSION, fixed.parse().expect("a value"));
+    let answer = house.door().login_with_password(request).await.expect("signed in");
+    let secret = login_secret(answer.metadata());
+    assert!(secret.starts_with("fxl_") && secret.len() == 47 && secret != fixed);
+    assert_eq!(answer.metadata().get(METADATA_LOGIN_SESSION_MAX_AGE).expect("an age"), "2592000");
+    assert_eq!(reason(house.resolve(fixed).await), ErrorReason::Unauthenticated);
+
+    let mut ada = house.auth(&secret).await;
+    let me = ada.get_current_user(GetCurrentUserRequest {}).await.expect("answered").into_inner();
+    assert_eq!(me.user.expect("a user").username, "ada");
+    assert_eq!(me.statistics.expect("sums").total, 0);
+    let answer = ada.logout(LogoutRequest {}).await.expect("signed out");
+    assert_eq!(answer.metadata().get(METADATA_LOGIN_SESSION).expect("there"), "");
+    assert_eq!(reason(house.resolve(&secret).await), ErrorReason::Unauthenticated);
+    let late = ada.get_current_user(GetCurrentUserRequest {}).await;
+    assert_eq!(reason(late), ErrorReason::Unauthenticated, "a Caller signed before the logout still works");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_ends_every_other_login() {
+    let house = House::new().await;
+    let admin = house.administrator().await;
+    let here = house.member(&admin, "ada").await;
+    let there = house.login("ada", PASSWORD).await.expect("signed in");
+    let change =
+        |current: &str, new: &str| ChangePasswordRequest { current_password: current.into(), new_password: new.into() };
+    let mut ada = house.auth(&here.secret).await;
+    let wrong = ada.change_password(change("wrong password", "another password")).await;
+    assert_eq!(reason(wrong), ErrorReason::LoginFailed);
+    let weak = ada.change_password(change(PASSWORD, "aaaaaaaaaaaa")).await;
+    assert_eq!(reason(weak), ErrorReason::PasswordUnacceptable);
+    ada.change_password(change(PASSWORD, "another password")).await.expect("changed");
+    house.resolve(&here.secret).await.expect("this login goes on");
+    assert_eq!(reason(house.resolve(&there.secret).await), ErrorReason::Unauthenticated);
+    assert_eq!(reason(house.login("ada", PASSWORD).await), ErrorReason::LoginFailed);
+    house.login("ada", "another password").await.expect("signed in");
+}

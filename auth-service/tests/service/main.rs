@@ -1,0 +1,16 @@
+//! auth-service as a whole: a real server on a free port over a real database file, and the stories of its users.
+
+#[cfg(test)]
+mod authorization;
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod local_login;
+#[cfg(test)]
+mod login_sessions;
+#[cfg(test)]
+mod set_up;
+#[cfg(test)]
+mod tokens;
+#[cfg(test)]
+mod users;
