@@ -223,3 +223,7 @@ impl Cutter {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "cutter_tests.rs"]
+mod tests;

@@ -156,3 +156,7 @@ impl Drop for LogWriter {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;

@@ -48,6 +48,11 @@ impl Requests {
         }
     }
 
+    /// Forgets a request that was not carried out after all.
+    pub(super) fn remove(&mut self, id: Uuid) {
+        self.0.retain(|(taken, _)| *taken != id);
+    }
+
     /// Remembers a request that was taken.
     pub(super) fn add(&mut self, id: Uuid, hash: &[u8; 32]) {
         let Some(beginning) = hash.first_chunk() else { return };

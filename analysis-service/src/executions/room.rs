@@ -3,7 +3,11 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use fenxi_chassis::{clock::Clock, id::Ids, sqlite::Database};
+use fenxi_chassis::{
+    clock::{Clock, micros},
+    id::Ids,
+    sqlite::Database,
+};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -40,8 +44,8 @@ pub struct NewExecution {
     pub kernel_id: Uuid,
     /// What it runs.
     pub code: Arc<str>,
-    /// The most time it may run, in microseconds.
-    pub time_limit_micros: Option<i64>,
+    /// The most time it may run.
+    pub time_limit: Option<Duration>,
     /// Whether the queue goes on after an exception.
     pub continue_on_error: bool,
 }
@@ -51,7 +55,7 @@ impl NewExecution {
     pub(super) fn hash(&self) -> [u8; 32] {
         let mut hasher = Sha256::new();
         hasher.update(self.kernel_id.as_bytes());
-        hasher.update(self.time_limit_micros.unwrap_or(-1).to_be_bytes());
+        hasher.update(self.time_limit.map_or(-1, micros).to_be_bytes());
         hasher.update([u8::from(self.continue_on_error)]);
         hasher.update(self.code.as_bytes());
         hasher.finalize().into()
@@ -191,8 +195,11 @@ impl Executions {
         if let Some(live) = self.live(user_id, execution_id) {
             return Ok(View::of_live(&live));
         }
-        let stored = self.store.get(user_id, execution_id).await?.ok_or(ExecutionError::NotFound)?;
-        Ok(self.view(stored))
+        Ok(self.view(self.stored(user_id, execution_id).await?))
+    }
+
+    pub(super) async fn stored(&self, user_id: Uuid, execution_id: Uuid) -> Result<Stored, ExecutionError> {
+        self.store.get(user_id, execution_id).await?.ok_or(ExecutionError::NotFound)
     }
 
     /// A page of a user's executions, `rows` of them looked at, before the one named.
@@ -223,7 +230,7 @@ impl Executions {
         if let Some(live) = self.live(user_id, id) {
             return self.read_live(live, after);
         }
-        let stored = self.store.get(user_id, id).await?.ok_or(ExecutionError::NotFound)?;
+        let stored = self.stored(user_id, id).await?;
         let Some(end) = stored.end.clone() else {
             // Accepted between the two looks; or an acceptance that is being taken back.
             let live = self.live(user_id, id).ok_or(ExecutionError::NotSettled)?;

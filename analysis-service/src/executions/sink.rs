@@ -31,8 +31,7 @@ pub(super) struct Sink {
     last_sequence: i64,
     bytes: u64,
     kept_bytes: u64,
-    /// Output that could not be written, since the last marker and in all.
-    unmarked_bytes: u64,
+    /// Output that could not be written, and that the end is to tell of.
     lost_bytes: u64,
     failing: bool,
 }
@@ -49,7 +48,6 @@ impl Sink {
             last_sequence: 0,
             bytes: 0,
             kept_bytes: 0,
-            unmarked_bytes: 0,
             lost_bytes: 0,
             failing: false,
         }
@@ -88,7 +86,7 @@ impl Sink {
 
     /// Whether nothing waits.
     pub(super) fn is_clean(&self) -> bool {
-        self.staged.is_empty() && self.unmarked_bytes == 0
+        self.staged.is_empty()
     }
 
     /// Whether the last write failed.
@@ -125,25 +123,15 @@ impl Sink {
         }
     }
 
-    /// The events that wait, behind a marker where output was lost before them.
     fn numbered(&mut self) -> Vec<OutputEvent> {
-        let mut staged = std::mem::take(&mut self.staged);
-        if self.unmarked_bytes > 0 {
-            let time = staged.first().map_or(0, |(time, _)| *time);
-            let marker = TruncatedEvent {
-                kept_bytes: signed(self.kept_bytes),
-                dropped_bytes: signed(self.unmarked_bytes),
-                limit_bytes: 0,
-            };
-            staged.insert(0, (time, Event::Truncated(marker)));
-        }
         let first = self.last_sequence + 1;
         (first..)
-            .zip(staged)
+            .zip(std::mem::take(&mut self.staged))
             .map(|(sequence, (time, mut event))| {
                 if let Event::Finished(end) = &mut event {
-                    end.output_bytes = end.output_bytes.saturating_sub(signed(self.lost_bytes)).max(0);
-                    end.dropped_bytes = end.dropped_bytes.saturating_add(signed(self.lost_bytes));
+                    let lost = signed(std::mem::take(&mut self.lost_bytes));
+                    end.output_bytes = end.output_bytes.saturating_sub(lost).max(0);
+                    end.dropped_bytes = end.dropped_bytes.saturating_add(lost);
                 }
                 OutputEvent { sequence, time: Some(fenxi_proto::time::timestamp(time)), event: Some(event) }
             })
@@ -152,7 +140,6 @@ impl Sink {
 
     fn wrote(&mut self, bytes: u64, written: Vec<Written>) -> bool {
         self.failing = false;
-        self.unmarked_bytes = 0;
         self.rooms.clear();
         self.bytes += bytes;
         let Some(last) = written.last() else { return false };
@@ -182,20 +169,30 @@ impl Sink {
         self.rooms.clear();
         for Written { event, .. } in written {
             let Some(OutputEvent { time, event: Some(event), .. }) = Arc::into_inner(event) else { continue };
+            let time = time.as_ref().map_or(0, fenxi_proto::time::unix_micros);
             let bytes = payload_bytes(&event);
-            let output = bytes > 0 && !matches!(event, Event::Error(_));
-            let end = matches!(event, Event::Finished(_));
-            if matches!(event, Event::Truncated(TruncatedEvent { limit_bytes: 0, .. })) {
-                continue;
-            }
-            if output || (self.staged.len() >= UNWRITTEN_MAX_EVENTS && !end) {
-                self.unmarked_bytes += bytes;
-                self.lost_bytes += bytes;
+            let waits = match &event {
+                Event::Finished(_) | Event::Error(_) => true,
+                _ => bytes == 0 && self.staged.len() < UNWRITTEN_MAX_EVENTS,
+            };
+            if waits {
+                self.staged.push((time, event));
             } else {
-                self.staged.push((time.as_ref().map_or(0, fenxi_proto::time::unix_micros), event));
+                self.lose(time, bytes);
             }
         }
         false
+    }
+
+    /// Counts output that is lost, in a marker where it would have stood.
+    fn lose(&mut self, time: i64, bytes: u64) {
+        self.lost_bytes += bytes;
+        if let Some((_, Event::Truncated(marker))) = self.staged.last_mut() {
+            marker.dropped_bytes = marker.dropped_bytes.saturating_add(signed(bytes));
+            return;
+        }
+        let (kept_bytes, dropped_bytes) = (signed(self.kept_bytes), signed(bytes));
+        self.staged.push((time, Event::Truncated(TruncatedEvent { kept_bytes, dropped_bytes, limit_bytes: 0 })));
     }
 }
 
@@ -218,3 +215,7 @@ fn note(progress: &mut Progress, event: &OutputEvent) {
 fn signed(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+#[path = "sink_tests.rs"]
+mod tests;

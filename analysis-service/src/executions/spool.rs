@@ -186,3 +186,7 @@ fn fill(file: &File, bytes: &mut [u8], from: usize, offset: u64) -> io::Result<u
     }
     Ok(length)
 }
+
+#[cfg(test)]
+#[path = "spool_tests.rs"]
+mod tests;

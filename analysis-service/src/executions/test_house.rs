@@ -93,7 +93,7 @@ pub(crate) fn request(code: &str) -> NewExecution {
         request_id: id::at(START),
         kernel_id: KERNEL,
         code: code.into(),
-        time_limit_micros: None,
+        time_limit: None,
         continue_on_error: false,
     }
 }

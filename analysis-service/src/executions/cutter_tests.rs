@@ -1,0 +1,109 @@
+//! What is kept above the limit: the head, the tail, and an honest account of the rest.
+
+use fenxi_proto::analysis::v1::{ErrorEvent, InputRequestEvent};
+use proptest::prelude::*;
+
+use super::*;
+use crate::executions::test_events::{queued, result, stdout};
+
+const LIMIT: OutputLimit = OutputLimit { max_bytes: 10_000, tail_bytes: 4_000 };
+
+fn run(cutter: &mut Cutter, events: impl IntoIterator<Item = Event>) -> Vec<Event> {
+    let mut kept: Vec<_> = events.into_iter().flat_map(|event| cutter.take(event)).collect();
+    kept.extend(cutter.flush());
+    kept
+}
+
+fn text(event: &Event) -> &str {
+    if let Event::Stream(stream) = event { &stream.text } else { "" }
+}
+
+fn dropped(events: &[Event]) -> i64 {
+    events.iter().map(|event| if let Event::Truncated(cut) = event { cut.dropped_bytes } else { 0 }).sum()
+}
+
+#[test]
+fn below_the_limit_nothing_changes() {
+    let mut cutter = Cutter::new(LIMIT);
+    let said = vec![queued(), stdout("a"), stdout("b"), result("c")];
+    assert_eq!(run(&mut cutter, said.clone()), said);
+    assert_eq!((cutter.kept_bytes(), cutter.dropped_bytes()), (3, 0));
+}
+
+#[test]
+fn a_flood_keeps_its_head_its_tail_and_its_error() {
+    let mut cutter = Cutter::new(LIMIT);
+    let error = Event::Error(ErrorEvent { name: "KeyboardInterrupt".into(), ..ErrorEvent::default() });
+    let flood = (0..1_000).map(|line| stdout(&format!("{line:099}\n"))).chain([error.clone()]);
+    let kept = run(&mut cutter, flood);
+    assert_eq!(text(&kept[0]).trim_start_matches('0').trim(), "");
+    assert_eq!(kept.last(), Some(&error));
+    let last_text = &kept[kept.len() - 2];
+    assert!(text(last_text).ends_with("999\n"), "the tail is not the last that was said");
+    let cut = kept.iter().position(|event| matches!(event, Event::Truncated(_))).expect("a marker");
+    assert!(matches!(kept[cut - 1], Event::Notice(_)), "the cut was not told when it began");
+    let Event::Truncated(marker) = &kept[cut] else { unreachable!() };
+    let head: usize = kept[..cut].iter().map(|event| text(event).len()).sum();
+    assert_eq!((marker.kept_bytes, marker.limit_bytes), (i64::try_from(head).expect("small"), 10_000));
+    let all: usize = kept.iter().map(|event| text(event).len()).sum();
+    assert_eq!(marker.dropped_bytes, 100_000 - i64::try_from(all).expect("small"));
+}
+
+#[test]
+fn one_thing_that_is_too_large_is_left_out_alone() {
+    let mut cutter = Cutter::new(LIMIT);
+    let kept = run(&mut cutter, [stdout("before"), stdout(&"x".repeat(50_000)), stdout("after")]);
+    assert!(matches!(kept.as_slice(), [_, Event::Truncated(cut), _] if cut.dropped_bytes == 50_000));
+    assert_eq!((text(&kept[0]), text(&kept[2])), ("before", "after"));
+}
+
+#[test]
+fn what_was_said_before_a_question_can_be_read() {
+    let mut cutter = Cutter::new(LIMIT);
+    for line in 0..1_000 {
+        cutter.take(stdout(&format!("{line:099}\n")));
+    }
+    cutter.take(stdout("What now? "));
+    let shown = cutter.take(Event::InputRequest(InputRequestEvent::default()));
+    assert!(matches!(shown.last(), Some(Event::InputRequest(_))));
+    assert_eq!(text(&shown[shown.len() - 2]), "What now? ");
+}
+
+#[derive(Clone, Debug)]
+enum Say {
+    Text(usize),
+    Result(usize),
+    Question,
+}
+
+fn anything() -> impl Strategy<Value = Vec<Say>> {
+    let say = prop_oneof![
+        20 => (0..3_000usize).prop_map(Say::Text),
+        1 => (0..300usize).prop_map(Say::Result),
+        1 => Just(Say::Question),
+    ];
+    prop::collection::vec(say, 0..120)
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_said_is_kept_or_accounted_for(said in anything()) {
+        let mut cutter = Cutter::new(LIMIT);
+        let mut total = 0;
+        let events = said.iter().map(|say| match say {
+            Say::Text(bytes) => stdout(&"t".repeat(*bytes)),
+            Say::Result(bytes) => result(&"r".repeat(*bytes)),
+            Say::Question => Event::InputRequest(InputRequestEvent::default()),
+        }).inspect(|event| total += payload_bytes(event)).collect::<Vec<_>>();
+        let results = events.iter().filter(|event| matches!(event, Event::Result(_))).count();
+        let kept = run(&mut cutter, events);
+        let kept_bytes: u64 = kept.iter().map(payload_bytes).sum();
+        prop_assert_eq!(kept_bytes, cutter.kept_bytes());
+        prop_assert_eq!(kept_bytes + cutter.dropped_bytes(), total);
+        prop_assert_eq!(u64::try_from(dropped(&kept)).expect("positive"), cutter.dropped_bytes());
+        let texts: u64 = kept.iter().map(|event| text(event).len() as u64).sum();
+        prop_assert!(texts <= LIMIT.max_bytes);
+        let kept_results = kept.iter().filter(|event| matches!(event, Event::Result(_))).count();
+        prop_assert!(kept_results >= results.min(PINNED_MAX_EVENTS));
+    }
+}

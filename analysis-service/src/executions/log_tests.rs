@@ -1,0 +1,208 @@
+//! Many readers, slow readers, long logs and a process that is killed: everyone sees the same dense log.
+
+use std::{
+    process::{Command as Process, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use fenxi_chassis::clock::Clock;
+use fenxi_proto::analysis::v1::{Outcome, OutputEvent, output_event::Event};
+use rand::Rng as _;
+
+use crate::executions::{
+    Acceptance, ExecutionState, Executions, ListFilter, Settings, View,
+    test_events::{finished, result, stdout},
+    test_house::{House, USER, open, request, settings},
+};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+const FOLDER: &str = "FENXI_TEST_EXECUTIONS_FOLDER";
+
+fn texts(events: &[OutputEvent]) -> String {
+    let text = |event: &OutputEvent| match &event.event {
+        Some(Event::Stream(stream)) => Some(stream.text.clone()),
+        _ => None,
+    };
+    events.iter().filter_map(text).collect()
+}
+
+fn assert_dense(events: &[OutputEvent], after: i64) {
+    for (expected, event) in (after + 1..).zip(events) {
+        assert_eq!(event.sequence, expected, "a number is missing or doubled");
+    }
+}
+
+/// Reads from somewhere, leaves and comes back at random, and gives everything after the first number.
+async fn read_restlessly(executions: Executions, view: View, start: i64) -> (i64, Vec<OutputEvent>) {
+    let mut events: Vec<OutputEvent> = Vec::new();
+    loop {
+        let after = events.last().map_or(start, |event| event.sequence);
+        let stay = rand::rng().random_range(1..200);
+        let (_, mut reader) = executions.read(USER, view.accepted.execution_id, after).await.expect("a reader");
+        for _ in 0..stay {
+            match reader.next().await.expect("an event") {
+                Some(event) => events.push(event),
+                None => return (start, events),
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_readers_that_come_and_go_see_the_same_log() {
+    let house = House::new().await;
+    let (view, mut log) = house.accept("for i in range(3000): print(i)").await;
+    let readers: Vec<_> = (0..50)
+        .map(|reader| tokio::spawn(read_restlessly(house.executions.clone(), view.clone(), reader % 7)))
+        .collect();
+    log.started(1).await;
+    let mut expected = String::new();
+    for line in 0..3_000 {
+        let line = format!("{line} {}\n", "x".repeat(line % 300));
+        log.append(stdout(&line)).await;
+        expected.push_str(&line);
+        if line.len() % 5 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    log.append(result("done")).await;
+    log.finish(finished()).await;
+    let whole = house.events(&view, 0).await;
+    assert_dense(&whole, 0);
+    assert_eq!(texts(&whole), expected);
+    for reader in readers {
+        let (start, events) = tokio::time::timeout(PATIENCE, reader).await.expect("in time").expect("no panic");
+        assert_eq!(events, whole[usize::try_from(start).expect("small")..], "a reader saw another log");
+    }
+    house.until_saved(&view).await;
+    assert_eq!(house.events(&view, 0).await, whole, "the stored log is another");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_stops_holds_nobody_up_and_loses_nothing() {
+    let house = House::new().await;
+    let (view, mut log) = house.accept("flood()").await;
+    let mut slow = house.reader(&view, 0).await;
+    slow.next().await.expect("an event").expect("queued");
+    let line = "y".repeat(1_999) + "\n";
+    // The reader takes nothing while 20 MB are written: the writer comes to its end all the same.
+    for _ in 0..10_000 {
+        log.append(stdout(&line)).await;
+    }
+    log.finish(finished()).await;
+    house.until_saved(&view).await;
+    let mut events = Vec::new();
+    while let Some(event) = slow.next().await.expect("an event") {
+        events.push(event);
+    }
+    assert_dense(&events, 1);
+    assert_eq!(texts(&events).len(), 20_000_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_above_the_limit_keeps_head_and_tail_for_every_reader() {
+    let limited = Settings { output_max_bytes: 1 << 20, output_tail_bytes: 128 << 10, ..settings() };
+    let house = House::with(&limited).await;
+    let (view, mut log) = house.accept("while True: print()").await;
+    let mut live = house.reader(&view, 0).await;
+    let mut seen_while_it_ran = Vec::new();
+    let lines = 20_000;
+    for line in 0..lines {
+        log.append(stdout(&format!("{line:098} \n"))).await;
+    }
+    loop {
+        let event = live.next().await.expect("an event").expect("it runs");
+        let cut = matches!(event.event, Some(Event::Notice(_)));
+        seen_while_it_ran.push(event);
+        if cut {
+            break;
+        }
+    }
+    log.append(result("42")).await;
+    log.finish(finished()).await;
+    let events = house.events(&view, 0).await;
+    assert_dense(&events, 0);
+    assert_eq!(seen_while_it_ran, events[..seen_while_it_ran.len()]);
+    let said = texts(&events);
+    assert!(said.starts_with(&format!("{:098} \n", 0)) && said.ends_with(&format!("{:098} \n", lines - 1)));
+    assert!(said.len() < 1 << 20, "{} bytes were kept", said.len());
+    let [.., before, last] = events.as_slice() else { panic!("too few") };
+    assert!(matches!(before.event, Some(Event::Result(_))));
+    let Some(Event::Finished(end)) = &last.event else { panic!("no end") };
+    assert_eq!(end.output_bytes, i64::try_from(said.len()).expect("small") + 2);
+    assert_eq!(end.output_bytes + end.dropped_bytes, lines * 100 + 2);
+}
+
+#[test]
+#[ignore = "the child of the test below: it writes until it is killed"]
+fn writes_until_it_is_killed() {
+    let Some(folder) = fenxi_chassis::config::variable(FOLDER) else { return };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async move {
+        let (executions, _) = open(folder.as_ref(), &settings(), Clock::system()).await;
+        let mut logs = Vec::new();
+        for code in ["runs", "waits"] {
+            match executions.accept(request(code), Vec::new(), 0).await.expect("accepted") {
+                Acceptance::New(_, log) => logs.push(log),
+                Acceptance::Known(_) => panic!("known"),
+            }
+        }
+        let log = logs.first_mut().expect("a log");
+        log.started(1).await;
+        for line in 0_u64.. {
+            log.append(stdout(&format!("{line}\n"))).await;
+        }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_killed_leaves_dense_logs_and_one_end_each() {
+    let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+    let mut child = Process::new(std::env::current_exe().expect("this program"))
+        .args(["--ignored", "--exact", "executions::log::tests::writes_until_it_is_killed"])
+        .env(FOLDER, folder.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("a child");
+    let running = folder.path().join("executions/running");
+    let written = || {
+        let files = std::fs::read_dir(&running).into_iter().flatten().flatten();
+        files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).max().unwrap_or(0)
+    };
+    let grown = async {
+        while written() < 300_000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let in_time = tokio::time::timeout(PATIENCE, grown).await;
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    in_time.expect("the child wrote nothing");
+
+    let house = House::over(Arc::clone(&folder), &settings()).await;
+    assert_eq!(house.executions.recover().await.expect("recovered"), 2);
+    let filter = ListFilter { user_id: USER, kernel_id: None, states: Vec::new() };
+    let ended = house.executions.list(&filter, None, 10).await.expect("a page").executions;
+    assert_eq!(ended.len(), 2);
+    for view in &ended {
+        assert_eq!(view.state(), ExecutionState::Finished);
+        let events = house.events(view, 0).await;
+        assert_dense(&events, 0);
+        let ends = events.iter().filter(|event| matches!(event.event, Some(Event::Finished(_)))).count();
+        assert_eq!(ends, 1);
+        let Some(Event::Finished(end)) = &events.last().expect("an end").event else { panic!("no end") };
+        assert_eq!(end.outcome(), Outcome::Lost);
+        let said = texts(&events);
+        for (line, text) in said.lines().enumerate() {
+            assert_eq!(text, line.to_string(), "a line is missing");
+        }
+        assert_eq!(said.len() > 200_000, &*view.accepted.code == "runs");
+        house.until_saved(view).await;
+    }
+    let sql = "SELECT COUNT(*) FROM outbox";
+    let count: i64 = sqlx::Row::get(&sqlx::query(sql).fetch_one(&house.database.reader).await.expect("a row"), 0);
+    assert_eq!(count, 2);
+    assert_eq!(house.executions.recover().await.expect("nothing left"), 0);
+    assert_eq!(std::fs::read_dir(&running).expect("a folder").count(), 0);
+}
