@@ -75,11 +75,9 @@ function Inside() {
 /** A screen that breaks leaves the frame around it whole; going elsewhere begins anew. */
 function ScreenGuard({ children }: { children: ReactNode }) {
   const [path] = useLocation();
-  const t = useT();
   useEffect(() => {
-    document.title = `${t("app.name")}`;
     window.scrollTo(0, 0);
-  }, [path, t]);
+  }, [path]);
   return (
     <CrashGuard key={path.split("/").slice(0, 3).join("/")}>
       <Suspense fallback={<Spinner />}>{children}</Suspense>

@@ -10,6 +10,9 @@ import { OutputModel } from "./model";
 import { pause, visible } from "./patience";
 import { Notifier } from "./store";
 
+/** A long log is drawn again this often at most. */
+const LONG_GAP_MS = 200;
+
 export class Feed {
   readonly notifier = new Notifier();
   readonly model = new OutputModel();
@@ -31,7 +34,7 @@ export class Feed {
     if (taken && event.event.case === "updateDisplay") this.onUpdateDisplay?.(event);
     if (event.event.case === "started" || event.event.case === "finished" || event.event.case === "inputRequest") {
       this.notifier.flush();
-    } else this.notifier.touch();
+    } else this.notifier.touch(this.model.isLong ? LONG_GAP_MS : 0);
     return taken;
   }
 

@@ -13,6 +13,14 @@ export interface EventMessage {
   event?: OutputEvent;
 }
 
+/** Work at one go before the page gets its turn: output may come faster than it can be drawn. */
+const WORK_MAX_MS = 24;
+
+/** Lets the page draw and take clicks. */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
 export type LinkState = "connecting" | "live" | "waiting";
 
 export interface FollowOptions {
@@ -41,8 +49,13 @@ export async function follow(options: FollowOptions, signal: AbortSignal): Promi
   let attempt = 0;
   while (!signal.aborted && !options.isFinished()) {
     options.onLink?.("connecting");
+    let turnMs = performance.now();
     try {
       for await (const message of guarded(options, signal)) {
+        if (performance.now() - turnMs > WORK_MAX_MS) {
+          await breathe();
+          turnMs = performance.now();
+        }
         attempt = 0;
         options.onLink?.("live");
         if (message.execution) options.onExecution?.(message.execution);

@@ -21,6 +21,9 @@ export type Phase = "unknown" | "queued" | "running" | "finished";
 
 type Unnumbered<T> = T extends unknown ? Omit<T, "id" | "version"> : never;
 
+/** Blocks of a terminal log from which it counts as long. */
+const LONG_BLOCKS = 8;
+
 export class OutputModel {
   items: OutputItem[] = [];
   phase: Phase = "unknown";
@@ -54,6 +57,11 @@ export class OutputModel {
       found = true;
     }
     return found;
+  }
+
+  /** Whether the output is so long that drawing it at every frame would keep the page busy. */
+  get isLong(): boolean {
+    return this.items.some((item) => item.kind === "stream" && item.log.blocks.length > LONG_BLOCKS);
   }
 
   /** The input that is waited for, if one is. */

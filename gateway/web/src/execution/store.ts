@@ -14,12 +14,13 @@ export class Notifier {
 
   readonly getVersion = (): number => this.version;
 
-  /** Something changed; listeners hear of it with the next frame. */
-  touch(): void {
+  /** Something changed; listeners hear of it with the next frame, or after `gapMs` where drawing is dear. */
+  touch(gapMs = 0): void {
     if (this.scheduled) return;
     this.scheduled = true;
-    if (document.visibilityState === "visible") requestAnimationFrame(() => this.flush());
-    else setTimeout(() => this.flush(), 250);
+    if (document.visibilityState === "hidden") setTimeout(() => this.flush(), 250);
+    else if (gapMs > 0) setTimeout(() => this.flush(), gapMs);
+    else requestAnimationFrame(() => this.flush());
   }
 
   /** Something changed that a person waits for; listeners hear of it now. */

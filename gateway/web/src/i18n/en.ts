@@ -44,7 +44,7 @@ export const en = {
     moveUp: "Move up", notSaved: "This browser has no room to keep your draft. Copy it before you leave the page.", output: "Output", placeholder: "Write Python, then Shift+Enter to run",
     queued: "Waiting for its turn", reconnecting: "Connection lost. It runs on; output follows as soon as there is a way.", restart: "Restart kernel",
     restartText: "Code that runs is stopped and all variables are lost. The tables are loaded again.", restartTitle: "Restart the kernel?", run: "Run", runAll: "Run all",
-    running: "Running", sending: "Sending…", shortcuts: "Keyboard shortcuts", showAll: "Show all {n} lines", showLess: "Show less", stop: "Stop", stopping: "Stopping…",
+    running: "Running", sending: "Sending…", shortcuts: "Keyboard shortcuts", showAll: "Show all {n} lines", showLess: "Show less", stop: "Stop", stopping: "Stopping…", tryThis: "Try",
     untitled: "Untitled analysis",
   },
   keys: {

@@ -15,6 +15,9 @@ import * as storage from "./storage";
 /** After so long without the stop taking effect, a restart is offered. */
 export const FORCE_RESTART_AFTER_MS = 5_000;
 
+/** How often output of a cell makes the parts of the page around the cells draw again. */
+const SUMMARY_GAP_MS = 120;
+
 export class NotebookSession {
   readonly notifier = new Notifier();
   document: doc.NotebookDocument;
@@ -84,9 +87,18 @@ export class NotebookSession {
     return this.document.cells.some((cell) => cell.requestId || (this.feedOf(cell)?.finished === false && !this.feedOf(cell)?.failure));
   }
 
+  /** What the tab is marked with. */
+  get mark(): "" | "running" | "waiting" | "failed" {
+    const feeds = [...this.feeds.values()];
+    if (feeds.some((feed) => feed.model.openInput)) return "waiting";
+    if (this.busy) return "running";
+    return this.kernel?.state === KernelState.DEAD ? "failed" : "";
+  }
+
   edit(cellId: string, code: string): void {
     this.document = doc.update(this.document, cellId, { code });
     this.persist();
+    this.notifier.touch();
   }
 
   run(cellId: string): void {
@@ -161,7 +173,7 @@ export class NotebookSession {
     const feed = new Feed(execution.executionId);
     feed.execution = execution;
     feed.onUpdateDisplay = (event) => this.spread(feed, event.event.value as never);
-    feed.notifier.subscribe(() => this.notifier.touch());
+    feed.notifier.subscribe(() => this.notifier.touch(SUMMARY_GAP_MS));
     this.feeds.set(execution.executionId, feed);
     if (execution.state === ExecutionState.FINISHED) this.scheduler.fetch(feed);
     else this.scheduler.followLive(feed);

@@ -60,6 +60,7 @@ function Loaded({ data }: { data: GetHistoryEntryResponse }) {
   return (
     <div className="screen" data-testid="history-entry">
       <PageHead
+        tab={entry.title}
         title={<code className="entry-title">{entry.title || t("history.untitled")}</code>}
         sub={<span className="num">{[moment(entry.endTime), tookMs === null ? "" : span(tookMs)].filter(Boolean).join(" · ")}</span>}
       >

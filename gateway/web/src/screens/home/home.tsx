@@ -25,7 +25,7 @@ export function HomeScreen() {
   const [creating, setCreating] = useState(false);
   return (
     <div className="screen">
-      <PageHead title={t("home.hello", { name: user.displayName || user.username })} sub={t("home.lead")}>
+      <PageHead tab={t("nav.home")} title={t("home.hello", { name: user.displayName || user.username })} sub={t("home.lead")}>
         <Button icon={<Upload />} onClick={() => upload.open()}>{t("upload.title")}</Button>
         <Button variant="primary" icon={<Plus />} onClick={() => setCreating(true)} data-testid="new-analysis">{t("home.newAnalysis")}</Button>
       </PageHead>

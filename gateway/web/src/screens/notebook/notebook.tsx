@@ -5,6 +5,7 @@ import { isNotFound } from "../../api/errors";
 import { loadEditor } from "../../editor/load";
 import { useT } from "../../i18n/i18n";
 import type { NotebookSession } from "../../notebook/session";
+import { useTitle } from "../../shell/title";
 import { useUser } from "../../shell/user";
 import { Button, LinkButton } from "../../ui/button";
 import { Confirm } from "../../ui/dialog";
@@ -13,6 +14,7 @@ import { toast, toastError } from "../../ui/toast";
 import { CellView } from "./cell";
 import { DeadKernel } from "./dead-kernel";
 import { Help } from "./help";
+import { Starters } from "./starters";
 import { commandReader, isControl, isTyping, type Command } from "./keys";
 import { Toolbar } from "./toolbar";
 import { useSession } from "./use-session";
@@ -59,6 +61,16 @@ function Notebook({ session }: { session: NotebookSession }) {
       element?.scrollIntoView({ block: "nearest" });
     });
   };
+  useTitle(session.kernel?.displayName || t("notebook.untitled"), session.mark);
+  const fresh = !session.loading && cells.length === 1 && cells[0]?.code === "" && !cells[0].executionId;
+  const opened = useRef(false);
+  useEffect(() => {
+    // Someone who opens an empty notebook wants to write; on a phone that would raise the keyboard unasked.
+    if (!fresh || opened.current || window.matchMedia("(hover: none)").matches) return;
+    opened.current = true;
+    setSelected(cells[0]?.id ?? null);
+    setEditing(true);
+  }, [fresh, cells]);
   const insertAt = (index: number, edit: boolean) => focusCell(session.insert(index), edit);
   const remove = (id: string) => {
     const index = cells.findIndex((cell) => cell.id === id);
@@ -135,6 +147,16 @@ function Notebook({ session }: { session: NotebookSession }) {
             onMove={(by) => session.move(cell.id, by)}
           />
         ))}
+        {fresh && (
+          <Starters
+            kernel={session.kernel}
+            onPick={(code) => {
+              const id = cells[0]?.id ?? "";
+              session.edit(id, code);
+              run(id, "next");
+            }}
+          />
+        )}
         {!session.loading && (
           <div className="add-cell">
             <Button variant="ghost" size="s" icon={<Plus />} onClick={() => insertAt(cells.length, true)}>{t("notebook.addCell")}</Button>

@@ -1,0 +1,17 @@
+// What stands on the tab: where one is, and whether something runs there.
+import { useEffect } from "react";
+import { useT } from "../i18n/i18n";
+
+/** The tab's text. A mark comes first, so that it is seen when tabs are narrow. */
+export function titleOf(app: string, name: string, mark: "" | "running" | "waiting" | "failed" = ""): string {
+  const sign = { "": "", running: "● ", waiting: "? ", failed: "✕ " }[mark];
+  return sign + (name === "" ? app : `${name} · ${app}`);
+}
+
+export function useTitle(name: string, mark?: "" | "running" | "waiting" | "failed"): void {
+  const t = useT();
+  const title = titleOf(t("app.name"), name, mark);
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
+}
