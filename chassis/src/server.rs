@@ -28,8 +28,10 @@ const STREAMS_MAX: u32 = 20_000;
 const HEADERS_MAX_BYTES: u32 = 16 << 10;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_WAIT: Duration = Duration::from_secs(10);
-/// Resets by the peer that wait to be accepted, and resets provoked from us, before the connection is closed.
-const RESETS_MAX: usize = 64;
+/// Resets by the peer that wait to be accepted, and resets provoked from us, before the connection is closed. The peer is
+/// the gateway with everybody's calls on one connection: a crowd that leaves at once is no attack, and closing the
+/// connection would tear everybody else's streams.
+pub const RESETS_MAX: usize = 10_000;
 /// How long open streams may go on once the service stops.
 const DRAIN_WAIT: Duration = Duration::from_secs(5);
 
