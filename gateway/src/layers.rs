@@ -53,7 +53,7 @@ pub(crate) async fn answer(house: Arc<House>, peer: SocketAddr, request: Request
     // 2. Where to: the path alone decides.
     let path = request.uri().path().to_owned();
     let route = router::route(&path);
-    let is_app = matches!(route, Route::App);
+    let (is_app, is_head) = (matches!(route, Route::App), request.method() == http::Method::HEAD);
     let mut answer = match route {
         Route::Rpc(method) => rpc(&house, &client, Some(method), request).await,
         Route::UnknownRpc => rpc(&house, &client, None, request).await,
@@ -66,6 +66,10 @@ pub(crate) async fn answer(house: Arc<House>, peer: SocketAddr, request: Request
     // 3. Last, on whatever was answered: what browsers are to hold themselves to, and the id to ask about it.
     assets::policy::apply(answer.headers_mut(), is_app.then_some(path.as_str()), house.https);
     answer.headers_mut().insert(METADATA_TRACE_ID, client.trace_id);
+    if is_head {
+        // hyper leaves the body away over HTTP/1.1 only.
+        *answer.body_mut() = Body::default();
+    }
     answer
 }
 

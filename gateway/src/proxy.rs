@@ -6,12 +6,13 @@ mod frames;
 pub(crate) mod headers;
 mod relay;
 mod sent;
+mod unhurried;
 pub(crate) mod upstream;
 
 use std::{sync::Arc, time::Duration};
 
 use fenxi_proto::error::{ErrorReason, Failure};
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 use tonic::{Code, Status};
@@ -89,7 +90,17 @@ impl Proxy {
             return Err((Failure::invalid(deadline::GRPC_TIMEOUT, "is not at most 8 digits and a unit"), meter));
         };
         let deadline = deadline::moment(allowed);
-        let (outgoing, verdict) = self.outgoing(method, client, admitted, caller.as_deref(), allowed, request);
+        let (incoming, body) = request.into_parts();
+        let (mut body, verdict) = ClientBody::new(body, method, &self.limits);
+        // No backend is bothered before the client has begun to send something that can be right.
+        if before(deadline, body.begin()).await.is_none() {
+            return Err((refusal::too_late(), meter));
+        }
+        if let Some(failure) = verdict.get() {
+            return Err((failure.clone(), meter));
+        }
+        let head = Self::head(method, client, admitted, caller.as_deref(), allowed, &incoming.headers);
+        let outgoing = head.map(|()| SentBody::Client(Box::new(body)));
         // A stream is watched from its beginning, so that no revocation falls between.
         let cut = method.server_streams.then(|| callers.attend(caller, method.backend));
         let sent = before(deadline, self.upstream(method.backend).send(outgoing)).await;
@@ -109,32 +120,29 @@ impl Proxy {
         Ok(self.relayed(answer, lease, terms, admitted.browser))
     }
 
-    fn outgoing(
-        &self,
+    fn head(
         method: &'static Method,
         client: &Client,
         admitted: &Admitted,
         caller: Option<&Caller>,
         allowed: Option<Duration>,
-        request: Request<Incoming>,
-    ) -> (Request<SentBody>, sent::Verdict) {
-        let (parts, body) = request.into_parts();
-        let (body, verdict) = ClientBody::new(body, method, &self.limits);
-        let mut outgoing = Request::new(SentBody::Client(Box::new(body)));
-        *outgoing.method_mut() = http::Method::POST;
+        incoming: &HeaderMap,
+    ) -> Request<()> {
+        let mut head = Request::new(());
+        *head.method_mut() = http::Method::POST;
         // The path is the contract's own text, so it carries no query and no other spelling of itself.
-        *outgoing.uri_mut() = http::Uri::from_static(method.path);
-        let headers = outgoing.headers_mut();
-        *headers = headers::to_backend(&parts.headers, client);
+        *head.uri_mut() = http::Uri::from_static(method.path);
+        let headers = head.headers_mut();
+        *headers = headers::to_backend(incoming, client);
         if let Some(caller) = caller {
             headers.insert(header::AUTHORIZATION, caller.authorization.clone());
         } else {
-            headers::add_attempt(headers, &parts.headers, admitted.browser, admitted.attempt.as_ref());
+            headers::add_attempt(headers, incoming, admitted.browser, admitted.attempt.as_ref());
         }
         if let Some(timeout) = allowed.and_then(deadline::for_backend) {
             headers.insert(deadline::GRPC_TIMEOUT, timeout);
         }
-        (outgoing, verdict)
+        head
     }
 
     fn relayed(&self, answer: Response<Incoming>, lease: Lease, mut terms: Terms, browser: bool) -> Response<Body> {

@@ -16,8 +16,11 @@ const AGENT_MAX_BYTES: usize = 200;
 /// Longest request id that is taken from outside, in bytes.
 const TRACE_ID_MAX_BYTES: usize = 64;
 
+/// Longest header that passes as it came, in bytes: together they stay far below what a backend takes.
+const PASSED_MAX_BYTES: usize = 1024;
+
 /// What passes towards a backend as it came, beside `content-type`.
-const PASSED: [&str; 5] = ["grpc-encoding", "grpc-accept-encoding", "traceparent", "tracestate", "baggage"];
+const PASSED: [&str; 4] = ["grpc-encoding", "grpc-accept-encoding", "traceparent", "tracestate"];
 /// What ends at each hop (RFC 9110, section 7.6.1), and what the gateway says anew.
 const ENDS_HERE: [HeaderName; 7] = [
     header::CONNECTION,
@@ -76,7 +79,7 @@ pub(crate) fn to_backend(incoming: &HeaderMap, client: &Client) -> HeaderMap {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(header::TE, HeaderValue::from_static("trailers"));
     for name in PASSED {
-        if let Some(value) = incoming.get(name) {
+        if let Some(value) = incoming.get(name).filter(|value| value.len() <= PASSED_MAX_BYTES) {
             headers.insert(HeaderName::from_static(name), value.clone());
         }
     }
@@ -89,7 +92,7 @@ pub(crate) fn add_attempt(headers: &mut HeaderMap, incoming: &HeaderMap, browser
     let value = if browser {
         cookie.and_then(|secret| HeaderValue::from_str(secret.expose()).ok())
     } else {
-        incoming.get(METADATA_LOGIN_ATTEMPT).cloned()
+        incoming.get(METADATA_LOGIN_ATTEMPT).filter(|value| value.len() <= PASSED_MAX_BYTES).cloned()
     };
     if let Some(mut value) = value {
         value.set_sensitive(true);

@@ -1,6 +1,7 @@
 //! What is sent to a backend: a client's body as it arrives, held to its limits, or a message of the gateway's own.
 
 use std::{
+    future::poll_fn,
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
@@ -13,7 +14,7 @@ use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
-use super::frames::Frames;
+use super::{frames::Frames, unhurried::LINGER};
 use crate::{
     BoxError,
     config::{Calls, secs},
@@ -40,6 +41,10 @@ pub(crate) struct ClientBody {
     idle_max: Duration,
     ends_by: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
+    /// What arrived before the backend was called.
+    begun: Option<Bytes>,
+    /// The body is broken; the backend hears of it when this has run out.
+    broken: Option<(Pin<Box<Sleep>>, BoxError)>,
     verdict: Verdict,
 }
 
@@ -54,9 +59,18 @@ impl ClientBody {
             idle_max: secs(limits.body_idle_max_secs),
             ends_by: one_message.then(|| Instant::now() + secs(limits.body_max_secs)),
             timer: None,
+            begun: None,
+            broken: None,
             verdict: verdict.clone(),
         };
         (body, verdict)
+    }
+
+    /// Waits for the first bytes, and checks them. What is wrong stands in the verdict.
+    pub(crate) async fn begin(&mut self) {
+        if let Some(Ok(data)) = poll_fn(|cx| self.poll_data(cx)).await {
+            self.begun = Some(data);
+        }
     }
 
     fn give_up(&self, failure: Failure) -> BoxError {
@@ -81,7 +95,7 @@ impl ClientBody {
     }
 
     /// Nothing has come; is it too long ago?
-    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
         let (idle_max, ends_by) = (self.idle_max, self.ends_by);
         let timer = self.timer.get_or_insert_with(|| {
             let until = Instant::now() + idle_max;
@@ -93,35 +107,63 @@ impl ClientBody {
     }
 }
 
+impl ClientBody {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        loop {
+            let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else { return self.wait(cx) };
+            self.timer = None;
+            return Poll::Ready(match frame {
+                // A client's trailers mean nothing in gRPC.
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => Some(self.check(&data).map(|()| data)),
+                    Err(_) => continue,
+                },
+                Some(Err(error)) => Some(Err(self.give_up(Failure::invalid("body", format!("broke off: {error}"))))),
+                None if self.frames.between_messages() => None,
+                None => Some(Err(self.give_up(Failure::invalid("body", "ends in the middle of a message")))),
+            });
+        }
+    }
+
+    /// The same for the backend, which hears of a broken body only after a moment (see `unhurried`).
+    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(data) = self.begun.take() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        if self.broken.is_none() {
+            match ready!(self.poll_data(cx)) {
+                Some(Ok(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                None => return Poll::Ready(None),
+                Some(Err(error)) => self.broken = Some((Box::pin(tokio::time::sleep(LINGER)), error)),
+            }
+        }
+        if let Some((linger, _)) = &mut self.broken {
+            ready!(linger.as_mut().poll(cx));
+        }
+        Poll::Ready(self.broken.take().map(|(_, error)| Err(error)))
+    }
+}
+
 impl Body for SentBody {
     type Data = Bytes;
     type Error = BoxError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let body = match self.get_mut() {
-            Self::Local(body) => return Pin::new(body).poll_frame(cx).map_err(Into::into),
-            Self::Client(body) => body,
-        };
-        loop {
-            let Poll::Ready(frame) = Pin::new(&mut body.inner).poll_frame(cx) else { return body.wait(cx) };
-            body.timer = None;
-            return Poll::Ready(match frame {
-                // A client's trailers mean nothing in gRPC.
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => Some(body.check(&data).map(|()| Frame::data(data))),
-                    Err(_) => continue,
-                },
-                Some(Err(error)) => Some(Err(error.into())),
-                None if body.frames.between_messages() => None,
-                None => Some(Err(body.give_up(Failure::invalid("body", "ends in the middle of a message")))),
-            });
+        match self.get_mut() {
+            Self::Local(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Self::Client(body) => body.poll_sent(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Local(body) => body.is_end_stream(),
-            Self::Client(body) => body.inner.is_end_stream() && body.frames.between_messages(),
+            Self::Client(body) => {
+                body.begun.is_none()
+                    && body.broken.is_none()
+                    && body.inner.is_end_stream()
+                    && body.frames.between_messages()
+            }
         }
     }
 }

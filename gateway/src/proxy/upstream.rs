@@ -26,7 +26,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::sent::SentBody;
+use super::{sent::SentBody, unhurried::Unhurried};
 
 /// How long opening a connection may take.
 const CONNECT_WAIT: Duration = Duration::from_secs(2);
@@ -92,7 +92,7 @@ impl Upstream {
         *request.version_mut() = http::Version::HTTP_2;
         for last_try in [false, true] {
             let lease = self.lease().await?;
-            match lease.0.sender.clone().try_send_request(request).await {
+            match Unhurried::new(lease.0.sender.clone().try_send_request(request)).await {
                 Ok(answer) => return Ok((answer, lease)),
                 Err(mut error) => match error.take_message() {
                     // The connection ended before it took the call, so another may.

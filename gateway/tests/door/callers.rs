@@ -1,0 +1,135 @@
+//! From credentials to Callers: asked once, believed for a while, forgotten at once when revoked.
+
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use fenxi_proto::{
+    analysis::v1::{CancelExecutionRequest, ExecuteRequest, execution_service_client::ExecutionServiceClient},
+    auth::v1::{GetCurrentUserRequest, ListLoginMethodsRequest, auth_service_client::AuthServiceClient},
+    error::{self, ErrorReason},
+};
+use tonic::Code;
+use tonic_types::StatusExt as _;
+
+use crate::{
+    fakes::{self, until},
+    house::{House, by},
+};
+
+#[tokio::test]
+async fn a_credential_is_resolved_once_for_each_service_however_many_ask() {
+    let house = House::start(&[]).await;
+    let calls = (0..50).map(|_| {
+        let mut auth = AuthServiceClient::new(house.channel());
+        async move { auth.get_current_user(by("fxt_bob", GetCurrentUserRequest {})).await }
+    });
+    for answer in futures_util::future::join_all(calls).await {
+        answer.expect("good");
+    }
+    assert_eq!(house.state.resolved.load(Ordering::SeqCst), 1);
+    let mut executions = ExecutionServiceClient::new(house.channel());
+    executions.cancel_execution(by("fxt_bob", CancelExecutionRequest::default())).await.expect("good");
+    let seen = house.state.last("CancelExecution").expect("called");
+    assert_eq!(seen.get("authorization").expect("a Caller"), "Bearer jwt.bob.analysis-service");
+    assert_eq!(house.state.resolved.load(Ordering::SeqCst), 2, "a Caller is for one service");
+}
+
+#[tokio::test]
+async fn an_unknown_credential_is_refused_and_not_remembered() {
+    let house = House::start(&[]).await;
+    let mut auth = AuthServiceClient::new(house.channel());
+    for _ in 0..2 {
+        let status = auth.get_current_user(by("fxt_unknown", GetCurrentUserRequest {})).await.expect_err("refused");
+        assert_eq!(error::reason_of(&status), Some(ErrorReason::Unauthenticated));
+    }
+    assert_eq!(house.state.resolved.load(Ordering::SeqCst), 2);
+    assert_eq!(house.state.count("GetCurrentUser"), 0);
+    let methods = auth.list_login_methods(by("fxt_unknown", ListLoginMethodsRequest {})).await;
+    methods.expect("what is public is so with a stale credential too");
+}
+
+#[tokio::test]
+async fn a_revoked_credential_loses_its_calls_and_its_open_streams_within_two_seconds() {
+    let house = House::start(&[]).await;
+    let mut auth = AuthServiceClient::new(house.channel());
+    let mut executions = ExecutionServiceClient::new(house.channel());
+    let hold = || ExecuteRequest { code: "1 hold".into(), ..Default::default() };
+    let mut cut = executions.execute(by("fxt_bob", hold())).await.expect("a stream").into_inner();
+    let mut kept = executions.execute(by("fxt_ann", hold())).await.expect("a stream").into_inner();
+    cut.message().await.expect("a message");
+    kept.message().await.expect("a message");
+    auth.get_current_user(by("fxt_bob", GetCurrentUserRequest {})).await.expect("good so far");
+    let revoked_at = Instant::now();
+    house.state.revoke("fxt_bob");
+    let status = cut.message().await.expect_err("cut");
+    let took = revoked_at.elapsed();
+    assert_eq!(error::reason_of(&status), Some(ErrorReason::Unauthenticated), "{status:?}");
+    assert!(took < Duration::from_secs(2), "revocation is promised within 2 s, it took {took:?}");
+    let refused = auth.get_current_user(by("fxt_bob", GetCurrentUserRequest {})).await.expect_err("refused");
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    until("the backend's stream is dropped", || house.state.streams.load(Ordering::SeqCst) == 1).await;
+    auth.get_current_user(by("fxt_ann", GetCurrentUserRequest {})).await.expect("another's is good");
+}
+
+#[tokio::test]
+async fn without_the_feed_nothing_is_believed_and_with_it_streams_are_looked_at_again() {
+    let mut house = House::start(&[]).await;
+    let mut auth = AuthServiceClient::new(house.channel());
+    let mut executions = ExecutionServiceClient::new(house.channel());
+    let hold = ExecuteRequest { code: "1 hold".into(), ..Default::default() };
+    let mut stream = executions.execute(by("fxt_bob", hold)).await.expect("a stream").into_inner();
+    stream.message().await.expect("a message");
+    house.auth.kill();
+    let down = tokio::time::timeout(Duration::from_secs(30), async {
+        loop {
+            // The Caller of bob is remembered, and must be forgotten.
+            match executions.cancel_execution(by("fxt_bob", CancelExecutionRequest::default())).await {
+                Ok(_) => tokio::task::yield_now().await,
+                Err(status) => break status,
+            }
+        }
+    });
+    let status = down.await.expect("forgotten");
+    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+    assert!(status.get_details_retry_info().is_some());
+    // Revoked while nobody could hear it.
+    house.state.revoked.lock().expect("sound").insert("fxt_bob".into());
+    let feeds = house.state.feeds.load(Ordering::SeqCst);
+    house.auth = fakes::auth_service(&house.state, house.auth.address).await;
+    let status = stream.message().await.expect_err("cut once the feed is back");
+    assert_eq!(status.code(), Code::Unauthenticated);
+    until("the feed is open again", || house.state.feeds.load(Ordering::SeqCst) > feeds).await;
+    let up = tokio::time::timeout(Duration::from_secs(30), async {
+        while auth.get_current_user(by("fxt_ann", GetCurrentUserRequest {})).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    });
+    up.await.expect("calls are back");
+}
+
+#[tokio::test]
+async fn rates_are_counted_by_address_before_the_credential_is_known_and_by_user_after() {
+    let house = House::start(&[
+        "--address-rate-per-sec=1",
+        "--address-rate-burst=3",
+        "--user-rate-per-sec=1",
+        "--user-rate-burst=5",
+    ])
+    .await;
+    let mut auth = AuthServiceClient::new(house.channel());
+    for _ in 0..5 {
+        // One of these asks auth-service and is charged to the address; all are charged to the user.
+        auth.get_current_user(by("fxt_bob", GetCurrentUserRequest {})).await.expect("within the burst");
+    }
+    let status = auth.get_current_user(by("fxt_bob", GetCurrentUserRequest {})).await.expect_err("above it");
+    assert_eq!(error::reason_of(&status), Some(ErrorReason::RateLimited), "{status:?}");
+    assert!(status.get_details_retry_info().and_then(|info| info.retry_delay).is_some());
+    for _ in 0..2 {
+        auth.get_current_user(by("fxt_unknown", GetCurrentUserRequest {})).await.expect_err("unknown");
+    }
+    let status = auth.get_current_user(by("fxt_unknown2", GetCurrentUserRequest {})).await.expect_err("limited");
+    assert_eq!(error::reason_of(&status), Some(ErrorReason::RateLimited), "{status:?}");
+    assert_eq!(house.state.resolved.load(Ordering::SeqCst), 3, "guessing was not bounded");
+}

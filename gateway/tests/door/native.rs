@@ -1,0 +1,124 @@
+//! Native gRPC through the gateway: programs see services as if nothing stood between.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use fenxi_proto::{
+    analysis::v1::{
+        CancelExecutionRequest, ExecuteRequest, GetExecutionRequest, WriteUploadRequest,
+        dataset_service_client::DatasetServiceClient, execution_service_client::ExecutionServiceClient,
+    },
+    auth::v1::{GetCurrentUserRequest, ListLoginMethodsRequest, auth_service_client::AuthServiceClient},
+    error::{self, ErrorReason},
+};
+use tonic::{Code, Request};
+use tonic_types::StatusExt as _;
+
+use crate::{
+    fakes::{self, until},
+    house::{House, by},
+};
+
+#[tokio::test]
+async fn calls_streams_and_errors_pass_unchanged() {
+    let house = House::start(&[]).await;
+    let mut auth = AuthServiceClient::new(house.channel());
+    assert!(auth.list_login_methods(ListLoginMethodsRequest {}).await.expect("public").into_inner().set_up_required);
+    auth.get_current_user(by("fxt_bob", GetCurrentUserRequest {})).await.expect("by token");
+    auth.get_current_user(by("fxl_ann", GetCurrentUserRequest {})).await.expect("by session");
+    let status = auth.get_current_user(GetCurrentUserRequest {}).await.expect_err("without");
+    assert_eq!(error::reason_of(&status), Some(ErrorReason::Unauthenticated));
+
+    let mut executions = ExecutionServiceClient::new(house.channel());
+    let request = ExecuteRequest { code: "500".into(), ..Default::default() };
+    let mut stream = executions.execute(by("fxt_bob", request)).await.expect("a stream").into_inner();
+    for _ in 0..500 {
+        stream.message().await.expect("a message").expect("a message");
+    }
+    let status = stream.message().await.expect_err("the end");
+    assert_eq!(error::reason_of(&status), Some(ErrorReason::ExecutionEnded), "details were lost");
+
+    let messages = (0..3).map(|_| WriteUploadRequest { upload_id: "none".into(), ..Default::default() });
+    let mut datasets = DatasetServiceClient::new(house.channel());
+    let status = datasets.write_upload(by("fxt_bob", tokio_stream::iter(messages))).await.expect_err("unknown");
+    assert_eq!(error::reason_of(&status), Some(ErrorReason::NotFound));
+}
+
+#[tokio::test]
+async fn a_deadline_is_kept_and_called_by_its_name() {
+    let house = House::start(&[]).await;
+    let mut executions = ExecutionServiceClient::new(house.channel());
+    let mut request = by("fxt_bob", GetExecutionRequest::default());
+    request.metadata_mut().insert("grpc-timeout", "50m".parse().expect("a value"));
+    let status = executions.get_execution(request).await.expect_err("too late");
+    assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status:?}");
+    until("the backend's call is dropped", || house.state.streams.load(Ordering::SeqCst) == 0).await;
+    let seen = house.state.last("GetExecution").expect("called");
+    assert_eq!(seen.get("grpc-timeout").expect("told"), "1050m");
+
+    let wrong = {
+        let mut request = by("fxt_bob", CancelExecutionRequest::default());
+        request.metadata_mut().insert("grpc-timeout", "soon".parse().expect("a value"));
+        executions.cancel_execution(request).await.expect_err("malformed")
+    };
+    assert_eq!(wrong.code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_takes_its_call_along() {
+    let house = House::start(&[]).await;
+    let mut executions = ExecutionServiceClient::new(house.channel());
+    let request = ExecuteRequest { code: "1 hold".into(), ..Default::default() };
+    let mut stream = executions.execute(by("fxt_bob", request)).await.expect("a stream").into_inner();
+    stream.message().await.expect("a message");
+    assert_eq!(house.state.streams.load(Ordering::SeqCst), 1);
+    drop(stream);
+    until("the backend's stream is dropped", || house.state.streams.load(Ordering::SeqCst) == 0).await;
+}
+
+#[tokio::test]
+async fn a_backend_that_is_down_is_said_to_be_and_comes_back_without_a_restart() {
+    let mut house = House::start(&[]).await;
+    let mut executions = ExecutionServiceClient::new(house.channel());
+    let call = || by("fxt_bob", CancelExecutionRequest::default());
+    executions.cancel_execution(call()).await.expect("up");
+    house.analysis.kill();
+    let status = loop {
+        match executions.cancel_execution(call()).await {
+            Ok(_) => tokio::task::yield_now().await,
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+    assert_eq!(error::reason_of(&status), Some(ErrorReason::Unavailable));
+    assert!(status.get_details_retry_info().and_then(|info| info.retry_delay).is_some());
+    house.analysis = fakes::analysis_service(&house.state, house.analysis.address).await;
+    let up = tokio::time::timeout(Duration::from_secs(30), async {
+        while executions.cancel_execution(call()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    up.await.expect("it came back");
+}
+
+#[tokio::test]
+async fn health_and_reflection_answer_for_the_gateway() {
+    let house = House::start(&[]).await;
+    let mut health = tonic_health::pb::health_client::HealthClient::new(house.channel());
+    let answer = health.check(tonic_health::pb::HealthCheckRequest::default()).await.expect("healthy").into_inner();
+    assert_eq!(answer.status(), tonic_health::pb::health_check_response::ServingStatus::Serving);
+
+    use tonic_reflection::pb::v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+    let ask = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let mut reflection = ServerReflectionClient::new(house.channel());
+    let request = Request::new(tokio_stream::iter([ask]));
+    let mut answers = reflection.server_reflection_info(request).await.expect("a stream").into_inner();
+    let answer = answers.message().await.expect("an answer").expect("an answer");
+    let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else { panic!("{answer:?}") };
+    assert!(list.service.iter().any(|service| service.name == "fenxi.analysis.v1.ExecutionService"), "{list:?}");
+}

@@ -1,0 +1,171 @@
+//! Uploads in the shape of tus 1.0.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, Version};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+
+use crate::{
+    fakes::until,
+    house::House,
+    raw::{self, Answer, VERSIONS},
+};
+
+fn tus(method: Method, path: &str) -> http::request::Builder {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header("tus-resumable", "1.0.0")
+        .header("authorization", "Bearer fxt_bob")
+}
+
+async fn create(house: &House, version: Version, size: usize, name: &str) -> Answer {
+    let metadata = format!("filename {}", STANDARD.encode(name));
+    let request = tus(Method::POST, "/uploads").header("upload-length", size).header("upload-metadata", metadata);
+    raw::send(house.gateway, version, request, Bytes::new()).await
+}
+
+fn patch(path: &str, offset: usize) -> http::request::Builder {
+    tus(Method::PATCH, path).header("upload-offset", offset).header("content-type", "application/offset+octet-stream")
+}
+
+#[tokio::test]
+async fn an_upload_is_made_written_in_pieces_told_and_dropped() {
+    let house = House::start(&[]).await;
+    for version in VERSIONS {
+        let bytes: Vec<u8> = (0..3_000_000_u32).map(|at| u8::try_from(at % 251).expect("small")).collect();
+        let made = create(&house, version, bytes.len(), "销售.csv").await;
+        assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+        assert_eq!(made.header("tus-resumable"), "1.0.0");
+        assert_eq!(made.header("upload-expires"), "Wed, 18 Nov 2026 11:06:40 GMT");
+        let path = made.header("location").to_owned();
+        let mut at = 0;
+        for piece in bytes.chunks(1_400_000) {
+            let answer = raw::send(house.gateway, version, patch(&path, at), Bytes::copy_from_slice(piece)).await;
+            assert_eq!(answer.status, StatusCode::NO_CONTENT, "{answer:?}");
+            at += piece.len();
+            assert_eq!(answer.header("upload-offset"), at.to_string());
+        }
+        let told = raw::send(house.gateway, version, tus(Method::HEAD, &path), Bytes::new()).await;
+        assert_eq!((told.status, told.header("upload-offset")), (StatusCode::OK, bytes.len().to_string().as_str()));
+        assert_eq!(told.header("upload-length"), bytes.len().to_string());
+        assert_eq!(told.header("cache-control"), "no-store");
+        let id = path.rsplit('/').next().expect("an id").to_owned();
+        let kept = house.state.uploads.lock().expect("sound").get(&id).cloned().expect("kept");
+        assert!(kept.0 == "销售.csv" && kept.2 == bytes);
+        let dropped = raw::send(house.gateway, version, tus(Method::DELETE, &path), Bytes::new()).await;
+        assert_eq!(dropped.status, StatusCode::NO_CONTENT);
+        let gone = raw::send(house.gateway, version, tus(Method::HEAD, &path), Bytes::new()).await;
+        assert_eq!(gone.status, StatusCode::NOT_FOUND);
+    }
+    let seen = house.state.last("WriteUpload").expect("called");
+    assert_eq!(seen.get("authorization").expect("a Caller"), "Bearer jwt.bob.analysis-service");
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_off_keeps_what_arrived() {
+    let house = House::start(&[]).await;
+    let made = create(&house, Version::HTTP_11, 1_000_000, "big.csv").await;
+    let path = made.header("location").to_owned();
+    let mut stream = TcpStream::connect(house.gateway).await.expect("a connection");
+    let head = format!(
+        "PATCH {path} HTTP/1.1\r\nhost: x\r\ntus-resumable: 1.0.0\r\nauthorization: Bearer fxt_bob\r\n\
+         upload-offset: 0\r\ncontent-type: application/offset+octet-stream\r\ncontent-length: 1000000\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    stream.write_all(&[7; 300_000]).await.expect("sent");
+    let id = path.rsplit('/').next().expect("an id").to_owned();
+    let received = || house.state.uploads.lock().expect("sound").get(&id).map_or(0, |upload| upload.2.len());
+    until("everything sent has arrived", || received() == 300_000).await;
+    drop(stream);
+    until("the piece was brought to its end", || house.state.count("WroteUpload") == 1).await;
+    let told = raw::send(house.gateway, Version::HTTP_11, tus(Method::HEAD, &path), Bytes::new()).await;
+    assert_eq!(told.header("upload-offset"), "300000");
+    let rest = Bytes::from(vec![7; 700_000]);
+    let answer = raw::send(house.gateway, Version::HTTP_11, patch(&path, 300_000), rest).await;
+    assert_eq!(answer.header("upload-offset"), "1000000");
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_in_http() {
+    let house = House::start(&[]).await;
+    let made = create(&house, Version::HTTP_11, 10, "a.csv").await;
+    let path = made.header("location").to_owned();
+    let bytes = Bytes::from_static(b"12345");
+    let post = || tus(Method::POST, "/uploads");
+    let cases = [
+        (patch(&path, 3), StatusCode::CONFLICT, "UPLOAD_OFFSET"),
+        (patch("/uploads/other", 0), StatusCode::NOT_FOUND, "NOT_FOUND"),
+        (tus(Method::PATCH, &path).header("upload-offset", 0), StatusCode::UNSUPPORTED_MEDIA_TYPE, "INVALID_FIELD"),
+        (
+            tus(Method::PATCH, &path).header("content-type", "application/offset+octet-stream"),
+            StatusCode::BAD_REQUEST,
+            "INVALID_FIELD",
+        ),
+        (post(), StatusCode::BAD_REQUEST, "INVALID_FIELD"),
+        (post().header("upload-length", "x"), StatusCode::BAD_REQUEST, "INVALID_FIELD"),
+        (post().header("upload-length", "9999999999"), StatusCode::PAYLOAD_TOO_LARGE, "QUOTA_EXCEEDED"),
+        (tus(Method::PUT, &path), StatusCode::METHOD_NOT_ALLOWED, "INVALID_FIELD"),
+        (
+            Request::post("/uploads").header("authorization", "Bearer fxt_bob"),
+            StatusCode::PRECONDITION_FAILED,
+            "INVALID_FIELD",
+        ),
+        (
+            Request::post("/uploads").header("tus-resumable", "1.0.0").header("authorization", "Bearer fxt_unknown"),
+            StatusCode::UNAUTHORIZED,
+            "UNAUTHENTICATED",
+        ),
+    ];
+    for (request, status, reason) in cases {
+        let answer = raw::send(house.gateway, Version::HTTP_11, request, bytes.clone()).await;
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+        assert_eq!((answer.status, body["reason"].as_str()), (status, Some(reason)), "{answer:?}");
+        assert!(body["message"].as_str().is_some_and(|text| !text.is_empty()));
+        assert_eq!(answer.header("tus-resumable"), "1.0.0");
+    }
+}
+
+#[tokio::test]
+async fn with_a_cookie_only_the_app_itself_can_upload() {
+    let house = House::start(&[]).await;
+    let post = || {
+        Request::post("/uploads")
+            .header("tus-resumable", "1.0.0")
+            .header("upload-length", 5)
+            .header("cookie", raw::cookie("fxl_ann"))
+    };
+    for version in VERSIONS {
+        for request in [
+            post(),
+            post().header("x-fenxi", "1"),
+            post().header("sec-fetch-site", "same-origin"),
+            post().header("x-fenxi", "1").header("sec-fetch-site", "cross-site"),
+            post().header("x-fenxi", "1").header("origin", "https://evil.example"),
+        ] {
+            let answer = raw::send(house.gateway, version, request, Bytes::new()).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        }
+    }
+    assert!(house.state.seen.lock().expect("sound").is_empty());
+    let good = post().header("x-fenxi", "1").header("sec-fetch-site", "same-origin");
+    assert_eq!(raw::send(house.gateway, Version::HTTP_11, good, Bytes::new()).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_creation_can_bring_its_bytes_and_repeats_by_its_key() {
+    let house = House::start(&[]).await;
+    let request = tus(Method::POST, "/uploads")
+        .header("upload-length", 5)
+        .header("content-type", "application/offset+octet-stream");
+    let made = raw::send(house.gateway, Version::HTTP_2, request, Bytes::from_static(b"a,b\n1")).await;
+    assert_eq!((made.status, made.header("upload-offset")), (StatusCode::CREATED, "5"));
+    let keyed = || tus(Method::POST, "/uploads").header("upload-length", 5).header("idempotency-key", "once only");
+    let first = raw::send(house.gateway, Version::HTTP_11, keyed(), Bytes::new()).await;
+    let second = raw::send(house.gateway, Version::HTTP_11, keyed(), Bytes::new()).await;
+    assert_eq!(first.header("location"), second.header("location"));
+    let abilities = Request::builder().method(Method::OPTIONS).uri("/uploads");
+    let abilities = raw::send(house.gateway, Version::HTTP_11, abilities, Bytes::new()).await;
+    assert_eq!((abilities.status, abilities.header("tus-version")), (StatusCode::NO_CONTENT, "1.0.0"));
+    assert!(abilities.header("tus-extension").contains("termination"));
+}
