@@ -72,6 +72,8 @@ struct Inner {
     uploads: KeyLocks<Uuid>,
     /// Held while a content is moved in or out of the store.
     contents: KeyLocks<ContentId>,
+    /// Held while a file of the user is parsed.
+    turns: KeyLocks<Uuid>,
     tasks: TaskTracker,
 }
 
@@ -93,6 +95,7 @@ impl Datasets {
             builds: Flights::new(tasks.clone()),
             uploads: KeyLocks::default(),
             contents: KeyLocks::default(),
+            turns: KeyLocks::default(),
             settings,
             frame,
             tasks,

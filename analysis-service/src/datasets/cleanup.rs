@@ -15,14 +15,15 @@ const REQUESTS_KEPT: Duration = Duration::from_secs(48 * 3600);
 const SWEEP_MAX: u32 = 200;
 
 impl Datasets {
-    /// Sweeps now and then until the service stops.
+    /// Sweeps now and then until the service stops; [`Datasets::close`] waits for the last sweep.
     pub async fn keep_clean(self) {
-        loop {
+        let _tracked = self.inner.tasks.token();
+        while !self.inner.frame.lifecycle.is_stopping() {
             if let Err(error) = self.clean().await {
                 tracing::error!(%error, "cleaning up after uploads and datasets failed; it is tried again");
             }
             tokio::select! {
-                () = self.inner.frame.lifecycle.stopping() => return,
+                () = self.inner.frame.lifecycle.stopping() => {}
                 () = tokio::time::sleep(INTERVAL) => {}
             }
         }

@@ -60,7 +60,7 @@ impl Datasets {
             Sealed::Open(upload, content) => (upload, content),
             Sealed::Complete(dataset_id) => return store.dataset(user_id, dataset_id).await,
         };
-        let table = self.parse(content, &upload.file_name, completion.options).await?;
+        let table = self.parse(user_id, content, &upload.file_name, completion.options).await?;
         let now_micros = self.inner.frame.clock.now_micros();
         let new = NewDataset {
             dataset_id: self.inner.frame.ids.next(),
@@ -75,6 +75,8 @@ impl Datasets {
             forget_micros: now_micros + micros(CLOSED_KEPT),
         };
         let dataset_id = store.create_dataset(new, completion.request).await?;
+        let (size_bytes, rows, columns) = (upload.size_bytes, table.row_count, table.column_count);
+        tracing::info!(%dataset_id, upload_id = %upload.upload_id, size_bytes, rows, columns, "an upload is a dataset");
         store.dataset(user_id, dataset_id).await
     }
 
@@ -102,7 +104,8 @@ impl Datasets {
         }
         // The row first: then a crash leaves either the file here or the object there, and `stored` finds both.
         let _moving = self.inner.contents.lock(content).await;
-        let upload = self.inner.store.seal_upload(user_id, upload_id, content).await?;
+        let expire_micros = self.expiry(self.inner.frame.clock.now_micros());
+        let upload = self.inner.store.seal_upload(user_id, upload_id, content, expire_micros).await?;
         self.adopt(upload_id, content).await?;
         Ok(Sealed::Open(upload, content))
     }
@@ -136,6 +139,7 @@ impl Datasets {
     /// What parsing this content with these options gives: from before, from the one under way, or now.
     async fn parse(
         &self,
+        user_id: Uuid,
         content: ContentId,
         file_name: &str,
         options: ParseOptions,
@@ -147,6 +151,8 @@ impl Datasets {
         let this = self.clone();
         let file_name = file_name.to_owned();
         let parse = async move {
+            // One file of a user at a time, so that nobody's files keep everybody else's waiting.
+            let _turn = this.inner.turns.lock(user_id).await;
             // It may have landed since the look before.
             if let Some(table) = this.inner.store.parsed(table_id).await? {
                 return Ok(table);

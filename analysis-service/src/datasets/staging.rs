@@ -33,6 +33,8 @@ pub(super) use appender::Appender;
 const STREAMS_MAX: usize = 64;
 /// How long a stream or a completion waits for the one before it to let go.
 const TAKEOVER_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Bytes of the disk that uploads leave free, for the database and for what was begun already.
+const DISK_RESERVE_BYTES: u64 = 256 << 20;
 /// The number that tells every stream of an upload to stop for good.
 const DISCARDED: u64 = u64::MAX;
 
@@ -81,6 +83,13 @@ impl Staging {
             tasks,
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Whether the disk has room for so many more bytes; [`DatasetError::DiskFull`] if not. No promise: others write too.
+    pub(super) async fn check_room(&self, size_bytes: u64) -> Result<(), DatasetError> {
+        let folder = self.inner.folder.clone();
+        let free_bytes = blocking(move || file::free_bytes(&folder)).await?;
+        if free_bytes < size_bytes.saturating_add(DISK_RESERVE_BYTES) { Err(DatasetError::DiskFull) } else { Ok(()) }
     }
 
     /// Begins to append to an upload of `size_bytes` in all, at `offset`. An older stream of the same upload is

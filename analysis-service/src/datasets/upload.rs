@@ -46,6 +46,7 @@ impl Datasets {
             let text = format!("the file has {size_bytes} bytes; one file may have {}", settings.upload_file_max_bytes);
             return Err(DatasetError::Quota { limit: "upload_file_max_bytes", text });
         }
+        self.inner.staging.check_room(size_bytes).await?;
         let now_micros = self.inner.frame.clock.now_micros();
         let new = NewUpload {
             upload_id: self.inner.frame.ids.next(),
@@ -227,7 +228,8 @@ impl Datasets {
         self.status_of(upload).await
     }
 
-    fn expiry(&self, now_micros: i64) -> i64 {
+    /// When an upload that is used now is dropped.
+    pub(super) fn expiry(&self, now_micros: i64) -> i64 {
         now_micros + micros(Duration::from_secs(self.inner.settings.upload_idle_max_secs.into()))
     }
 }

@@ -3,6 +3,8 @@
 mod failure;
 mod messages;
 
+use std::time::Duration;
+
 use fenxi_chassis::{
     caller,
     page::{self, PageTokens},
@@ -19,6 +21,7 @@ use fenxi_proto::{
     id,
 };
 use futures_util::StreamExt as _;
+use tokio::time::timeout;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
@@ -26,6 +29,8 @@ use crate::datasets::{Completion, DatasetError, Datasets, RequestId};
 
 /// Bytes of one message of WriteUpload.
 const MESSAGE_MAX_BYTES: usize = 1 << 20;
+/// How long a stream may stay silent before it says which upload it is for.
+const FIRST_MESSAGE_WAIT_MAX: Duration = Duration::from_secs(60);
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -72,7 +77,11 @@ impl DatasetService for DatasetRpc {
 
     async fn write_upload(&self, request: Request<Streaming<WriteUploadRequest>>) -> Answer<WriteUploadResponse> {
         let (user_id, mut stream) = taken(request)?;
-        let first = stream.message().await?.ok_or_else(|| Failure::invalid("upload_id", "is required"))?;
+        let first = timeout(FIRST_MESSAGE_WAIT_MAX, stream.message()).await.map_err(|_| {
+            let problem = format!("did not come within {} s", FIRST_MESSAGE_WAIT_MAX.as_secs());
+            Failure::invalid("upload_id", problem)
+        })?;
+        let first = first?.ok_or_else(|| Failure::invalid("upload_id", "is required"))?;
         let upload_id = id::parse_resource("upload_id", &first.upload_id)?;
         let offset = messages::count("offset", first.offset)?;
         let rest = stream.map(|message| message.map_err(|_| DatasetError::StreamBroken));

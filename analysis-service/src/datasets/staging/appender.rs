@@ -138,6 +138,7 @@ impl Writer {
     async fn append(mut self, group: Vec<Bytes>) -> Result<Self, DatasetError> {
         blocking(move || {
             file::append(&self.file, &group)?;
+            metrics::counter!("upload_received_bytes_total").increment(group.iter().map(|b| b.len() as u64).sum());
             for bytes in &group {
                 self.received_bytes += bytes.len() as u64;
                 if let Some(hasher) = &mut self.hasher {

@@ -11,6 +11,9 @@ use crate::{
     objects::ContentId,
 };
 
+/// Columns whose figures are read without leaving the async runtime.
+const COLUMNS_AT_ONCE_MAX: i64 = 500;
+
 /// A content that nothing refers to.
 #[derive(Clone, Debug)]
 pub(in crate::datasets) struct Orphan {
@@ -27,7 +30,8 @@ impl Store {
     ) -> Result<Option<Arc<ParsedTable>>, DatasetError> {
         let sql = "SELECT * FROM parsed_table WHERE table_id = $1";
         let row = sqlx::query(sql).bind(table_id.to_string()).fetch_optional(&self.database.reader).await?;
-        row.map(|row| table(&row, true).map(Arc::new)).transpose()
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Arc::new(whole(row, |row| table(row, true)).await?)))
     }
 
     /// Keeps what parsing gave.
@@ -127,6 +131,18 @@ pub(super) async fn release(
         orphan_time = CASE WHEN reference_count = 1 THEN $2 ELSE NULL END WHERE sha256 = $1";
     sqlx::query(sql).bind(content.to_string()).bind(now_micros).execute(transaction).await?;
     Ok(())
+}
+
+/// Reads a row with all its columns' figures, which can be megabytes, where that may take its time.
+pub(super) async fn whole<T: Send + 'static>(
+    row: SqliteRow,
+    read: fn(&SqliteRow) -> Result<T, DatasetError>,
+) -> Result<T, DatasetError> {
+    if row.try_get::<i64, _>("column_count")? <= COLUMNS_AT_ONCE_MAX {
+        return read(&row);
+    }
+    let joined = tokio::task::spawn_blocking(move || read(&row)).await;
+    joined.map_err(|error| DatasetError::Database(error.to_string()))?
 }
 
 /// The parsed table in a row; without its columns, which can be large, where they are not wanted.

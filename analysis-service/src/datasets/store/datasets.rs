@@ -106,7 +106,7 @@ impl Store {
     pub(in crate::datasets) async fn dataset(&self, user_id: Uuid, dataset_id: Uuid) -> Result<Dataset, DatasetError> {
         let query = sqlx::query(WHOLE).bind(user_id).bind(dataset_id);
         let row = query.fetch_optional(&self.database.reader).await?;
-        dataset(&row.ok_or(DatasetError::NotFound)?, true)
+        contents::whole(row.ok_or(DatasetError::NotFound)?, |row| dataset(row, true)).await
     }
 
     /// One dataset without its columns.

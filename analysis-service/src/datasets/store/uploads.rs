@@ -81,18 +81,20 @@ impl Store {
         write.await
     }
 
-    /// Notes the sum of all the bytes, and refers to that content from now on. Done twice it is done once.
+    /// Notes the sum of all the bytes, refers to that content from now on, and puts the end off. Done twice it is done
+    /// once.
     pub(in crate::datasets) async fn seal_upload(
         &self,
         user_id: Uuid,
         upload_id: Uuid,
         content: ContentId,
+        expire_micros: i64,
     ) -> Result<Upload, DatasetError> {
         let write = self.database.writer.write(move |transaction| {
             Box::pin(async move {
-                let sql = "UPDATE upload SET content = $2
+                let sql = "UPDATE upload SET content = $2, expire_time = $3
                     WHERE upload_id = $1 AND state = 1 AND content IS NULL RETURNING size_bytes";
-                let query = sqlx::query(sql).bind(upload_id).bind(content.to_string());
+                let query = sqlx::query(sql).bind(upload_id).bind(content.to_string()).bind(expire_micros);
                 if let Some(row) = query.fetch_optional(&mut *transaction).await? {
                     contents::refer(transaction, content, row.try_get("size_bytes")?).await?;
                 }
