@@ -15,9 +15,11 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use crate::one_batch::{ColumnSize, OneBatch};
+use crate::out_file::OutFile;
 use crate::values::{self, Held, TextReason};
 use crate::{Cancel, HeaderMode, Limits, ParseOptions, TableError};
 use build::{ColumnPlan, Parts, Values};
+pub(crate) use header::is_header;
 pub(crate) use layout::Layout;
 use profile::{RunSeen, Seen, Stop};
 
@@ -49,14 +51,14 @@ struct Profile {
     rows: u64,
 }
 
-/// Reads all of `data` into the columnar file at `out_path`; gives what a person should know.
+/// Reads all of `data` into the columnar file that will stand at `out_path`; gives it and what a person should know.
 pub(crate) fn convert(
     data: &[u8],
     layout: &Layout,
     out_path: &Path,
     limits: &Limits,
     cancel: &Cancel,
-) -> Result<Vec<String>, Failure> {
+) -> Result<(OutFile, Vec<String>), Failure> {
     let profile = walk(data, layout, limits, cancel)?;
     let plans: Vec<ColumnPlan> = profile.columns.iter().map(|(seen, held, _)| plan(seen, *held)).collect();
     let schema = schema(layout, &plans);
@@ -65,8 +67,8 @@ pub(crate) fn convert(
     let out = OneBatch::create(out_path, schema, profile.rows, &sizes)?;
     let (ranges, runs) = (&profile.ranges, &profile.runs);
     build::write_runs(data, ranges, runs, &plans, layout.dialect, &out, limits.threads_max, cancel)?;
-    out.finish()?;
-    Ok(warn::warnings(data, layout, &profile.columns, &profile.runs))
+    let out = out.finish()?;
+    Ok((out, warn::warnings(data, layout, &profile.columns, &profile.runs)))
 }
 
 /// The first `rows` rows of `data`, which may be only a beginning: a last row that is cut off is left out.

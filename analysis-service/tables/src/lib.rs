@@ -9,9 +9,13 @@
 //! [`ColumnarFile`] for what `convert` wrote. A value is never changed on its way in: what cannot be held exactly
 //! under a narrower type stays text.
 
+mod arrow_file;
+mod batches;
+mod cells;
 mod delimited;
 mod encoding;
 mod error;
+mod json;
 mod limits;
 mod map;
 mod model;
@@ -20,6 +24,8 @@ mod one_batch;
 mod options;
 mod out_file;
 mod parallel;
+mod parquet_file;
+mod plain;
 mod read;
 mod render;
 mod slice;
@@ -27,6 +33,7 @@ mod sniff;
 mod summary;
 mod text;
 mod values;
+mod workbook;
 
 use std::path::Path;
 

@@ -111,8 +111,8 @@ impl OneBatch {
         Ok(())
     }
 
-    /// Writes what is left, makes the file durable and puts it in its place; gives its size.
-    pub(crate) fn finish(self) -> Result<u64, TableError> {
+    /// Writes what is left; the file is whole, but neither durable nor in its place.
+    pub(crate) fn finish(self) -> Result<OutFile, TableError> {
         for (&at, &byte) in &*self.edges.lock().unwrap_or_else(PoisonError::into_inner) {
             self.write(at, &[byte])?;
         }
@@ -125,7 +125,7 @@ impl OneBatch {
         tail.extend_from_slice(&i32::try_from(footer.len()).map_err(io::Error::other)?.to_le_bytes());
         tail.extend_from_slice(MAGIC);
         self.write(end, &tail)?;
-        Ok(self.out.commit()?)
+        Ok(self.out)
     }
 }
 

@@ -35,9 +35,8 @@ impl OutFile {
         &self.file
     }
 
-    /// Makes the bytes durable and the file visible; gives its size.
+    /// Makes the file visible; its bytes have been synced. Gives its size.
     pub(crate) fn commit(mut self) -> io::Result<u64> {
-        self.file.sync_all()?;
         let size = self.file.metadata()?.len();
         std::fs::rename(&self.temporary, &self.place)?;
         self.committed = true;

@@ -6,18 +6,22 @@ use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use arrow_array::RecordBatch;
 use bytes::Bytes;
 
 use crate::delimited::{self, Failure, Layout};
 use crate::names::Name;
+use crate::out_file::OutFile;
 use crate::text::{self, Text};
 use crate::{
-    Cancel, Column, ColumnarFile, FileFormat, Limits, ParseOptions, Preview, Table, TableError, map, slice, sniff,
-    summary,
+    Cancel, Column, ColumnarFile, FileFormat, Limits, ParseOptions, Preview, Table, TableError, arrow_file, json, map,
+    parquet_file, slice, sniff, summary, workbook,
 };
 
 /// What a reader tells of the columnar file it wrote.
 pub(crate) struct Written {
+    /// The file, whole but neither durable nor in its place.
+    pub(crate) out: OutFile,
     pub(crate) options: ParseOptions,
     /// One a column.
     pub(crate) names: Vec<Name>,
@@ -46,13 +50,28 @@ pub(crate) fn convert(
     let data = map::map(&File::open(path)?)?;
     let format = sniff::sniff(&data, file_name, options.format, options.encoding.as_deref())?;
     cancel.check()?;
+    let out = out_path;
     let written = match format {
-        FileFormat::Delimited => delimited(&data, options, out_path, limits, cancel)?,
-        _ => return Err(TableError::Format(format!("{} is not read yet", format.label()))),
+        FileFormat::Delimited => delimited(&data, options, out, limits, cancel)?,
+        FileFormat::Json | FileFormat::JsonLines => json(&data, format, options, out, limits, cancel)?,
+        FileFormat::Xlsx | FileFormat::Xls => workbook::convert(&data, format, options, out, limits, cancel)?,
+        FileFormat::Parquet => parquet_file::convert(&data, out, limits, cancel)?,
+        FileFormat::Arrow => arrow_file::convert(&data, out, limits, cancel)?,
     };
-    let file = ColumnarFile::open(out_path)?;
-    let summaries = summary::summarise(&file, limits.threads_max, cancel)?;
-    let columns = file.columns().zip(written.names).zip(summaries);
+    finish(written, limits, cancel)
+}
+
+/// Makes the file durable while its figures are drawn up, then puts it in its place.
+fn finish(written: Written, limits: &Limits, cancel: &Cancel) -> Result<Table, TableError> {
+    let out = written.out;
+    let file = ColumnarFile::of_file(out.file())?;
+    let (synced, summaries) = std::thread::scope(|scope| {
+        let sync = scope.spawn(|| out.file().sync_all());
+        let summaries = summary::summarise(&file, limits.threads_max, cancel);
+        (sync.join().unwrap_or_else(|_| Err(std::io::Error::other("syncing the file failed"))), summaries)
+    });
+    synced?;
+    let columns = file.columns().zip(written.names).zip(summaries?);
     let columns = columns.map(|(((name, column_type, arrow_type), named), summary)| Column {
         name: name.to_owned(),
         original_name: named.original,
@@ -63,10 +82,25 @@ pub(crate) fn convert(
     Ok(Table {
         row_count: file.row_count(),
         columns: columns.collect(),
-        size_bytes: std::fs::metadata(out_path)?.len(),
+        size_bytes: out.commit()?,
         options: written.options,
         warnings: written.warnings,
     })
+}
+
+fn json(
+    data: &Bytes,
+    format: FileFormat,
+    options: &ParseOptions,
+    out: &Path,
+    limits: &Limits,
+    cancel: &Cancel,
+) -> Result<Written, TableError> {
+    let mut text = Text::whole(data, options, out, cancel)?;
+    if let Err(wrong) = std::str::from_utf8(&text.bytes) {
+        text = text.guess(data, wrong.valid_up_to(), options, out, cancel)?;
+    }
+    json::convert(&text.bytes, format, &text.encoding.label(), out, limits, cancel)
 }
 
 fn delimited(
@@ -82,12 +116,12 @@ fn delimited(
         let bytes = text::trim_end(&text.bytes);
         let layout = Layout::find(bytes, options, limits)?;
         match delimited::convert(bytes, &layout, out_path, limits, cancel) {
-            Ok(mut warnings) => {
+            Ok((out, mut warnings)) => {
                 if guessed {
                     warnings.insert(0, guess_warning(&text));
                 }
                 let options = delimited::options(&layout, &text.encoding.label());
-                return Ok(Written { options, names: layout.names, warnings });
+                return Ok(Written { out, options, names: layout.names, warnings });
             }
             Err(Failure::Table(error)) => return Err(error),
             Err(Failure::Encoding(at)) => {
@@ -112,10 +146,38 @@ pub(crate) fn preview(
     let mut beginning = Vec::new();
     File::open(path)?.take(text::PREVIEW_BYTES).read_to_end(&mut beginning)?;
     let format = sniff::sniff(&beginning, file_name, options.format, options.encoding.as_deref())?;
+    let plain = |(batch, warnings): (RecordBatch, Vec<String>)| Preview {
+        options: ParseOptions { format: Some(format), ..ParseOptions::default() },
+        slice: slice::of_batch(&batch),
+        sheets: Vec::new(),
+        warnings,
+    };
+    let whole = || map::map(&File::open(path)?);
     match format {
         FileFormat::Delimited => preview_delimited(path, options, rows, limits),
-        _ => Err(TableError::Format(format!("{} is not read yet", format.label()))),
+        FileFormat::Json | FileFormat::JsonLines => preview_json(path, format, options, rows, limits),
+        FileFormat::Xlsx | FileFormat::Xls => workbook::preview(&whole()?, format, options, rows, limits),
+        FileFormat::Parquet => Ok(plain(parquet_file::preview(&whole()?, rows, limits)?)),
+        FileFormat::Arrow => Ok(plain(arrow_file::preview(&whole()?, rows, limits)?)),
     }
+}
+
+fn preview_json(
+    path: &Path,
+    format: FileFormat,
+    options: &ParseOptions,
+    rows: usize,
+    limits: &Limits,
+) -> Result<Preview, TableError> {
+    let (text, _) = Text::beginning(path, options)?;
+    let (batch, warnings) = json::preview(&text.bytes, rows, limits)?;
+    let encoding = Some(text.encoding.label());
+    Ok(Preview {
+        options: ParseOptions { format: Some(format), encoding, ..ParseOptions::default() },
+        slice: slice::of_batch(&batch),
+        sheets: Vec::new(),
+        warnings,
+    })
 }
 
 fn preview_delimited(path: &Path, options: &ParseOptions, rows: usize, limits: &Limits) -> Result<Preview, TableError> {

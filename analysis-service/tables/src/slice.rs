@@ -34,7 +34,11 @@ impl ColumnarFile {
     /// # Errors
     /// [`TableError::Io`] when it cannot be read, [`TableError::Unreadable`] when it is not such a file.
     pub fn open(path: &Path) -> Result<Self, TableError> {
-        let bytes = Buffer::from(map::map(&File::open(path)?)?);
+        Self::of_file(&File::open(path)?)
+    }
+
+    pub(crate) fn of_file(file: &File) -> Result<Self, TableError> {
+        let bytes = Buffer::from(map::map(file)?);
         let (schema, version, blocks) = footer(&bytes)?;
         let mut rows = 0;
         let mut batches = Vec::with_capacity(blocks.len());

@@ -46,7 +46,7 @@ pub(crate) fn sniff(
     }
     let found = match binary(data)? {
         Some(format) => format,
-        None => text(data, file_name, encoding)?,
+        None => text(data, file_name, wanted.is_some(), encoding)?,
     };
     match wanted {
         None => Ok(found),
@@ -97,8 +97,9 @@ fn refuse(what: &str) -> TableError {
     ))
 }
 
-/// JSON by how it begins, delimited text otherwise, and an error for what is no text.
-fn text(data: &[u8], file_name: &str, label: Option<&str>) -> Result<FileFormat, TableError> {
+/// JSON by how it begins, delimited text otherwise, and an error for what is no text; UTF-8 that was `asked` to be read
+/// as a text is one, whatever control characters it has.
+fn text(data: &[u8], file_name: &str, asked: bool, label: Option<&str>) -> Result<FileFormat, TableError> {
     let found = match label {
         Some(label) => encoding::by_label(label, data)?,
         None => encoding::by_beginning(data),
@@ -118,7 +119,7 @@ fn text(data: &[u8], file_name: &str, label: Option<&str>) -> Result<FileFormat,
         Err(broken) => broken.error_len().is_none(),
     };
     let share = if utf8 { CONTROL_SHARE / 10 } else { CONTROL_SHARE };
-    if controls * share > sample.len().max(share * 2) {
+    if !(asked && utf8) && controls * share > sample.len().max(share * 2) {
         return Err(no_text(file_name));
     }
     Ok(by_first_character(&sample[found.mark_bytes..], file_name))

@@ -93,16 +93,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_frequent_are_found_among_a_million_rare() {
+    fn the_frequent_are_found_among_many_rare() {
         let value = |row: usize| if row % 100 < 7 { (row % 100 % 3) as u64 } else { 1_000 + row as u64 };
         let mut frequent = Frequent::default();
-        (0..1_000_000).for_each(|row| frequent.add(hash_u64(value(row)), (0, row)));
+        (0..300_000).for_each(|row| frequent.add(hash_u64(value(row)), (0, row)));
         assert!(frequent.pruned());
         let candidates = frequent.begin_recount();
-        (0..1_000_000).for_each(|row| candidates.recount(hash_u64(value(row))));
+        (0..300_000).for_each(|row| candidates.recount(hash_u64(value(row))));
         let top = frequent.top();
-        assert_eq!(top[..3], [((0, 0), 30_000), ((0, 1), 20_000), ((0, 2), 20_000)]);
+        assert_eq!(top[..3], [((0, 0), 9_000), ((0, 1), 6_000), ((0, 2), 6_000)]);
         let (distinct, estimated) = frequent.distinct();
-        assert!(estimated && distinct.abs_diff(930_003) < 40_000);
+        assert!(estimated && distinct.abs_diff(279_003) < 12_000);
     }
 }

@@ -222,7 +222,7 @@ fn quoted(cell: &str, always: bool) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn text_comes_back_as_it_went_in(

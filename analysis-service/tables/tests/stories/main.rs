@@ -2,4 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod delimited;
+mod hostile;
+mod others;
 mod support;
+mod workbooks;

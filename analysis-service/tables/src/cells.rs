@@ -1,0 +1,99 @@
+//! Tables that arrive cell by cell with types of their own: sheets and JSON records. Cells are kept compactly until
+//! all of a column is known; then its type is decided and the array is built.
+
+mod column;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::{ArrowError, Field, Schema};
+
+use crate::batches::Batches;
+use crate::names::{self, Name, list};
+use crate::out_file::OutFile;
+use crate::{Cancel, Limits, TableError};
+pub(crate) use column::{Cell, CellColumn};
+
+/// Rows between two looks at the memory.
+const CHECK_ROWS: u64 = 256;
+
+/// The cells of a table.
+#[derive(Default)]
+pub(crate) struct CellTable {
+    pub(crate) columns: Vec<CellColumn>,
+    /// Whole rows.
+    pub(crate) rows: u64,
+}
+
+impl CellTable {
+    /// Ends a row: columns without a cell in it get a missing one.
+    pub(crate) fn end_row(&mut self, limits: &Limits) -> Result<(), TableError> {
+        self.rows += 1;
+        limits.check_rows(self.rows)?;
+        limits.check_columns(self.columns.len())?;
+        if self.rows.is_multiple_of(CHECK_ROWS) || self.columns.len() > 1_000 {
+            let held: usize = self.columns.iter().map(|column| column.bytes_at(self.rows)).sum();
+            // As much again is needed for the arrays.
+            let found = held as u64 * 2;
+            let limit = limits.memory_max_bytes as u64;
+            crate::limits::check("bytes of memory for the table", "memory_max_bytes", limit, found)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets cells of a row that was not ended.
+    pub(crate) fn drop_open_row(&mut self) {
+        let rows = self.rows;
+        self.columns.iter_mut().for_each(|column| column.truncate(rows));
+    }
+
+    /// The table, with `names` for its columns.
+    pub(crate) fn finish(self, names: &[Name]) -> Result<(RecordBatch, Vec<String>), TableError> {
+        let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
+        let (mut mixed, mut losing) = (Vec::new(), Vec::new());
+        let rows = usize::try_from(self.rows).map_err(|_| too_long())?;
+        for (column, name) in self.columns.into_iter().zip(names) {
+            let built = column.finish(rows).map_err(|error| unbuilt(&name.name, &error))?;
+            fields.push(Field::new(&name.name, built.array.data_type().clone(), true));
+            arrays.push(built.array);
+            let quoted = format!("\"{}\"", name.name);
+            match built.kept_as_text {
+                Some(column::Why::Mixed) => mixed.push(quoted),
+                Some(column::Why::LosesDigits) => losing.push(quoted),
+                None => {}
+            }
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
+            .map_err(|error| unbuilt("", &error))?;
+        let mut warnings = Vec::new();
+        if !mixed.is_empty() {
+            warnings.push(format!("kept as text, because values are of different kinds: {}", list(&mixed)));
+        }
+        if !losing.is_empty() {
+            warnings.push(format!("kept as text, because a number column would lose digits: {}", list(&losing)));
+        }
+        Ok((batch, warnings))
+    }
+}
+
+fn too_long() -> TableError {
+    TableError::unreadable("the table has more rows than this machine can count")
+}
+
+fn unbuilt(name: &str, error: &ArrowError) -> TableError {
+    TableError::unreadable(format!("column \"{name}\" cannot be stored: {error}"))
+}
+
+/// Writes a table of one batch.
+pub(crate) fn write(batch: RecordBatch, out: &Path, limits: &Limits, cancel: &Cancel) -> Result<OutFile, TableError> {
+    let mut batches = Batches::create(out, batch.schema(), limits, cancel)?;
+    batches.push(batch)?;
+    batches.finish()
+}
+
+/// Names of columns and warnings about them.
+pub(crate) fn named(given: &[String]) -> (Vec<Name>, Vec<String>) {
+    names::unique(given)
+}

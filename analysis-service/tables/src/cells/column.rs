@@ -1,0 +1,356 @@
+//! One column of typed cells.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    BooleanBuilder, Date32Builder, DurationMicrosecondBuilder, Float64Builder, Int64Builder, StringBuilder,
+    Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
+};
+use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
+use arrow_schema::{ArrowError, DataType, Schema};
+
+use crate::values::temporal::{self, Order};
+use crate::values::{self, Held};
+
+/// Largest whole number that a float holds exactly with all below it.
+const EXACT_FLOAT_MAX: u64 = 1 << 53;
+
+/// A value as its file has it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Cell<'a> {
+    Int(i64),
+    Float(f64),
+    Bool(bool),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since 1970-01-01T00:00.
+    Moment(i64),
+    /// Microseconds since midnight.
+    Time(i64),
+    /// Microseconds.
+    Span(i64),
+    Text(&'a str),
+    /// A number that neither `i64` nor `f64` holds.
+    Huge(&'a str),
+    /// A list or record, as JSON.
+    Nested(&'a str),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Tag {
+    Missing,
+    Int,
+    Float,
+    Bool,
+    Date,
+    Moment,
+    Time,
+    Span,
+    Text,
+    Huge,
+    Nested,
+}
+
+/// Why a column of other values is text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    Mixed,
+    LosesDigits,
+}
+
+/// A finished column.
+pub(crate) struct Built {
+    pub(crate) array: ArrayRef,
+    pub(crate) kept_as_text: Option<Why>,
+}
+
+/// Cells row by row; rows at the end may be missing.
+#[derive(Default)]
+pub(crate) struct CellColumn {
+    tags: Vec<Tag>,
+    words: Vec<i64>,
+    text: String,
+    /// Where each text ends.
+    ends: Vec<usize>,
+    tags_seen: u16,
+}
+
+impl CellColumn {
+    /// Sets the cell of row `row`; false when it has one already.
+    pub(crate) fn put(&mut self, row: u64, cell: &Cell) -> bool {
+        let row = usize::try_from(row).unwrap_or(usize::MAX);
+        if self.tags.len() > row {
+            return false;
+        }
+        self.tags.resize(row, Tag::Missing);
+        let (tag, word, text) = match *cell {
+            Cell::Int(value) => (Tag::Int, value, None),
+            Cell::Float(value) => (Tag::Float, value.to_bits().cast_signed(), None),
+            Cell::Bool(value) => (Tag::Bool, i64::from(value), None),
+            Cell::Date(value) => (Tag::Date, i64::from(value), None),
+            Cell::Moment(value) => (Tag::Moment, value, None),
+            Cell::Time(value) => (Tag::Time, value, None),
+            Cell::Span(value) => (Tag::Span, value, None),
+            Cell::Text(text) => (Tag::Text, 0, Some(text)),
+            Cell::Huge(text) => (Tag::Huge, 0, Some(text)),
+            Cell::Nested(text) => (Tag::Nested, 0, Some(text)),
+        };
+        self.tags.push(tag);
+        self.tags_seen |= 1 << tag as u16;
+        match text {
+            Some(text) => {
+                self.text.push_str(text);
+                self.ends.push(self.text.len());
+            }
+            None => self.words.push(word),
+        }
+        true
+    }
+
+    /// Drops cells from row `rows` on.
+    pub(crate) fn truncate(&mut self, rows: u64) {
+        while self.tags.len() as u64 > rows {
+            match self.tags.pop() {
+                Some(Tag::Missing) | None => {}
+                Some(Tag::Text | Tag::Huge | Tag::Nested) => {
+                    self.ends.pop();
+                    self.text.truncate(self.ends.last().copied().unwrap_or_default());
+                }
+                Some(_) => {
+                    self.words.pop();
+                }
+            }
+        }
+    }
+
+    /// Whether no row has a value.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.is_empty() && self.ends.is_empty()
+    }
+
+    /// Whether it holds lists or records and nothing else.
+    pub(crate) fn is_nested(&self) -> bool {
+        self.only(&[Tag::Nested]) && !self.is_empty()
+    }
+
+    /// Bytes of memory once it has `rows` rows.
+    pub(crate) fn bytes_at(&self, rows: u64) -> usize {
+        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+        rows.saturating_add(self.words.len() * 8 + self.text.len() + self.ends.len() * 8)
+    }
+
+    fn cells(&self) -> impl Iterator<Item = Option<Cell<'_>>> {
+        let (mut word, mut text, mut start) = (0, 0, 0);
+        self.tags.iter().map(move |tag| {
+            if *tag == Tag::Missing {
+                return None;
+            }
+            if matches!(tag, Tag::Text | Tag::Huge | Tag::Nested) {
+                let end = self.ends[text];
+                let value = &self.text[start..end];
+                (start, text) = (end, text + 1);
+                return Some(match tag {
+                    Tag::Text => Cell::Text(value),
+                    Tag::Huge => Cell::Huge(value),
+                    _ => Cell::Nested(value),
+                });
+            }
+            let value = self.words[word];
+            word += 1;
+            Some(match tag {
+                Tag::Int => Cell::Int(value),
+                Tag::Float => Cell::Float(f64::from_bits(value.cast_unsigned())),
+                Tag::Bool => Cell::Bool(value != 0),
+                Tag::Date => Cell::Date(i32::try_from(value).unwrap_or_default()),
+                Tag::Moment => Cell::Moment(value),
+                Tag::Time => Cell::Time(value),
+                _ => Cell::Span(value),
+            })
+        })
+    }
+
+    fn only(&self, tags: &[Tag]) -> bool {
+        self.tags_seen & !tags.iter().fold(0, |set, tag| set | 1 << *tag as u16) == 0
+    }
+
+    /// The array of `rows` rows.
+    pub(crate) fn finish(mut self, rows: usize) -> Result<Built, ArrowError> {
+        self.tags.resize(rows, Tag::Missing);
+        if self.only(&[Tag::Text]) {
+            return Ok(Built { array: self.texts(), kept_as_text: None });
+        }
+        if !self.only(&[Tag::Nested]) && self.only_markers() {
+            self.tags_seen &= !(1 << Tag::Text as u16);
+        }
+        if self.only(&[Tag::Nested])
+            && let Some(array) = self.nested(rows)
+        {
+            return Ok(Built { array, kept_as_text: None });
+        }
+        let typed = |array| Ok(Built { array, kept_as_text: None });
+        if self.only(&[Tag::Int]) {
+            return typed(Arc::new(self.collect::<Int64Builder>()));
+        }
+        if self.only(&[Tag::Int, Tag::Float]) {
+            let exact = |cell| !matches!(cell, Some(Cell::Int(value)) if i64::unsigned_abs(value) > EXACT_FLOAT_MAX);
+            if self.cells().all(exact) {
+                return typed(Arc::new(self.collect::<Float64Builder>()));
+            }
+            return Ok(Built { array: self.shown(), kept_as_text: Some(Why::LosesDigits) });
+        }
+        if self.only(&[Tag::Bool]) {
+            return typed(Arc::new(self.collect::<BooleanBuilder>()));
+        }
+        if self.only(&[Tag::Date]) {
+            return typed(Arc::new(self.collect::<Date32Builder>()));
+        }
+        if self.only(&[Tag::Date, Tag::Moment]) {
+            return typed(Arc::new(self.collect::<TimestampMicrosecondBuilder>()));
+        }
+        if self.only(&[Tag::Time]) {
+            return typed(Arc::new(self.collect::<Time64MicrosecondBuilder>()));
+        }
+        if self.only(&[Tag::Span]) {
+            return typed(Arc::new(self.collect::<DurationMicrosecondBuilder>()));
+        }
+        let numbers = self.only(&[Tag::Int, Tag::Float, Tag::Huge]);
+        let why = if numbers { Why::LosesDigits } else { Why::Mixed };
+        let why = (!self.only(&[Tag::Nested])).then_some(why);
+        Ok(Built { array: self.shown(), kept_as_text: why })
+    }
+
+    /// Whether every text is a marker of a missing value.
+    fn only_markers(&self) -> bool {
+        let marker = |cell| !matches!(cell, Some(Cell::Text(text)) if !values::is_missing_marker(values::trim(str::as_bytes(text))));
+        self.cells().all(marker)
+    }
+
+    fn collect<B: Take>(&self) -> B::Array {
+        let mut builder = B::default();
+        self.cells().for_each(|cell| builder.take(cell));
+        builder.done()
+    }
+
+    /// Texts, or the dates and times that all of them plainly are.
+    fn texts(&self) -> ArrayRef {
+        let kinds = self.cells().fold(0, |kinds, cell| match cell {
+            Some(Cell::Text(text)) if kinds & values::TEXT == 0 => kinds | values::classify(text.as_bytes()),
+            _ => kinds,
+        });
+        let text = |cell: Option<Cell>| match cell {
+            Some(Cell::Text(text)) => Some(values::trim(text.as_bytes()).to_vec()),
+            _ => None,
+        };
+        let civil = |cell| text(cell).and_then(|text| temporal::parse(&text));
+        match values::decide(kinds).0 {
+            Held::Date(Order::Plain) => {
+                let days = self.cells().map(|cell| civil(cell).and_then(|civil| civil.days(Order::Plain)));
+                Arc::new(days.collect::<arrow_array::Date32Array>())
+            }
+            Held::Moment { order: Order::Plain, utc, nanos: false } => {
+                let instants = self.cells().map(|cell| civil(cell).and_then(|c| c.instant(Order::Plain, false)));
+                let array: arrow_array::TimestampMicrosecondArray = instants.collect();
+                Arc::new(array.with_timezone_opt(utc.then_some("UTC")))
+            }
+            _ => self.shown(),
+        }
+    }
+
+    /// Every cell as text.
+    fn shown(&self) -> ArrayRef {
+        let mut builder = StringBuilder::new();
+        for cell in self.cells() {
+            match cell {
+                None => builder.append_null(),
+                Some(Cell::Text(text) | Cell::Huge(text) | Cell::Nested(text)) => builder.append_value(text),
+                Some(Cell::Int(value)) => builder.append_value(value.to_string()),
+                Some(Cell::Float(value)) => builder.append_value(format!("{value:?}")),
+                Some(Cell::Bool(value)) => builder.append_value(value.to_string()),
+                Some(other) => {
+                    let mut one = CellColumn::default();
+                    one.put(0, &other);
+                    let text = one.finish(1).ok().map(|built| crate::render::renderer(&built.array)(0));
+                    builder.append_option(text);
+                }
+            }
+        }
+        Arc::new(builder.finish())
+    }
+
+    /// Lists and records as such, if all have one shape.
+    fn nested(&self, rows: usize) -> Option<ArrayRef> {
+        let value = |cell| match cell {
+            Some(Cell::Nested(text)) => serde_json::from_str(text).ok(),
+            _ => Some(serde_json::Value::Null),
+        };
+        let records = self.cells().map(|cell| Some(serde_json::json!({ "value": value(cell)? })));
+        let records = records.collect::<Option<Vec<_>>>()?;
+        let schema = arrow_json::reader::infer_json_schema_from_iterator(records.iter().map(Ok)).ok()?;
+        let field = schema.field_with_name("value").ok()?;
+        if !field.data_type().is_nested() || !storable(field.data_type()) {
+            return None;
+        }
+        let schema = Arc::new(Schema::new(vec![field.clone()]));
+        let builder = arrow_json::ReaderBuilder::new(schema).with_batch_size(rows.max(1));
+        let mut decoder = builder.build_decoder().ok()?;
+        decoder.serialize(&records).ok()?;
+        let batch: RecordBatch = decoder.flush().ok()??;
+        (batch.num_rows() == rows).then(|| Arc::clone(StructArray::from(batch).column(0)))
+    }
+}
+
+/// Whether nothing in it is of a type without values.
+fn storable(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Null => false,
+        DataType::List(item) => storable(item.data_type()),
+        DataType::Struct(fields) => !fields.is_empty() && fields.iter().all(|field| storable(field.data_type())),
+        _ => true,
+    }
+}
+
+/// A builder that takes cells; those of other types are missing.
+trait Take: Default {
+    type Array: Array + 'static;
+    fn take(&mut self, cell: Option<Cell>);
+    fn done(self) -> Self::Array;
+}
+
+macro_rules! take {
+    ($($builder:ty, $array:ident, $($pattern:pat => $value:expr),+;)+) => {$(
+        impl Take for $builder {
+            type Array = arrow_array::$array;
+
+            fn take(&mut self, cell: Option<Cell>) {
+                match cell {
+                    $(Some($pattern) => self.append_value($value),)+
+                    _ => self.append_null(),
+                }
+            }
+
+            fn done(mut self) -> Self::Array {
+                self.finish()
+            }
+        }
+    )+};
+}
+
+/// Microseconds of a day.
+const DAY_MICROS: i64 = 86_400_000_000;
+
+#[expect(clippy::cast_precision_loss, reason = "checked to be exact")]
+fn exact(value: i64) -> f64 {
+    value as f64
+}
+
+take! {
+    Int64Builder, Int64Array, Cell::Int(value) => value;
+    Float64Builder, Float64Array, Cell::Float(value) => value, Cell::Int(value) => exact(value);
+    BooleanBuilder, BooleanArray, Cell::Bool(value) => value;
+    Date32Builder, Date32Array, Cell::Date(value) => value;
+    TimestampMicrosecondBuilder, TimestampMicrosecondArray,
+        Cell::Moment(value) => value, Cell::Date(days) => i64::from(days) * DAY_MICROS;
+    Time64MicrosecondBuilder, Time64MicrosecondArray, Cell::Time(value) => value;
+    DurationMicrosecondBuilder, DurationMicrosecondArray, Cell::Span(value) => value;
+}

@@ -1,0 +1,250 @@
+//! JSON: an array of records, or records one after another. Numbers are taken from their text, so that no digit is
+//! lost; lists and records inside a record become nested columns.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+
+use arrow_array::RecordBatch;
+use serde::Deserializer as _;
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::cells::{self, Cell, CellTable};
+use crate::read::Written;
+use crate::values::{self, number};
+use crate::{Cancel, FileFormat, Limits, ParseOptions, TableError};
+
+/// Records a preview reads to decide types by.
+const PREVIEW_RECORDS: u64 = 1_000;
+
+/// Records on their way into cells.
+struct Records<'a> {
+    table: CellTable,
+    keys: Vec<String>,
+    places: HashMap<String, usize>,
+    limits: &'a Limits,
+    cancel: &'a Cancel,
+    rows_max: u64,
+    /// Why reading stopped, where the parser's own error does not say it.
+    stopped: Option<TableError>,
+}
+
+impl Records<'_> {
+    fn column(&mut self, key: &str, guess: usize) -> usize {
+        if self.keys.get(guess).is_some_and(|known| known == key) {
+            return guess;
+        }
+        if let Some(at) = self.places.get(key) {
+            return *at;
+        }
+        let at = self.keys.len();
+        self.keys.push(key.to_owned());
+        self.places.insert(key.to_owned(), at);
+        self.table.columns.push(cells::CellColumn::default());
+        at
+    }
+
+    fn put(&mut self, key: &str, guess: usize, raw: &str) -> Result<(), TableError> {
+        let column = self.column(key, guess);
+        self.limits.check_columns(self.keys.len())?;
+        let owned;
+        let cell = match raw.as_bytes() {
+            [b'n', ..] => return Ok(()),
+            [b't', ..] => Cell::Bool(true),
+            [b'f', ..] => Cell::Bool(false),
+            [b'"', ..] => {
+                owned = serde_json::from_str::<String>(raw).map_err(|error| broken_text(key, &error))?;
+                let limit = self.limits.cell_max_bytes as u64;
+                crate::limits::check("bytes of one cell", "cell_max_bytes", limit, owned.len() as u64)?;
+                Cell::Text(&owned)
+            }
+            [b'[' | b'{', ..] => Cell::Nested(raw),
+            digits => number(raw, digits),
+        };
+        if self.table.columns[column].put(self.table.rows, &cell) {
+            return Ok(());
+        }
+        let record = self.table.rows + 1;
+        Err(TableError::unreadable(format!(
+            "record {record} has the key \"{key}\" twice; remove one of them and upload the file again"
+        )))
+    }
+
+    fn end_record(&mut self) -> Result<(), TableError> {
+        self.table.end_row(self.limits)?;
+        if self.table.rows.is_multiple_of(1_024) {
+            self.cancel.check()?;
+        }
+        Ok(())
+    }
+}
+
+fn broken_text(key: &str, error: &serde_json::Error) -> TableError {
+    TableError::unreadable(format!("a text under \"{key}\" cannot be read: {error}"))
+}
+
+fn number<'a>(raw: &'a str, digits: &[u8]) -> Cell<'a> {
+    let kinds = values::classify(digits);
+    if kinds & values::INT != 0
+        && let Some(value) = number::int(digits)
+    {
+        return Cell::Int(value);
+    }
+    match number::float(digits) {
+        Some(value) if kinds & values::FLOAT != 0 => Cell::Float(value),
+        _ => Cell::Huge(raw),
+    }
+}
+
+/// Reads one record.
+struct Record<'r, 'a>(&'r mut Records<'a>);
+
+impl<'de> DeserializeSeed<'de> for Record<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Record<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a record, {{...}}")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        let records = self.0;
+        let mut at = 0;
+        while let Some(key) = map.next_key::<String>()? {
+            let raw = map.next_value::<&'de RawValue>()?;
+            stop(records, |records| records.put(&key, at, raw.get()))?;
+            at += 1;
+        }
+        stop(records, |records| records.end_record())
+    }
+}
+
+/// Does `work`; its error is kept, since the parser carries only texts.
+fn stop<E: serde::de::Error>(
+    records: &mut Records,
+    work: impl FnOnce(&mut Records) -> Result<(), TableError>,
+) -> Result<(), E> {
+    work(records).map_err(|error| {
+        let told = E::custom(&error);
+        records.stopped = Some(error);
+        told
+    })
+}
+
+/// Reads an array of records.
+struct Array<'r, 'a>(&'r mut Records<'a>);
+
+impl<'de> Visitor<'de> for Array<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an array of records, [{{...}}, ...]")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<(), S::Error> {
+        while self.0.table.rows < self.0.rows_max {
+            if seq.next_element_seed(Record(self.0))?.is_none() {
+                return Ok(());
+            }
+        }
+        Err(S::Error::custom("enough"))
+    }
+}
+
+/// Reads `data` into `records`; with `partial`, an end that is cut off is no error.
+fn read(data: &[u8], records: &mut Records, partial: bool) -> Result<(), TableError> {
+    let mut parser = serde_json::Deserializer::from_slice(data);
+    let result = if data.trim_ascii_start().starts_with(b"[") {
+        parser.deserialize_seq(Array(records)).and_then(|()| parser.end())
+    } else {
+        loop {
+            if records.table.rows >= records.rows_max || parser.end().is_ok() {
+                break Ok(());
+            }
+            if let Err(error) = Record(records).deserialize(&mut parser) {
+                break Err(error);
+            }
+        }
+    };
+    records.table.drop_open_row();
+    if let Some(error) = records.stopped.take() {
+        return Err(error);
+    }
+    match result {
+        Ok(()) => {}
+        Err(_) if records.table.rows >= records.rows_max => {}
+        Err(error) if partial && error.is_eof() => {}
+        Err(error) => return Err(explain(&error)),
+    }
+    if records.table.rows == 0 && (!partial || records.keys.is_empty()) {
+        return Err(TableError::Empty("the file holds no records; upload a file with data".to_owned()));
+    }
+    if let [only] = records.keys.as_slice()
+        && records.table.rows == 1
+        && records.table.columns[0].is_nested()
+    {
+        return Err(TableError::Format(format!(
+            "the JSON is one record whose only key \"{only}\" holds a list or record; we read an array of records or a \
+             record a line. Write the inner list to a file of its own (pandas: orient=\"records\")"
+        )));
+    }
+    Ok(())
+}
+
+fn explain(error: &serde_json::Error) -> TableError {
+    let line = error.line() as u64;
+    let what = error.to_string();
+    let what = what.rsplit_once(" at line").map_or(what.as_str(), |(what, _)| what);
+    if error.is_eof() {
+        return TableError::at_line(line, format!("the JSON ends too early ({what}); the file may be cut off"));
+    }
+    TableError::at_line(
+        line,
+        format!(
+            "column {}: this is not the JSON of a table ({what}). We read an array of records or a record a line; mend \
+             the file and upload it again",
+            error.column()
+        ),
+    )
+}
+
+fn records<'a>(limits: &'a Limits, cancel: &'a Cancel, rows_max: u64) -> Records<'a> {
+    let (table, keys, places) = (CellTable::default(), Vec::new(), HashMap::new());
+    Records { table, keys, places, limits, cancel, rows_max, stopped: None }
+}
+
+pub(crate) fn convert(
+    data: &[u8],
+    format: FileFormat,
+    encoding: &str,
+    out: &Path,
+    limits: &Limits,
+    cancel: &Cancel,
+) -> Result<Written, TableError> {
+    let mut records = records(limits, cancel, u64::MAX);
+    read(data, &mut records, false)?;
+    let (names, mut warnings) = cells::named(&records.keys);
+    let (batch, more) = records.table.finish(&names)?;
+    warnings.extend(more);
+    let options = ParseOptions { format: Some(format), encoding: Some(encoding.to_owned()), ..ParseOptions::default() };
+    Ok(Written { out: cells::write(batch, out, limits, cancel)?, options, names, warnings })
+}
+
+/// The first rows of a text that may be only a beginning, and warnings.
+pub(crate) fn preview(data: &[u8], rows: usize, limits: &Limits) -> Result<(RecordBatch, Vec<String>), TableError> {
+    let cancel = Cancel::default();
+    let mut records = records(limits, &cancel, PREVIEW_RECORDS.max(rows as u64));
+    read(data, &mut records, true)?;
+    let (names, mut warnings) = cells::named(&records.keys);
+    let (batch, more) = records.table.finish(&names)?;
+    warnings.extend(more);
+    Ok((batch.slice(0, rows.min(batch.num_rows())), warnings))
+}

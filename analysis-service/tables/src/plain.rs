@@ -1,0 +1,75 @@
+//! Columns of Arrow and Parquet files in types that every reader of our columnar files knows: no dictionaries, no
+//! views, no run-end encoding, no unions; names unique; nothing left of foreign metadata.
+
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+
+use crate::TableError;
+use crate::names::{self, Name};
+
+/// How the batches of a file become plain.
+pub(crate) struct Plain {
+    pub(crate) schema: SchemaRef,
+    pub(crate) names: Vec<Name>,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Plain {
+    pub(crate) fn of(schema: &Schema) -> Result<Self, TableError> {
+        let given: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let (names, warnings) = names::unique(&given);
+        let fields = schema.fields().iter().zip(&names).map(|(field, name)| {
+            let plain = plain_type(field.data_type()).ok_or_else(|| not_supported(&name.name, field.data_type()))?;
+            Ok(Field::new(&name.name, plain, true))
+        });
+        let fields = fields.collect::<Result<Vec<_>, TableError>>()?;
+        Ok(Self { schema: Arc::new(Schema::new(fields)), names, warnings })
+    }
+
+    /// The batch in plain types.
+    pub(crate) fn batch(&self, batch: &RecordBatch) -> Result<RecordBatch, TableError> {
+        let columns = batch.columns().iter().zip(self.schema.fields()).map(|(column, field)| {
+            if column.data_type() == field.data_type() {
+                return Ok(Arc::clone(column));
+            }
+            arrow_cast::cast(column, field.data_type()).map_err(|_| not_supported(field.name(), column.data_type()))
+        });
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+            .map_err(|error| TableError::unreadable(format!("a record batch does not fit its schema: {error}")))
+    }
+}
+
+fn not_supported(name: &str, data_type: &DataType) -> TableError {
+    TableError::unreadable(format!(
+        "column \"{name}\" has the type {data_type}, which we cannot read. Turn it into text or numbers and upload the \
+         file again"
+    ))
+}
+
+fn plain_type(data_type: &DataType) -> Option<DataType> {
+    let field = |field: &Arc<Field>| {
+        let plain = plain_type(field.data_type())?;
+        Some(Arc::new(Field::new(field.name(), plain, field.is_nullable())))
+    };
+    Some(match data_type {
+        DataType::Dictionary(_, values) => plain_type(values)?,
+        DataType::RunEndEncoded(_, values) => plain_type(values.data_type())?,
+        DataType::Utf8View | DataType::Null => DataType::Utf8,
+        DataType::BinaryView => DataType::Binary,
+        DataType::Float16 => DataType::Float32,
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
+            DataType::Decimal128(*precision, *scale)
+        }
+        DataType::List(item) | DataType::ListView(item) => DataType::List(field(item)?),
+        DataType::LargeList(item) | DataType::LargeListView(item) => DataType::LargeList(field(item)?),
+        DataType::FixedSizeList(item, size) => DataType::FixedSizeList(field(item)?, *size),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(field).collect::<Option<Vec<_>>>()?.into()),
+        DataType::Map(entries, sorted) => DataType::Map(field(entries)?, *sorted),
+        DataType::Union(..) => return None,
+        other => other.clone(),
+    })
+}

@@ -1,0 +1,104 @@
+//! The ZIP archive around an .xlsx, looked at before anything believes it: what it holds, and how much comes out of it
+//! in truth, not by its own account. 511 KB have become 521 MiB.
+
+use std::io::{Cursor, Read};
+
+use bytes::Bytes;
+use zip::ZipArchive;
+
+use crate::limits::{check, too_large};
+use crate::{Cancel, Limits, TableError};
+
+/// Parts of a workbook.
+const PARTS_MAX: usize = 10_000;
+/// Bytes at the beginning of a part in which a document type would stand.
+const HEAD_BYTES: usize = 4 << 10;
+
+/// Refuses what expands out of proportion.
+pub(crate) fn check_ratio(expanded: u64, packed: u64, limits: &Limits) -> Result<(), TableError> {
+    if expanded <= limits.expanded_free_bytes {
+        return Ok(());
+    }
+    let allowed = packed.saturating_mul(limits.expansion_max_ratio).max(limits.expanded_free_bytes);
+    check("bytes of the file once unpacked", "expansion_max_ratio", allowed, expanded)
+}
+
+/// Opens the archive and unpacks every part that a workbook's reader would, into nothing, counting.
+pub(crate) fn check_archive(data: &Bytes, limits: &Limits, cancel: &Cancel) -> Result<(), TableError> {
+    let mut archive = ZipArchive::new(Cursor::new(data.clone())).map_err(|_| {
+        TableError::unreadable(
+            "the workbook is cut off or damaged: its table of contents is missing. Save it again and upload it anew",
+        )
+    })?;
+    check("parts of the workbook", "parts", PARTS_MAX as u64, archive.len() as u64)?;
+    let names: Vec<String> = archive.file_names().map(str::to_ascii_lowercase).collect();
+    recognise(&names)?;
+    let mut expanded = 0u64;
+    for at in 0..archive.len() {
+        cancel.check()?;
+        let part = archive.by_index(at).map_err(|error| damaged(&error.to_string()))?;
+        let name = part.name().to_ascii_lowercase();
+        if !(name.ends_with(".xml") || name.ends_with(".rels")) {
+            continue;
+        }
+        let declared = part.size();
+        check_total(expanded.saturating_add(declared), data, limits)?;
+        let found = measure(part, limits.expanded_max_bytes, &name)?;
+        expanded = expanded.saturating_add(found);
+        check_total(expanded, data, limits)?;
+    }
+    Ok(())
+}
+
+fn check_total(expanded: u64, data: &Bytes, limits: &Limits) -> Result<(), TableError> {
+    check("bytes of the workbook once unpacked", "expanded_max_bytes", limits.expanded_max_bytes, expanded)?;
+    check_ratio(expanded, data.len() as u64, limits)
+}
+
+/// Bytes of a part; an error when it is broken, too large or of a kind that no workbook has.
+fn measure(part: impl Read, limit: u64, name: &str) -> Result<u64, TableError> {
+    let mut part = part.take(limit.saturating_add(1));
+    let mut buffer = vec![0; 64 << 10];
+    let mut found = 0u64;
+    loop {
+        let read = part.read(&mut buffer).map_err(|error| damaged(&error.to_string()))?;
+        if read == 0 {
+            return Ok(found);
+        }
+        let head = &buffer[..read.min(HEAD_BYTES)];
+        if found == 0 && memchr::memmem::find(head, b"<!DOCTYPE").is_some() {
+            return Err(TableError::unreadable(format!(
+                "the part {name} of the workbook defines a document type, which no spreadsheet writes; it is not read"
+            )));
+        }
+        found += read as u64;
+        if found > limit {
+            return Err(too_large("bytes of the workbook once unpacked", "expanded_max_bytes", limit, found));
+        }
+    }
+}
+
+fn damaged(what: &str) -> TableError {
+    TableError::unreadable(format!("the workbook is damaged ({what}). Save it again and upload it anew"))
+}
+
+/// What kind of archive it is, for those that are no workbook.
+fn recognise(names: &[String]) -> Result<(), TableError> {
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    let under = |folder: &str| names.iter().any(|name| name.starts_with(folder));
+    if names.iter().any(|name| name.ends_with("workbook.xml")) {
+        return Ok(());
+    }
+    let what = if has("xl/workbook.bin") {
+        "a binary workbook (.xlsb); save it as .xlsx"
+    } else if has("content.xml") && has("mimetype") {
+        "an OpenDocument file; save it as .xlsx or CSV"
+    } else if under("word/") {
+        "a Word document; copy its table into a spreadsheet and save it as .xlsx"
+    } else if under("ppt/") {
+        "a presentation; copy its table into a spreadsheet and save it as .xlsx"
+    } else {
+        "a ZIP archive without a workbook; unpack it and upload the table inside"
+    };
+    Err(TableError::Format(format!("the file is {what}")))
+}
