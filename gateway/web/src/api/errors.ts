@@ -29,12 +29,18 @@ export function isNotFound(error: unknown): boolean {
   return codeOf(error) === Code.NotFound;
 }
 
+/** What a reason of the contract's error table means, if it is one we know. */
+export function reasonText(reason: string): string | undefined {
+  const reasons: Record<string, string> = currentMessages().reasons;
+  return Object.hasOwn(reasons, reason) ? reasons[reason] : undefined;
+}
+
 /** One or two sentences in the page's language. */
 export function errorText(error: unknown): string {
   const connect = ConnectError.from(error);
   const { reason, fields } = detailsOf(error);
   const messages = currentMessages();
-  const known = (messages.reasons as Record<string, string>)[reason];
+  const known = reasonText(reason);
   const own = fields[0]?.description || connect.rawMessage;
   if (known) return OWN_TEXT.has(reason as ReasonName) && own ? `${known} ${own}` : known;
   return byCode(connect, messages);

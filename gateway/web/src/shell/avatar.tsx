@@ -16,7 +16,7 @@ export function Avatar({ user }: { user: User }) {
   const name = user.displayName || user.username;
   const sum = Array.from(user.userId).reduce((total, char) => total + char.charCodeAt(0), 0);
   return (
-    <span className="avatar" aria-hidden style={{ backgroundColor: `hsl(${HUES[sum % HUES.length]} 58% 46%)` }}>
+    <span className="avatar" aria-hidden style={{ backgroundColor: `hsl(${HUES[sum % HUES.length]} 55% 38%)` }}>
       {initialsOf(name)}
     </span>
   );

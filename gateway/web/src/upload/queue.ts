@@ -1,5 +1,5 @@
 // The uploads of this page: which are waiting, on their way, held, done. Lives as long as the page, whatever screen shows.
-import { queryClient } from "../api/query";
+import { newRequestId, queryClient } from "../api/query";
 import { loginState } from "../api/login-state";
 import { backoffMs } from "../execution/follow";
 import { pause as wait } from "../execution/patience";
@@ -15,6 +15,8 @@ export interface UploadItem {
   file: File;
   phase: UploadPhase;
   uploadId: string | null;
+  /** Makes a repeated creation the same one. */
+  key: string;
   sentBytes: number;
   bytesPerSecond: number;
   error: unknown;
@@ -32,7 +34,7 @@ class UploadQueue {
 
   add(files: Iterable<File>): UploadItem[] {
     const added = Array.from(files, (file): UploadItem => ({
-      id: this.nextId++, file, phase: "waiting", uploadId: null, sentBytes: 0, bytesPerSecond: 0, error: null, dataset: null,
+      id: this.nextId++, file, phase: "waiting", uploadId: null, key: newRequestId(), sentBytes: 0, bytesPerSecond: 0, error: null, dataset: null,
       stop: new AbortController(),
     }));
     this.items = [...this.items, ...added];
@@ -96,6 +98,11 @@ class UploadQueue {
         break;
       } catch (error) {
         if (signal.aborted) break;
+        if (error instanceof TusError && error.gone && item.uploadId) {
+          // Begun too long ago: the same file goes up again from its start, once.
+          beginAnew(item);
+          if (attempt === 0) continue;
+        }
         if (!(error instanceof TusError) || !error.transient) {
           item.phase = "failed";
           item.error = error;
@@ -114,7 +121,7 @@ class UploadQueue {
   private async sendOnce(item: UploadItem, signal: AbortSignal): Promise<void> {
     item.uploadId ??= await recall(item.file, signal);
     if (!item.uploadId) {
-      item.uploadId = await createUpload(item.file, signal);
+      item.uploadId = await createUpload(item.file, item.key, signal);
       remember(item.file, item.uploadId);
     } else item.sentBytes = await offsetOf(item.uploadId, signal);
     item.phase = "sending";
@@ -128,6 +135,11 @@ class UploadQueue {
       });
     }
   }
+}
+
+function beginAnew(item: UploadItem): void {
+  forget(item.file);
+  Object.assign(item, { uploadId: null, key: newRequestId(), sentBytes: 0 });
 }
 
 /** Speed over the last few seconds. */

@@ -5,16 +5,36 @@
 export const SLICE_BYTES = 16 * 1024 * 1024;
 
 export class TusError extends Error {
+  /** The stable reason of the contract's error table, if the answer names one. */
+  readonly reason: string;
+
   constructor(
     readonly status: number,
-    message: string,
+    body: string,
   ) {
+    const { reason, message } = parse(body);
     super(message);
+    this.reason = reason;
+  }
+
+  /** The service has this upload no more: it expired, was cancelled, or became a dataset. */
+  get gone(): boolean {
+    return this.status === 404 || this.status === 410;
   }
 
   /** The way broke or the service was busy: the same request may succeed later. */
   get transient(): boolean {
     return this.status === 0 || this.status === 401 || this.status === 409 || this.status === 423 || this.status === 429 || this.status >= 500;
+  }
+}
+
+/** The body of a refusal: `{"reason": ..., "message": ...}`. */
+function parse(body: string): { reason: string; message: string } {
+  try {
+    const { reason, message } = JSON.parse(body) as { reason?: unknown; message?: unknown };
+    return { reason: String(reason ?? ""), message: String(message ?? "") };
+  } catch {
+    return { reason: "", message: "" };
   }
 }
 
@@ -41,7 +61,7 @@ function send({ method, url, headers, body, signal, onProgress }: Request): Prom
     request.onload = () => {
       signal.removeEventListener("abort", cut);
       if (request.status >= 200 && request.status < 300) resolve(request);
-      else reject(new TusError(request.status, request.responseText.slice(0, 500)));
+      else reject(new TusError(request.status, request.responseText.slice(0, 2000)));
     };
     request.onerror = () => reject(new TusError(0, ""));
     request.onabort = () => reject(new DOMException("paused", "AbortError"));
@@ -54,12 +74,16 @@ function base64(text: string): string {
   return btoa(Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(""));
 }
 
-/** Opens an upload and gives its id. */
-export async function createUpload(file: File, signal: AbortSignal): Promise<string> {
+/** Opens an upload and gives its id; called again with the same key it gives the same one. */
+export async function createUpload(file: File, key: string, signal: AbortSignal): Promise<string> {
   const answer = await send({
     method: "POST",
     url: "/uploads",
-    headers: { "upload-length": String(file.size), "upload-metadata": `filename ${base64(file.name)}` },
+    headers: {
+      "upload-length": String(file.size),
+      "upload-metadata": `filename ${base64(file.name)}`,
+      "idempotency-key": key,
+    },
     signal,
   });
   const location = answer.getResponseHeader("location") ?? "";

@@ -1,11 +1,11 @@
 // The door: sign in, or make the first administrator by the one-time link.
 import { useState, type FormEvent, type ReactNode } from "react";
 import { useLocation, useSearchParams } from "wouter";
-import { errorText } from "../../api/errors";
+import { errorText, reasonText } from "../../api/errors";
 import { loginState } from "../../api/login-state";
 import { queryClient } from "../../api/query";
 import { auth } from "../../api/transport";
-import { currentLanguage, currentMessages, setLanguage, useT } from "../../i18n/i18n";
+import { currentLanguage, setLanguage, useT } from "../../i18n/i18n";
 import { Logo } from "../../shell/logo";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
@@ -23,16 +23,10 @@ export function LoginScreen() {
   const failure = search.get("error");
   return (
     <Door title={t("login.title")} text={t("login.lead")}>
-      {failure && <div className="notice notice-bad" role="alert">{reasonText(failure, t("login.failed"))}</div>}
+      {failure && <div className="notice notice-bad" role="alert">{reasonText(failure) ?? t("login.failed")}</div>}
       <LoginForms returnTo={returnTo} onDone={() => enter(returnTo)} />
     </Door>
   );
-}
-
-/** The gateway sends back the reason of a failed provider login; words we do not know are not shown. */
-function reasonText(reason: string, otherwise: string): string {
-  const reasons: Record<string, string> = currentMessages().reasons;
-  return Object.hasOwn(reasons, reason) ? (reasons[reason] ?? otherwise) : otherwise;
 }
 
 function enter(path: string): void {

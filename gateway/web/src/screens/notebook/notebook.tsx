@@ -123,30 +123,32 @@ function Notebook({ session }: { session: NotebookSession }) {
         onRestart={() => setRestarting(true)}
         onHelp={() => setHelping(true)}
       />
-      <div className="cells" role="list" aria-label={t("notebook.cells")}>
+      <div className="cells">
         <DeadKernel session={session} />
         {!session.saved && <div className="notice notice-warn">{t("notebook.notSaved")}</div>}
         {session.loadError !== null && <Failed error={session.loadError} onRetry={() => void session.refresh()} />}
         {session.loading && cells.length === 0 && <Skeleton rows={5} height={30} />}
-        {cells.map((cell, index) => (
-          <CellView
-            key={cell.id}
-            session={session}
-            cell={cell}
-            index={index}
-            selected={cell.id === selected}
-            editing={cell.id === selected && editing}
-            onSelect={(edit) => {
-              setSelected(cell.id);
-              setEditing(edit);
-            }}
-            onLeave={() => focusCell(cell.id, false)}
-            onRun={(then) => run(cell.id, then)}
-            onStop={() => void interrupt()}
-            onDelete={() => remove(cell.id)}
-            onMove={(by) => session.move(cell.id, by)}
-          />
-        ))}
+        <div className="cell-list" role="list" aria-label={t("notebook.cells")}>
+          {cells.map((cell, index) => (
+            <CellView
+              key={cell.id}
+              session={session}
+              cell={cell}
+              index={index}
+              selected={cell.id === selected}
+              editing={cell.id === selected && editing}
+              onSelect={(edit) => {
+                setSelected(cell.id);
+                setEditing(edit);
+              }}
+              onLeave={() => focusCell(cell.id, false)}
+              onRun={(then) => run(cell.id, then)}
+              onStop={() => void interrupt()}
+              onDelete={() => remove(cell.id)}
+              onMove={(by) => session.move(cell.id, by)}
+            />
+          ))}
+        </div>
         {fresh && (
           <Starters
             kernel={session.kernel}
