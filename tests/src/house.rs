@@ -79,6 +79,8 @@ impl House {
     /// # Errors
     /// A service does not start; the end of its log is in the text.
     pub async fn with(extra: impl IntoIterator<Item = (&str, &str)>) -> anyhow::Result<Self> {
+        // The HTTP client wants one even for plain addresses; that another test has set it is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let extra = extra.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let addresses = Addresses {
             auth: free_address()?,

@@ -17,7 +17,8 @@ pub fn table(bytes: usize) -> Vec<u8> {
     let mut table = b"id,code,amount,day,note\n".to_vec();
     let mut row = 0_u64;
     while table.len() < bytes {
-        let gap = if row.is_multiple_of(17) { String::new() } else { format!("{}.{:02}", row * 7 % 100_000, row % 100) };
+        let gap =
+            if row.is_multiple_of(17) { String::new() } else { format!("{}.{:02}", row * 7 % 100_000, row % 100) };
         let day = row % 28 + 1;
         let month = row % 12 + 1;
         // Writing to memory cannot fail.
