@@ -186,6 +186,7 @@ impl Datasets {
             let next = tokio::select! {
                 biased;
                 () = appender.superseded() => break Ok(false),
+                () = self.inner.frame.lifecycle.stopping() => break Err(DatasetError::Closing),
                 next = timeout(STREAM_IDLE_MAX, bytes.next()) => next,
             };
             match next {

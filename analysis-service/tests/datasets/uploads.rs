@@ -68,6 +68,22 @@ async fn a_stream_that_breaks_keeps_what_it_brought_and_is_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_stops_says_so_to_open_streams_and_keeps_what_they_brought() {
+    let house = House::start().await;
+    let user = house.user();
+    let bytes = numbers(50_000);
+    let upload = user.create("numbers.csv", bytes.len()).await.expect("created");
+    let (_sender, call) = open_stream(&user, &upload.upload_id, 0, &bytes[..500_000]);
+    let staged = house.staged(&upload.upload_id);
+    until("the stream wrote", || async { std::fs::metadata(&staged).ok().filter(|file| file.len() == 500_000) }).await;
+    let house = house.restart().await;
+    assert_eq!(refusal(call.await.expect("no panic")).0, ErrorReason::Unavailable);
+    let user = house.user_called(user.user_id);
+    user.write(&upload.upload_id, 500_000, &bytes[500_000..]).await.expect("resumed");
+    assert_eq!(user.complete(&upload.upload_id).await.expect("completed").row_count, 50_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn overlaps_gaps_and_too_many_bytes_are_refused_and_nothing_is_lost() {
     let house = House::start().await;
     let user = house.user();
