@@ -38,7 +38,7 @@ impl Datasets {
         for upload in self.inner.store.expired_uploads(now_micros, SWEEP_MAX).await? {
             if !self.inner.staging.is_writing(upload.upload_id) {
                 tracing::info!(upload_id = %upload.upload_id, "an abandoned upload is dropped");
-                self.cancel_upload(upload.user_id, upload.upload_id).await?;
+                self.cancel_upload(upload.user_id, upload.upload_id, None).await?;
             }
         }
         for upload_id in self.on_disk().await? {

@@ -108,19 +108,21 @@ impl Datasets {
     /// Drops an upload and its bytes; done again it is done.
     ///
     /// # Errors
-    /// [`DatasetError::NotFound`]; [`DatasetError::Closed`] when it became a dataset.
-    pub async fn cancel_upload(&self, user_id: Uuid, upload_id: Uuid) -> Result<(), DatasetError> {
+    /// [`DatasetError::NotFound`]; [`DatasetError::Closed`] when it became a dataset; [`DatasetError::RequestIdReused`].
+    pub async fn cancel_upload(
+        &self,
+        user_id: Uuid,
+        upload_id: Uuid,
+        request: Option<RequestId>,
+    ) -> Result<(), DatasetError> {
         let _deciding = self.inner.uploads.lock(upload_id).await;
         let upload = self.inner.store.upload(user_id, upload_id).await?;
-        match upload.state {
-            UploadState::Complete(_) => return Err(DatasetError::Closed("complete")),
-            UploadState::Cancelled => {}
-            UploadState::Open => {
-                let now_micros = self.inner.frame.clock.now_micros();
-                let forget_micros = now_micros + micros(CLOSED_KEPT);
-                self.inner.store.cancel_upload(user_id, upload_id, forget_micros, now_micros).await?;
-            }
+        if let UploadState::Complete(_) = upload.state {
+            return Err(DatasetError::Closed("complete"));
         }
+        let now_micros = self.inner.frame.clock.now_micros();
+        let forget_micros = now_micros + micros(CLOSED_KEPT);
+        self.inner.store.cancel_upload(user_id, upload_id, request, forget_micros, now_micros).await?;
         self.inner.staging.discard(upload_id).await
     }
 

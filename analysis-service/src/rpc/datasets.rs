@@ -139,9 +139,8 @@ impl DatasetService for DatasetRpc {
     async fn cancel_upload(&self, request: Request<CancelUploadRequest>) -> Answer<CancelUploadResponse> {
         let (user_id, asked) = taken(request)?;
         let upload_id = id::parse_resource("upload_id", &asked.upload_id)?;
-        // Cancelling twice is cancelling once, with or without an id.
-        id::parse_optional("request_id", &asked.request_id)?;
-        self.datasets.cancel_upload(user_id, upload_id).await.map_err(failure::status)?;
+        let request = request_id_if_given(&asked.request_id, "CancelUpload", &[upload_id.as_bytes()])?;
+        self.datasets.cancel_upload(user_id, upload_id, request).await.map_err(failure::status)?;
         Ok(Response::new(CancelUploadResponse {}))
     }
 

@@ -212,10 +212,12 @@ async fn the_quota_holds_against_many_at_once_and_is_given_back() {
     assert_eq!(open.len(), 10, "the quota of 1000 bytes was not held");
     assert_eq!(house.user().create("b.csv", 1000).await.expect("another user's quota").size_bytes, 1000);
 
-    let cancel = CancelUploadRequest { upload_id: open[0].clone(), ..CancelUploadRequest::default() };
+    let cancel = CancelUploadRequest { upload_id: open[0].clone(), request_id: id().to_string() };
     for _ in 0..2 {
         user.client.clone().cancel_upload(cancel.clone()).await.expect("cancelled, twice as once");
     }
+    let other = CancelUploadRequest { upload_id: open[1].clone(), ..cancel };
+    assert_eq!(refusal(user.client.clone().cancel_upload(other).await).0, ErrorReason::RequestIdReused);
     user.create("a.csv", 101).await.expect_err("100 bytes were given back, not 200");
     user.create("a.csv", 100).await.expect("given back");
     for upload_id in &open[1..] {

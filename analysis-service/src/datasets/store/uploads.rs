@@ -104,20 +104,25 @@ impl Store {
         write.await
     }
 
-    /// Closes an upload that is open and gives back its share of the counters; says whether it was open.
+    /// Closes an upload if it is open, and gives back its share of the counters.
     pub(in crate::datasets) async fn cancel_upload(
         &self,
         user_id: Uuid,
         upload_id: Uuid,
+        request: Option<RequestId>,
         forget_micros: i64,
         now_micros: i64,
-    ) -> Result<bool, DatasetError> {
+    ) -> Result<(), DatasetError> {
         let write = self.database.writer.write(move |transaction| {
             Box::pin(async move {
+                if requests::earlier(transaction, user_id, request).await?.is_some() {
+                    return Ok(());
+                }
+                requests::done(transaction, user_id, request, upload_id, now_micros).await?;
                 let sql = "UPDATE upload SET state = $3, expire_time = $4
                     WHERE upload_id = $1 AND user_id = $2 AND state = 1 RETURNING size_bytes, content";
                 let query = sqlx::query(sql).bind(upload_id).bind(user_id).bind(CANCELLED).bind(forget_micros);
-                let Some(row) = query.fetch_optional(&mut *transaction).await? else { return Ok(false) };
+                let Some(row) = query.fetch_optional(&mut *transaction).await? else { return Ok(()) };
                 let size_bytes: i64 = row.try_get("size_bytes")?;
                 let sql = "UPDATE dataset_usage SET used_bytes = used_bytes - $2,
                     open_upload_count = open_upload_count - 1 WHERE user_id = $1";
@@ -125,7 +130,7 @@ impl Store {
                 if let Some(sum) = row.try_get::<Option<String>, _>("content")? {
                     contents::release(transaction, super::content(&sum)?, now_micros).await?;
                 }
-                Ok::<_, DatasetError>(true)
+                Ok::<_, DatasetError>(())
             })
         });
         write.await
