@@ -4,5 +4,6 @@
 pub mod cpu;
 pub mod door;
 pub mod figure;
+pub mod history;
 pub mod kernels;
 pub mod uploads;

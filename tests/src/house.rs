@@ -315,7 +315,7 @@ impl Drop for House {
 }
 
 /// The folder of the programs: that of the running test, or its parent.
-fn binaries() -> anyhow::Result<PathBuf> {
+pub(crate) fn binaries() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
     let folder = own.parent().context("a program has a folder")?;
     Ok(if folder.ends_with("deps") { folder.parent().unwrap_or(folder).to_owned() } else { folder.to_owned() })

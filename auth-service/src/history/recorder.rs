@@ -1,7 +1,10 @@
 //! The door for new entries. Calls that come while a transaction is on its way to the disk are the next transaction,
 //! together: the disk's pace is paid once for all of them.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use fenxi_chassis::sqlite::{WriteError, Writer};
 use tokio::sync::{mpsc, oneshot};
@@ -13,6 +16,10 @@ use crate::store::StoreError;
 const QUEUE_MAX: usize = 1_024;
 /// Calls in one transaction.
 const GROUP_MAX: usize = 256;
+/// Where a transaction takes so long, and callers come together, the next one waits a little for more of them.
+const SLOW_WRITE: Duration = Duration::from_millis(3);
+/// So long.
+const LINGER: Duration = Duration::from_millis(1);
 
 struct HandOver {
     entries: Vec<NewEntry>,
@@ -44,10 +51,23 @@ impl Recorder {
 
 async fn work(mut queue: mpsc::Receiver<HandOver>, writer: Writer) {
     let mut group = Vec::with_capacity(GROUP_MAX);
+    let mut linger = false;
     while queue.recv_many(&mut group, GROUP_MAX).await > 0 {
+        if linger {
+            tokio::time::sleep(LINGER).await;
+            while group.len() < GROUP_MAX
+                && let Ok(over) = queue.try_recv()
+            {
+                group.push(over);
+            }
+        }
         metrics::histogram!("history_record_group").record(f64::from(u32::try_from(group.len()).unwrap_or(u32::MAX)));
-        let calls = group.drain(..).map(|over| (Arc::new(over.entries), over.sender)).collect();
+        let calls: Vec<_> = group.drain(..).map(|over| (Arc::new(over.entries), over.sender)).collect();
+        let (start, many) = (Instant::now(), calls.len() > 1);
         take(&writer, calls).await;
+        // Those just answered come again at once, but later than those that waited: without waiting for them, they and
+        // the others would pay the disk in turns.
+        linger = many && start.elapsed() > SLOW_WRITE;
     }
 }
 

@@ -35,7 +35,7 @@ static USERS: LazyLock<Shapes> = LazyLock::new(|| {
 /// The days are one text, newest first: the driver's cost is by the row.
 const READ: &str = "SELECT total, succeeded, ran, duration_micros, datasets, active_days, last_activity_time, \
      (SELECT string_agg(day || ':' || total || ':' || succeeded, ',') FROM (SELECT day, total, succeeded \
-     FROM history_day WHERE user_id = $1 ORDER BY day DESC LIMIT $2) AS newest) \
+     FROM history_day WHERE user_id = $1 ORDER BY day DESC LIMIT $2 + 0) AS newest) \
      FROM history_statistics WHERE user_id = $1";
 
 /// Changes the sums, after the rows of the history were changed in the same transaction.

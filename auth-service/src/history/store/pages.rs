@@ -30,7 +30,7 @@ const PAGE: &str = concat!(
     "SELECT {1}, (SELECT string_agg(summary, ",
     empty_bytes!(),
     ") FROM (SELECT summary FROM history WHERE user_id = {2} AND history_entry_id >= {3} AND history_entry_id < {4} \
-     ORDER BY history_entry_id DESC LIMIT {5}) AS page), \
+     ORDER BY history_entry_id DESC LIMIT {5} + 0) AS page), \
      (SELECT total FROM history_statistics WHERE user_id = {2})"
 );
 

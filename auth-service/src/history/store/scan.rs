@@ -45,7 +45,7 @@ macro_rules! scan_sql {
             $rule,
             " ORDER BY ",
             $key,
-            ".history_entry_id DESC LIMIT $4"
+            ".history_entry_id DESC LIMIT $4 + 0"
         )
     };
 }

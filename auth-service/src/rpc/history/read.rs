@@ -79,7 +79,7 @@ fn dataset_message(dataset: Dataset) -> HistoryDataset {
 }
 
 fn text(id: Uuid) -> String {
-    id.hyphenated().to_string()
+    id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
 }
 
 /// The outputs as they came.
