@@ -2,7 +2,7 @@
 //! prove that it can be.
 
 use e2e::{
-    bench::{door, figure, kernels, uploads},
+    bench::{door, figure, history, kernels, uploads},
     client::Client,
     house::House,
 };
@@ -28,5 +28,7 @@ async fn main() -> anyhow::Result<()> {
     figures.extend(uploads::upload(&client, scratch.path(), scale(100 << 20)).await?);
     figures.extend(uploads::parse(scratch.path(), scale(100 << 20)).await?);
     house.stop().await?;
+    let history_scale = if quick { history::Scale::QUICK } else { history::Scale::FULL };
+    figures.extend(history::history(scratch.path(), history_scale).await?);
     figure::publish("main", &figures)
 }
