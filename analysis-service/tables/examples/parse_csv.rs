@@ -2,7 +2,9 @@
 //! Beside it, a Python interpreter with pandas (`--python PATH`) reads the same file with `pandas.read_csv`, run for
 //! run in turn, and the ratio of the medians is printed.
 //!
-//! `cargo run --release -p fenxi-tables --example parse_csv -- FILE [--python PATH] [--runs N]`
+//! `--keep PATH` keeps the columnar file there.
+//!
+//! `cargo run --release -p fenxi-tables --example parse_csv -- FILE [--python PATH] [--runs N] [--keep PATH]`
 #![expect(clippy::print_stdout, reason = "a program that prints figures")]
 
 use std::path::{Path, PathBuf};
@@ -14,10 +16,13 @@ use fenxi_tables::{Cancel, Limits, ParseOptions, Table, TableError, convert};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let (mut file, mut python, mut runs) = (None, None, 5usize);
+    let scratch = std::env::temp_dir().join(format!("parse_csv-{}.arrow", std::process::id()));
+    let mut keep = None;
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--python" => python = arguments.next(),
             "--runs" => runs = arguments.next().ok_or("--runs needs a number")?.parse()?,
+            "--keep" => keep = arguments.next().map(PathBuf::from),
             path => file = Some(PathBuf::from(path)),
         }
     }
@@ -26,11 +31,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut table = None;
     for _ in 0..runs.max(1) {
         let begin = Instant::now();
-        table = Some(once(&file)?);
+        table = Some(once(&file, keep.as_ref().unwrap_or(&scratch))?);
         ours.push(begin.elapsed().as_secs_f64() * 1e3);
         if let Some(python) = &python {
             theirs.push(pandas(python, &file)?);
         }
+    }
+    if keep.is_none() {
+        std::fs::remove_file(&scratch)?;
     }
     if let Some(table) = table {
         println!("rows {} columns {} columnar bytes {}", table.row_count, table.columns.len(), table.size_bytes);
@@ -47,12 +55,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn once(file: &Path) -> Result<Table, TableError> {
-    let out = std::env::temp_dir().join(format!("parse_csv-{}.arrow", std::process::id()));
+fn once(file: &Path, out: &Path) -> Result<Table, TableError> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let table = convert(file, &name, &ParseOptions::default(), &out, &Limits::default(), &Cancel::default())?;
-    std::fs::remove_file(&out)?;
-    Ok(table)
+    convert(file, &name, &ParseOptions::default(), out, &Limits::default(), &Cancel::default())
 }
 
 fn pandas(python: &str, file: &Path) -> Result<f64, Box<dyn std::error::Error>> {

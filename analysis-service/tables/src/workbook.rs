@@ -2,6 +2,7 @@
 //! stays text, formulas give the value they had; empty rows and columns around a table are left out.
 
 pub(crate) mod archive;
+mod old;
 mod sheet;
 mod value;
 
@@ -41,6 +42,7 @@ impl Book {
                            .xlsx or CSV";
             return Err(TableError::Format(problem.to_owned()));
         }
+        old::check_spans(data, limits, cancel)?;
         match Xls::new(Cursor::new(data.clone())) {
             Ok(book) => Ok(Self::Xls(Box::new(book))),
             Err(calamine::XlsError::Password) => Err(locked()),

@@ -76,10 +76,7 @@ impl Layout {
     /// The error for a row of the wrong width.
     pub(crate) fn ragged(&self, data: &[u8], at: usize, found: usize) -> TableError {
         let expected = self.names.len();
-        let delimiter = match self.dialect.delimiter {
-            b'\t' => "a tab".to_owned(),
-            other => format!("\"{}\"", other.escape_ascii()),
-        };
+        let delimiter = shown(self.dialect.delimiter);
         let problem = format!(
             "{found} {} found where the first row has {expected}; a field that holds the delimiter ({delimiter}) or a \
              line break must stand in quotes. Mend the line, or read the file with another delimiter",
@@ -95,12 +92,21 @@ impl Layout {
 }
 
 fn open_quote(data: &[u8], at: usize, dialect: Dialect) -> TableError {
-    let quote = dialect.quote.escape_ascii();
+    let quote = shown(dialect.quote);
     let problem = format!(
         "a field begins with a quote ({quote}) that is never closed. Close it, write a quote that belongs to the value \
          twice, or read the file with another quote character"
     );
     TableError::at_line(line_of(data, at, dialect.terminator), problem)
+}
+
+/// A character of a dialect, for people.
+fn shown(byte: u8) -> String {
+    match byte {
+        b'\t' => "a tab".to_owned(),
+        byte if byte.is_ascii_graphic() => char::from(byte).to_string(),
+        byte => format!("0x{byte:02X}"),
+    }
 }
 
 /// Excel's `sep=;` in the first line: the delimiter, and where the next line begins.

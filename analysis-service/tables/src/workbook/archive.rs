@@ -12,7 +12,9 @@ use crate::{Cancel, Limits, TableError};
 /// Parts of a workbook.
 const PARTS_MAX: usize = 10_000;
 /// Bytes at the beginning of a part in which a document type would stand.
-const HEAD_BYTES: usize = 4 << 10;
+const HEAD_BYTES: u64 = 4 << 10;
+/// Bytes of a part that are looked at twice.
+const OVERLAP_BYTES: usize = 256;
 
 /// Refuses what expands out of proportion.
 pub(crate) fn check_ratio(expanded: u64, packed: u64, limits: &Limits) -> Result<(), TableError> {
@@ -58,24 +60,45 @@ fn check_total(expanded: u64, data: &Bytes, limits: &Limits) -> Result<(), Table
 /// Bytes of a part; an error when it is broken, too large or of a kind that no workbook has.
 fn measure(part: impl Read, limit: u64, name: &str) -> Result<u64, TableError> {
     let mut part = part.take(limit.saturating_add(1));
-    let mut buffer = vec![0; 64 << 10];
-    let mut found = 0u64;
+    let mut buffer = vec![0; OVERLAP_BYTES + (64 << 10)];
+    // The end of what was read before stands before what is read next, so that nothing hides between two reads.
+    let mut kept = 0;
+    let (mut found, mut claimed) = (0u64, 0u64);
     loop {
-        let read = part.read(&mut buffer).map_err(|error| damaged(&error.to_string()))?;
+        let read = part.read(&mut buffer[kept..]).map_err(|error| damaged(&error.to_string()))?;
         if read == 0 {
-            return Ok(found);
+            break;
         }
-        let head = &buffer[..read.min(HEAD_BYTES)];
-        if found == 0 && memchr::memmem::find(head, b"<!DOCTYPE").is_some() {
+        let text = &buffer[..kept + read];
+        if found < HEAD_BYTES && memchr::memmem::find(text, b"<!DOCTYPE").is_some() {
             return Err(TableError::unreadable(format!(
                 "the part {name} of the workbook defines a document type, which no spreadsheet writes; it is not read"
             )));
         }
+        claimed = claimed.max(claimed_strings(text));
         found += read as u64;
         if found > limit {
             return Err(too_large("bytes of the workbook once unpacked", "expanded_max_bytes", limit, found));
         }
+        let end = kept + read;
+        kept = end.min(OVERLAP_BYTES);
+        buffer.copy_within(end - kept..end, 0);
     }
+    // The reader makes room for as many strings as are claimed.
+    if claimed > found {
+        return Err(damaged("it claims more strings than it has bytes"));
+    }
+    Ok(found)
+}
+
+/// The greatest `uniqueCount="..."` in a piece of XML.
+fn claimed_strings(text: &[u8]) -> u64 {
+    let values = memchr::memmem::find_iter(text, b"uniqueCount").map(|at| {
+        let rest = text[at..].iter().skip(b"uniqueCount".len()).skip_while(|b| b" =\"'\t\r\n+".contains(b));
+        let digits = rest.take_while(|b| b.is_ascii_digit());
+        digits.fold(0u64, |value, digit| value.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
+    });
+    values.max().unwrap_or_default()
 }
 
 fn damaged(what: &str) -> TableError {

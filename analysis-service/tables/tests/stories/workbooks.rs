@@ -239,3 +239,16 @@ fn archives_that_are_no_workbook_are_called_by_name() {
         assert!(matches!(&error, TableError::Format(text) if text.contains(word)), "{error}");
     }
 }
+
+#[test]
+fn a_count_of_strings_that_cannot_be_is_not_believed() {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    archive.start_file("xl/workbook.xml", SimpleFileOptions::default()).unwrap();
+    archive.write_all(b"<workbook/>").unwrap();
+    archive.start_file("xl/sharedStrings.xml", SimpleFileOptions::default()).unwrap();
+    archive
+        .write_all(format!("<!-- {} --><sst uniqueCount=\"99999999999999\"/>", " ".repeat(100_000)).as_bytes())
+        .unwrap();
+    let error = refused("t.xlsx", archive.finish().unwrap().into_inner());
+    assert!(error.to_string().contains("more strings than it has bytes"), "{error}");
+}
