@@ -70,7 +70,7 @@ export const en = {
     startFailed: "It could not be started.", unresponsive: "It did not react to being stopped.",
   },
   upload: {
-    cancel: "Remove", choose: "Choose files", comma: "Comma ,", delimiter: "Delimiter", detected: "Automatic: {value}", drop: "Drop tables here", encoding: "Encoding",
+    automatic: "Automatic", cancel: "Remove", choose: "Choose files", comma: "Comma ,", delimiter: "Delimiter", detected: "Automatic: {value}", drop: "Drop tables here", encoding: "Encoding",
     failed: "The upload failed.", formats: "CSV, TSV, Excel, JSON, Parquet, Feather", header: "First row", headerAbsent: "is data", headerPresent: "names the columns",
     left: "{span} left", look: "Open", make: "Create dataset", making: "Reading all of it…", name: "Name", pause: "Pause", phaseDone: "Done", phaseFailed: "Failed",
     phasePaused: "Paused", phaseReceived: "Uploaded", phaseRetrying: "Connection lost, trying again", phaseSending: "Uploading", phaseWaiting: "Waiting",

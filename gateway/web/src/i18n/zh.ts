@@ -72,7 +72,7 @@ export const zh: Messages = {
     startFailed: "未能启动。", unresponsive: "未响应停止请求。",
   },
   upload: {
-    cancel: "移除", choose: "选择文件", comma: "逗号 ,", delimiter: "分隔符", detected: "自动：{value}", drop: "将表格拖到这里", encoding: "编码",
+    automatic: "自动", cancel: "移除", choose: "选择文件", comma: "逗号 ,", delimiter: "分隔符", detected: "自动：{value}", drop: "将表格拖到这里", encoding: "编码",
     failed: "上传失败。", formats: "CSV、TSV、Excel、JSON、Parquet、Feather", header: "首行", headerAbsent: "是数据", headerPresent: "是列名",
     left: "剩余 {span}", look: "打开", make: "创建数据集", making: "正在读取全部数据…", name: "名称", pause: "暂停", phaseDone: "已完成", phaseFailed: "失败",
     phasePaused: "已暂停", phaseReceived: "已上传", phaseRetrying: "连接断开，正在重试", phaseSending: "上传中", phaseWaiting: "等待中",

@@ -1,8 +1,12 @@
 // One notebook page at work: the document, the kernel, the feeds of its executions, and what a person does with them.
 // The page draws it and calls its methods; nothing here knows React.
+import { Code } from "@connectrpc/connect";
+import { codeOf, isTransient } from "../api/errors";
+import { loginState } from "../api/login-state";
 import { newRequestId } from "../api/query";
 import { executions as executionClient, kernels } from "../api/transport";
 import { Feed } from "../execution/feed";
+import { pause } from "../execution/patience";
 import { Scheduler } from "../execution/scheduler";
 import { Notifier } from "../execution/store";
 import { ExecutionState, type Execution } from "../gen/fenxi/analysis/v1/execution_pb";
@@ -15,6 +19,8 @@ import * as storage from "./storage";
 /** After so long without the stop taking effect, a restart is offered. */
 export const FORCE_RESTART_AFTER_MS = 5_000;
 
+/** When the list of executions is asked for again after it could not be had. */
+const REFRESH_AFTER_MS = 3_000;
 /** How often output of a cell makes the parts of the page around the cells draw again. */
 const SUMMARY_GAP_MS = 120;
 
@@ -74,9 +80,20 @@ export class NotebookSession {
     } catch (error) {
       if (this.ended.signal.aborted) return;
       this.loadError = error;
+      // What ran cannot be had just now; what is being written goes on.
+      this.change(doc.merge(this.document, [], newRequestId));
+      this.refreshLater(error);
     }
     this.loading = false;
     this.notifier.flush();
+  }
+
+  private refreshLater(error: unknown): void {
+    if (!isTransient(error) && codeOf(error) !== Code.Unauthenticated) return;
+    const { signal } = this.ended;
+    void pause(REFRESH_AFTER_MS, signal)
+      .then(() => loginState.renewed(signal))
+      .then(() => (signal.aborted ? undefined : this.refresh()));
   }
 
   feedOf(cell: doc.Cell): Feed | null {

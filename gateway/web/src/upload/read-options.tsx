@@ -52,13 +52,17 @@ export function ReadOptions({ item, onMade }: { item: UploadItem; onMade(dataset
     }
     setBusy(false);
   };
-  const detected = preview.data?.options;
+  // A file that cannot be read as it was guessed may be readable another way: the choices stay.
+  const detected = preview.error ? guessOf(item.file.name, options) : preview.data?.options;
   const failure = error ?? preview.error;
+  const warnings = preview.error ? [] : (preview.data?.warnings ?? []);
   return (
     <div className="up-read">
       <Choices detected={detected} options={options} sheets={preview.data?.sheets ?? []} onChange={change} />
       {failure !== null && <div className="notice notice-bad" role="alert" data-testid="upload-error">{errorText(failure)}</div>}
-      {preview.data?.warnings.map((warning) => <div key={warning} className="notice notice-warn notice-s">{warning}</div>)}
+      {warnings.length > 0 && (
+        <ul className="notice notice-warn notice-s up-warnings">{warnings.map((warning) => <li key={warning}>{warning}</li>)}</ul>
+      )}
       {preview.data?.slice && !preview.error && <SlicePreview slice={preview.data.slice} faded={preview.isPlaceholderData} />}
       {!preview.data && !failure && <div className="up-blank muted">{t(enough ? "upload.reading" : "upload.previewLater")}</div>}
       <div className="up-finish">
@@ -68,12 +72,18 @@ export function ReadOptions({ item, onMade }: { item: UploadItem; onMade(dataset
             setRequestId(newRequestId());
           }} />
         </div>
-        <Button variant="primary" disabled={!whole} busy={busy} onClick={() => void complete()} data-testid="complete-upload">
+        <Button variant="primary" disabled={!whole || preview.error !== null} busy={busy} onClick={() => void complete()} data-testid="complete-upload">
           {t(busy ? "upload.making" : "upload.make")}
         </Button>
       </div>
     </div>
   );
+}
+
+/** What there is to choose for a file that could not be read: by its name, as nothing was found out. */
+function guessOf(fileName: string, options: ParseOptions): ParseOptions {
+  const text = /\.(csv|tsv|txt)$/i.test(fileName);
+  return create(ParseOptionsSchema, { ...options, format: text ? FileFormat.DELIMITED : FileFormat.UNSPECIFIED });
 }
 
 interface ChoicesProps {
@@ -101,13 +111,13 @@ function Choices({ detected, options, sheets, onChange }: ChoicesProps) {
       )}
       {delimited && (
         <Select label={t("upload.delimiter")} small value={options.delimiter} onChange={(event) => onChange({ delimiter: event.target.value })}>
-          <option value="">{t("upload.detected", { value: delimiterName(detected.delimiter, t) })}</option>
+          <option value="">{automatic(delimiterName(detected.delimiter, t), t)}</option>
           {delimiters.map((each) => <option key={each} value={each}>{delimiterName(each, t)}</option>)}
         </Select>
       )}
       {text && (
         <Select label={t("upload.encoding")} small value={options.encoding} onChange={(event) => onChange({ encoding: event.target.value })}>
-          <option value="">{t("upload.detected", { value: encodingName(detected.encoding) })}</option>
+          <option value="">{automatic(encodingName(detected.encoding), t)}</option>
           {encodings.map((each) => <option key={each} value={each}>{encodingName(each)}</option>)}
         </Select>
       )}
@@ -122,6 +132,10 @@ function Choices({ detected, options, sheets, onChange }: ChoicesProps) {
       )}
     </div>
   );
+}
+
+function automatic(value: string, t: ReturnType<typeof useT>): string {
+  return value === "" ? t("upload.automatic") : t("upload.detected", { value });
 }
 
 function encodingName(label: string): string {

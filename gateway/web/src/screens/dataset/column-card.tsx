@@ -56,7 +56,7 @@ function Figures({ summary, rowCount }: { summary: ColumnSummary; rowCount: numb
   const t = useT();
   const missing = Number(summary.missingCount) / Math.max(1, rowCount);
   const rows: [string, string][] = [
-    [t("dataset.missing"), `${count(summary.missingCount)} (${percent(missing)})`],
+    [t("dataset.missing"), summary.missingCount === 0n ? "0" : `${count(summary.missingCount)} (${percent(missing)})`],
     [t("dataset.distinct"), `${summary.distinctEstimated ? "≈ " : ""}${count(summary.distinctCount)}`],
   ];
   if (summary.min !== undefined) rows.push([t("dataset.min"), summary.min]);

@@ -58,7 +58,9 @@ function Loaded({ dataset }: { dataset: Dataset }) {
           {t("dataset.analyse")}
         </Button>
       </PageHead>
-      {dataset.warnings.map((warning) => <div key={warning} className="notice notice-warn notice-s">{warning}</div>)}
+      {dataset.warnings.length > 0 && (
+        <ul className="notice notice-warn notice-s warnings">{dataset.warnings.map((warning) => <li key={warning}>{warning}</li>)}</ul>
+      )}
       <Tabs.Root defaultValue="cells" className="stack">
         <Tabs.List className="tabs-list" aria-label={dataset.name}>
           <Tabs.Trigger className="tab" value="cells">{t("dataset.cells")}</Tabs.Trigger>
