@@ -45,6 +45,10 @@ pub struct Config {
     #[command(flatten)]
     pub password: PasswordConfig,
 
+    /// Seconds that one request to an identity provider may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub provider_wait_secs: u32,
+
     /// Login with Feishu.
     #[command(flatten)]
     pub feishu: FeishuConfig,

@@ -248,7 +248,8 @@ fn providers(config: &Config, attempt_key: [u8; 32]) -> anyhow::Result<(Redirect
     let (mut providers, mut tenants) = (Vec::new(), Vec::new());
     for (brand, settings) in [(Brand::Feishu, config.feishu.settings()), (Brand::Lark, config.lark.settings())] {
         let Some(settings) = settings else { continue };
-        providers.push(Feishu::new(brand, &settings, &config.public_url)?);
+        let request_max = Duration::from_secs(config.provider_wait_secs.into());
+        providers.push(Feishu::new(brand, &settings, &config.public_url, request_max)?);
         tenants.push((brand.id(), settings.tenants));
     }
     Ok((Redirects::new(providers, attempt_key), Admission::new(tenants)))

@@ -3,5 +3,6 @@
 
 pub mod bench;
 pub mod client;
+pub mod fakes;
 pub mod house;
 pub mod tables;

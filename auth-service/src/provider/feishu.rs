@@ -22,8 +22,6 @@ use crate::config::ProviderSettings;
 
 /// Longest answer that is read.
 const ANSWER_MAX_BYTES: usize = 64 * 1024;
-/// How long one request may take, from connecting to the last byte.
-const REQUEST_MAX: Duration = Duration::from_secs(10);
 const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// The pause before a request is sent for the second and last time.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
@@ -93,18 +91,24 @@ struct Shared {
 }
 
 impl Feishu {
-    /// As configured; `public_url` is where the browser comes back to.
+    /// As configured. `public_url` is where the browser comes back to; one request takes at most `request_max`, from
+    /// connecting to the last byte.
     ///
     /// # Errors
     /// The secret file or a URL is wrong.
-    pub(crate) fn new(brand: Brand, settings: &ProviderSettings, public_url: &Url) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        brand: Brand,
+        settings: &ProviderSettings,
+        public_url: &Url,
+        request_max: Duration,
+    ) -> anyhow::Result<Self> {
         let (accounts, open) = brand.hosts();
         let base = |given: &Option<Url>, own: &str| given.clone().map_or_else(|| Url::parse(own), Ok);
         let (accounts, open) = (base(&settings.accounts_url, accounts)?, base(&settings.open_url, open)?);
         let client = Client::builder()
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_MAX)
-            .timeout(REQUEST_MAX)
+            .timeout(request_max)
             .user_agent(concat!("fenxi/", env!("CARGO_PKG_VERSION")))
             .build()
             .context("the HTTP client of the identity provider")?;

@@ -1,0 +1,3 @@
+//! Fakes of what lies outside Fenxi, as strict as the real ones are documented to be.
+
+pub mod feishu;
