@@ -1,6 +1,7 @@
 """The kernel application: ipykernel's own, with Fenxi's settings and the repairs that it needs."""
 
 import faulthandler
+import json
 import signal
 import sys
 
@@ -9,7 +10,7 @@ from ipykernel.ipkernel import IPythonKernel
 from ipykernel.jsonutil import json_clean
 from ipykernel.kernelapp import IPKernelApp
 from tornado.ioloop import IOLoop
-from traitlets import Type
+from traitlets import DottedObjectName, Type
 from traitlets.config import Config
 
 # How long one wait for a line of input lasts before the next begins. A signal ends it at once; ipykernel's own 10 ms
@@ -55,6 +56,7 @@ class FenxiKernel(IPythonKernel):
 class FenxiKernelApp(IPKernelApp):
     """Starts a :class:`FenxiKernel`."""
 
+    outstream_class = DottedObjectName("fenxi_kernel.stream.FenxiOutStream").tag(config=True)
     kernel_class = Type(FenxiKernel, klass="ipykernel.kernelbase.Kernel").tag(config=True)
 
     def load_config_file(self, *args, **kwargs):
@@ -75,6 +77,20 @@ class FenxiKernelApp(IPKernelApp):
 
     def init_poller(self):
         """Starts no watch on the parent: the process dies with it (PR_SET_PDEATHSIG)."""
+
+    def _session_default(self):
+        session = super()._session_default()
+        pack = session.pack
+
+        def pack_whatever(message):
+            try:
+                return pack(message)
+            except UnicodeEncodeError:
+                # Half of a character, as broken file names have it: it is replaced, and the rest is shown.
+                return json.dumps(json_clean(message), ensure_ascii=False).encode("utf-8", errors="replace")
+
+        session.pack = pack_whatever
+        return session
 
     def init_iopub(self, context):
         """Opens iopub so that a slow reader slows the kernel instead of losing its output."""
