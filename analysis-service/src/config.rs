@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use fenxi_chassis::{config::Common, program::Configured};
 
-use crate::datasets::DatasetSettings;
+use crate::{datasets::DatasetSettings, kernels::config::KernelSettings};
 
 /// Begins the name of every variable.
 pub const PREFIX: &str = "FENXI_ANALYSIS";
@@ -32,6 +32,10 @@ pub struct Config {
     /// Limits of uploads and datasets.
     #[command(flatten)]
     pub datasets: DatasetSettings,
+
+    /// Kernels and their limits.
+    #[command(flatten)]
+    pub kernels: KernelSettings,
 }
 
 /// How auth-service is reached.

@@ -6,12 +6,17 @@
 pub mod config;
 pub mod datasets;
 pub mod executions;
+pub mod kernels;
 pub mod objects;
 pub mod outbox;
 mod rpc;
 mod schema;
 
-use std::{fs::File, path::Path};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use fenxi_chassis::{
@@ -25,7 +30,16 @@ use fenxi_chassis::{
 use tokio::net::TcpListener;
 
 use config::Config;
-use datasets::Datasets;
+use datasets::{DatasetError, Datasets};
+use kernels::{
+    config::KernelSettings,
+    launch::{Launcher, PlainLauncher},
+    model::{KernelTable, TableSource, TableUnavailable},
+    registry::Registry,
+};
+
+/// What the log of one execution holds to.
+const EXECUTION_OUTPUT_MAX_BYTES: u64 = 64 << 20;
 
 /// Runs the service to its end.
 ///
@@ -60,19 +74,58 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
         .with_context(|| format!("the folders of datasets in {} cannot be opened", data.display()))?;
     lifecycle.spawn(datasets.clone().keep_clean());
 
-    // Kernels.
+    // Kernels. Their tables come from the datasets, which know nothing of kernels.
+    let settings = config.kernels.settings(EXECUTION_OUTPUT_MAX_BYTES);
+    let launcher = launcher(&config.kernels, data.to_owned()).await?;
+    let store = kernels::store::Store::new(database.clone(), settings.limits);
+    let tables = tables(&datasets);
+    let kernels = Registry::open(launcher, tables, store, settings, frame.clock.clone(), &lifecycle).await?;
 
     // Executions, and the outbox that carries the finished ones to the history.
 
-    let routes = rpc::routes(datasets.clone(), pages);
+    let routes = rpc::routes(datasets.clone(), kernels.clone(), pages, lifecycle.token());
     lifecycle.set_ready("service", true);
     let served = server::serve(listener, routes, verifier, lifecycle.clone()).await;
 
     // The end, in the reverse order: no new calls any more, then kernels, executions, datasets, the database last.
     lifecycle.stop();
+    kernels.shut_down().await;
     datasets.close().await;
     database.close().await;
     served
+}
+
+/// How kernels are started. Its folders are made, and what a former service left is ended, on a thread that may block.
+async fn launcher(settings: &KernelSettings, data: PathBuf) -> anyhow::Result<Arc<dyn Launcher>> {
+    let python = settings.python.clone();
+    let run = settings.kernel_run_dir.clone().unwrap_or_else(|| data.join("run"));
+    let open = move || PlainLauncher::open(&python, &run, &data.join("work"));
+    Ok(Arc::new(tokio::task::spawn_blocking(open).await??))
+}
+
+/// The datasets as kernels see them.
+fn tables(datasets: &Datasets) -> TableSource {
+    let why = |error: DatasetError| match error {
+        DatasetError::NotFound => TableUnavailable::NotFound,
+        error => {
+            tracing::error!(%error, "a table for a kernel cannot be had");
+            TableUnavailable::Internal
+        }
+    };
+    let (names, opened) = (datasets.clone(), datasets.clone());
+    TableSource {
+        name: Arc::new(move |user_id, dataset_id| {
+            let datasets = names.clone();
+            Box::pin(async move { Ok(datasets.get(user_id, dataset_id).await.map_err(why)?.name) })
+        }),
+        open: Arc::new(move |user_id, dataset_id| {
+            let datasets = opened.clone();
+            Box::pin(async move {
+                let table = datasets.table_for_kernel(user_id, dataset_id).await.map_err(why)?;
+                Ok(KernelTable { path: table.path, hold: Arc::new(table.hold) })
+            })
+        }),
+    }
 }
 
 /// Holds the folder for this process alone: two would each believe that they know what is in it.

@@ -2,14 +2,19 @@
 //! [`fenxi_proto::error::Failure`]s there, and nowhere else.
 
 mod datasets;
+mod kernels;
 
 use fenxi_chassis::page::PageTokens;
-use fenxi_proto::analysis::v1::dataset_service_server::DatasetServiceServer;
+use fenxi_proto::analysis::v1::{
+    dataset_service_server::DatasetServiceServer, kernel_service_server::KernelServiceServer,
+};
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-use crate::datasets::Datasets;
+use crate::{datasets::Datasets, kernels::registry::Registry};
 
-/// Every service of `fenxi.analysis.v1`, ready to be served.
-pub(crate) fn routes(datasets: Datasets, pages: PageTokens) -> Routes {
-    Routes::new(DatasetServiceServer::new(datasets::DatasetRpc::new(datasets, pages)))
+/// Every service of `fenxi.analysis.v1`, ready to be served. Streams end soon after `stopping`.
+pub(crate) fn routes(datasets: Datasets, kernels: Registry, pages: PageTokens, stopping: CancellationToken) -> Routes {
+    Routes::new(DatasetServiceServer::new(datasets::DatasetRpc::new(datasets, pages.clone())))
+        .add_service(KernelServiceServer::new(kernels::KernelRpc::new(kernels, pages, stopping)))
 }

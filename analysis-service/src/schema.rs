@@ -5,7 +5,7 @@ use fenxi_chassis::sqlite::Step;
 
 /// The steps of all rooms.
 pub(crate) fn steps() -> Vec<Step> {
-    [crate::datasets::STEPS, &crate::executions::STEPS].concat()
+    [crate::datasets::STEPS, crate::kernels::store::STEPS, &crate::executions::STEPS].concat()
 }
 
 #[cfg(test)]

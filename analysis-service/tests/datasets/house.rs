@@ -102,8 +102,10 @@ pub(crate) fn files(folder: &Path) -> usize {
 }
 
 async fn serve(folder: &Path, keys: &Keys, settings: &[&str]) -> (String, Lifecycle, JoinHandle<anyhow::Result<()>>) {
+    // No kernel is started here: any program will do for their interpreter.
+    let python = ["--python".into(), "/bin/sh".into()];
     let args = ["analysis-service".into(), "--auth-url".into(), keys.url.clone(), "--data-dir".into()];
-    let args = args.into_iter().map(OsString::from).chain([folder.into()]);
+    let args = args.into_iter().map(OsString::from).chain([folder.into()]).chain(python);
     let config: Config =
         fenxi_chassis::config::load(PREFIX, args.chain(settings.iter().map(OsString::from))).expect("good");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

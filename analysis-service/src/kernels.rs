@@ -1,0 +1,18 @@
+//! Live kernels: supervised Python processes, each of one user.
+//!
+//! [`registry`] is the way in. It knows whose a kernel is; [`driver`] owns a kernel's process, conversation and state;
+//! [`launch`] starts processes, [`connection`] speaks Jupyter, [`state`] says what may follow on what, [`output`] turns
+//! messages into events. What becomes of an execution's events is the log's business, which the driver is handed.
+
+pub mod config;
+pub(crate) mod connection;
+pub(crate) mod driver;
+pub mod launch;
+pub mod model;
+pub(crate) mod output;
+pub mod process;
+pub mod registry;
+pub mod state;
+pub mod store;
+
+pub use driver::{KernelHandle, QueueSlot, Work};

@@ -1,0 +1,83 @@
+//! What an operator says about kernels.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{
+    model::{KernelLimits, Settings},
+    state::Ladder,
+};
+
+/// How often memory and processor time are measured.
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Kernels and their limits.
+#[derive(Clone, Debug, clap::Args)]
+pub struct KernelSettings {
+    /// Python interpreter of the kernels; deploy/local/python_env makes one with the libraries
+    #[arg(long, value_name = "FILE", default_value = "data/python/bin/python")]
+    pub python: PathBuf,
+
+    /// Folder of the kernels' sockets; its path must be short. Unset: `run` in the data folder
+    #[arg(long, value_name = "FOLDER")]
+    pub kernel_run_dir: Option<PathBuf>,
+
+    /// Live kernels of one user
+    #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub kernels_per_user_max: u32,
+
+    /// Live kernels in all
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub kernels_max: u32,
+
+    /// Kernels started at a time; others wait for their turn
+    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub kernel_starts_max: u32,
+
+    /// Seconds that a start may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    pub kernel_start_max_secs: u32,
+
+    /// Bytes of memory of one kernel; 0 for no limit
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
+    pub kernel_memory_max_bytes: u64,
+
+    /// Bytes of the largest file that a kernel may write
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
+    pub kernel_file_max_bytes: u64,
+
+    /// Seconds without work after which a kernel is ended
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = clap::value_parser!(u32).range(10..))]
+    pub kernel_idle_max_secs: u32,
+
+    /// Seconds that one execution may run
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = clap::value_parser!(u32).range(1..))]
+    pub execution_max_secs: u32,
+
+    /// Executions that may wait in one kernel
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub kernel_queue_max: u32,
+}
+
+impl KernelSettings {
+    /// As the registry takes them; `output_max_bytes` is what the logs of executions hold to.
+    #[must_use]
+    pub fn settings(&self, output_max_bytes: u64) -> Settings {
+        let secs = |secs: u32| Duration::from_secs(u64::from(secs));
+        Settings {
+            limits: KernelLimits {
+                memory_bytes: Some(self.kernel_memory_max_bytes).filter(|bytes| *bytes > 0),
+                execution_max: secs(self.execution_max_secs),
+                idle_max: secs(self.kernel_idle_max_secs),
+                queue_max: self.kernel_queue_max,
+                output_max_bytes,
+                file_max_bytes: self.kernel_file_max_bytes,
+            },
+            per_user_max: self.kernels_per_user_max,
+            total_max: self.kernels_max,
+            starts_max: self.kernel_starts_max,
+            start_max: secs(self.kernel_start_max_secs),
+            ladder: Ladder::default(),
+            sample_interval: SAMPLE_INTERVAL,
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! ZMTP 3.0 over a Unix socket, the client's half of it: greeting, NULL handshake, frames.
+//!
+//! Our own, because the other end is hostile: a frame may announce any length, and a library that reserves what is
+//! announced lets a kernel end the service. Here memory grows with the bytes that really arrive, up to a limit; the
+//! rest of a longer message is read and dropped. Protocol: rfc.zeromq.org/spec/23.
+
+use std::{io, path::Path};
+
+use bytes::Bytes;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+};
+
+/// The most bytes of one message that are kept.
+pub(crate) const MESSAGE_MAX_BYTES: u64 = 96 * 1024 * 1024;
+/// The most frames of one message.
+const MESSAGE_MAX_FRAMES: usize = 64;
+/// The longest command of a handshake.
+const COMMAND_MAX_BYTES: u64 = 4096;
+/// What is reserved at once for a frame, whatever it announces.
+const RESERVE_MAX_BYTES: u64 = 1024 * 1024;
+
+const READ_BUFFER_BYTES: usize = 64 * 1024;
+const GREETING_BYTES: usize = 64;
+
+const FLAG_MORE: u8 = 1;
+const FLAG_LONG: u8 = 2;
+const FLAG_COMMAND: u8 = 4;
+
+/// What we are to the peer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Socket<'a> {
+    /// Asks and is answered; the identity is what the peer's ROUTER addresses.
+    Dealer { identity: &'a str },
+    /// Hears everything.
+    Subscriber,
+}
+
+/// A message, or what is left of one that was too large.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// Its frames.
+    Message(Vec<Bytes>),
+    /// The frames before the limit, and how many bytes were dropped.
+    Oversized { frames: Vec<Bytes>, dropped_bytes: u64 },
+}
+
+/// The receiving half.
+#[derive(Debug)]
+pub(crate) struct Reader(BufReader<OwnedReadHalf>);
+
+/// The sending half.
+#[derive(Debug)]
+pub(crate) struct Writer(OwnedWriteHalf);
+
+/// Connects to the socket file at `path` and shakes hands. A subscriber is subscribed to everything.
+///
+/// # Errors
+/// If the file is no listening socket, or its owner speaks something else.
+pub(crate) async fn connect(path: &Path, socket: Socket<'_>) -> io::Result<(Reader, Writer)> {
+    let (read, mut write) = UnixStream::connect(path).await?.into_split();
+    let mut read = BufReader::with_capacity(READ_BUFFER_BYTES, read);
+    write.write_all(&greeting()).await?;
+    let mut peer = [0; GREETING_BYTES];
+    read.read_exact(&mut peer).await?;
+    if peer[0] != 0xff || peer[9] != 0x7f || peer[10] < 3 || !peer[12..].starts_with(b"NULL\0") {
+        return Err(protocol("the peer does not speak ZMTP 3 without security"));
+    }
+    write.write_all(&ready(socket)).await?;
+    let (flags, len) = read_frame_head(&mut read).await?;
+    if flags & FLAG_COMMAND == 0 || len > COMMAND_MAX_BYTES {
+        return Err(protocol("the peer does not shake hands"));
+    }
+    let command = read_frame(&mut read, len).await?;
+    if !command.starts_with(b"\x05READY") {
+        return Err(protocol("the peer refuses the handshake"));
+    }
+    let mut writer = Writer(write);
+    if matches!(socket, Socket::Subscriber) {
+        writer.send(&[Bytes::from_static(b"\x01")]).await?;
+    }
+    Ok((Reader(read), writer))
+}
+
+impl Reader {
+    /// The next message; `None` when the peer has closed the socket. Not cancel-safe.
+    ///
+    /// # Errors
+    /// If the socket breaks, or the peer breaks the protocol: nothing more can be read then.
+    pub(crate) async fn receive(&mut self) -> io::Result<Option<Received>> {
+        let (mut frames, mut kept, mut dropped) = (Vec::new(), 0_u64, 0_u64);
+        loop {
+            if frames.is_empty() && dropped == 0 && self.at_end().await? {
+                return Ok(None);
+            }
+            let (flags, len) = read_frame_head(&mut self.0).await?;
+            if flags & FLAG_COMMAND != 0 {
+                self.skip(len).await?;
+                continue;
+            }
+            if dropped > 0 || kept.saturating_add(len) > MESSAGE_MAX_BYTES || frames.len() >= MESSAGE_MAX_FRAMES {
+                self.skip(len).await?;
+                dropped = dropped.saturating_add(len.max(1));
+            } else {
+                frames.push(read_frame(&mut self.0, len).await?);
+                kept += len;
+            }
+            if flags & FLAG_MORE == 0 {
+                return Ok(Some(match dropped {
+                    0 => Received::Message(frames),
+                    dropped_bytes => Received::Oversized { frames, dropped_bytes },
+                }));
+            }
+        }
+    }
+
+    async fn at_end(&mut self) -> io::Result<bool> {
+        use tokio::io::AsyncBufReadExt as _;
+        Ok(self.0.fill_buf().await?.is_empty())
+    }
+
+    async fn skip(&mut self, len: u64) -> io::Result<()> {
+        let skipped = tokio::io::copy_buf(&mut (&mut self.0).take(len), &mut tokio::io::sink()).await?;
+        if skipped < len { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    }
+}
+
+impl Writer {
+    /// Sends one message of these frames.
+    ///
+    /// # Errors
+    /// If the socket is broken.
+    pub(crate) async fn send(&mut self, frames: &[Bytes]) -> io::Result<()> {
+        let mut wire = Vec::with_capacity(frames.iter().map(|frame| frame.len() + 9).sum());
+        for (number, frame) in frames.iter().enumerate() {
+            let more = if number + 1 < frames.len() { FLAG_MORE } else { 0 };
+            put_frame(&mut wire, more, frame);
+        }
+        self.0.write_all(&wire).await
+    }
+}
+
+fn greeting() -> [u8; GREETING_BYTES] {
+    let mut greeting = [0; GREETING_BYTES];
+    greeting[0] = 0xff;
+    greeting[9] = 0x7f;
+    greeting[10] = 3;
+    greeting[12..16].copy_from_slice(b"NULL");
+    greeting
+}
+
+fn ready(socket: Socket<'_>) -> Vec<u8> {
+    let mut body = b"\x05READY".to_vec();
+    let mut property = |name: &str, value: &str| {
+        body.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+        body.extend_from_slice(name.as_bytes());
+        body.extend_from_slice(&u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes());
+        body.extend_from_slice(value.as_bytes());
+    };
+    match socket {
+        Socket::Dealer { identity } => {
+            property("Socket-Type", "DEALER");
+            property("Identity", identity);
+        }
+        Socket::Subscriber => property("Socket-Type", "SUB"),
+    }
+    let mut wire = Vec::new();
+    put_frame(&mut wire, FLAG_COMMAND, &body);
+    wire
+}
+
+fn put_frame(wire: &mut Vec<u8>, flags: u8, body: &[u8]) {
+    if let Ok(short) = u8::try_from(body.len()) {
+        wire.extend_from_slice(&[flags, short]);
+    } else {
+        wire.push(flags | FLAG_LONG);
+        wire.extend_from_slice(&(body.len() as u64).to_be_bytes());
+    }
+    wire.extend_from_slice(body);
+}
+
+async fn read_frame_head(read: &mut BufReader<OwnedReadHalf>) -> io::Result<(u8, u64)> {
+    let flags = read.read_u8().await?;
+    let len = if flags & FLAG_LONG == 0 { u64::from(read.read_u8().await?) } else { read.read_u64().await? };
+    Ok((flags, len))
+}
+
+/// Reads a frame's body. `len` is at most [`MESSAGE_MAX_BYTES`].
+async fn read_frame(read: &mut BufReader<OwnedReadHalf>, len: u64) -> io::Result<Bytes> {
+    let mut body = Vec::with_capacity(usize::try_from(len.min(RESERVE_MAX_BYTES)).unwrap_or(0));
+    read.take(len).read_to_end(&mut body).await?;
+    if (body.len() as u64) < len { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(body.into()) }
+}
+
+fn protocol(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncReadExt as _, net::UnixListener};
+
+    use super::*;
+
+    /// A peer that shakes hands and then writes `bytes`, whatever they are.
+    async fn peer_that_writes(bytes: Vec<u8>) -> Reader {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("s");
+        let listener = UnixListener::bind(&path).expect("a socket");
+        let peer = async {
+            let (mut stream, _) = listener.accept().await.expect("a client");
+            // All that the client says: a socket closed with something unread in it would reset the other end.
+            let said = GREETING_BYTES + ready(Socket::Dealer { identity: "me" }).len();
+            stream.write_all(&greeting()).await.expect("sent");
+            stream.read_exact(&mut vec![0; said]).await.expect("a handshake");
+            stream.write_all(&ready(Socket::Subscriber)).await.expect("sent");
+            stream.write_all(&bytes).await.expect("sent");
+            stream
+        };
+        let (client, stream) = tokio::join!(connect(&path, Socket::Dealer { identity: "me" }), peer);
+        drop(stream);
+        client.expect("connected").0
+    }
+
+    fn message(frames: &[&[u8]]) -> Vec<u8> {
+        let mut wire = Vec::new();
+        for (number, frame) in frames.iter().enumerate() {
+            put_frame(&mut wire, u8::from(number + 1 < frames.len()), frame);
+        }
+        wire
+    }
+
+    #[tokio::test]
+    async fn messages_arrive_whole_and_then_the_end() {
+        let long = vec![7; 70_000];
+        let mut reader = peer_that_writes([message(&[b"a", &long]), message(&[b""])].concat()).await;
+        let Ok(Some(Received::Message(frames))) = reader.receive().await else { panic!("no message") };
+        assert_eq!(frames, [&b"a"[..], &long]);
+        assert!(matches!(reader.receive().await, Ok(Some(Received::Message(frames))) if frames == [""]));
+        assert!(matches!(reader.receive().await, Ok(None)));
+    }
+
+    #[tokio::test]
+    async fn an_announced_length_takes_no_memory() {
+        let mut reader = peer_that_writes([&[FLAG_LONG][..], &u64::MAX.to_be_bytes(), b"few"].concat()).await;
+        assert!(reader.receive().await.is_err(), "the end inside of a frame went unnoticed");
+    }
+
+    #[tokio::test]
+    async fn a_message_over_the_limit_is_dropped_and_the_next_arrives() {
+        let large = vec![0; usize::try_from(MESSAGE_MAX_BYTES).expect("fits")];
+        let listener = tempfile::tempdir().expect("a directory");
+        let path = listener.path().join("s");
+        let socket = UnixListener::bind(&path).expect("a socket");
+        let writer = tokio::spawn(async move {
+            let (mut stream, _) = socket.accept().await.expect("a client");
+            let mut greeted = [0; GREETING_BYTES];
+            stream.read_exact(&mut greeted).await.expect("a greeting");
+            let bytes =
+                [&greeting()[..], &ready(Socket::Subscriber), &message(&[b"head", &large]), &message(&[b"next"])];
+            stream.write_all(&bytes.concat()).await.expect("sent");
+        });
+        let (mut reader, _writer) = connect(&path, Socket::Subscriber).await.expect("connected");
+        let Ok(Some(Received::Oversized { frames, dropped_bytes })) = reader.receive().await else { panic!("taken") };
+        assert_eq!((frames, dropped_bytes), (vec![Bytes::from_static(b"head")], MESSAGE_MAX_BYTES));
+        assert!(matches!(reader.receive().await, Ok(Some(Received::Message(frames))) if frames == ["next"]));
+        writer.await.expect("the peer ended well");
+    }
+
+    #[tokio::test]
+    async fn a_message_of_too_many_frames_is_cut() {
+        let frames = vec![&b"x"[..]; 1000];
+        let mut reader = peer_that_writes(message(&frames)).await;
+        let Ok(Some(Received::Oversized { frames, .. })) = reader.receive().await else { panic!("taken") };
+        assert_eq!(frames.len(), MESSAGE_MAX_FRAMES);
+    }
+}

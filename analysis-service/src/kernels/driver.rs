@@ -1,0 +1,344 @@
+//! One task a kernel: it owns the process, the conversation and the state, and nobody touches these but by its mailbox.
+//!
+//! It writes what happens into the logs of executions, and never waits for a reader; its waits are the local disk's.
+//! It knows neither users' rules (the registry has checked them) nor what becomes of a log.
+
+mod end;
+mod mailbox;
+mod meter;
+mod run;
+mod start;
+
+use std::{collections::VecDeque, future::Future, io, sync::Arc};
+
+use fenxi_chassis::clock::{Clock, micros};
+use fenxi_proto::analysis::v1::{Death, DeathCause, KernelState};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
+    task::{JoinError, JoinHandle},
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+pub use self::mailbox::{KernelHandle, QueueSlot, Work};
+use self::{
+    mailbox::{REQUESTS_MAX, Request},
+    meter::Meter,
+    run::Running,
+    start::{Live, Plan, StartError},
+};
+use super::{
+    connection::Incoming,
+    launch::{Launcher, Order},
+    model::{Kernel, KernelError, Settings, TableSource},
+    process::Ended,
+    state::{State, death},
+    store::Store,
+};
+
+/// What all kernels share.
+pub(crate) struct Parts {
+    pub launcher: Arc<dyn Launcher>,
+    pub source: TableSource,
+    pub store: Store,
+    pub clock: Clock,
+    pub settings: Settings,
+    /// Turns to start.
+    pub starts: Arc<Semaphore>,
+    /// Turns to read /proc on the threads that may block.
+    pub meters: Arc<Semaphore>,
+}
+
+/// An execution that waits, with its place.
+struct Waiting {
+    work: Work,
+    _place: OwnedSemaphorePermit,
+}
+
+/// A start under way.
+struct Starting {
+    task: JoinHandle<Result<Box<Live>, StartError>>,
+    cancel: CancellationToken,
+}
+
+pub(crate) struct Driver {
+    parts: Arc<Parts>,
+    requests: mpsc::Receiver<Request>,
+    published: watch::Sender<Arc<Kernel>>,
+    kernel: Kernel,
+    state: State,
+    starting: Option<Starting>,
+    live: Option<Box<Live>>,
+    waiting: VecDeque<Waiting>,
+    running: Option<Running>,
+    meter: Meter,
+    /// Why we ended the process, once we have.
+    killed: Option<Death>,
+    /// When the process is killed, because it closed its channels and goes on.
+    deaf_until: Option<Instant>,
+    /// Who waits for the end of this task.
+    stopping: Vec<oneshot::Sender<()>>,
+    done: bool,
+}
+
+enum Wake {
+    Request(Option<Request>),
+    Started(Result<Result<Box<Live>, StartError>, JoinError>),
+    Ended(io::Result<Ended>),
+    Heard(Option<Incoming>),
+    Tick,
+}
+
+impl Driver {
+    /// Starts the task of a kernel: one that is dead, or one that is to be started.
+    pub(crate) fn spawn(parts: Arc<Parts>, kernel: Kernel) -> KernelHandle {
+        let queue_max = kernel.limits.queue_max as usize;
+        let (sender, requests) = mpsc::channel(REQUESTS_MAX + queue_max);
+        let (published, watched) = watch::channel(Arc::new(kernel.clone()));
+        let handle = KernelHandle { requests: sender, queue: Arc::new(Semaphore::new(queue_max)), kernel: watched };
+        let dead = kernel.state == KernelState::Dead;
+        let state = if dead { State::Dead(kernel.death.clone().unwrap_or_default()) } else { State::Starting };
+        let mut driver = Self {
+            parts,
+            requests,
+            published,
+            kernel,
+            state,
+            starting: None,
+            live: None,
+            waiting: VecDeque::new(),
+            running: None,
+            meter: Meter::default(),
+            killed: None,
+            deaf_until: None,
+            stopping: Vec::new(),
+            done: false,
+        };
+        if !dead {
+            driver.start();
+        }
+        tokio::spawn(driver.run());
+        handle
+    }
+
+    async fn run(mut self) {
+        while !self.done {
+            self.publish();
+            match self.wake().await {
+                Wake::Request(Some(request)) => self.take(request).await,
+                // Nobody can reach this kernel any more.
+                Wake::Request(None) => self.stop(DeathCause::Shutdown),
+                Wake::Started(result) => self.started(result).await,
+                Wake::Ended(ended) => self.ended(ended.ok()).await,
+                Wake::Heard(Some(incoming)) => {
+                    self.hear(incoming).await;
+                    self.settle().await;
+                }
+                Wake::Heard(None) => self.deaf(),
+                Wake::Tick => self.tick().await,
+            }
+            self.begin_next().await;
+        }
+        self.publish();
+        self.refuse_the_rest().await;
+        for done in self.stopping.drain(..) {
+            let _ = done.send(());
+        }
+    }
+
+    /// The next thing that happens. Time goes before output: a kernel that never stops talking is interrupted too.
+    async fn wake(&mut self) -> Wake {
+        let due = self.due();
+        let hears = self.deaf_until.is_none();
+        let (process, connection) = match &mut self.live {
+            Some(live) => (Some(&mut live.launched.process), Some(&mut live.connection).filter(|_| hears)),
+            None => (None, None),
+        };
+        tokio::select! {
+            biased;
+            request = self.requests.recv(), if self.stopping.is_empty() => Wake::Request(request),
+            started = or_never(self.starting.as_mut().map(|starting| &mut starting.task)) => Wake::Started(started),
+            ended = or_never(process.map(|process| process.ended())) => Wake::Ended(ended),
+            () = or_never(due.map(sleep_until)) => Wake::Tick,
+            heard = or_never(connection.map(|connection| connection.next())) => Wake::Heard(heard),
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let ladder = self.state.next_tick(self.parts.settings.ladder);
+        let grace = self.running.as_ref().and_then(Running::given_up_at);
+        let sample = self.live.is_some().then_some(self.meter.next_at);
+        [ladder, grace, sample, self.deaf_until].into_iter().flatten().min()
+    }
+
+    async fn take(&mut self, request: Request) {
+        match request {
+            Request::Submit(work, place) => self.submit(*work, place).await,
+            Request::Cancel(execution_id, done) => {
+                let _ = done.send(self.cancel(execution_id).await);
+            }
+            Request::Interrupt { clear_queue, done } => {
+                if clear_queue {
+                    self.cancel_waiting(None).await;
+                }
+                self.interrupt().await;
+                self.publish();
+                let _ = done.send(());
+            }
+            Request::Restart(done) => {
+                let result = self.restart().await;
+                self.publish();
+                let _ = done.send(result);
+            }
+            Request::Stop(cause, done) => {
+                self.stopping.push(done);
+                self.stop(cause);
+            }
+            Request::Input { execution_id, input_id, value, done } => {
+                let _ = done.send(self.reply_input(execution_id, &input_id, value).await);
+            }
+        }
+    }
+
+    async fn submit(&mut self, work: Work, place: OwnedSemaphorePermit) {
+        self.touch();
+        if self.state.takes_work() {
+            self.waiting.push_back(Waiting { work, _place: place });
+        } else {
+            end::cancelled(work, self.kernel.death.clone()).await;
+        }
+    }
+
+    async fn tick(&mut self) {
+        let now = Instant::now();
+        if self.deaf_until.is_some_and(|until| until <= now) {
+            self.deaf_until = Some(now + self.parts.settings.start_max);
+            self.kill(death(DeathCause::Unresponsive, "the kernel closed its channels and went on"));
+        }
+        if let Some(action) = self.state.tick(now, self.parts.settings.ladder) {
+            self.act(action).await;
+        }
+        if self.live.is_some() && self.meter.next_at <= now {
+            self.sample().await;
+        }
+        self.settle().await;
+    }
+
+    /// Sends everyone who watches what has changed.
+    fn publish(&mut self) {
+        let kernel = &mut self.kernel;
+        kernel.state = self.state.name();
+        kernel.running_execution_id = self.state.run().map(|run| run.execution_id);
+        kernel.queue_length = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
+        let idles = matches!(self.state, State::Idle) && self.waiting.is_empty();
+        kernel.idle_end_time = idles.then(|| kernel.last_activity_time.saturating_add(micros(kernel.limits.idle_max)));
+        if **self.published.borrow() != *kernel {
+            kernel.revision += 1;
+            self.published.send_replace(Arc::new(kernel.clone()));
+        }
+    }
+
+    /// It was used just now.
+    fn touch(&mut self) {
+        self.kernel.last_activity_time = self.parts.clock.now_micros();
+    }
+
+    fn start(&mut self) {
+        let kernel = &self.kernel;
+        let cancel = CancellationToken::new();
+        let plan = Plan {
+            launcher: Arc::clone(&self.parts.launcher),
+            starts: Arc::clone(&self.parts.starts),
+            order: Order {
+                kernel_id: kernel.kernel_id,
+                generation: kernel.generation,
+                memory_bytes: kernel.limits.memory_bytes,
+                file_bytes: kernel.limits.file_max_bytes,
+            },
+            start_max: self.parts.settings.start_max,
+            owner_user_id: kernel.owner_user_id,
+            datasets: kernel.datasets.clone(),
+            source: self.parts.source.clone(),
+            cancel: cancel.clone(),
+        };
+        self.starting = Some(Starting { task: tokio::spawn(plan.run()), cancel });
+    }
+
+    async fn started(&mut self, result: Result<Result<Box<Live>, StartError>, JoinError>) {
+        self.starting = None;
+        let failed = match result {
+            Ok(Ok(live)) => {
+                self.meter = Meter::new(self.parts.settings.sample_interval);
+                self.live = Some(live);
+                match self.state.ready() {
+                    Ok(()) => self.touch(),
+                    // Asked to stop or to restart in the last moment.
+                    Err(_) => self.kill(death(self.asked_to_end(), "")),
+                }
+                return;
+            }
+            Ok(Err(StartError::Cancelled)) => death(self.asked_to_end(), ""),
+            Ok(Err(error)) => death(DeathCause::StartFailed, error.to_string()),
+            Err(_) => death(DeathCause::StartFailed, "the start failed for a fault of the service"),
+        };
+        self.after_death(failed).await;
+    }
+
+    async fn restart(&mut self) -> Result<(), KernelError> {
+        self.state.restart().map_err(|wrong| KernelError::Dead { what: wrong.to_string() })?;
+        self.touch();
+        self.cancel_waiting(None).await;
+        match (&self.starting, &self.live) {
+            (Some(starting), _) => starting.cancel.cancel(),
+            (None, Some(_)) => self.kill(death(DeathCause::Restarted, "")),
+            (None, None) => self.start_again().await,
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, cause: DeathCause) {
+        if self.stopping.is_empty() {
+            // The mailbox was dropped: this end of a made-up channel keeps the task on its way out.
+            self.stopping.push(oneshot::channel().0);
+        }
+        self.state.stop();
+        match (&self.starting, &self.live) {
+            (Some(starting), _) => {
+                self.killed = Some(death(cause, ""));
+                starting.cancel.cancel();
+            }
+            (None, Some(_)) => self.kill(death(cause, "")),
+            (None, None) => self.done = true,
+        }
+    }
+
+    /// Why a process is not wanted that has just been started.
+    fn asked_to_end(&self) -> DeathCause {
+        match &self.killed {
+            Some(death) => death.cause(),
+            None => DeathCause::Restarted,
+        }
+    }
+
+    /// What was sent in the last moment is ended, not lost.
+    async fn refuse_the_rest(&mut self) {
+        self.cancel_waiting(self.kernel.death.clone()).await;
+        self.requests.close();
+        while let Some(request) = self.requests.recv().await {
+            match request {
+                Request::Submit(work, _place) => end::cancelled(*work, self.kernel.death.clone()).await,
+                Request::Stop(_, done) => self.stopping.push(done),
+                // Dropping the others answers them.
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A future that may not be there.
+async fn or_never<F: Future>(future: Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,179 @@
+//! The end of a process: its cause found, its last words kept, every execution ended truthfully, nothing left behind.
+
+use std::{future::Future, time::Duration};
+
+use fenxi_proto::analysis::v1::{Death, DeathCause, FinishedEvent, Outcome};
+use nix::sys::signal::Signal;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::{
+    Driver, Work,
+    run::{proto_duration, signed},
+};
+use crate::kernels::{
+    connection::{Channel, Incoming},
+    process::{End, Ended, tree},
+    state::{Interrupter, State, death},
+};
+
+/// How long after a process's end its last output is waited for.
+const LAST_WORDS_WAIT: Duration = Duration::from_millis(300);
+/// How long after a process's end its own log is waited for.
+const LOG_WAIT: Duration = Duration::from_millis(100);
+
+impl Driver {
+    /// Ends the process; the rest follows when its end is seen. The first cause counts.
+    pub(super) fn kill(&mut self, death: Death) {
+        self.killed.get_or_insert(death);
+        if let Some(live) = &self.live {
+            live.launched.process.signal(Signal::SIGKILL);
+        }
+    }
+
+    /// The process has ended.
+    pub(super) async fn ended(&mut self, ended: Option<Ended>) {
+        let died_at = Instant::now();
+        self.last_words(died_at).await;
+        let Some(live) = self.live.take() else { return };
+        let mut live = *live;
+        let _ = timeout(LOG_WAIT, live.launched.log.ended()).await;
+        let mut death = self.killed.take().unwrap_or_else(|| self.cause(ended));
+        death.time = Some(self.proto_now());
+        if death.detail.is_empty() {
+            death.detail = live.launched.log.text();
+        }
+        tracing::info!(kernel_id = %self.kernel.kernel_id, cause = death.cause().as_str_name(), "a kernel's process ended");
+        self.end_running(&death, ended).await;
+        self.deaf_until = None;
+        let clear = live.launched.clear();
+        // Its connection first, so that nothing more is heard.
+        drop(live.connection);
+        self.kernel.memory_bytes = 0;
+        self.after_death_and(death, clear).await;
+    }
+
+    /// The state after the end of a process, or of the try to start one.
+    pub(super) async fn after_death(&mut self, death: Death) {
+        self.after_death_and(death, std::future::ready(())).await;
+    }
+
+    async fn after_death_and(&mut self, mut death: Death, clear: impl Future<Output = ()>) {
+        self.killed = None;
+        death.time.get_or_insert_with(|| self.proto_now());
+        let again = matches!(self.state, State::Restarting);
+        if !again {
+            // What was sent since the restart was asked for waits for the next process.
+            self.cancel_waiting(Some(death.clone())).await;
+        }
+        self.kernel.death = Some(death.clone());
+        if !again {
+            self.state.died(death);
+        }
+        // Told first, cleared after: the scan for what it left takes a while.
+        self.publish();
+        clear.await;
+        if again {
+            self.start_again().await;
+        } else {
+            self.done = !self.stopping.is_empty();
+            self.save().await;
+        }
+    }
+
+    /// Starts a process in place of the former.
+    pub(super) async fn start_again(&mut self) {
+        if self.state.start_again().is_ok() {
+            self.kernel.generation += 1;
+            self.publish();
+            self.save().await;
+            self.start();
+        }
+    }
+
+    /// Reads what the process said before its end and what lies on the way.
+    async fn last_words(&mut self, died_at: Instant) {
+        let deadline = died_at + LAST_WORDS_WAIT;
+        let mut open = 3;
+        while open > 0 {
+            let Some(live) = &mut self.live else { return };
+            let Ok(Some(incoming)) = timeout_at(deadline, live.connection.next()).await else { break };
+            if let Incoming::Closed(channel) = &incoming {
+                open -= i32::from(matches!(channel, Channel::Iopub | Channel::Shell | Channel::Stdin));
+            }
+            self.hear(incoming).await;
+        }
+    }
+
+    async fn end_running(&mut self, death: &Death, ended: Option<Ended>) {
+        if self.running.as_ref().is_some_and(super::Running::has_reply) {
+            // The code had ended; what happened then happened to the kernel.
+            return self.finish().await;
+        }
+        let Some(mut running) = self.running.take() else { return };
+        let before = running.used_before().await;
+        let timed_out =
+            running.interrupted == Some(Interrupter::TimeLimit) && death.cause() == DeathCause::Unresponsive;
+        let peak_bytes = ended.map_or(0, |ended| ended.peak_bytes).max(self.meter.peak_bytes);
+        let end = FinishedEvent {
+            outcome: if timed_out { Outcome::TimedOut } else { Outcome::Killed }.into(),
+            death: Some(death.clone()),
+            cpu_duration: ended.map(|ended| proto_duration(ended.cpu.saturating_sub(before.cpu))),
+            peak_memory_bytes: signed(peak_bytes),
+            ..FinishedEvent::default()
+        };
+        running.work.log.finish(end).await;
+    }
+
+    /// Ends everything that waits; with `death`, because of it.
+    pub(super) async fn cancel_waiting(&mut self, death: Option<Death>) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            cancelled(waiting.work, death.clone()).await;
+        }
+    }
+
+    fn cause(&self, ended: Option<Ended>) -> Death {
+        match ended.map(|ended| ended.how) {
+            Some(End::Exited(exit_code)) => Death { exit_code, ..death(DeathCause::Exit, "") },
+            // The system does not say why it kills; its own counter does.
+            Some(End::Signalled(libc::SIGKILL)) if tree::memory_kills() > self.meter.memory_kills => {
+                Death { signal: libc::SIGKILL, ..death(DeathCause::Memory, "the machine ran out of memory") }
+            }
+            Some(End::Signalled(signal)) => Death { signal, ..death(DeathCause::Signal, "") },
+            None => death(DeathCause::Signal, "how it ended is not known"),
+        }
+    }
+
+    /// Writes down what has to outlive the service. A database that fails is said in the log, and life goes on.
+    async fn save(&self) {
+        if let Err(error) = self.parts.store.save(&self.kernel).await {
+            tracing::error!(kernel_id = %self.kernel.kernel_id, %error, "a kernel could not be written down");
+        }
+    }
+
+    fn proto_now(&self) -> prost_types::Timestamp {
+        fenxi_proto::time::timestamp(self.parts.clock.now_micros())
+    }
+}
+
+/// Ends an execution that never ran; with `death`, because of its kernel's.
+pub(super) async fn cancelled(work: Work, death: Option<Death>) {
+    let end = FinishedEvent { outcome: Outcome::Cancelled.into(), death, ..FinishedEvent::default() };
+    work.log.finish(end).await;
+}
+
+/// A death in words.
+pub(super) fn describe(death: &Death) -> String {
+    match death.cause() {
+        DeathCause::Exit => format!("its process exited with code {}", death.exit_code),
+        DeathCause::Signal => format!("signal {} ended its process", death.signal),
+        DeathCause::Memory => "it ran out of memory".into(),
+        DeathCause::Limit => "it went over a limit".into(),
+        DeathCause::Deleted => "it was deleted".into(),
+        DeathCause::Restarted => "it was restarted".into(),
+        DeathCause::Idle => "it was idle for too long".into(),
+        DeathCause::StartFailed => "it could not be started".into(),
+        DeathCause::Unresponsive => "it did not heed an interrupt".into(),
+        DeathCause::Shutdown => "the service was stopped".into(),
+        DeathCause::Unspecified => "it has ended".into(),
+    }
+}

@@ -1,0 +1,163 @@
+//! How everyone else reaches a kernel: requests into a bounded mailbox, and its state to watch.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use crate::{
+    executions::log::LogWriter,
+    kernels::model::{Kernel, KernelDatasetRef, KernelError},
+};
+use fenxi_proto::analysis::v1::{DeathCause, KernelState};
+
+/// Requests that may wait beside the executions.
+pub(super) const REQUESTS_MAX: usize = 64;
+
+/// Code to run.
+#[derive(Debug)]
+pub struct Work {
+    /// Its execution.
+    pub execution_id: Uuid,
+    /// What to run.
+    pub code: String,
+    /// The most time it may run; `None` for the kernel's limit.
+    pub time_limit: Option<Duration>,
+    /// Whether those behind it run on after an exception.
+    pub continue_on_error: bool,
+    /// Where it says what happens.
+    pub log: LogWriter,
+}
+
+/// What a kernel's task is asked.
+#[derive(Debug)]
+pub(super) enum Request {
+    Submit(Box<Work>, OwnedSemaphorePermit),
+    Cancel(Uuid, oneshot::Sender<bool>),
+    Interrupt { clear_queue: bool, done: oneshot::Sender<()> },
+    Restart(oneshot::Sender<Result<(), KernelError>>),
+    Stop(DeathCause, oneshot::Sender<()>),
+    Input { execution_id: Uuid, input_id: String, value: String, done: oneshot::Sender<Result<(), KernelError>> },
+}
+
+/// A way to a kernel. Clones lead to the same one.
+#[derive(Clone, Debug)]
+pub struct KernelHandle {
+    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) queue: Arc<Semaphore>,
+    pub(super) kernel: watch::Receiver<Arc<Kernel>>,
+}
+
+/// A place in a kernel's queue. Dropped unused, it is free again.
+#[derive(Debug)]
+pub struct QueueSlot {
+    place: OwnedSemaphorePermit,
+    request: mpsc::OwnedPermit<Request>,
+    position: u32,
+}
+
+impl KernelHandle {
+    /// Which kernel.
+    #[must_use]
+    pub fn kernel_id(&self) -> Uuid {
+        self.kernel.borrow().kernel_id
+    }
+
+    /// The kernel as it stands.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Kernel> {
+        Arc::clone(&self.kernel.borrow())
+    }
+
+    /// The kernel at each change; closed when it is gone.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Arc<Kernel>> {
+        self.kernel.clone()
+    }
+
+    /// The tables it holds.
+    #[must_use]
+    pub fn datasets(&self) -> Vec<KernelDatasetRef> {
+        self.kernel.borrow().datasets.clone()
+    }
+
+    /// Takes a place in the queue, before the execution is written down anywhere.
+    ///
+    /// # Errors
+    /// The kernel is dead, or its queue is full.
+    pub async fn reserve(&self) -> Result<QueueSlot, KernelError> {
+        let kernel = self.snapshot();
+        if matches!(kernel.state, KernelState::Dead | KernelState::Stopping) {
+            return Err(dead(&kernel));
+        }
+        let full = || KernelError::QueueFull { limit: kernel.limits.queue_max };
+        let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| full())?;
+        let request = self.requests.clone().reserve_owned().await.map_err(|_| dead(&self.snapshot()))?;
+        let position = kernel.queue_length + u32::from(kernel.running_execution_id.is_some());
+        Ok(QueueSlot { place, request, position })
+    }
+
+    /// Takes a waiting execution from the queue or interrupts a running one; says whether it was there.
+    pub async fn cancel(&self, execution_id: Uuid) -> bool {
+        let (done, answer) = oneshot::channel();
+        let sent = self.requests.send(Request::Cancel(execution_id, done)).await;
+        sent.is_ok() && answer.await.unwrap_or(false)
+    }
+
+    /// Interrupts what runs; with `clear_queue`, what waits is cancelled too.
+    pub async fn interrupt(&self, clear_queue: bool) {
+        let (done, answer) = oneshot::channel();
+        if self.requests.send(Request::Interrupt { clear_queue, done }).await.is_ok() {
+            let _ = answer.await;
+        }
+    }
+
+    /// Answers an `InputRequestEvent`.
+    ///
+    /// # Errors
+    /// The execution does not wait for it.
+    pub async fn reply_input(&self, execution_id: Uuid, input_id: String, value: String) -> Result<(), KernelError> {
+        let (done, answer) = oneshot::channel();
+        let request = Request::Input { execution_id, input_id, value, done };
+        self.requests.send(request).await.map_err(|_| KernelError::InputNotRequested)?;
+        answer.await.unwrap_or(Err(KernelError::InputNotRequested))
+    }
+
+    /// Ends the process and starts another.
+    ///
+    /// # Errors
+    /// The kernel is being ended.
+    pub(crate) async fn restart(&self) -> Result<(), KernelError> {
+        let (done, answer) = oneshot::channel();
+        let gone = || KernelError::NotFound;
+        self.requests.send(Request::Restart(done)).await.map_err(|_| gone())?;
+        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Ends the kernel, and its task with it; returns when nothing of it runs any more.
+    pub(crate) async fn stop(&self, cause: DeathCause) {
+        let (done, answer) = oneshot::channel();
+        if self.requests.send(Request::Stop(cause, done)).await.is_ok() {
+            let _ = answer.await;
+        }
+    }
+}
+
+impl QueueSlot {
+    /// How many executions are before it, the running one included.
+    #[must_use]
+    pub fn position(&self) -> u32 {
+        self.position
+    }
+
+    /// Hands the work over. From here on the kernel answers for its end.
+    pub fn submit(self, work: Work) {
+        self.request.send(Request::Submit(Box::new(work), self.place));
+    }
+}
+
+fn dead(kernel: &Kernel) -> KernelError {
+    let death = kernel.death.as_ref();
+    let what = death.map_or_else(|| "it is being ended".to_owned(), super::end::describe);
+    KernelError::Dead { what }
+}

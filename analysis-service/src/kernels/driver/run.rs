@@ -1,0 +1,321 @@
+//! The execution that runs: begun, listened to, interrupted, and brought to its one end.
+
+use std::time::Duration;
+
+use fenxi_proto::analysis::v1::{
+    DeathCause, DisplayEvent, FinishedEvent, InputReplyEvent, InputRequestEvent, NoticeEvent, NoticeKind, Outcome,
+    TruncatedEvent, output_event::Event,
+};
+use nix::sys::signal::Signal;
+use tokio::{task::JoinHandle, time::Instant};
+use uuid::Uuid;
+
+use super::{Driver, Waiting, Work, meter};
+use crate::kernels::{
+    connection::{Channel, Incoming, MESSAGE_MAX_BYTES},
+    model::KernelError,
+    output::{self, Reply, Said},
+    process::tree::Usage,
+    state::{Action, Interrupter, Run, State, death},
+};
+
+/// How long after its reply an execution ends even if the kernel never says that it is idle.
+const IDLE_GRACE: Duration = Duration::from_secs(2);
+/// How long a kernel that closed its channels may take to end.
+const DEAF_GRACE: Duration = Duration::from_secs(3);
+
+/// The execution that runs.
+pub(super) struct Running {
+    pub(super) work: Work,
+    /// Its request's id.
+    id: String,
+    started: bool,
+    reply: Option<Reply>,
+    idle: bool,
+    last_heard: Instant,
+    input: Option<InputRequestEvent>,
+    pub(super) interrupted: Option<Interrupter>,
+    pub(super) memory_told: bool,
+    /// What the kernel had used before.
+    before: JoinHandle<Option<Usage>>,
+}
+
+impl Running {
+    /// When the wait for the kernel's `idle` is given up.
+    pub(super) fn given_up_at(&self) -> Option<Instant> {
+        self.reply.as_ref().map(|_| self.last_heard + IDLE_GRACE)
+    }
+
+    /// Whether the code has run to an end, whatever became of the kernel afterwards.
+    pub(super) fn has_reply(&self) -> bool {
+        self.reply.is_some()
+    }
+
+    pub(super) async fn used_before(&mut self) -> Usage {
+        (&mut self.before).await.ok().flatten().unwrap_or_default()
+    }
+}
+
+impl Driver {
+    /// Begins what waits longest, if nothing runs.
+    pub(super) async fn begin_next(&mut self) {
+        if !matches!(self.state, State::Idle) || self.killed.is_some() {
+            return;
+        }
+        let Some(Waiting { work, .. }) = self.waiting.pop_front() else { return };
+        let Some(live) = &mut self.live else { return };
+        let id = work.execution_id.to_string();
+        let content = serde_json::json!({
+            "code": work.code, "silent": false, "store_history": true, "user_expressions": {}, "allow_stdin": true,
+            // One at a time is sent, so that there is nothing for the kernel to abort.
+            "stop_on_error": false,
+        });
+        let limit = work.time_limit.unwrap_or(self.kernel.limits.execution_max);
+        let limit = limit.min(self.kernel.limits.execution_max);
+        let sent = live.connection.request(&id, "execute_request", &content);
+        let now = Instant::now();
+        // Idle was checked above.
+        let _ = self.state.begin(Run { execution_id: work.execution_id, deadline: now.checked_add(limit) });
+        let before = meter::measure(&self.parts, live.launched.process.pid());
+        let notices = std::mem::take(&mut live.notices);
+        let mut running = Running {
+            work,
+            id,
+            started: false,
+            reply: None,
+            idle: false,
+            last_heard: now,
+            input: None,
+            interrupted: None,
+            memory_told: false,
+            before,
+        };
+        for notice in notices {
+            running.work.log.append(Event::Notice(notice)).await;
+        }
+        self.running = Some(running);
+        self.touch();
+        if sent.is_err() {
+            self.kill(death(DeathCause::Unresponsive, "the kernel takes no requests"));
+        }
+    }
+
+    /// Takes in what the kernel said.
+    pub(super) async fn hear(&mut self, incoming: Incoming) {
+        match incoming {
+            Incoming::Message { channel, message, room } => {
+                match channel {
+                    Channel::Iopub => self.hear_output(output::said(&message), &message.parent_id).await,
+                    Channel::Shell => {
+                        if let Some(running) = self.running.as_mut().filter(|running| running.id == message.parent_id)
+                            && let Some(reply) = output::reply(&message)
+                        {
+                            running.last_heard = Instant::now();
+                            running.reply = Some(reply);
+                        }
+                    }
+                    Channel::Stdin => {
+                        if let Some(running) = self.running.as_mut().filter(|running| running.id == message.parent_id)
+                            && let Some(asked) = output::input_request(&message)
+                        {
+                            running.input = Some(asked.clone());
+                            running.work.log.append(Event::InputRequest(asked)).await;
+                        }
+                    }
+                    Channel::Control => {}
+                }
+                // Only now may the kernel say as much again.
+                drop(room);
+            }
+            Incoming::Oversized { parent_id, dropped_bytes } => {
+                if let Some(running) = self.running.as_mut().filter(|running| running.id == parent_id) {
+                    let (dropped_bytes, limit_bytes) = (signed(dropped_bytes), signed(MESSAGE_MAX_BYTES));
+                    let cut = TruncatedEvent { kept_bytes: 0, dropped_bytes, limit_bytes };
+                    running.work.log.append(Event::Truncated(cut)).await;
+                }
+            }
+            Incoming::Closed(_) => self.deaf(),
+        }
+    }
+
+    /// The kernel closed a channel: it is ending, or it is broken.
+    pub(super) fn deaf(&mut self) {
+        self.deaf_until.get_or_insert_with(|| Instant::now() + DEAF_GRACE);
+    }
+
+    async fn hear_output(&mut self, said: Said, parent_id: &str) {
+        let Some(running) = &mut self.running else {
+            if matches!(said, Said::Event(_)) {
+                metrics::counter!("kernel_late_outputs_dropped_total").increment(1);
+            }
+            return;
+        };
+        let own = running.id == parent_id;
+        if own {
+            running.last_heard = Instant::now();
+        }
+        match said {
+            Said::Event(event) if own => {
+                if !running.started {
+                    running.begin(None).await;
+                }
+                running.work.log.append(event).await;
+            }
+            // A thread of an execution that has ended prints on: the text is shown where someone looks.
+            Said::Event(event @ Event::Stream(_)) => running.work.log.append(event).await,
+            Said::Began { execution_count } if own && !running.started => running.begin(Some(execution_count)).await,
+            Said::Idle if own => running.idle = true,
+            _ => {}
+        }
+    }
+
+    /// Ends the running execution if it has come to its end.
+    pub(super) async fn settle(&mut self) {
+        let Some(running) = &self.running else { return };
+        let drained = self.live.as_ref().is_none_or(|live| live.connection.is_drained());
+        let given_up = drained && running.given_up_at().is_some_and(|at| at <= Instant::now());
+        if running.reply.is_some() && (running.idle || given_up) {
+            self.finish().await;
+        }
+    }
+
+    /// Ends the running execution by its reply.
+    pub(super) async fn finish(&mut self) {
+        let Some(mut running) = self.running.take() else { return };
+        let reply = running.reply.take().unwrap_or_default();
+        if !running.started {
+            running.begin(reply.execution_count).await;
+        }
+        if let Some(bundle) = reply.page.clone() {
+            let page = DisplayEvent { bundle: Some(bundle), display_id: String::new() };
+            running.work.log.append(Event::Display(page)).await;
+        }
+        let outcome = outcome(&reply, running.interrupted);
+        let before = running.used_before().await;
+        self.meter.saw(before);
+        let now = match self.live.as_ref().map(|live| live.launched.process.pid()) {
+            Some(pid) => meter::measure(&self.parts, pid).await.ok().flatten(),
+            None => None,
+        };
+        if let Some(now) = now {
+            self.meter.saw(now);
+        }
+        let end = FinishedEvent {
+            outcome: outcome.into(),
+            cpu_duration: now.map(|now| proto_duration(now.cpu.saturating_sub(before.cpu))),
+            peak_memory_bytes: signed(self.meter.peak_bytes),
+            ..FinishedEvent::default()
+        };
+        let goes_on = running.work.continue_on_error || matches!(outcome, Outcome::Ok | Outcome::Interrupted);
+        running.work.log.finish(end).await;
+        // Busy or being interrupted: something ran.
+        let _ = self.state.end();
+        self.touch();
+        if !goes_on {
+            self.cancel_waiting(None).await;
+        }
+    }
+
+    /// Takes an execution from the queue or interrupts it.
+    pub(super) async fn cancel(&mut self, execution_id: Uuid) -> bool {
+        if self.running.as_ref().is_some_and(|running| running.work.execution_id == execution_id) {
+            self.interrupt().await;
+            return true;
+        }
+        let Some(at) = self.waiting.iter().position(|waiting| waiting.work.execution_id == execution_id) else {
+            return false;
+        };
+        if let Some(waiting) = self.waiting.remove(at) {
+            super::end::cancelled(waiting.work, None).await;
+        }
+        true
+    }
+
+    pub(super) async fn interrupt(&mut self) {
+        if let Some(action) = self.state.interrupt(Instant::now()) {
+            self.act(action).await;
+        }
+    }
+
+    /// Does what the state asks for, and says so in the log.
+    pub(super) async fn act(&mut self, action: Action) {
+        let ladder = self.parts.settings.ladder;
+        let (kind, text) = match action {
+            Action::Interrupt(Interrupter::Person) => {
+                (NoticeKind::InterruptSent, "An interrupt was asked for; SIGINT was sent.".to_owned())
+            }
+            Action::Interrupt(Interrupter::TimeLimit) => {
+                (NoticeKind::TimeLimit, "The time limit is reached; SIGINT was sent.".to_owned())
+            }
+            Action::InterruptAgain => {
+                let secs = ladder.kill.saturating_sub(ladder.again).as_secs_f32();
+                let text =
+                    format!("SIGINT was not heeded and was sent again; the kernel will be killed in {secs:.0} s.");
+                (NoticeKind::InterruptEscalated, text)
+            }
+            Action::Kill => {
+                (NoticeKind::InterruptEscalated, "SIGINT was not heeded twice; the kernel is killed.".to_owned())
+            }
+        };
+        if let Some(running) = &mut self.running {
+            if let Action::Interrupt(by) = action {
+                running.interrupted = Some(by);
+            }
+            running.work.log.append(Event::Notice(NoticeEvent { kind: kind.into(), text })).await;
+        }
+        match (action, &self.live) {
+            (Action::Kill, _) => self.kill(death(DeathCause::Unresponsive, "two interrupts were not heeded")),
+            (_, Some(live)) => live.launched.process.signal(Signal::SIGINT),
+            (_, None) => {}
+        }
+    }
+
+    pub(super) async fn reply_input(
+        &mut self,
+        execution_id: Uuid,
+        input_id: &str,
+        value: String,
+    ) -> Result<(), KernelError> {
+        let Some(running) = self.running.as_mut().filter(|running| running.work.execution_id == execution_id) else {
+            return Err(KernelError::InputNotRequested);
+        };
+        let asked = running.input.take_if(|asked| asked.input_id == input_id).ok_or(KernelError::InputNotRequested)?;
+        let live = self.live.as_ref().ok_or(KernelError::InputNotRequested)?;
+        live.connection
+            .input_reply(&format!("input-{input_id}"), &value)
+            .map_err(|_| KernelError::InputNotRequested)?;
+        let value = if asked.password { String::new() } else { value };
+        let given = InputReplyEvent { input_id: asked.input_id, value };
+        running.work.log.append(Event::InputReply(given)).await;
+        self.touch();
+        Ok(())
+    }
+}
+
+impl Running {
+    /// Says that it began; without a count where the kernel did not say it.
+    pub(super) async fn begin(&mut self, execution_count: Option<i32>) {
+        self.started = true;
+        self.work.log.started(execution_count.unwrap_or_default()).await;
+    }
+}
+
+fn outcome(reply: &Reply, interrupted: Option<Interrupter>) -> Outcome {
+    match (interrupted, reply.ok) {
+        (Some(Interrupter::TimeLimit), _) => Outcome::TimedOut,
+        (_, true) => Outcome::Ok,
+        (Some(Interrupter::Person), false) => Outcome::Interrupted,
+        (None, false) => Outcome::Error,
+    }
+}
+
+pub(super) fn proto_duration(duration: Duration) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(duration.subsec_nanos()).unwrap_or(0),
+    }
+}
+
+pub(super) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

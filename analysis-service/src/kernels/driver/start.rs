@@ -1,0 +1,205 @@
+//! From an order to a kernel that answers, with its tables loaded. Runs beside the driver's task, which goes on
+//! listening; given up half-way, it leaves no process behind.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use fenxi_proto::analysis::v1::{NoticeEvent, NoticeKind};
+use serde::Deserialize;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::kernels::{
+    connection::{Channel, ConnectError, Connection, Incoming},
+    launch::{LaunchError, Launched, Launcher, Order},
+    model::{KernelDatasetRef, KernelTable, TableSource},
+    process::Ended,
+};
+
+/// How long one probe waits before the next: the first ones may pass before the kernel listens.
+const PROBE_WAIT: Duration = Duration::from_millis(200);
+
+/// What a start needs.
+pub(super) struct Plan {
+    pub launcher: Arc<dyn Launcher>,
+    pub starts: Arc<Semaphore>,
+    pub order: Order,
+    pub start_max: Duration,
+    pub owner_user_id: Uuid,
+    pub datasets: Vec<KernelDatasetRef>,
+    pub source: TableSource,
+    /// Gives it up.
+    pub cancel: CancellationToken,
+}
+
+/// A kernel that answers.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub launched: Launched,
+    pub connection: Connection,
+    /// What the first execution has to be told.
+    pub notices: Vec<NoticeEvent>,
+    /// Keeps the tables' files where they are.
+    pub _tables: Vec<KernelTable>,
+}
+
+/// Why a kernel did not become ready, with what is left of it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartError {
+    /// Nothing was started.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// Its process ended first.
+    #[error("its process ended before it was ready ({ended:?}): {log}")]
+    Ended { ended: Option<Ended>, log: String },
+    /// It did not speak in time.
+    #[error("{error}: {log}")]
+    Connect { error: ConnectError, log: String },
+    /// It was given up.
+    #[error("the start was given up")]
+    Cancelled,
+}
+
+impl Plan {
+    /// Starts the kernel. Waits for its turn first.
+    pub(super) async fn run(self) -> Result<Box<Live>, StartError> {
+        // The semaphore is never closed.
+        let _turn = tokio::select! {
+            turn = Arc::clone(&self.starts).acquire_owned() => turn.ok(),
+            () = self.cancel.cancelled() => return Err(StartError::Cancelled),
+        };
+        let deadline = Instant::now() + self.start_max;
+        let mut launched = self.launcher.launch(self.order).await?;
+        let endpoint = launched.endpoint.clone();
+        let opened = tokio::select! {
+            opened = open(&endpoint, deadline) => opened,
+            ended = launched.process.ended() => {
+                let _ = timeout(PROBE_WAIT, launched.log.ended()).await;
+                let log = launched.log.text();
+                launched.clear().await;
+                return Err(StartError::Ended { ended: ended.ok(), log });
+            }
+            () = self.cancel.cancelled() => {
+                launched.clear().await;
+                return Err(StartError::Cancelled);
+            }
+        };
+        let mut connection = match opened {
+            Ok(connection) => connection,
+            Err(error) => {
+                let log = launched.log.text();
+                launched.clear().await;
+                return Err(StartError::Connect { error, log });
+            }
+        };
+        let (tables, notices) = self.load(&mut connection, &mut launched, deadline).await;
+        if self.cancel.is_cancelled() {
+            launched.clear().await;
+            return Err(StartError::Cancelled);
+        }
+        Ok(Box::new(Live { launched, connection, notices, _tables: tables }))
+    }
+
+    async fn load(
+        &self,
+        connection: &mut Connection,
+        launched: &mut Launched,
+        deadline: Instant,
+    ) -> (Vec<KernelTable>, Vec<NoticeEvent>) {
+        let (mut held, mut notices) = (Vec::new(), Vec::new());
+        for dataset in &self.datasets {
+            let opening = (self.source.open)(self.owner_user_id, dataset.dataset_id);
+            let opened = tokio::select! {
+                opened = opening => opened.map_err(|why| why.to_string()),
+                () = self.cancel.cancelled() => break,
+            };
+            let loaded = match opened {
+                Ok(table) => {
+                    let variable = &dataset.variable_name;
+                    let loaded = tokio::select! {
+                        loaded = timeout_at(deadline, load(connection, variable, &table.path)) => loaded,
+                        _ = launched.process.ended() => Ok(Err("the kernel ended".to_owned())),
+                        () = self.cancel.cancelled() => Ok(Err("the start was given up".to_owned())),
+                    };
+                    held.push(table);
+                    loaded.unwrap_or_else(|_| Err("it took too long".to_owned()))
+                }
+                Err(why) => Err(why),
+            };
+            if let Err(why) = loaded {
+                let (name, variable) = (&dataset.name, &dataset.variable_name);
+                let text = format!("{name} could not be loaded as {variable}: {why}");
+                notices.push(NoticeEvent { kind: NoticeKind::DatasetNotLoaded.into(), text });
+            }
+        }
+        (held, notices)
+    }
+}
+
+/// Connects, and asks until what is said on iopub is heard.
+async fn open(endpoint: &crate::kernels::connection::Endpoint, deadline: Instant) -> Result<Connection, ConnectError> {
+    let mut connection = Connection::open(endpoint, deadline).await?;
+    let heard = async {
+        for number in 0_u32.. {
+            let id = format!("probe-{number}");
+            let _ = connection.request(&id, "kernel_info_request", &serde_json::json!({}));
+            if timeout(PROBE_WAIT, heard(&mut connection, "probe-")).await.is_ok() {
+                return;
+            }
+        }
+    };
+    timeout_at(deadline, heard).await.map_err(|_| ConnectError::Timeout)?;
+    Ok(connection)
+}
+
+/// Waits for anything on iopub that belongs to a request whose id begins so.
+async fn heard(connection: &mut Connection, prefix: &str) {
+    while let Some(incoming) = connection.next().await {
+        if let Incoming::Message { channel: Channel::Iopub, message, .. } = incoming
+            && message.parent_id.starts_with(prefix)
+        {
+            return;
+        }
+    }
+    // Closed: the process's end tells the rest.
+    std::future::pending::<()>().await;
+}
+
+#[derive(Deserialize)]
+struct Loaded {
+    status: String,
+    #[serde(default)]
+    ename: String,
+    #[serde(default)]
+    evalue: String,
+}
+
+/// Loads a table under a variable, silently.
+async fn load(connection: &mut Connection, variable: &str, path: &Path) -> Result<(), String> {
+    let text = |value: &str| serde_json::to_string(value).unwrap_or_default();
+    let path = path.to_str().ok_or("its file's name is no text")?;
+    // JSON's texts are Python's too.
+    let code = format!(
+        "__import__('fenxi_kernel.tables').tables.bind(get_ipython().user_ns, {}, {})",
+        text(variable),
+        text(path)
+    );
+    let content = serde_json::json!({
+        "code": code, "silent": true, "store_history": false, "user_expressions": {}, "allow_stdin": false,
+        "stop_on_error": false,
+    });
+    let id = format!("load-{variable}");
+    connection.request(&id, "execute_request", &content).map_err(|error| error.to_string())?;
+    while let Some(incoming) = connection.next().await {
+        let Incoming::Message { channel: Channel::Shell, message, .. } = incoming else { continue };
+        if message.parent_id != id {
+            continue;
+        }
+        let loaded: Loaded = serde_json::from_slice(&message.content).map_err(|error| error.to_string())?;
+        return if loaded.status == "ok" { Ok(()) } else { Err(format!("{}: {}", loaded.ename, loaded.evalue)) };
+    }
+    std::future::pending().await
+}

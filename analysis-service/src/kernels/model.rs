@@ -1,0 +1,213 @@
+//! The words of this room: a kernel as it stands, its tables, its limits, and why something is refused.
+
+use std::{any::Any, path::PathBuf, sync::Arc, time::Duration};
+
+use fenxi_proto::analysis::v1::{Death, KernelState};
+use futures_util::future::BoxFuture;
+use uuid::Uuid;
+
+use super::state::Ladder;
+
+/// A kernel as it stands at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kernel {
+    /// Which.
+    pub kernel_id: Uuid,
+    /// Whose.
+    pub owner_user_id: Uuid,
+    /// For a person.
+    pub display_name: String,
+    /// Where it stands.
+    pub state: KernelState,
+    /// The tables it holds.
+    pub datasets: Vec<KernelDatasetRef>,
+    /// Unix microseconds.
+    pub create_time: i64,
+    /// When it last ran code, was asked to, or computed by itself; unix microseconds.
+    pub last_activity_time: i64,
+    /// How it died, or how its last process did.
+    pub death: Option<Death>,
+    /// Counts its processes from 1.
+    pub generation: i32,
+    /// What runs.
+    pub running_execution_id: Option<Uuid>,
+    /// Executions that wait.
+    pub queue_length: u32,
+    /// Resident memory of its processes as last measured, in whole MiB, in bytes.
+    pub memory_bytes: u64,
+    /// When it will be ended if nothing happens; unix microseconds.
+    pub idle_end_time: Option<i64>,
+    /// Counts the changes of all this.
+    pub revision: i64,
+    /// What it is held to.
+    pub limits: KernelLimits,
+}
+
+/// A table of a kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KernelDatasetRef {
+    /// Which.
+    pub dataset_id: Uuid,
+    /// Its dataset's name.
+    pub name: String,
+    /// Under which variable it is found.
+    pub variable_name: String,
+}
+
+/// A table ready to be loaded.
+#[derive(Clone)]
+pub struct KernelTable {
+    /// The Arrow IPC file.
+    pub path: PathBuf,
+    /// Keeps the file where it is.
+    pub hold: Arc<dyn Any + Send + Sync>,
+}
+
+impl std::fmt::Debug for KernelTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KernelTable").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// Why a table cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TableUnavailable {
+    /// There is none, or it is another user's.
+    #[error("no such dataset")]
+    NotFound,
+    /// It is being parsed, or could not be.
+    #[error("the dataset is not ready")]
+    NotReady,
+    /// A fault of the service, logged where it happened.
+    #[error("the dataset cannot be opened")]
+    Internal,
+}
+
+/// Answers about a user's dataset: `(owner_user_id, dataset_id)`.
+type Ask<T> = Arc<dyn Fn(Uuid, Uuid) -> BoxFuture<'static, Result<T, TableUnavailable>> + Send + Sync>;
+
+/// Where tables come from. Tied to the datasets in `lib`.
+#[derive(Clone)]
+pub struct TableSource {
+    /// The dataset's name, if it is ready; quick.
+    pub name: Ask<String>,
+    /// Its table; may take as long as parsing it anew.
+    pub open: Ask<KernelTable>,
+}
+
+/// What a kernel is held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KernelLimits {
+    /// Its memory, in bytes; `None` for no limit.
+    pub memory_bytes: Option<u64>,
+    /// The longest an execution may run.
+    pub execution_max: Duration,
+    /// How long it may do nothing.
+    pub idle_max: Duration,
+    /// Executions that may wait.
+    pub queue_max: u32,
+    /// Output of one execution, in bytes; the log holds to it.
+    pub output_max_bytes: u64,
+    /// The largest file it may write, in bytes.
+    pub file_max_bytes: u64,
+}
+
+/// How kernels are run, for all of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// What each is held to.
+    pub limits: KernelLimits,
+    /// Live kernels of one user.
+    pub per_user_max: u32,
+    /// Live kernels in all.
+    pub total_max: u32,
+    /// Kernels that are being started at a time; the others wait for their turn.
+    pub starts_max: u32,
+    /// How long a start may take, from its turn on.
+    pub start_max: Duration,
+    /// Graces of the interrupt ladder.
+    pub ladder: Ladder,
+    /// How often memory and processor time are measured.
+    pub sample_interval: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: KernelLimits {
+                memory_bytes: Some(4 << 30),
+                execution_max: Duration::from_secs(3600),
+                idle_max: Duration::from_secs(3600),
+                queue_max: 50,
+                output_max_bytes: 64 << 20,
+                file_max_bytes: 4 << 30,
+            },
+            per_user_max: 5,
+            total_max: 100,
+            starts_max: 2,
+            start_max: Duration::from_secs(60),
+            ladder: Ladder::default(),
+            sample_interval: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Why something is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelError {
+    /// There is no such kernel, or it is another user's.
+    #[error("no such kernel")]
+    NotFound,
+    /// The user has as many live kernels as one may.
+    #[error("you have {limit} kernels, which is the limit; end one first")]
+    UserLimit {
+        /// The limit.
+        limit: u32,
+    },
+    /// The service has as many live kernels as it may.
+    #[error("the service runs {limit} kernels, which is its limit; try again later")]
+    TotalLimit {
+        /// The limit.
+        limit: u32,
+    },
+    /// It is dead or being ended.
+    #[error("the kernel is not alive: {what}; restart it")]
+    Dead {
+        /// Of what it died.
+        what: String,
+    },
+    /// As many executions wait as may.
+    #[error("{limit} executions wait in this kernel, which is the limit; wait for one to end")]
+    QueueFull {
+        /// The limit.
+        limit: u32,
+    },
+    /// The execution does not wait for this input.
+    #[error("the execution does not wait for this input")]
+    InputNotRequested,
+    /// A dataset cannot be had.
+    #[error("dataset {dataset_id}: {why}")]
+    Table {
+        /// Which.
+        dataset_id: Uuid,
+        /// Why.
+        why: TableUnavailable,
+    },
+    /// A name that cannot be a variable, or that two tables would have.
+    #[error("`{name}` cannot be the variable of a table: {why}")]
+    VariableName {
+        /// The name.
+        name: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// The `request_id` was used for another call.
+    #[error("the request_id was used before with other content; make a new one")]
+    RequestIdReused,
+    /// The service is being stopped.
+    #[error("the service is being stopped; try again in a moment")]
+    Stopping,
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Store(#[from] super::store::StoreError),
+}

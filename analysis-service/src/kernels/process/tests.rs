@@ -1,0 +1,81 @@
+//! What the system promises about a kernel's process.
+
+use tokio::{io::AsyncReadExt as _, time::timeout};
+
+use super::*;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn shell(script: &str) -> Spec {
+    Spec {
+        program: "/bin/sh".into(),
+        args: vec!["-c".into(), script.into()],
+        env: vec![("PATH".into(), "/usr/bin:/bin".into()), ("FENXI_KERNEL".into(), "test".into())],
+        work_dir: std::env::temp_dir(),
+        limits: Limits { data_bytes: Some(1 << 30), open_files: 64, file_bytes: 1 << 20 },
+    }
+}
+
+async fn output(script: &str) -> (String, Ended) {
+    let spawner = Spawner::start().expect("a thread");
+    let mut spawned = spawner.spawn(shell(script)).await.expect("started");
+    let mut text = String::new();
+    timeout(LIMIT, spawned.output.read_to_string(&mut text)).await.expect("in time").expect("text");
+    (text, spawned.process.ended().await.expect("an end"))
+}
+
+#[tokio::test]
+async fn the_end_is_told_with_its_cause() {
+    assert_eq!(output("exit 7").await.1.how, End::Exited(7));
+    assert_eq!(output("kill -SEGV $$").await.1.how, End::Signalled(libc::SIGSEGV));
+    let (_, ended) = output("i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done").await;
+    assert!(ended.cpu > Duration::ZERO && ended.peak_bytes > 0, "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_process_has_nothing_of_ours() {
+    let (text, _) =
+        output("env | sort; ls /proc/self/fd | wc -l; umask; ulimit -n; ulimit -c; cat /proc/self/status").await;
+    let names: Vec<_> = text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+    let known = ["FENXI_KERNEL", "PATH", "PWD", "OLDPWD", "SHLVL", "_"];
+    assert!(names.iter().all(|name| known.contains(name)), "{names:?}");
+    // 0, 1, 2, and the one by which `ls` reads the directory.
+    assert!(text.contains("\n4\n0077\n64\n0\n"), "{text}");
+    assert!(text.contains("NoNewPrivs:\t1"), "{text}");
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_an_error() {
+    let spec = Spec { program: "/nonexistent".into(), ..shell("") };
+    let error = Spawner::start().expect("a thread").spawn(spec).await.expect_err("nothing to start");
+    assert_eq!(error.kind(), io::ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_dropped_process_dies_with_its_group() {
+    let spawner = Spawner::start().expect("a thread");
+    let mut spawned = spawner.spawn(shell("sleep 600 & echo started; wait")).await.expect("started");
+    let mut text = [0; 8];
+    timeout(LIMIT, spawned.output.read_exact(&mut text)).await.expect("in time").expect("text");
+    drop(spawned.process);
+    // Both ends of the pipe in the group are closed only by their death.
+    let read = timeout(LIMIT, spawned.output.read_to_end(&mut Vec::new())).await;
+    read.expect("the group lives on").expect("read");
+}
+
+#[tokio::test]
+async fn children_that_left_the_session_are_found_and_killed() {
+    let spawner = Spawner::start().expect("a thread");
+    let script = "setsid sh -c 'sleep 600' & echo started; wait";
+    let mut spec = shell(script);
+    spec.env.push(("FENXI_KERNEL".into(), "leavers".into()));
+    let mut spawned = spawner.spawn(spec).await.expect("started");
+    let mut text = [0; 8];
+    timeout(LIMIT, spawned.output.read_exact(&mut text)).await.expect("in time").expect("text");
+    let pid = spawned.process.pid();
+    spawned.process.signal(Signal::SIGKILL);
+    spawned.process.ended().await.expect("an end");
+    tokio::task::spawn_blocking(move || tree::kill_rest(pid, "FENXI_KERNEL=leavers")).await.expect("ran");
+    let read = timeout(LIMIT, spawned.output.read_to_end(&mut Vec::new())).await;
+    read.expect("the child lives on").expect("read");
+}

@@ -1,0 +1,179 @@
+//! What /proc tells of a process and those it started, and how to end them all. Reads files: for threads that may block.
+
+use std::{collections::BTreeSet, fs, time::Duration};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::{Pid, SysconfVar, sysconf},
+};
+
+/// Processes of one kernel that are looked at.
+const TREE_MAX: usize = 1024;
+/// Rounds of killing: each finds what was started during the last.
+const KILL_ROUNDS_MAX: usize = 20;
+
+/// What a process and its descendants use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// Processor time so far, of ended children that were waited for too.
+    pub cpu: Duration,
+    /// Resident memory, in bytes.
+    pub resident_bytes: u64,
+    /// Resident memory that no file backs, in bytes: what a limit on memory is about.
+    pub private_bytes: u64,
+    /// How many processes the machine has killed for want of memory since boot.
+    pub memory_kills: u64,
+}
+
+struct Stat {
+    state: char,
+    parent: i32,
+    group: i32,
+    session: i32,
+    cpu_ticks: u64,
+    start_ticks: u64,
+}
+
+/// What the process and its descendants use now; `None` if it is gone.
+pub(crate) fn usage(root: Pid) -> Option<Usage> {
+    stat(root.as_raw())?;
+    let ticks_per_sec = ticks_per_sec();
+    let mut usage = Usage { memory_kills: memory_kills(), ..Usage::default() };
+    for pid in descendants(root.as_raw()) {
+        let Some(stat) = stat(pid) else { continue };
+        usage.cpu += Duration::from_millis(stat.cpu_ticks.saturating_mul(1000) / ticks_per_sec);
+        let (resident, private) = memory(pid).unwrap_or_default();
+        usage.resident_bytes += resident;
+        usage.private_bytes += private;
+    }
+    Some(usage)
+}
+
+/// When the process started, in the system's ticks since boot: with the pid it names a process for good.
+pub(crate) fn start_ticks(pid: i32) -> Option<u64> {
+    stat(pid).map(|stat| stat.start_ticks)
+}
+
+/// How many processes the system has killed for want of memory since boot.
+pub(crate) fn memory_kills() -> u64 {
+    let counters = fs::read_to_string("/proc/vmstat").unwrap_or_default();
+    counters.lines().find_map(|line| line.strip_prefix("oom_kill ")).and_then(|n| n.trim().parse().ok()).unwrap_or(0)
+}
+
+/// Kills everything that the leader of this session left behind: its session, its process group, whatever has `mark` in
+/// its environment, and their descendants.
+pub(crate) fn kill_rest(leader: Pid, mark: &str) {
+    for _ in 0..KILL_ROUNDS_MAX {
+        let rest = rest(leader.as_raw(), mark);
+        if rest.is_empty() {
+            return;
+        }
+        for pid in rest {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+    tracing::warn!(leader = leader.as_raw(), "processes of a kernel go on starting others");
+}
+
+fn rest(leader: i32, mark: &str) -> BTreeSet<i32> {
+    let own = nix::unistd::getpid().as_raw();
+    let mut found = BTreeSet::new();
+    let mut parents = Vec::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        let Some(stat) = stat(pid).filter(|stat| stat.state != 'Z' && pid != own) else { continue };
+        if stat.session == leader || stat.group == leader || pid == leader || has_mark(pid, mark) {
+            found.insert(pid);
+        } else {
+            parents.push((pid, stat.parent));
+        }
+    }
+    // Their descendants, whatever these made of themselves.
+    loop {
+        let more: Vec<_> =
+            parents.iter().filter(|(pid, parent)| found.contains(parent) && !found.contains(pid)).collect();
+        if more.is_empty() {
+            return found;
+        }
+        found.extend(more.into_iter().map(|(pid, _)| *pid));
+    }
+}
+
+fn has_mark(pid: i32, mark: &str) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+}
+
+fn descendants(root: i32) -> Vec<i32> {
+    let mut all = vec![root];
+    let mut next = 0;
+    while let Some(pid) = all.get(next).copied() {
+        next += 1;
+        for thread in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            all.extend(children.split_ascii_whitespace().filter_map(|child| child.parse::<i32>().ok()));
+        }
+        if all.len() > TREE_MAX {
+            all.truncate(TREE_MAX);
+            break;
+        }
+    }
+    all
+}
+
+fn stat(pid: i32) -> Option<Stat> {
+    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    parse_stat(&String::from_utf8_lossy(&text))
+}
+
+/// The fields after the name, which may hold anything, as proc(5) numbers them from 3.
+fn parse_stat(text: &str) -> Option<Stat> {
+    let fields: Vec<&str> = text.get(text.rfind(')')? + 1..)?.split_ascii_whitespace().collect();
+    let number = |field: usize| fields.get(field - 3)?.parse::<i64>().ok();
+    let ticks = |field| Some(u64::try_from(number(field)?).unwrap_or(0));
+    Some(Stat {
+        state: fields.first()?.chars().next()?,
+        parent: i32::try_from(number(4)?).ok()?,
+        group: i32::try_from(number(5)?).ok()?,
+        session: i32::try_from(number(6)?).ok()?,
+        cpu_ticks: ticks(14)? + ticks(15)? + ticks(16)? + ticks(17)?,
+        start_ticks: ticks(22)?,
+    })
+}
+
+/// Resident and private memory in bytes.
+fn memory(pid: i32) -> Option<(u64, u64)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let kib = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
+    };
+    let bytes = |name: &str| kib(name).unwrap_or(0) * 1024;
+    Some((bytes("VmRSS"), bytes("RssAnon") + bytes("RssShmem")))
+}
+
+fn ticks_per_sec() -> u64 {
+    let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten();
+    ticks.and_then(|ticks| u64::try_from(ticks).ok()).filter(|ticks| *ticks > 0).unwrap_or(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_brackets_and_spaces_misleads_nobody() {
+        let text = "7 (a) Z (b) R 3 4 5 0 0 0 0 0 0 0 10 20 30 40 0 0 0 0 99 0 0";
+        let stat = parse_stat(text).expect("a stat");
+        assert_eq!((stat.state, stat.parent, stat.group, stat.session), ('R', 3, 4, 5));
+        assert_eq!((stat.cpu_ticks, stat.start_ticks), (100, 99));
+        assert!(parse_stat("7 (x").is_none());
+    }
+
+    #[test]
+    fn this_process_uses_memory_and_time() {
+        let usage = usage(nix::unistd::getpid()).expect("we are here");
+        assert!(usage.private_bytes > 0 && usage.resident_bytes >= usage.private_bytes);
+        assert!(start_ticks(nix::unistd::getpid().as_raw()).is_some());
+    }
+}

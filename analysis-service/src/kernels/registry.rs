@@ -1,0 +1,320 @@
+//! All kernels, by id: whose they are, how many there may be, and which requests were taken before. The one way to a
+//! kernel for everybody outside of this room. A foreign kernel is as unknown as one that does not exist.
+
+mod create;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use fenxi_chassis::{
+    clock::{Clock, micros},
+    id::Ids,
+    lifecycle::Lifecycle,
+};
+use fenxi_proto::analysis::v1::{Death, DeathCause, KernelState};
+use futures_util::future::join_all;
+use sha2::{Digest as _, Sha256};
+use tokio::{sync::Semaphore, time::timeout};
+use uuid::Uuid;
+
+pub use self::create::{NewDataset, NewKernel};
+use super::{
+    driver::{Driver, KernelHandle, Parts},
+    launch::Launcher,
+    model::{Kernel, KernelError, Settings, TableSource},
+    state::death,
+    store::{Once, Store, StoreError},
+};
+
+/// How long a dead kernel is kept in the list.
+const DEAD_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// How long a request is known to have been taken.
+const REQUESTS_KEPT: Duration = Duration::from_secs(48 * 3600);
+/// How often what is kept no longer is removed.
+const TEND_INTERVAL: Duration = Duration::from_secs(60);
+/// How long the kernels may take to end with the service.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(15);
+/// Reads of /proc at a time.
+const METERS_MAX: usize = 2;
+
+/// All kernels. Clones are the same.
+#[derive(Clone)]
+pub struct Registry(Arc<Inner>);
+
+struct Inner {
+    parts: Arc<Parts>,
+    ids: Ids,
+    entries: Mutex<HashMap<Uuid, Entry>>,
+    stopping: AtomicBool,
+}
+
+struct Entry {
+    owner_user_id: Uuid,
+    /// Counted as alive whatever its state: it is being made, or made alive again.
+    coming: bool,
+    /// What is known before its task runs.
+    kernel: Arc<Kernel>,
+    handle: Option<KernelHandle>,
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Registry(..)")
+    }
+}
+
+impl Entry {
+    fn snapshot(&self) -> Arc<Kernel> {
+        self.handle.as_ref().map_or_else(|| Arc::clone(&self.kernel), KernelHandle::snapshot)
+    }
+
+    fn is_alive(&self) -> bool {
+        self.coming || self.snapshot().state != KernelState::Dead
+    }
+}
+
+impl Registry {
+    /// Takes up the kernels of a former service, all of them dead now, and tends to all until the process stops.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn open(
+        launcher: Arc<dyn Launcher>,
+        source: TableSource,
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        lifecycle: &Lifecycle,
+    ) -> Result<Self, StoreError> {
+        let parts = Arc::new(Parts {
+            launcher,
+            source,
+            store,
+            starts: Arc::new(Semaphore::new(settings.starts_max as usize)),
+            meters: Arc::new(Semaphore::new(METERS_MAX)),
+            settings,
+            clock: clock.clone(),
+        });
+        let registry = Self(Arc::new(Inner {
+            parts: Arc::clone(&parts),
+            ids: Ids::new(clock.clone()),
+            entries: Mutex::default(),
+            stopping: AtomicBool::new(false),
+        }));
+        for (mut kernel, dead) in parts.store.all().await? {
+            if !dead {
+                let time = Some(fenxi_proto::time::timestamp(clock.now_micros()));
+                let lost = death(DeathCause::Shutdown, "the service ended without ending its kernels");
+                kernel.death = Some(Death { time, ..lost });
+                parts.store.save(&kernel).await?;
+            }
+            let (kernel_id, owner_user_id) = (kernel.kernel_id, kernel.owner_user_id);
+            let handle = Some(Driver::spawn(Arc::clone(&parts), kernel.clone()));
+            let entry = Entry { owner_user_id, coming: false, kernel: Arc::new(kernel), handle };
+            registry.entries().insert(kernel_id, entry);
+        }
+        let (tended, stopping) = (registry.clone(), lifecycle.clone());
+        lifecycle.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = stopping.stopping() => return,
+                    () = tokio::time::sleep(TEND_INTERVAL) => tended.tend().await,
+                }
+            }
+        });
+        Ok(registry)
+    }
+
+    /// A user's kernel.
+    ///
+    /// # Errors
+    /// [`KernelError::NotFound`].
+    pub fn kernel(&self, owner_user_id: Uuid, kernel_id: Uuid) -> Result<KernelHandle, KernelError> {
+        let entries = self.entries();
+        let entry = entries.get(&kernel_id).filter(|entry| entry.owner_user_id == owner_user_id);
+        entry.and_then(|entry| entry.handle.clone()).ok_or(KernelError::NotFound)
+    }
+
+    /// A user's kernels, newest first, those older than `before` only, at most `count`.
+    #[must_use]
+    pub fn list(&self, owner_user_id: Uuid, before: Option<Uuid>, count: usize) -> Vec<Arc<Kernel>> {
+        let mut kernels: Vec<_> = self
+            .entries()
+            .iter()
+            .filter(|(id, entry)| {
+                entry.owner_user_id == owner_user_id
+                    && entry.handle.is_some()
+                    && before.is_none_or(|before| **id < before)
+            })
+            .map(|(_, entry)| entry.snapshot())
+            .collect();
+        kernels.sort_unstable_by_key(|kernel| std::cmp::Reverse(kernel.kernel_id));
+        kernels.truncate(count);
+        kernels
+    }
+
+    /// Interrupts what runs in a kernel; with `clear_queue`, what waits is cancelled too.
+    ///
+    /// # Errors
+    /// [`KernelError::NotFound`], [`KernelError::RequestIdReused`], the database.
+    pub async fn interrupt(
+        &self,
+        owner_user_id: Uuid,
+        kernel_id: Uuid,
+        request_id: Option<Uuid>,
+        clear_queue: bool,
+    ) -> Result<Arc<Kernel>, KernelError> {
+        let handle = self.kernel(owner_user_id, kernel_id)?;
+        if self.is_new(owner_user_id, kernel_id, request_id, "interrupt").await? {
+            handle.interrupt(clear_queue).await;
+        }
+        Ok(handle.snapshot())
+    }
+
+    /// Starts a new process in place of a kernel's former, dead or alive.
+    ///
+    /// # Errors
+    /// [`KernelError::NotFound`], the limits where it was dead, [`KernelError::RequestIdReused`], the database.
+    pub async fn restart(
+        &self,
+        owner_user_id: Uuid,
+        kernel_id: Uuid,
+        request_id: Option<Uuid>,
+    ) -> Result<Arc<Kernel>, KernelError> {
+        let handle = self.kernel(owner_user_id, kernel_id)?;
+        self.check_running()?;
+        if !self.is_new(owner_user_id, kernel_id, request_id, "restart").await? {
+            return Ok(handle.snapshot());
+        }
+        {
+            let mut entries = self.entries();
+            if entries.get(&kernel_id).is_some_and(|entry| !entry.is_alive()) {
+                self.check_limits(&entries, owner_user_id)?;
+            }
+            entries.get_mut(&kernel_id).ok_or(KernelError::NotFound)?.coming = true;
+        }
+        let restarted = handle.restart().await;
+        if let Some(entry) = self.entries().get_mut(&kernel_id) {
+            entry.coming = false;
+        }
+        restarted.map(|()| handle.snapshot())
+    }
+
+    /// Ends a kernel and forgets it.
+    ///
+    /// # Errors
+    /// [`KernelError::NotFound`], [`KernelError::RequestIdReused`], the database.
+    pub async fn delete(
+        &self,
+        owner_user_id: Uuid,
+        kernel_id: Uuid,
+        request_id: Option<Uuid>,
+    ) -> Result<(), KernelError> {
+        let found = self.kernel(owner_user_id, kernel_id);
+        if found.is_err() {
+            // Perhaps it was this very request that removed it.
+            let asked = request_id.ok_or(KernelError::NotFound)?;
+            let taken = self.0.parts.store.taken(owner_user_id, asked).await?;
+            let again = taken.is_some_and(|taken| taken.fingerprint == fingerprint("delete", kernel_id));
+            return if again { Ok(()) } else { Err(KernelError::NotFound) };
+        }
+        self.is_new(owner_user_id, kernel_id, request_id, "delete").await?;
+        self.remove(kernel_id, DeathCause::Deleted).await?;
+        Ok(())
+    }
+
+    /// Ends every kernel with its executions, and takes no new ones. Bounded in time.
+    pub async fn shut_down(&self) {
+        self.0.stopping.store(true, Ordering::SeqCst);
+        let handles: Vec<_> = self.entries().values().filter_map(|entry| entry.handle.clone()).collect();
+        let ended =
+            timeout(SHUTDOWN_MAX, join_all(handles.iter().map(|handle| handle.stop(DeathCause::Shutdown)))).await;
+        if ended.is_err() {
+            tracing::error!(wait_secs = SHUTDOWN_MAX.as_secs(), "some kernels did not end in time");
+        }
+    }
+
+    /// Removes what is kept no longer.
+    pub(crate) async fn tend(&self) {
+        let now = self.0.parts.clock.now_micros();
+        let old: Vec<_> = self
+            .entries()
+            .iter()
+            .filter(|(_, entry)| !entry.is_alive())
+            .filter(|(_, entry)| {
+                let died = entry.snapshot().death.as_ref().and_then(|death| death.time);
+                died.is_none_or(|died| fenxi_proto::time::unix_micros(&died) < now - micros(DEAD_KEPT))
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        for kernel_id in old {
+            if let Err(error) = self.remove(kernel_id, DeathCause::Deleted).await {
+                tracing::error!(%kernel_id, %error, "a kernel could not be removed");
+            }
+        }
+        if let Err(error) = self.0.parts.store.forget_requests(now - micros(REQUESTS_KEPT)).await {
+            tracing::error!(%error, "old requests could not be removed");
+        }
+        let live = self.entries().values().filter(|entry| entry.is_alive()).count();
+        metrics::gauge!("kernels_live").set(f64::from(u32::try_from(live).unwrap_or(u32::MAX)));
+    }
+
+    async fn remove(&self, kernel_id: Uuid, cause: DeathCause) -> Result<(), StoreError> {
+        let handle = self.entries().get(&kernel_id).and_then(|entry| entry.handle.clone());
+        if let Some(handle) = handle {
+            handle.stop(cause).await;
+        }
+        self.entries().remove(&kernel_id);
+        self.0.parts.launcher.forget(kernel_id).await;
+        self.0.parts.store.remove(kernel_id).await
+    }
+
+    /// Whether a request about a kernel is to be carried out: it has no id, or was not taken before.
+    async fn is_new(
+        &self,
+        owner_user_id: Uuid,
+        kernel_id: Uuid,
+        request_id: Option<Uuid>,
+        what: &str,
+    ) -> Result<bool, KernelError> {
+        let Some(request_id) = request_id else { return Ok(true) };
+        let fingerprint = fingerprint(what, kernel_id);
+        let now = self.0.parts.clock.now_micros();
+        let once = Once { owner_user_id, request_id, fingerprint: fingerprint.clone(), now };
+        match self.0.parts.store.take(kernel_id, once).await? {
+            None => Ok(true),
+            Some(taken) if taken.fingerprint == fingerprint => Ok(false),
+            Some(_) => Err(KernelError::RequestIdReused),
+        }
+    }
+
+    fn check_running(&self) -> Result<(), KernelError> {
+        if self.0.stopping.load(Ordering::SeqCst) { Err(KernelError::Stopping) } else { Ok(()) }
+    }
+
+    fn check_limits(&self, entries: &HashMap<Uuid, Entry>, owner_user_id: Uuid) -> Result<(), KernelError> {
+        let settings = &self.0.parts.settings;
+        let alive = || entries.values().filter(|entry| entry.is_alive());
+        if alive().filter(|entry| entry.owner_user_id == owner_user_id).count() >= settings.per_user_max as usize {
+            return Err(KernelError::UserLimit { limit: settings.per_user_max });
+        }
+        if alive().count() >= settings.total_max as usize {
+            return Err(KernelError::TotalLimit { limit: settings.total_max });
+        }
+        Ok(())
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<Uuid, Entry>> {
+        self.0.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn fingerprint(what: &str, kernel_id: Uuid) -> Vec<u8> {
+    Sha256::new().chain_update(what).chain_update(kernel_id).finalize().to_vec()
+}

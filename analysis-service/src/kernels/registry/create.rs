@@ -1,0 +1,159 @@
+//! A new kernel: its tables checked, its variables named, its place among the others taken, and then started.
+
+use std::{collections::HashSet, sync::Arc};
+
+use fenxi_proto::analysis::v1::KernelState;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::{Entry, Registry};
+use crate::{
+    datasets::variable::{is_variable_name, variable_names},
+    kernels::{
+        driver::Driver,
+        model::{Kernel, KernelDatasetRef, KernelError},
+        store::{Once, Taken},
+    },
+};
+
+/// A kernel to be made.
+#[derive(Clone, Debug)]
+pub struct NewKernel {
+    /// For a person; empty: the first dataset's name.
+    pub display_name: String,
+    /// Its tables.
+    pub datasets: Vec<NewDataset>,
+    /// Makes a repeated call the same call.
+    pub request_id: Uuid,
+}
+
+/// A table for a new kernel.
+#[derive(Clone, Debug)]
+pub struct NewDataset {
+    /// Which.
+    pub dataset_id: Uuid,
+    /// Under which variable; empty: made from the dataset's name.
+    pub variable_name: String,
+}
+
+impl Registry {
+    /// Makes a kernel and begins to start it. The same request again gives the same kernel.
+    ///
+    /// # Errors
+    /// A dataset that cannot be had, a wrong variable name, the limits, [`KernelError::RequestIdReused`], the database.
+    pub async fn create(&self, owner_user_id: Uuid, new: NewKernel) -> Result<Arc<Kernel>, KernelError> {
+        let fingerprint = fingerprint(&new);
+        if let Some(taken) = self.0.parts.store.taken(owner_user_id, new.request_id).await? {
+            return self.created_before(owner_user_id, &taken, &fingerprint);
+        }
+        let datasets = self.named(owner_user_id, &new.datasets).await?;
+        let now = self.0.parts.clock.now_micros();
+        let once = Once { owner_user_id, request_id: new.request_id, fingerprint: fingerprint.clone(), now };
+        let display_name = match (new.display_name.is_empty(), datasets.first()) {
+            (true, Some(first)) => first.name.clone(),
+            _ => new.display_name,
+        };
+        let kernel = Kernel {
+            kernel_id: self.0.ids.next(),
+            owner_user_id,
+            display_name,
+            state: KernelState::Starting,
+            datasets,
+            create_time: now,
+            last_activity_time: now,
+            death: None,
+            generation: 1,
+            running_execution_id: None,
+            queue_length: 0,
+            memory_bytes: 0,
+            idle_end_time: None,
+            revision: 1,
+            limits: self.0.parts.settings.limits,
+        };
+        let kernel_id = kernel.kernel_id;
+        self.take_place(&kernel)?;
+        let written = self.0.parts.store.create(&kernel, once).await;
+        if !matches!(written, Ok(None)) {
+            self.entries().remove(&kernel_id);
+        }
+        if let Some(taken) = written? {
+            return self.created_before(owner_user_id, &taken, &fingerprint);
+        }
+        let handle = Driver::spawn(Arc::clone(&self.0.parts), kernel);
+        let snapshot = handle.snapshot();
+        if let Some(entry) = self.entries().get_mut(&kernel_id) {
+            entry.handle = Some(handle);
+            entry.coming = false;
+        }
+        Ok(snapshot)
+    }
+
+    fn take_place(&self, kernel: &Kernel) -> Result<(), KernelError> {
+        self.check_running()?;
+        let mut entries = self.entries();
+        self.check_limits(&entries, kernel.owner_user_id)?;
+        let owner_user_id = kernel.owner_user_id;
+        let entry = Entry { owner_user_id, coming: true, kernel: Arc::new(kernel.clone()), handle: None };
+        entries.insert(kernel.kernel_id, entry);
+        Ok(())
+    }
+
+    fn created_before(
+        &self,
+        owner_user_id: Uuid,
+        taken: &Taken,
+        fingerprint: &[u8],
+    ) -> Result<Arc<Kernel>, KernelError> {
+        if taken.fingerprint != fingerprint {
+            return Err(KernelError::RequestIdReused);
+        }
+        let entries = self.entries();
+        let entry = entries.get(&taken.kernel_id).filter(|entry| entry.owner_user_id == owner_user_id);
+        entry.map(Entry::snapshot).ok_or(KernelError::NotFound)
+    }
+
+    /// The datasets with their names and variables, if all are there.
+    async fn named(&self, owner_user_id: Uuid, new: &[NewDataset]) -> Result<Vec<KernelDatasetRef>, KernelError> {
+        let mut names = Vec::with_capacity(new.len());
+        for NewDataset { dataset_id, .. } in new {
+            let name = (self.0.parts.source.name)(owner_user_id, *dataset_id).await;
+            names.push(name.map_err(|why| KernelError::Table { dataset_id: *dataset_id, why })?);
+        }
+        let mut taken = HashSet::new();
+        for NewDataset { variable_name, .. } in new.iter().filter(|new| !new.variable_name.is_empty()) {
+            let wrong = |why| KernelError::VariableName { name: variable_name.chars().take(100).collect(), why };
+            if !is_variable_name(variable_name) {
+                return Err(wrong("it is no Python identifier, or a keyword"));
+            }
+            if !taken.insert(variable_name.clone()) {
+                return Err(wrong("two tables would have it"));
+            }
+        }
+        let unnamed: Vec<&str> = new
+            .iter()
+            .zip(&names)
+            .filter(|(new, _)| new.variable_name.is_empty())
+            .map(|(_, name)| name.as_str())
+            .collect();
+        let mut made = variable_names(&unnamed, &taken).into_iter();
+        let variables = new.iter().map(|new| match new.variable_name.as_str() {
+            "" => made.next().unwrap_or_default(),
+            given => given.to_owned(),
+        });
+        let with_names = new.iter().zip(names).zip(variables);
+        Ok(with_names
+            .map(|((new, name), variable_name)| KernelDatasetRef { dataset_id: new.dataset_id, name, variable_name })
+            .collect())
+    }
+}
+
+fn fingerprint(new: &NewKernel) -> Vec<u8> {
+    let mut hash = Sha256::new().chain_update("create").chain_update(new.display_name.len().to_be_bytes());
+    hash.update(&new.display_name);
+    for dataset in &new.datasets {
+        hash.update(dataset.dataset_id);
+        hash.update(dataset.variable_name.len().to_be_bytes());
+        hash.update(&dataset.variable_name);
+    }
+    hash.finalize().to_vec()
+}

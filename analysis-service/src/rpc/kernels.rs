@@ -1,0 +1,143 @@
+//! `fenxi.analysis.v1.KernelService` on top of the room `kernels`.
+
+mod failure;
+mod messages;
+
+use std::{pin::pin, time::Duration};
+
+use fenxi_chassis::{
+    caller,
+    page::{self, PageTokens},
+};
+use fenxi_proto::{
+    analysis::v1::{
+        CreateKernelRequest, CreateKernelResponse, DeleteKernelRequest, DeleteKernelResponse, GetKernelRequest,
+        GetKernelResponse, InterruptKernelRequest, InterruptKernelResponse, KernelState, ListKernelsRequest,
+        ListKernelsResponse, RestartKernelRequest, RestartKernelResponse, WatchKernelRequest, WatchKernelResponse,
+        kernel_service_server::KernelService,
+    },
+    error::Failure,
+    id,
+};
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use tokio::{sync::watch, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use crate::kernels::{model::Kernel, registry::Registry};
+
+/// How long a watch may be quiet.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+type Answer<T> = Result<Response<T>, Status>;
+type Watched = watch::Receiver<std::sync::Arc<Kernel>>;
+
+/// Serves the contract.
+pub(super) struct KernelRpc {
+    kernels: Registry,
+    pages: PageTokens,
+    stopping: CancellationToken,
+}
+
+impl KernelRpc {
+    /// Watches end soon after `stopping`.
+    pub(super) fn new(kernels: Registry, pages: PageTokens, stopping: CancellationToken) -> Self {
+        Self { kernels, pages, stopping }
+    }
+}
+
+/// Who asks, and what.
+fn taken<T>(request: Request<T>) -> Result<(Uuid, T), Failure> {
+    let user_id = caller::user(&request)?.user_id;
+    Ok((user_id, request.into_inner()))
+}
+
+#[tonic::async_trait]
+impl KernelService for KernelRpc {
+    type WatchKernelStream = BoxStream<'static, Result<WatchKernelResponse, Status>>;
+
+    async fn create_kernel(&self, request: Request<CreateKernelRequest>) -> Answer<CreateKernelResponse> {
+        let (user_id, asked) = taken(request)?;
+        let new = messages::new_kernel(asked)?;
+        let kernel = self.kernels.create(user_id, new).await.map_err(failure::status)?;
+        Ok(Response::new(CreateKernelResponse { kernel: Some(messages::kernel(&kernel)) }))
+    }
+
+    async fn get_kernel(&self, request: Request<GetKernelRequest>) -> Answer<GetKernelResponse> {
+        let (user_id, asked) = taken(request)?;
+        let kernel_id = id::parse_resource("kernel_id", &asked.kernel_id)?;
+        let handle = self.kernels.kernel(user_id, kernel_id).map_err(failure::status)?;
+        Ok(Response::new(GetKernelResponse { kernel: Some(messages::kernel(&handle.snapshot())) }))
+    }
+
+    async fn list_kernels(&self, request: Request<ListKernelsRequest>) -> Answer<ListKernelsResponse> {
+        let (user_id, asked) = taken(request)?;
+        let rows = page::size(asked.page_size)? as usize;
+        let list = [b"ListKernels\0".as_slice(), user_id.as_bytes()].concat();
+        let cursor = self.pages.open(&list, &asked.page_token)?;
+        let before = cursor.and_then(|cursor| Uuid::from_slice(&cursor).ok());
+        let mut kernels = self.kernels.list(user_id, before, rows + 1);
+        let more = kernels.len() > rows;
+        kernels.truncate(rows);
+        let last = kernels.last().filter(|_| more);
+        let next_page_token = last.map(|last| self.pages.seal(&list, last.kernel_id.as_bytes())).unwrap_or_default();
+        let kernels = kernels.iter().map(|kernel| messages::kernel(kernel)).collect();
+        Ok(Response::new(ListKernelsResponse { kernels, next_page_token }))
+    }
+
+    async fn interrupt_kernel(&self, request: Request<InterruptKernelRequest>) -> Answer<InterruptKernelResponse> {
+        let (user_id, asked) = taken(request)?;
+        let kernel_id = id::parse_resource("kernel_id", &asked.kernel_id)?;
+        let request_id = id::parse_optional("request_id", &asked.request_id)?;
+        let interrupted = self.kernels.interrupt(user_id, kernel_id, request_id, asked.clear_queue).await;
+        let kernel = interrupted.map_err(failure::status)?;
+        Ok(Response::new(InterruptKernelResponse { kernel: Some(messages::kernel(&kernel)) }))
+    }
+
+    async fn restart_kernel(&self, request: Request<RestartKernelRequest>) -> Answer<RestartKernelResponse> {
+        let (user_id, asked) = taken(request)?;
+        let kernel_id = id::parse_resource("kernel_id", &asked.kernel_id)?;
+        let request_id = id::parse_optional("request_id", &asked.request_id)?;
+        let kernel = self.kernels.restart(user_id, kernel_id, request_id).await.map_err(failure::status)?;
+        Ok(Response::new(RestartKernelResponse { kernel: Some(messages::kernel(&kernel)) }))
+    }
+
+    async fn delete_kernel(&self, request: Request<DeleteKernelRequest>) -> Answer<DeleteKernelResponse> {
+        let (user_id, asked) = taken(request)?;
+        let kernel_id = id::parse_resource("kernel_id", &asked.kernel_id)?;
+        let request_id = id::parse_optional("request_id", &asked.request_id)?;
+        self.kernels.delete(user_id, kernel_id, request_id).await.map_err(failure::status)?;
+        Ok(Response::new(DeleteKernelResponse {}))
+    }
+
+    async fn watch_kernel(&self, request: Request<WatchKernelRequest>) -> Answer<Self::WatchKernelStream> {
+        let (user_id, asked) = taken(request)?;
+        let kernel_id = id::parse_resource("kernel_id", &asked.kernel_id)?;
+        let mut watched = self.kernels.kernel(user_id, kernel_id).map_err(failure::status)?.watch();
+        // The first one is the kernel as it stands.
+        watched.mark_changed();
+        let stopping = self.stopping.clone();
+        let changes = stream::unfold(Some(watched), move |watched| next(watched, stopping.clone()));
+        Ok(Response::new(changes.boxed()))
+    }
+}
+
+/// The next message of a watch; the one of a dead kernel is the last.
+async fn next(
+    watched: Option<Watched>,
+    stopping: CancellationToken,
+) -> Option<(Result<WatchKernelResponse, Status>, Option<Watched>)> {
+    let mut watched = watched?;
+    let changed = {
+        let changed = pin!(timeout(HEARTBEAT, watched.changed()));
+        stopping.run_until_cancelled(changed).await?
+    };
+    let kernel = match changed {
+        Err(_quiet) => return Some((Ok(WatchKernelResponse { kernel: None }), Some(watched))),
+        Ok(Err(_gone)) => return None,
+        Ok(Ok(())) => std::sync::Arc::clone(&watched.borrow_and_update()),
+    };
+    let goes_on = Some(watched).filter(|_| kernel.state != KernelState::Dead);
+    Some((Ok(WatchKernelResponse { kernel: Some(messages::kernel(&kernel)) }), goes_on))
+}

@@ -1,0 +1,42 @@
+//! The room's errors in the words of the contract.
+
+use std::time::Duration;
+
+use fenxi_proto::error::{ErrorReason, Failure};
+use tonic::Status;
+
+use crate::kernels::model::{KernelError, TableUnavailable};
+
+/// When a refusal for want of room may be tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// An error as the caller gets it. Faults of the service are logged here, once.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
+pub(super) fn status(error: KernelError) -> Status {
+    failure(&error).into()
+}
+
+fn failure(error: &KernelError) -> Failure {
+    let text = error.to_string();
+    let refused = |reason| Failure::new(reason, text.clone());
+    match error {
+        KernelError::NotFound | KernelError::Table { why: TableUnavailable::NotFound, .. } => Failure::not_found(),
+        KernelError::Table { why: TableUnavailable::NotReady, .. } => refused(ErrorReason::DatasetNotReady),
+        KernelError::UserLimit { .. } => refused(ErrorReason::KernelLimit).with_quota("kernels_per_user_max"),
+        KernelError::TotalLimit { .. } => {
+            refused(ErrorReason::KernelLimit).with_quota("kernels_max").retry_after(RETRY_AFTER)
+        }
+        KernelError::Dead { .. } => refused(ErrorReason::KernelDead),
+        KernelError::QueueFull { .. } => {
+            refused(ErrorReason::ExecutionQueueFull).with_quota("kernel_queue_max").retry_after(RETRY_AFTER)
+        }
+        KernelError::InputNotRequested => refused(ErrorReason::InputNotRequested),
+        KernelError::VariableName { .. } => refused(ErrorReason::VariableName).with_field("datasets.variable_name"),
+        KernelError::RequestIdReused => refused(ErrorReason::RequestIdReused),
+        KernelError::Stopping => refused(ErrorReason::Unavailable).retry_after(RETRY_AFTER),
+        KernelError::Table { why: TableUnavailable::Internal, .. } | KernelError::Store(_) => {
+            tracing::error!(cause = text, "a call about kernels failed");
+            Failure::internal()
+        }
+    }
+}

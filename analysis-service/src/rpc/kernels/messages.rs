@@ -1,0 +1,87 @@
+//! Kernels as the contract writes them.
+
+use std::time::Duration;
+
+use fenxi_proto::{
+    analysis::v1::{self as pb, CreateKernelRequest},
+    error::Failure,
+    id, time,
+};
+
+use crate::kernels::{
+    model::{Kernel, KernelDatasetRef, KernelLimits},
+    registry::{NewDataset, NewKernel},
+};
+
+/// Tables of one kernel.
+const DATASETS_MAX: usize = 20;
+/// Characters of a kernel's name.
+const DISPLAY_NAME_MAX_CHARS: usize = 200;
+
+/// A request for a kernel, its form checked.
+pub(super) fn new_kernel(asked: CreateKernelRequest) -> Result<NewKernel, Failure> {
+    let request_id = id::parse("request_id", &asked.request_id)?;
+    if asked.datasets.len() > DATASETS_MAX {
+        return Err(Failure::invalid(
+            "datasets",
+            format!("has {} tables; give at most {DATASETS_MAX}", asked.datasets.len()),
+        ));
+    }
+    let display_name = asked.display_name.trim();
+    if display_name.chars().count() > DISPLAY_NAME_MAX_CHARS || display_name.chars().any(char::is_control) {
+        let what = format!("is longer than {DISPLAY_NAME_MAX_CHARS} characters or has control characters");
+        return Err(Failure::invalid("display_name", what));
+    }
+    let datasets = asked.datasets.into_iter().map(|dataset| {
+        let dataset_id = id::parse_resource("datasets.dataset_id", &dataset.dataset_id)?;
+        Ok(NewDataset { dataset_id, variable_name: dataset.variable_name })
+    });
+    Ok(NewKernel {
+        display_name: display_name.to_owned(),
+        datasets: datasets.collect::<Result<_, Failure>>()?,
+        request_id,
+    })
+}
+
+/// A kernel.
+pub(super) fn kernel(kernel: &Kernel) -> pb::Kernel {
+    pb::Kernel {
+        kernel_id: kernel.kernel_id.to_string(),
+        display_name: kernel.display_name.clone(),
+        state: kernel.state.into(),
+        datasets: kernel.datasets.iter().map(dataset).collect(),
+        create_time: Some(time::timestamp(kernel.create_time)),
+        last_activity_time: Some(time::timestamp(kernel.last_activity_time)),
+        death: kernel.death.clone(),
+        generation: kernel.generation,
+        running_execution_id: kernel.running_execution_id.map(|id| id.to_string()).unwrap_or_default(),
+        queue_length: i32::try_from(kernel.queue_length).unwrap_or(i32::MAX),
+        memory_bytes: signed(kernel.memory_bytes),
+        idle_end_time: kernel.idle_end_time.map(time::timestamp),
+        revision: kernel.revision,
+        limits: Some(limits(&kernel.limits)),
+    }
+}
+
+fn dataset(dataset: &KernelDatasetRef) -> pb::KernelDataset {
+    pb::KernelDataset {
+        dataset_id: dataset.dataset_id.to_string(),
+        variable_name: dataset.variable_name.clone(),
+        name: dataset.name.clone(),
+    }
+}
+
+fn limits(limits: &KernelLimits) -> pb::KernelLimits {
+    let duration = |duration: Duration| time::duration(fenxi_chassis::clock::micros(duration));
+    pb::KernelLimits {
+        memory_bytes: limits.memory_bytes.map_or(0, signed),
+        execution_duration: Some(duration(limits.execution_max)),
+        idle_duration: Some(duration(limits.idle_max)),
+        queue_length: i32::try_from(limits.queue_max).unwrap_or(i32::MAX),
+        output_bytes: signed(limits.output_max_bytes),
+    }
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,15 @@
+//! Real kernels under the real supervisor: every story here runs an ipykernel. The interpreter is the one that
+//! `FENXI_TEST_PYTHON` names, or the one that `deploy/local/python_env` made below `FENXI_HOME`.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "what cannot be is the test's failure")]
+
+#[path = "kernels/deaths.rs"]
+mod deaths;
+#[path = "kernels/house.rs"]
+mod house;
+#[path = "kernels/life.rs"]
+mod life;
+#[path = "kernels/output.rs"]
+mod output;
+#[path = "kernels/registry.rs"]
+mod registry;

@@ -1,0 +1,166 @@
+//! A kernel's death is told at once with its cause, and every execution ends truthfully.
+
+use std::time::Duration;
+
+use analysis_service::kernels::{model::Settings, state::Ladder};
+use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind, Outcome, output_event::Event};
+
+use crate::house::{House, Ran, USER, settings, soon, until, until_printed, until_state};
+
+#[tokio::test]
+async fn an_exit_and_a_signal_are_told_apart() {
+    let house = House::new().await;
+    for (code, cause, exit_code, signal) in [
+        ("import os; os._exit(1)", DeathCause::Exit, 1, 0),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", DeathCause::Signal, 0, 9),
+        ("import ctypes; ctypes.string_at(0)", DeathCause::Signal, 0, 11),
+    ] {
+        let kernel = house.kernel().await;
+        let (_, running) = house.send(&kernel, code).await;
+        let (_, waiting) = house.send(&kernel, "1+1").await;
+        let (ran, behind) = (Ran::read(running).await, Ran::read(waiting).await);
+        assert_eq!(ran.outcome(), Outcome::Killed, "{code}");
+        let death = ran.end.death.expect("a death");
+        assert_eq!((death.cause(), death.exit_code, death.signal), (cause, exit_code, signal), "{code}");
+        assert_eq!(behind.outcome(), Outcome::Cancelled, "{code}");
+        let dead = until_state(&kernel, KernelState::Dead).await;
+        assert_eq!(dead.death.as_ref().map(fenxi_proto::analysis::v1::Death::cause), Some(cause));
+        assert!(kernel.reserve().await.is_err(), "a dead kernel takes work");
+        if signal == 11 {
+            assert!(death.detail.contains("Segmentation fault"), "where it was is lost: {}", death.detail);
+        }
+        soon(house.registry.delete(USER, kernel.kernel_id(), None)).await.expect("deleted");
+    }
+}
+
+#[tokio::test]
+async fn what_was_said_before_a_death_is_kept() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let code = "import os\nfor i in range(5000): print(i, flush=True)\nos._exit(3)";
+    let ran = house.run(&kernel, code).await;
+    assert_eq!(ran.outcome(), Outcome::Killed);
+    // What the kernel's own sending thread had not taken yet dies with it; what it had sent does not.
+    assert!(ran.text(fenxi_proto::analysis::v1::StreamName::Stdout).contains("1000\n"));
+}
+
+#[tokio::test]
+async fn leaving_by_exit_is_an_end_and_then_a_death() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let ran = house.run(&kernel, "exit()").await;
+    assert_eq!(ran.outcome(), Outcome::Ok);
+    let dead = until_state(&kernel, KernelState::Dead).await;
+    let death = dead.death.clone().expect("a death");
+    assert_eq!((death.cause(), death.exit_code), (DeathCause::Exit, 0));
+}
+
+#[tokio::test]
+async fn a_person_interrupts_sleep_loop_and_await() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    for code in
+        ["import time; time.sleep(600)", "while True: pass", "import asyncio; await asyncio.sleep(600)", "input()"]
+    {
+        let (execution_id, mut reader) = house.send(&kernel, &format!("print('on', flush=True)\n{code}")).await;
+        until_printed(&mut reader, "on").await;
+        assert!(soon(kernel.cancel(execution_id)).await);
+        until(
+            &mut reader,
+            |event| matches!(event, Event::Notice(notice) if notice.kind() == NoticeKind::InterruptSent),
+        )
+        .await;
+        assert_eq!(Ran::read(reader).await.outcome(), Outcome::Interrupted, "{code}");
+    }
+    assert_eq!(house.run(&kernel, "1+1").await.result(), "2");
+}
+
+#[tokio::test]
+async fn a_time_limit_interrupts_by_itself() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let limit = Some(Duration::from_millis(200));
+    let (_, reader) = house.send_with(&kernel, "import time; time.sleep(600)", limit, true).await;
+    let ran = Ran::read(reader).await;
+    assert_eq!(ran.outcome(), Outcome::TimedOut);
+    assert!(format!("{:?}", ran.events).contains("TimeLimit"), "{:?}", ran.events);
+    assert_eq!(house.run(&kernel, "1+1").await.result(), "2");
+}
+
+#[tokio::test]
+async fn code_that_heeds_no_interrupt_is_killed_and_says_so() {
+    let ladder = Ladder { again: Duration::from_millis(200), kill: Duration::from_millis(600) };
+    let house = House::with(Settings { ladder, ..settings() }).await;
+    let deaf = "
+import signal, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print('on', flush=True)
+while True: time.sleep(1)";
+    let kernel = house.kernel().await;
+    let (execution_id, mut reader) = house.send(&kernel, deaf).await;
+    until_printed(&mut reader, "on").await;
+    assert!(soon(kernel.cancel(execution_id)).await);
+    let ran = Ran::read(reader).await;
+    assert_eq!(ran.outcome(), Outcome::Killed);
+    assert_eq!(ran.end.death.as_ref().map(fenxi_proto::analysis::v1::Death::cause), Some(DeathCause::Unresponsive));
+    let steps =
+        |event: &&Event| matches!(event, Event::Notice(notice) if notice.kind() == NoticeKind::InterruptEscalated);
+    assert_eq!(ran.events.iter().filter(steps).count(), 2, "{:?}", ran.events);
+
+    let kernel = house.kernel().await;
+    let (_, reader) = house.send_with(&kernel, deaf, Some(Duration::from_millis(500)), false).await;
+    assert_eq!(Ran::read(reader).await.outcome(), Outcome::TimedOut);
+}
+
+#[tokio::test]
+async fn a_kernel_over_its_memory_limit_is_warned_and_killed() {
+    let mut settings = settings();
+    settings.limits.memory_bytes = Some(300 << 20);
+    let house = House::with(settings).await;
+    let kernel = house.kernel().await;
+    // A limit on data first: an allocation that is far too large is an error of the program.
+    let ran = house.run(&kernel, "x = bytearray(1 << 40)").await;
+    assert!(matches!(ran.events.iter().rev().nth(1), Some(Event::Error(error)) if error.name == "MemoryError"));
+    let code = "
+import time
+held = []
+while True:
+    held.append(bytearray(b'x' * (1 << 20)))
+    time.sleep(0.01)";
+    let ran = house.run(&kernel, code).await;
+    assert_eq!(ran.outcome(), Outcome::Killed);
+    let death = ran.end.death.expect("a death");
+    assert_eq!(death.cause(), DeathCause::Memory, "{death:?}");
+    assert!(ran.end.peak_memory_bytes > 250 << 20);
+    let warned = |event: &Event| matches!(event, Event::Notice(notice) if notice.kind() == NoticeKind::MemoryHigh);
+    assert!(ran.events.iter().any(warned), "{:?}", ran.events);
+}
+
+#[tokio::test]
+async fn an_error_cancels_what_waits_unless_told_otherwise() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    for (continue_on_error, behind) in [(false, Outcome::Cancelled), (true, Outcome::Ok)] {
+        let code = "import time; time.sleep(0.5); 1/0";
+        let (_, failing) = house.send_with(&kernel, code, None, continue_on_error).await;
+        let (_, waiting) = house.send(&kernel, "1+1").await;
+        assert_eq!(Ran::read(failing).await.outcome(), Outcome::Error);
+        assert_eq!(Ran::read(waiting).await.outcome(), behind);
+    }
+}
+
+#[tokio::test]
+async fn deleting_a_kernel_ends_what_runs_and_what_waits() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let (_, mut running) = house.send(&kernel, "print('on', flush=True)\nimport time; time.sleep(600)").await;
+    let (_, waiting) = house.send(&kernel, "1+1").await;
+    until_printed(&mut running, "on").await;
+    soon(house.registry.delete(USER, kernel.kernel_id(), None)).await.expect("deleted");
+    let ran = Ran::read(running).await;
+    assert_eq!(ran.outcome(), Outcome::Killed);
+    assert_eq!(ran.end.death.map(|death| death.cause()), Some(DeathCause::Deleted));
+    assert_eq!(Ran::read(waiting).await.outcome(), Outcome::Cancelled);
+    assert!(house.registry.kernel(USER, kernel.kernel_id()).is_err());
+    assert_eq!(std::fs::read_dir(house.path().join("work")).expect("there").count(), 0, "its files are left");
+}

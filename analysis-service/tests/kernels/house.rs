@@ -1,0 +1,277 @@
+//! A registry of kernels and a room of executions in a folder of their own.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use analysis_service::{
+    executions::{self, Acceptance, Executions, LogReader, NewExecution},
+    kernels::{
+        KernelHandle, Work,
+        launch::PlainLauncher,
+        model::{Kernel, KernelError, KernelTable, Settings, TableSource, TableUnavailable},
+        registry::{NewDataset, NewKernel, Registry},
+        store::{self, Store},
+    },
+    objects::Objects,
+    outbox,
+};
+use fenxi_chassis::{clock::Clock, config, id, lifecycle::Lifecycle, sqlite::Database};
+use fenxi_proto::analysis::v1::{
+    FinishedEvent, KernelState, Outcome, OutputEvent, StreamName, mime_part::Content, output_event::Event,
+};
+use futures_util::FutureExt as _;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+pub(crate) const USER: Uuid = Uuid::from_u128(0xA);
+/// No story takes as long on any machine; reaching it is the failure.
+const LIMIT: Duration = Duration::from_secs(120);
+/// 2026-11-23 in microseconds.
+const START: i64 = 1_795_392_000_000_000;
+
+pub(crate) struct House {
+    pub(crate) registry: Registry,
+    pub(crate) executions: Executions,
+    pub(crate) clock: Clock,
+    pub(crate) tables: Tables,
+    database: Database,
+    folder: TempDir,
+}
+
+/// The tables that this house's datasets have, by id.
+pub(crate) type Tables = Arc<Mutex<HashMap<Uuid, (String, PathBuf)>>>;
+
+/// What an execution said.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) events: Vec<Event>,
+    pub(crate) end: FinishedEvent,
+}
+
+/// Fails the test if the future takes longer than any machine needs.
+pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(LIMIT, future).await.expect("it takes too long")
+}
+
+pub(crate) fn python() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned();
+    let home = config::variable("FENXI_HOME").map_or_else(|| workspace.join("data"), PathBuf::from);
+    let python = config::variable("FENXI_TEST_PYTHON").map_or_else(|| home.join("python/bin/python"), PathBuf::from);
+    assert!(python.is_file(), "{} is not there: run `make kernel-env`", python.display());
+    python
+}
+
+pub(crate) fn settings() -> Settings {
+    Settings { sample_interval: Duration::from_millis(100), ..Settings::default() }
+}
+
+impl House {
+    pub(crate) async fn new() -> Self {
+        Self::with(settings()).await
+    }
+
+    pub(crate) async fn with(settings: Settings) -> Self {
+        Self::over(tempfile::tempdir_in("/tmp").expect("a folder"), settings).await
+    }
+
+    /// The next house after this one's service has ended well.
+    pub(crate) async fn after(self, settings: Settings) -> Self {
+        self.registry.shut_down().await;
+        self.database.close().await;
+        Self::over(self.folder, settings).await
+    }
+
+    async fn over(folder: TempDir, settings: Settings) -> Self {
+        let clock = Clock::manual(START);
+        let path = folder.path();
+        let steps = [store::STEPS, &executions::STEPS].concat();
+        let database = Database::open(&path.join("test.db"), &steps).await.expect("a database");
+        let log_settings = executions::Settings {
+            output_max_bytes: 64 << 20,
+            output_tail_bytes: 2 << 20,
+            execution_log_keep_days: 90,
+            execution_content_keep_days: 0,
+        };
+        let objects = Objects::open(&path.join("objects")).expect("objects");
+        let (room, wake) = (path.join("executions"), outbox::Wake::default());
+        let executions =
+            Executions::open(&log_settings, &room, database.clone(), objects, clock.clone(), wake).expect("a room");
+        let launcher = PlainLauncher::open(&python(), &path.join("run"), &path.join("work")).expect("a launcher");
+        let tables = Tables::default();
+        let store = Store::new(database.clone(), settings.limits);
+        let source = source(&tables);
+        let registry =
+            Registry::open(Arc::new(launcher), source, store, settings, clock.clone(), &Lifecycle::new()).await;
+        Self { registry: registry.expect("a registry"), executions, clock, tables, database, folder }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn new_kernel() -> NewKernel {
+        NewKernel { display_name: String::new(), datasets: Vec::new(), request_id: id::at(START) }
+    }
+
+    pub(crate) async fn create(&self, new: NewKernel) -> Result<KernelHandle, KernelError> {
+        let kernel = soon(self.registry.create(USER, new)).await?;
+        self.registry.kernel(USER, kernel.kernel_id)
+    }
+
+    /// A kernel without tables, ready or not.
+    pub(crate) async fn kernel(&self) -> KernelHandle {
+        self.create(Self::new_kernel()).await.expect("a kernel")
+    }
+
+    /// Makes a dataset of what `expression` gives, a pyarrow table.
+    pub(crate) fn dataset(&self, name: &str, expression: &str) -> Uuid {
+        let dataset_id = id::at(START);
+        let path = self.folder.path().join(format!("{dataset_id}.arrow"));
+        let code = format!(
+            "import sys, datetime, pyarrow as pa\ntable = {expression}\n\
+             with pa.OSFile(sys.argv[1], 'wb') as f, pa.ipc.new_file(f, table.schema) as w: w.write_table(table)"
+        );
+        let made = Command::new(python()).arg("-c").arg(code).arg(&path).status().expect("python");
+        assert!(made.success());
+        self.tables.lock().expect("whole").insert(dataset_id, (name.to_owned(), path));
+        dataset_id
+    }
+
+    pub(crate) fn table(dataset_id: Uuid, variable_name: &str) -> NewDataset {
+        NewDataset { dataset_id, variable_name: variable_name.to_owned() }
+    }
+
+    /// Sends code and gives the reader of its log.
+    pub(crate) async fn send(&self, kernel: &KernelHandle, code: &str) -> (Uuid, LogReader) {
+        self.send_with(kernel, code, None, false).await
+    }
+
+    pub(crate) async fn send_with(
+        &self,
+        kernel: &KernelHandle,
+        code: &str,
+        time_limit: Option<Duration>,
+        continue_on_error: bool,
+    ) -> (Uuid, LogReader) {
+        let slot = kernel.reserve().await.expect("a place in the queue");
+        let new = NewExecution {
+            user_id: USER,
+            request_id: id::at(START),
+            kernel_id: kernel.kernel_id(),
+            code: code.into(),
+            time_limit,
+            continue_on_error,
+        };
+        let position = i32::try_from(slot.position()).expect("a small number");
+        let accepted = self.executions.accept(new, Vec::new(), position).await.expect("accepted");
+        let Acceptance::New(_, log) = accepted else { panic!("known already") };
+        let execution_id = log.execution_id();
+        slot.submit(Work { execution_id, code: code.into(), time_limit, continue_on_error, log: *log });
+        (execution_id, self.executions.read(USER, execution_id, 0).await.expect("a reader").1)
+    }
+
+    /// Runs code to its end.
+    pub(crate) async fn run(&self, kernel: &KernelHandle, code: &str) -> Ran {
+        let (_, reader) = self.send(kernel, code).await;
+        let ran = Ran::read(reader).await;
+        assert!(ran.outcome() != Outcome::Cancelled, "the kernel did not start: {:?}", kernel.snapshot().death);
+        ran
+    }
+
+    /// Runs code that is to work, and gives what it printed.
+    pub(crate) async fn printed(&self, kernel: &KernelHandle, code: &str) -> String {
+        let ran = self.run(kernel, code).await;
+        assert_eq!(ran.outcome(), Outcome::Ok, "{:?}", ran.events);
+        ran.text(StreamName::Stdout)
+    }
+}
+
+fn source(tables: &Tables) -> TableSource {
+    let find = |tables: &Tables, id: Uuid| tables.lock().expect("whole").get(&id).cloned();
+    let (names, opened) = (Arc::clone(tables), Arc::clone(tables));
+    TableSource {
+        name: Arc::new(move |_, id| {
+            let name = find(&names, id).map(|(name, _)| name).ok_or(TableUnavailable::NotFound);
+            async move { name }.boxed()
+        }),
+        open: Arc::new(move |_, id| {
+            let found = find(&opened, id).ok_or(TableUnavailable::NotFound);
+            async move { found.map(|(_, path)| KernelTable { path, hold: Arc::new(()) }) }.boxed()
+        }),
+    }
+}
+
+impl Ran {
+    /// Reads a log to its end.
+    pub(crate) async fn read(mut reader: LogReader) -> Self {
+        let mut events = Vec::new();
+        while let Some(event) = next(&mut reader).await {
+            events.push(event);
+        }
+        let Some(Event::Finished(end)) = events.last().cloned() else { panic!("no end: {events:?}") };
+        let ends = events.iter().filter(|event| matches!(event, Event::Finished(_))).count();
+        assert_eq!(ends, 1, "one end and no more");
+        Self { events, end }
+    }
+
+    pub(crate) fn outcome(&self) -> Outcome {
+        self.end.outcome()
+    }
+
+    pub(crate) fn text(&self, name: StreamName) -> String {
+        let texts = self.events.iter().filter_map(|event| match event {
+            Event::Stream(stream) if stream.name() == name => Some(stream.text.as_str()),
+            _ => None,
+        });
+        texts.collect()
+    }
+
+    /// The `text/plain` of its result.
+    pub(crate) fn result(&self) -> String {
+        let result = self.events.iter().find_map(|event| match event {
+            Event::Result(result) => result.bundle.as_ref(),
+            _ => None,
+        });
+        let parts = &result.expect("a result").parts;
+        let plain = parts.iter().find(|part| part.mime_type == "text/plain").expect("plain text");
+        let Some(Content::Text(text)) = &plain.content else { panic!("no text") };
+        text.clone()
+    }
+}
+
+/// The next event of a log, without its number.
+pub(crate) async fn next(reader: &mut LogReader) -> Option<Event> {
+    let event: Option<OutputEvent> = soon(reader.next()).await.expect("an event");
+    event.map(|event| event.event.expect("something said"))
+}
+
+/// Waits for an event.
+pub(crate) async fn until(reader: &mut LogReader, mut wanted: impl FnMut(&Event) -> bool) -> Event {
+    while let Some(event) = next(reader).await {
+        if wanted(&event) {
+            return event;
+        }
+    }
+    panic!("the log ended without it");
+}
+
+/// Waits until code says so by printing.
+pub(crate) async fn until_printed(reader: &mut LogReader, text: &str) {
+    until(reader, |event| matches!(event, Event::Stream(stream) if stream.text.contains(text))).await;
+}
+
+/// Waits until a kernel stands there.
+pub(crate) async fn until_state(kernel: &KernelHandle, state: KernelState) -> Arc<Kernel> {
+    until_kernel(kernel, |kernel| kernel.state == state).await
+}
+
+pub(crate) async fn until_kernel(kernel: &KernelHandle, wanted: impl FnMut(&Arc<Kernel>) -> bool) -> Arc<Kernel> {
+    let mut watch = kernel.watch();
+    Arc::clone(&*soon(watch.wait_for(wanted)).await.expect("the kernel is there"))
+}

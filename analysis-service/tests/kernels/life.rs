@@ -1,0 +1,146 @@
+//! From the start to idleness: tables, restarts, what a kernel can see, what it leaves behind.
+
+use std::time::Duration;
+
+use analysis_service::kernels::registry::NewKernel;
+use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind, Outcome, output_event::Event};
+use futures_util::future::join_all;
+
+use crate::house::{House, Ran, USER, settings, soon, until_kernel, until_printed, until_state};
+
+#[tokio::test]
+async fn tables_are_there_before_the_first_code_and_after_a_restart() {
+    let house = House::new().await;
+    let cars = house.dataset("cars", "pa.table({'n': pa.array([1, None], pa.int64()), 's': ['a', '分']})");
+    let more = house.dataset("more", "pa.table({'x': [1.5]})");
+    let datasets = vec![House::table(cars, "汽车"), House::table(more, "b")];
+    let kernel = house.create(NewKernel { datasets, ..House::new_kernel() }).await.expect("a kernel");
+    assert_eq!(kernel.snapshot().display_name, "cars");
+    let code = "print(str(汽车.n.dtype), 汽车.s.tolist(), b.x[0]); 汽车.loc[0, 'n'] = 5; print(汽车.n[0])";
+    assert_eq!(house.printed(&kernel, code).await, "Int64 ['a', '分'] 1.5\n5\n");
+    let restarted = soon(house.registry.restart(USER, kernel.kernel_id(), None)).await.expect("restarted");
+    assert_eq!(restarted.kernel_id, kernel.kernel_id());
+    assert_eq!(house.printed(&kernel, "print(汽车.n[0])").await, "1\n");
+    assert_eq!(kernel.snapshot().generation, 2);
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_loaded_is_said_and_the_rest_works() {
+    let house = House::new().await;
+    let broken = house.dataset("broken", "pa.table({'x': [1]})");
+    let good = house.dataset("good", "pa.table({'x': [7]})");
+    let path = house.tables.lock().expect("whole")[&broken].1.clone();
+    std::fs::write(path, b"this is no Arrow file").expect("written");
+    let datasets = vec![House::table(broken, "a"), House::table(good, "b")];
+    let kernel = house.create(NewKernel { datasets, ..House::new_kernel() }).await.expect("a kernel");
+    let ran = house.run(&kernel, "print(b.x[0])").await;
+    assert_eq!((ran.outcome(), ran.text(fenxi_proto::analysis::v1::StreamName::Stdout).as_str()), (Outcome::Ok, "7\n"));
+    let told = |event: &Event| {
+        matches!(event, Event::Notice(notice)
+            if notice.kind() == NoticeKind::DatasetNotLoaded && notice.text.contains("broken"))
+    };
+    assert!(ran.events.iter().any(told), "{:?}", ran.events);
+}
+
+#[tokio::test]
+async fn a_restart_ends_what_runs_and_brings_the_dead_back() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let (_, mut running) = house.send(&kernel, "x = 1\nprint('on', flush=True)\nimport time; time.sleep(600)").await;
+    until_printed(&mut running, "on").await;
+    soon(house.registry.restart(USER, kernel.kernel_id(), None)).await.expect("restarted");
+    let ran = Ran::read(running).await;
+    assert_eq!(ran.end.death.map(|death| death.cause()), Some(DeathCause::Restarted));
+    let ran = house.run(&kernel, "x").await;
+    assert!(matches!(ran.events.iter().rev().nth(1), Some(Event::Error(error)) if error.name == "NameError"));
+    house.run(&kernel, "import os; os._exit(1)").await;
+    until_state(&kernel, KernelState::Dead).await;
+    soon(house.registry.restart(USER, kernel.kernel_id(), None)).await.expect("restarted");
+    assert_eq!(house.run(&kernel, "1+1").await.result(), "2");
+    assert_eq!(kernel.snapshot().generation, 3);
+}
+
+#[tokio::test]
+async fn code_sees_nothing_of_the_service() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let code = "
+import os, resource
+print(open('/proc/self/environ').read().replace(chr(0), chr(10)))
+print(os.getcwd(), os.path.expanduser('~'))
+print(os.getsid(0) == os.getpid(), resource.getrlimit(resource.RLIMIT_CORE))
+open('file', 'w').close(); print(oct(os.stat('file').st_mode & 0o777))
+names = [f'/proc/self/fd/{f}' for f in os.listdir('/proc/self/fd')]
+print([os.readlink(name) for name in names if os.path.exists(name)])";
+    let text = house.printed(&kernel, code).await;
+    let given: Vec<_> = text.lines().map_while(|line| line.split_once('=')).map(|(name, _)| name).collect();
+    let known = ["PATH", "HOME", "TMPDIR", "PYTHONPATH", "FENXI_KERNEL", "LANG"];
+    assert!(given.iter().all(|name| known.contains(name) || name.ends_with("_NUM_THREADS")), "{given:?}");
+    assert_eq!(given.len(), 10, "{text}");
+    let work = house.path().canonicalize().expect("there").join("work").join(kernel.kernel_id().to_string());
+    assert!(text.contains(&format!("{0} {0}\nTrue (0, 0)\n0o600", work.display())), "{text}");
+    assert!(!text.contains("test.db"), "a file of the service is open in the kernel: {text}");
+}
+
+#[tokio::test]
+async fn children_die_with_their_kernel() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let code = "
+import subprocess
+a = subprocess.Popen(['sleep', '600'])
+b = subprocess.Popen(['sleep', '600'], start_new_session=True)
+print(a.pid, b.pid)";
+    let text = house.printed(&kernel, code).await;
+    let children: Vec<i32> = text.split_whitespace().map(|pid| pid.parse().expect("a pid")).collect();
+    assert_eq!(children.len(), 2);
+    soon(house.registry.delete(USER, kernel.kernel_id(), None)).await.expect("deleted");
+    for child in children {
+        let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        assert!(stat.is_empty() || stat.contains(") Z "), "a child lives on: {stat}");
+    }
+}
+
+#[tokio::test]
+async fn ten_start_at_once() {
+    let house = House::with(analysis_service::kernels::model::Settings { per_user_max: 10, ..settings() }).await;
+    let kernels = join_all((0..10).map(|_| house.kernel())).await;
+    let ran = join_all(kernels.iter().map(|kernel| house.run(kernel, "1+1"))).await;
+    assert!(ran.iter().all(|ran| ran.outcome() == Outcome::Ok && ran.result() == "2"));
+    soon(house.registry.shut_down()).await;
+    let left = std::fs::read_dir(house.path().join("run")).expect("there").count();
+    assert_eq!(left, 1, "only the Python side itself stays in the folder of sockets");
+}
+
+#[tokio::test]
+async fn an_idle_kernel_is_ended_and_a_working_one_is_not() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let busy = house.kernel().await;
+    house.run(&kernel, "1+1").await;
+    let work = "import threading\ndef work():\n    while True: sum(range(10_000))\nthreading.Thread(target=work, daemon=True).start()";
+    house.run(&busy, work).await;
+    let idle =
+        until_kernel(&kernel, |kernel| kernel.state == KernelState::Idle && kernel.idle_end_time.is_some()).await;
+    let idle_max = idle.limits.idle_max;
+    assert_eq!(idle.idle_end_time, Some(idle.last_activity_time + i64::try_from(idle_max.as_micros()).expect("fits")));
+    // A sample that finds it at work, just after its code, begins the time anew.
+    let mut watch = kernel.watch();
+    while watch.borrow_and_update().state != KernelState::Dead {
+        house.clock.advance(idle_max + Duration::from_secs(1));
+        soon(watch.changed()).await.expect("the kernel is there");
+    }
+    let dead = kernel.snapshot();
+    assert_eq!(dead.death.as_ref().map(fenxi_proto::analysis::v1::Death::cause), Some(DeathCause::Idle));
+    // It computes by itself, and each sample notices.
+    let activity = until_kernel(&busy, |kernel| kernel.last_activity_time > idle.last_activity_time).await;
+    assert_eq!(activity.state, KernelState::Idle);
+}
+
+#[tokio::test]
+async fn memory_is_published() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    house.run(&kernel, "x = bytearray(b'1' * (200 << 20))").await;
+    until_kernel(&kernel, |kernel| kernel.memory_bytes > 200 << 20).await;
+}

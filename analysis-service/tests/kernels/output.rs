@@ -1,0 +1,173 @@
+//! Everything that code says arrives, in order, whatever it is.
+
+use fenxi_proto::analysis::v1::{Outcome, StreamName, mime_part::Content, output_event::Event};
+
+use crate::house::{House, Ran, next, soon, until, until_printed};
+
+#[tokio::test]
+async fn one_and_one() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let ran = house.run(&kernel, "1+1").await;
+    assert_eq!((ran.outcome(), ran.result().as_str()), (Outcome::Ok, "2"));
+    assert!(matches!(ran.events[0], Event::Queued(_)), "{:?}", ran.events);
+    assert!(matches!(&ran.events[1], Event::Started(started) if started.execution_count == 1), "{:?}", ran.events);
+    assert!(ran.end.peak_memory_bytes > 10 << 20 && ran.end.cpu_duration.is_some(), "{:?}", ran.end);
+    let ran = house.run(&kernel, "_ + 1").await;
+    assert!(matches!(&ran.events[1], Event::Started(started) if started.execution_count == 2), "{:?}", ran.events);
+    assert_eq!(ran.result(), "3");
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_lines_and_twenty_thousand_flushed() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let numbers = |count: usize| (0..count).map(|n| format!("{n}\n")).collect::<String>();
+    assert!(house.printed(&kernel, "for i in range(100_000): print(i)").await == numbers(100_000), "lines are lost");
+    let code = "import sys\nfor i in range(20_000): print(i, flush=True)";
+    assert!(house.printed(&kernel, code).await == numbers(20_000), "flushed lines are lost");
+}
+
+#[tokio::test]
+async fn twenty_megabytes_in_one_display() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let code = "from IPython.display import display\ndisplay({'image/png': b'\\x89PNG' + bytes(20 << 20)}, raw=True)";
+    let ran = house.run(&kernel, code).await;
+    assert_eq!(ran.outcome(), Outcome::Ok);
+    let display = ran.events.iter().find_map(|event| match event {
+        Event::Display(display) => display.bundle.as_ref()?.parts.first()?.content.clone(),
+        _ => None,
+    });
+    let Some(Content::Reference(reference)) = display else { panic!("no reference: {display:?}") };
+    assert_eq!(reference.size_bytes, 4 + (20 << 20));
+}
+
+#[tokio::test]
+async fn every_kind_of_output() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let code = "
+import sys
+from IPython.display import clear_output, display, update_display, HTML
+print('out'); print('err', file=sys.stderr)
+display(HTML('<b>x</b>'), display_id='d')
+update_display(HTML('<b>y</b>'), display_id='d')
+clear_output(wait=True)
+1/0";
+    let ran = house.run(&kernel, code).await;
+    assert_eq!(ran.outcome(), Outcome::Error);
+    assert_eq!((ran.text(StreamName::Stdout).as_str(), ran.text(StreamName::Stderr).as_str()), ("out\n", "err\n"));
+    let has = |wanted: fn(&Event) -> bool| assert!(ran.events.iter().any(wanted), "{:?}", ran.events);
+    has(|event| matches!(event, Event::Display(display) if display.display_id == "d"));
+    has(|event| matches!(event, Event::UpdateDisplay(update) if update.display_id == "d"));
+    has(|event| matches!(event, Event::ClearOutput(clear) if clear.wait));
+    has(|event| matches!(event, Event::Error(error) if error.name == "ZeroDivisionError" && error.traceback.len() > 1));
+}
+
+#[tokio::test]
+async fn children_and_native_code_print_too() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    // Many times, because what comes at the very end of a cell is what gets lost.
+    for number in 0..20 {
+        let code = format!(
+            "import subprocess, os\n_ = subprocess.run(['echo', 'child {number}'])\n_ = os.write(2, b'raw\\n')"
+        );
+        let ran = house.run(&kernel, &code).await;
+        assert_eq!(ran.text(StreamName::Stdout), format!("child {number}\n"));
+        assert_eq!(ran.text(StreamName::Stderr), "raw\n");
+    }
+}
+
+#[tokio::test]
+async fn broken_text_and_odd_characters_are_no_end() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let code = "print('a\\ud800b\\0c 分析 \\U0001f600')\nimport os\n_ = os.write(1, b'\\xff\\xfe\\n')";
+    let text = house.printed(&kernel, code).await;
+    assert!(text.contains("分析 😀") && text.starts_with('a'), "{text:?}");
+}
+
+#[tokio::test]
+async fn input_is_asked_for_and_given() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let code = "import getpass\nname = input('name? ')\nsecret = getpass.getpass('secret? ')\nprint(name, len(secret))";
+    let (execution_id, mut reader) = house.send(&kernel, code).await;
+    let Event::InputRequest(asked) = until(&mut reader, |event| matches!(event, Event::InputRequest(_))).await else {
+        panic!("no question")
+    };
+    assert_eq!((asked.prompt.as_str(), asked.password), ("name? ", false));
+    let answer = |id: &str, value: &str| soon(kernel.reply_input(execution_id, id.to_owned(), value.to_owned()));
+    assert!(answer("another", "x").await.is_err(), "an answer to nothing was taken");
+    answer(&asked.input_id, "小明").await.expect("taken");
+    assert!(answer(&asked.input_id, "x").await.is_err(), "a second answer was taken");
+    let Some(Event::InputReply(given)) = next(&mut reader).await else { panic!("no answer in the log") };
+    assert_eq!(given.value, "小明");
+    let Event::InputRequest(asked) = until(&mut reader, |event| matches!(event, Event::InputRequest(_))).await else {
+        panic!("no question")
+    };
+    assert!(asked.password);
+    answer(&asked.input_id, "hush").await.expect("taken");
+    let ran = Ran::read(reader).await;
+    assert_eq!(ran.text(StreamName::Stdout), "小明 4\n");
+    assert!(!format!("{:?}", ran.events).contains("hush"), "the secret stands in the log");
+}
+
+#[tokio::test]
+async fn a_thread_prints_on_where_someone_looks() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let code = "import threading\ngo = threading.Event()\ndef late():\n    go.wait()\n    print('from the thread', flush=True)\n\
+                t = threading.Thread(target=late)\nt.start()";
+    assert_eq!(house.run(&kernel, code).await.outcome(), Outcome::Ok);
+    let text = house.printed(&kernel, "go.set(); t.join(); print('here', flush=True)").await;
+    assert!(text.contains("from the thread\n") && text.contains("here\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_chart_with_chinese_text_and_a_plotly_figure() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let code = "
+import warnings
+warnings.simplefilter('error')
+import matplotlib.pyplot as plt
+plt.plot([1, -2]); plt.title('销量分析')
+plt.show()";
+    let ran = house.run(&kernel, code).await;
+    assert_eq!((ran.outcome(), ran.text(StreamName::Stderr).as_str()), (Outcome::Ok, ""), "{:?}", ran.events);
+    let has_form = |ran: &Ran, mime_type: &str| {
+        ran.events.iter().any(|event| {
+            let bundle = match event {
+                Event::Display(display) => display.bundle.as_ref(),
+                Event::Result(result) => result.bundle.as_ref(),
+                _ => None,
+            };
+            bundle.is_some_and(|bundle| bundle.parts.iter().any(|part| part.mime_type == mime_type))
+        })
+    };
+    assert!(has_form(&ran, "image/png"), "{:?}", ran.events);
+    let ran = house.run(&kernel, "import plotly.express as px\npx.line(x=[1, 2], y=[3, 4])").await;
+    assert!(has_form(&ran, "application/vnd.plotly.v1+json"), "{:?}", ran.outcome());
+}
+
+#[tokio::test]
+async fn help_on_a_name_is_shown() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let ran = house.run(&kernel, "len?").await;
+    assert!(format!("{:?}", ran.events).contains("Return the number of items"), "{:?}", ran.events);
+}
+
+#[tokio::test]
+async fn a_kernel_that_never_stops_talking_is_heard_and_interrupted() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let (execution_id, mut reader) = house.send(&kernel, "while True: print('x' * 1000)").await;
+    until_printed(&mut reader, "x").await;
+    assert!(soon(kernel.cancel(execution_id)).await);
+    assert_eq!(Ran::read(reader).await.outcome(), Outcome::Interrupted);
+    assert_eq!(house.run(&kernel, "1+1").await.result(), "2");
+}
