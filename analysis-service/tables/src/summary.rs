@@ -12,7 +12,7 @@ use arrow_array::types::{
     Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, GenericStringArray, OffsetSizeTrait};
 use arrow_schema::{DataType, TimeUnit};
 
 use crate::{Cancel, ColumnSummary, ColumnarFile, TableError, ValueCount, render};
@@ -75,8 +75,8 @@ fn of_column(data_type: &DataType, chunks: &[ArrayRef], cancel: &Cancel) -> Resu
         DataType::Duration(Microsecond) => axis!(DurationMicrosecondType, Axis::Time),
         DataType::Duration(Nanosecond) => axis!(DurationNanosecondType, Axis::Time),
         DataType::Boolean => Ok(booleans(chunks)),
-        DataType::Utf8 => texts(chunks, |array, row| array.as_string::<i32>().value(row), cancel),
-        DataType::LargeUtf8 => texts(chunks, |array, row| array.as_string::<i64>().value(row), cancel),
+        DataType::Utf8 => texts::<i32>(chunks, cancel),
+        DataType::LargeUtf8 => texts::<i64>(chunks, cancel),
         _ => rendered(chunks, cancel),
     }
 }
@@ -102,48 +102,79 @@ fn booleans(chunks: &[ArrayRef]) -> ColumnSummary {
     ColumnSummary { missing_count: missing, distinct_count, top_values: top, ..ColumnSummary::default() }
 }
 
-fn texts<'a>(
-    chunks: &'a [ArrayRef],
-    value: impl Fn(&'a ArrayRef, usize) -> &'a str,
-    cancel: &Cancel,
-) -> Result<ColumnSummary, TableError> {
+/// The first bytes of a text, so that most comparisons are of one word.
+#[inline]
+fn prefix(text: &str) -> u64 {
+    let mut word = [0; 8];
+    let bytes = &text.as_bytes()[..text.len().min(8)];
+    word[..bytes.len()].copy_from_slice(bytes);
+    u64::from_be_bytes(word)
+}
+
+/// The least and the greatest text so far, each with its prefix.
+#[derive(Default)]
+struct Ends<'a>(Option<[(u64, &'a str); 2]>);
+
+impl<'a> Ends<'a> {
+    #[inline]
+    fn add(&mut self, text: &'a str) {
+        let new = (prefix(text), text);
+        match &mut self.0 {
+            None => self.0 = Some([new, new]),
+            Some([min, max]) => {
+                if new < *min {
+                    *min = new;
+                } else if new > *max {
+                    *max = new;
+                }
+            }
+        }
+    }
+}
+
+fn texts<O: OffsetSizeTrait>(chunks: &[ArrayRef], cancel: &Cancel) -> Result<ColumnSummary, TableError> {
+    let arrays: Vec<&GenericStringArray<O>> = chunks.iter().map(|chunk| chunk.as_string::<O>()).collect();
     let mut frequent = Frequent::default();
-    let mut missing = 0;
-    let mut ends: Option<(&str, &str)> = None;
-    for (at, chunk) in chunks.iter().enumerate() {
-        for row in 0..chunk.len() {
+    let mut ends = Ends::default();
+    let (mut missing, mut first) = (0u64, 0u64);
+    for array in &arrays {
+        for (row, text) in array.iter().enumerate() {
             if row % CANCEL_ROWS == 0 {
                 cancel.check()?;
             }
-            if chunk.is_null(row) {
+            let Some(text) = text else {
                 missing += 1;
                 continue;
-            }
-            let text = value(chunk, row);
-            frequent.add(distinct::hash_bytes(text.as_bytes()), (at, row));
-            ends = Some(match ends {
-                None => (text, text),
-                Some((min, max)) => (min.min(text), max.max(text)),
-            });
+            };
+            frequent.add(distinct::hash_bytes(text.as_bytes()), first + row as u64);
+            ends.add(text);
         }
+        first += array.len() as u64;
     }
     if frequent.pruned() {
         let candidates = frequent.begin_recount();
-        for row in chunks.iter().flat_map(|chunk| (0..chunk.len()).map(move |row| (chunk, row))) {
-            if !row.0.is_null(row.1) {
-                candidates.recount(distinct::hash_bytes(value(row.0, row.1).as_bytes()));
-            }
+        for text in arrays.iter().flat_map(|array| array.iter()).flatten() {
+            candidates.recount(distinct::hash_bytes(text.as_bytes()));
         }
     }
     let (distinct_count, distinct_estimated) = frequent.distinct();
-    let shown = |(at, row): (usize, usize)| render::cut(value(&chunks[at], row), VALUE_MAX_CHARS);
-    let top = frequent.top().into_iter().map(|(place, count)| ValueCount { value: shown(place), count });
+    let shown = |row: u64| {
+        let mut row = usize::try_from(row).unwrap_or(usize::MAX);
+        for array in &arrays {
+            if row < array.len() {
+                return render::cut(array.value(row), VALUE_MAX_CHARS);
+            }
+            row -= array.len();
+        }
+        String::new()
+    };
+    let top = frequent.top().into_iter().map(|(row, count)| ValueCount { value: shown(row), count });
     Ok(ColumnSummary {
         missing_count: missing,
-        distinct_count,
+        distinct_count: distinct_count.min(first - missing),
         distinct_estimated,
-        min: ends.map(|(min, _)| render::cut(min, render::CELL_MAX_CHARS)),
-        max: ends.map(|(_, max)| render::cut(max, render::CELL_MAX_CHARS)),
+        min: ends.0.map(|[min, _]| render::cut(min.1, render::CELL_MAX_CHARS)),
+        max: ends.0.map(|[_, max]| render::cut(max.1, render::CELL_MAX_CHARS)),
         top_values: top.collect(),
         ..ColumnSummary::default()
     })

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Different values that are counted exactly.
-pub(crate) const EXACT_MAX: usize = 1 << 16;
+const EXACT_MAX: usize = 1 << 16;
 const REGISTER_BITS: u32 = 14;
 const REGISTERS: usize = 1 << REGISTER_BITS;
 

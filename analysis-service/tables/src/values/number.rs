@@ -9,6 +9,8 @@ const EXACT_FLOAT_MAX: u64 = 1 << 53;
 const SAFE_DIGITS: usize = 18;
 /// Digits of the largest `i64`.
 const MAX_DIGITS: usize = 19;
+/// Numbers longer than this have more digits than the short way holds.
+const SHORT_FLOAT_BYTES: usize = 17;
 /// Powers of ten that `f64` holds exactly.
 const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
@@ -127,12 +129,16 @@ fn parse_i64(negative: bool, digits: &[u8]) -> Option<i64> {
 #[inline]
 pub(crate) fn float(trimmed: &[u8]) -> Option<f64> {
     let (negative, digits) = split_sign(trimmed);
+    if digits.len() > SHORT_FLOAT_BYTES {
+        return parse_f64(trimmed);
+    }
     let mut mantissa: u64 = 0;
     let mut point = None;
     for (at, &byte) in digits.iter().enumerate() {
         let digit = byte.wrapping_sub(b'0');
-        if digit <= 9 && at < MAX_DIGITS {
-            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+        if digit <= 9 {
+            // At most 17 digits never overflow.
+            mantissa = mantissa * 10 + u64::from(digit);
         } else if byte == b'.' && point.is_none() {
             point = Some(at);
         } else {
@@ -150,7 +156,7 @@ pub(crate) fn float(trimmed: &[u8]) -> Option<f64> {
 }
 
 fn parse_f64(cell: &[u8]) -> Option<f64> {
-    std::str::from_utf8(cell).ok()?.parse().ok()
+    fast_float2::parse(cell).ok()
 }
 
 #[cfg(test)]
