@@ -32,13 +32,22 @@ pub(crate) fn summarise(
     cancel: &Cancel,
 ) -> Result<Vec<ColumnSummary>, TableError> {
     let batches = file.record_batches()?;
-    let columns = file.column_count();
-    let work = |(): &mut (), column: usize| {
+    // Texts cost most, so they go first: the threads end together.
+    let is_text =
+        |column: &usize| matches!(file.schema().field(*column).data_type(), DataType::Utf8 | DataType::LargeUtf8);
+    let mut order: Vec<usize> = (0..file.column_count()).collect();
+    order.sort_by_key(|column| !is_text(column));
+    let work = |(): &mut (), piece: usize| {
         cancel.check()?;
+        let column = order[piece];
         let chunks: Vec<ArrayRef> = batches.iter().map(|batch| batch.column(column).clone()).collect();
-        of_column(file.schema().field(column).data_type(), &chunks, cancel)
+        let summary = of_column(file.schema().field(column).data_type(), &chunks, cancel)?;
+        Ok((column, summary))
     };
-    crate::parallel::map_pieces(columns, threads, || (), work).into_iter().collect()
+    let results = crate::parallel::map_pieces(order.len(), threads, || (), work);
+    let mut summaries = results.into_iter().collect::<Result<Vec<_>, TableError>>()?;
+    summaries.sort_by_key(|(column, _)| *column);
+    Ok(summaries.into_iter().map(|(_, summary)| summary).collect())
 }
 
 fn of_column(data_type: &DataType, chunks: &[ArrayRef], cancel: &Cancel) -> Result<ColumnSummary, TableError> {
