@@ -56,7 +56,7 @@ await story("main", {}, async ({ page, picture }) => {
   await byId(page, "history-row").filter({ hasText: "name = input" }).waitFor();
   const rows = await byId(page, "history-row").count();
   assert.equal(rows, 6);
-  await byId(page, "history-row").filter({ hasText: "matplotlib" }).getByRole("link").click();
+  await byId(page, "history-row").filter({ hasText: "plot.bar" }).getByRole("link").click();
   await byId(page, "history-entry").locator("img").waitFor();
   await picture("entry");
   await page.goto(`${origin}/stats`);
