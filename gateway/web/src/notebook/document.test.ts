@@ -15,6 +15,14 @@ describe("a notebook document", () => {
     expect(document.cells[0]?.code).toBe("code a");
   });
 
+  it("shows on a new device a cell that ran again once, with its last run", () => {
+    const runs = ran("a", "b", "c");
+    const again = create(ExecutionSchema, { executionId: "d", code: "code a" });
+    const document = doc.merge(doc.emptyDocument(), [...runs, again], newId);
+    expect(shape(document)).toEqual(["d", "b", "c", "draft"]);
+    expect(doc.merge(document, [...runs, again], newId)).toEqual(document);
+  });
+
   it("puts what ran elsewhere before the drafts, and nothing twice", () => {
     let document = doc.merge(doc.emptyDocument(), ran("a"), newId);
     document = doc.update(document, document.cells[1]?.id as string, { code: "my draft" });

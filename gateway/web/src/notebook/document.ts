@@ -33,16 +33,30 @@ export function emptyDocument(): NotebookDocument {
 /** Adds the executions (oldest first) that no cell knows, before the drafts at the end, and always leaves a draft. */
 export function merge(document: NotebookDocument, executions: Execution[], newId: () => string): NotebookDocument {
   const known = new Set([...document.dropped, ...document.cells.map((cell) => cell.executionId)]);
-  const missing = executions.filter((execution) => !known.has(execution.executionId));
+  const unknown = executions.filter((execution) => !known.has(execution.executionId));
+  const untouched = document.cells.every((cell) => cell.code === "" && !cell.executionId);
+  const missing = untouched ? withoutReruns(unknown) : unknown;
   const lastRun = document.cells.findLastIndex((cell) => cell.executionId || cell.requestId);
   const fresh = missing.map((execution) => ({ ...newCell(newId(), execution.code), executionId: execution.executionId }));
   const cells = [...document.cells.slice(0, lastRun + 1), ...fresh, ...document.cells.slice(lastRun + 1)];
   if (cells.length === 0 || cells.at(-1)?.executionId) cells.push(newCell(newId()));
-  return { ...document, cells };
+  const shown = new Set(fresh.map((cell) => cell.executionId));
+  const rerun = unknown.map((execution) => execution.executionId).filter((id) => !shown.has(id));
+  return { ...document, cells, dropped: [...document.dropped, ...rerun].slice(-DROPPED_MAX) };
 }
 
 export function update(document: NotebookDocument, id: string, change: Partial<Omit<Cell, "id">>): NotebookDocument {
   return { ...document, cells: document.cells.map((cell) => (cell.id === id ? { ...cell, ...change } : cell)) };
+}
+
+/**
+ * Without a document there is no telling which runs were of one cell. Code that ran again is taken for the same cell:
+ * it stands where it ran first and shows what it said last.
+ */
+function withoutReruns(executions: Execution[]): Execution[] {
+  const byCode = new Map<string, Execution>();
+  for (const execution of executions) byCode.set(execution.code, execution);
+  return [...byCode.values()];
 }
 
 /** The cell runs anew: what it showed before belongs to it no more. */
