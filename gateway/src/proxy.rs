@@ -116,7 +116,9 @@ impl Proxy {
         if let Some(failure) = not_grpc(&answer, method.backend) {
             return Err((failure, meter));
         }
-        let terms = Terms { wire, backend: method.backend.name(), status_sent: false, deadline, cut, verdict, meter };
+        let trace_id = client.trace_id.clone();
+        let backend = method.backend.name();
+        let terms = Terms { wire, backend, status_sent: false, deadline, cut, verdict, meter, trace_id };
         Ok(self.relayed(answer, lease, terms, admitted.browser))
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use fenxi_proto::error::Failure;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use tokio::{
@@ -37,6 +37,7 @@ pub(crate) struct Relay {
     cut: Option<oneshot::Receiver<Failure>>,
     verdict: Verdict,
     meter: CallMeter,
+    trace_id: HeaderValue,
 }
 
 /// What a relay needs to know beside the body.
@@ -49,15 +50,17 @@ pub(crate) struct Terms {
     pub(crate) cut: Option<oneshot::Receiver<Failure>>,
     pub(crate) verdict: Verdict,
     pub(crate) meter: CallMeter,
+    /// For the log.
+    pub(crate) trace_id: HeaderValue,
 }
 
 impl Relay {
     pub(crate) fn new(body: Incoming, lease: Lease, terms: Terms) -> Self {
-        let Terms { wire, backend, status_sent, deadline, cut, verdict, meter } = terms;
+        let Terms { wire, backend, status_sent, deadline, cut, verdict, meter, trace_id } = terms;
         // What a backend sends is not limited here; the position is kept to know where an answer can be ended.
         let frames = Frames::new(usize::MAX);
         let inner = Some((body, lease));
-        Self { inner, wire, frames, backend, status_sent, deadline, timer: None, cut, verdict, meter }
+        Self { inner, wire, frames, backend, status_sent, deadline, timer: None, cut, verdict, meter, trace_id }
     }
 
     fn last(&mut self, trailers: HeaderMap) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
@@ -127,9 +130,12 @@ impl Body for Relay {
             },
             Poll::Ready(None) => this.end(refusal::unavailable(this.backend)),
             Poll::Ready(Some(Err(error))) => {
-                tracing::warn!(backend = this.backend, %error, "a backend broke off its answer");
-                let failure = this.verdict.get().cloned();
-                this.end(failure.unwrap_or_else(|| refusal::unavailable(this.backend)))
+                let failure = this.verdict.get().cloned().unwrap_or_else(|| {
+                    let request_id = this.trace_id.to_str().unwrap_or_default();
+                    tracing::warn!(backend = this.backend, request_id, %error, "a backend broke off its answer");
+                    refusal::unavailable(this.backend)
+                });
+                this.end(failure)
             }
             Poll::Pending if this.deadline_passed(cx) => this.end(refusal::too_late()),
             Poll::Pending => Poll::Pending,
@@ -166,8 +172,6 @@ fn web_trailers(trailers: &HeaderMap) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]
