@@ -44,6 +44,14 @@ pub struct Config {
     #[arg(long, value_name = "FILE")]
     pub secret_file: Option<PathBuf>,
 
+    /// A PEM file with the certificate chain to serve TLS with, read at start; without it the port is plain
+    #[arg(long, value_name = "FILE", requires = "tls_key_file")]
+    pub tls_cert_file: Option<PathBuf>,
+
+    /// A PEM file with the certificate's private key
+    #[arg(long, value_name = "FILE", requires = "tls_cert_file")]
+    pub tls_key_file: Option<PathBuf>,
+
     /// Proxies whose X-Forwarded-For is believed, as addresses or networks such as 10.0.0.0/8
     #[arg(long, value_delimiter = ',', value_name = "NETWORKS")]
     pub trusted_proxies: Vec<Network>,

@@ -50,6 +50,10 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A setting is wrong; the text names it.
 pub async fn serve(listener: TcpListener, config: Config, frame: Frame) -> anyhow::Result<()> {
     config.check()?;
+    let tls = match (&config.tls_cert_file, &config.tls_key_file) {
+        (Some(chain), Some(key)) => Some(serve::tls::acceptor(chain, key)?),
+        _ => None,
+    };
     let house = build(&config, &frame).await?;
     let Frame { lifecycle, .. } = frame;
     let (limits, forgetting) = (house.limits.clone(), lifecycle.clone());
@@ -59,7 +63,7 @@ pub async fn serve(listener: TcpListener, config: Config, frame: Frame) -> anyho
     drop(tokio::task::spawn_blocking(move || assets.compress()));
     tracing::info!(address = %listener.local_addr()?, public_url = %config.public_url, "gateway serving");
     lifecycle.set_ready("gateway", true);
-    serve::accept(listener, house, config.connections, lifecycle).await;
+    serve::accept(listener, tls, house, config.connections, lifecycle).await;
     Ok(())
 }
 

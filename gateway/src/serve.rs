@@ -4,6 +4,7 @@
 mod io;
 mod pulse;
 mod sniff;
+pub(crate) mod tls;
 
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -16,7 +17,14 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use self::{io::Watched, pulse::Pulse, sniff::Protocol};
+use bytes::Bytes;
+use tokio_rustls::TlsAcceptor;
+
+use self::{
+    io::{Stream, Watched},
+    pulse::Pulse,
+    sniff::Protocol,
+};
 use crate::{
     config::{Connections, secs},
     layers::{self, House},
@@ -43,9 +51,15 @@ const HEADERS_MAX: usize = 100;
 const RESETS_MAX: usize = 50;
 
 /// Takes connections until the process stops.
-pub(crate) async fn accept(listener: TcpListener, house: Arc<House>, limits: Connections, lifecycle: Lifecycle) {
+pub(crate) async fn accept(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    house: Arc<House>,
+    limits: Connections,
+    lifecycle: Lifecycle,
+) {
     let doors = Doors::new(limits.connections_max, limits.connections_per_address_max);
-    let limits = Arc::new(limits);
+    let (limits, tracked) = (Arc::new(limits), lifecycle.clone());
     loop {
         let accepted = tokio::select! {
             () = lifecycle.stopping() => return,
@@ -60,8 +74,9 @@ pub(crate) async fn accept(listener: TcpListener, house: Arc<House>, limits: Con
             }
         };
         let Some(place) = doors.enter(peer.ip()) else { continue };
-        let visit = Visit { peer, house: house.clone(), limits: limits.clone(), lifecycle: lifecycle.clone(), place };
-        lifecycle.spawn(visit.attend(stream));
+        let (house, limits, lifecycle, tls) = (house.clone(), limits.clone(), lifecycle.clone(), tls.clone());
+        let visit = Visit { peer, house, limits, lifecycle, tls, place };
+        tracked.spawn(visit.attend(stream));
     }
 }
 
@@ -71,6 +86,7 @@ struct Visit {
     house: Arc<House>,
     limits: Arc<Connections>,
     lifecycle: Lifecycle,
+    tls: Option<TlsAcceptor>,
     place: Place,
 }
 
@@ -80,12 +96,11 @@ impl Visit {
             tracing::debug!(%error, "a connection was gone at once");
             return;
         }
-        let mut stream = stream;
         let first = tokio::select! {
             () = self.lifecycle.stopping() => return,
-            first = timeout(secs(self.limits.first_bytes_max_secs), sniff::read(&mut stream)) => first,
+            first = timeout(secs(self.limits.first_bytes_max_secs), self.first(stream)) => first,
         };
-        let Ok(Ok((protocol, read))) = first else {
+        let Ok(Ok((stream, protocol, read))) = first else {
             meters::refused("first_bytes");
             return;
         };
@@ -96,6 +111,16 @@ impl Visit {
             Protocol::Http2 => self.http2(io, pulse).await,
         }
         drop(self.place);
+    }
+
+    /// The TLS handshake, where there is one, and what the client says first.
+    async fn first(&self, stream: TcpStream) -> std::io::Result<(Stream, Protocol, Bytes)> {
+        let mut stream = match &self.tls {
+            Some(tls) => Stream::Tls(Box::new(tls.accept(stream).await?)),
+            None => Stream::Plain(stream),
+        };
+        let (protocol, read) = sniff::read(&mut stream).await?;
+        Ok((stream, protocol, read))
     }
 
     fn service(

@@ -1,7 +1,7 @@
 //! Which protocol a connection speaks, by its first bytes: HTTP/2 begins with a preface that is no HTTP/1.1 request.
 
 use bytes::Bytes;
-use tokio::{io::AsyncReadExt as _, net::TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// RFC 9113, section 3.4.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -16,7 +16,7 @@ pub(super) enum Protocol {
 }
 
 /// Reads as far as the two differ; gives the bytes that were read too.
-pub(super) async fn read(stream: &mut TcpStream) -> std::io::Result<(Protocol, Bytes)> {
+pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<(Protocol, Bytes)> {
     let mut buffer = [0; PREFACE.len()];
     let mut filled = 0;
     while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {

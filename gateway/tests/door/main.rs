@@ -11,4 +11,5 @@ mod native;
 mod pages;
 mod raw;
 mod streams;
+mod tls;
 mod uploads;
