@@ -73,51 +73,51 @@ pub struct Config {
 #[derive(Clone, Debug, clap::Args)]
 pub struct Connections {
     /// Connections at one time
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
     pub connections_max: usize,
 
     /// Connections at one time from one address (one /64 for IPv6)
-    #[arg(long, default_value_t = 512)]
+    #[arg(long, value_name = "COUNT", default_value_t = 512)]
     pub connections_per_address_max: usize,
 
     /// How long a new connection may take to say which protocol it speaks
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub first_bytes_max_secs: u64,
 
     /// How long the headers of an HTTP/1.1 request may take, counted from the end of the one before
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub headers_max_secs: u64,
 
     /// Size of the headers of one request
-    #[arg(long, default_value_t = 16 << 10)]
+    #[arg(long, value_name = "BYTES", default_value_t = 16 << 10)]
     pub headers_max_bytes: u32,
 
     /// Streams at one time on one HTTP/2 connection
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, value_name = "COUNT", default_value_t = 200)]
     pub streams_per_connection_max: u32,
 
     /// How often an HTTP/2 connection is asked whether its other end is still there
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub keep_alive_interval_secs: u64,
 
     /// How long the answer may take
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub keep_alive_wait_secs: u64,
 
     /// How long a connection may stay without a request
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub idle_max_secs: u64,
 
     /// Age at which a connection is told to take no more requests; those it has go on
-    #[arg(long, default_value_t = 3_600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
     pub age_max_secs: u64,
 
     /// How long a client may take nothing of what it is sent before it is cut off
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub write_stall_max_secs: u64,
 
     /// How long requests may go on once the gateway stops; streams end at once
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub drain_max_secs: u64,
 }
 
@@ -125,27 +125,27 @@ pub struct Connections {
 #[derive(Clone, Debug, clap::Args)]
 pub struct Calls {
     /// Size of one message
-    #[arg(long, default_value_t = 4 << 20)]
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 20)]
     pub message_max_bytes: usize,
 
     /// How long a client may send nothing in the middle of its request
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub body_idle_max_secs: u64,
 
     /// How long the whole request of a call with one message may take
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub body_max_secs: u64,
 
     /// Deadline of a call with one answer, and the most that its client can ask for
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub unary_max_secs: u64,
 
     /// The most that the client of a stream can ask for as its deadline; without one a stream has none
-    #[arg(long, default_value_t = 86_400)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
     pub stream_deadline_max_secs: u64,
 
     /// Callers that are remembered
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
     pub callers_max: u64,
 }
 
@@ -153,19 +153,19 @@ pub struct Calls {
 #[derive(Clone, Debug, clap::Args)]
 pub struct Rates {
     /// Calls a second from one address without a known credential
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
     pub address_rate_per_sec: u32,
 
     /// How many of them may come at once
-    #[arg(long, default_value_t = 1_000)]
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
     pub address_rate_burst: u32,
 
     /// Calls a second of one user
-    #[arg(long, default_value_t = 500)]
+    #[arg(long, value_name = "COUNT", default_value_t = 500)]
     pub user_rate_per_sec: u32,
 
     /// How many of them may come at once
-    #[arg(long, default_value_t = 2_000)]
+    #[arg(long, value_name = "COUNT", default_value_t = 2_000)]
     pub user_rate_burst: u32,
 }
 
