@@ -187,14 +187,12 @@ fn read(data: &[u8], records: &mut Records, partial: bool) -> Result<(), TableEr
     if records.table.rows == 0 && (!partial || records.keys.is_empty()) {
         return Err(TableError::Empty("the file holds no records; upload a file with data".to_owned()));
     }
-    if let [only] = records.keys.as_slice()
-        && records.table.rows == 1
-        && records.table.columns[0].is_nested()
-    {
-        return Err(TableError::Format(format!(
-            "the JSON is one record whose only key \"{only}\" holds a list or record; we read an array of records or a \
-             record a line. Write the inner list to a file of its own (pandas: orient=\"records\")"
-        )));
+    if records.table.rows == 1 && !partial && records.table.columns.iter().all(cells::CellColumn::is_nested) {
+        return Err(TableError::Format(
+            "the JSON is one record that holds only lists or records; we read an array of records or a record a line. \
+             Write the table in that shape (pandas: to_json(orient=\"records\"))"
+                .to_owned(),
+        ));
     }
     Ok(())
 }

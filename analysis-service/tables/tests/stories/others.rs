@@ -141,8 +141,10 @@ fn json_lines_and_their_mistakes() {
     assert!(error.to_string().contains("cut off"), "{error}");
     let error = refused("t.json", "[1,2]");
     assert!(error.to_string().contains("a record"), "{error}");
-    let error = refused("t.json", "{\"data\":[{\"a\":1}]}");
-    assert!(matches!(error, TableError::Format(_)), "{error}");
+    for wrapped in ["{\"data\":[{\"a\":1}]}", "{\"a\":{\"0\":1,\"1\":null},\"b\":{\"0\":\"x\",\"1\":\"y\"}}"] {
+        let error = refused("t.json", wrapped);
+        assert!(matches!(&error, TableError::Format(text) if text.contains("orient=\"records\"")), "{error}");
+    }
     let error = refused("t.json", "[{\"a\":1,\"a\":2}]");
     assert!(error.to_string().contains("twice"), "{error}");
     assert!(matches!(refused("t.json", "[]"), TableError::Empty(_)));
