@@ -18,7 +18,7 @@ CREATE TABLE history (
     history_entry_id BLOB NOT NULL,
     content_id BIGINT NOT NULL,
     end_time BIGINT NOT NULL,
-    -- The packed entry behind its length (store/packed.rs): a page is these, one behind the other.
+    -- The entry as it stands in the contract's ListHistoryResponse (store/packed.rs): a page is these, one behind the other.
     summary BLOB NOT NULL,
     PRIMARY KEY (user_id, history_entry_id)
 ) WITHOUT ROWID;

@@ -141,11 +141,19 @@ impl Filter {
     }
 }
 
+/// The entries of a page, newest first.
+#[derive(Clone, Debug)]
+pub(crate) enum Entries {
+    /// As they are stored, one behind the other: the `entries` of the contract's ListHistoryResponse, encoded.
+    Packed(Bytes),
+    /// Those that were picked.
+    Picked(Vec<Entry>),
+}
+
 /// A page of a list.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Page {
-    /// Newest first.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Entries,
     /// Go on below this id; `None` at the end.
     pub(crate) next: Option<Uuid>,
     /// The user's entries in all.

@@ -7,9 +7,9 @@ use fenxi_chassis::id;
 
 use super::{
     History, HistoryError,
-    entry::{Filter, Page},
+    entry::{Entries, Filter, Page},
     search::Search,
-    store::{self, Range, Scanned, Source},
+    store::{self, PackedPage, Range, Scanned, Source},
 };
 
 /// Entries that one call looks at.
@@ -46,16 +46,12 @@ impl History {
     }
 
     async fn plain(&self, range: Range) -> Result<Page, HistoryError> {
-        // One more than the page tells whether there is another.
-        let (mut entries, total) = self.pages.page(Range { limit: range.limit + 1, ..range }).await?;
-        let more = entries.len() > range.limit as usize;
-        entries.truncate(range.limit as usize);
-        let next = entries.last().filter(|_| more).map(|last| last.id);
-        Ok(Page { entries, next, total })
+        let PackedPage { entries, next, total } = self.pages.page(range).await?;
+        Ok(Page { entries: Entries::Packed(entries), next, total })
     }
 
     async fn picked(&self, filter: &Filter, range: Range) -> Result<Page, HistoryError> {
-        let (_, total) = self.pages.page(Range { limit: 0, ..range }).await?;
+        let PackedPage { total, .. } = self.pages.page(Range { limit: 0, ..range }).await?;
         let search = Search::new(filter);
         let source = match filter.dataset_id {
             _ if filter.deleted => Source::Deleted(self.deleted_after()),
@@ -63,27 +59,27 @@ impl History {
             None => Source::All,
         };
         let step = if search.reads_code() { SCAN_STEP_ROWS_WITH_CODE } else { SCAN_STEP_ROWS };
-        let mut page = Page { total, next: Some(range.below), ..Page::default() };
+        let mut entries = Vec::new();
+        let mut next = Some(range.below);
         let (mut rows, mut bytes, mut below) = (0, 0, range.below);
         while rows < SCAN_MAX_ROWS && bytes < SCAN_MAX_BYTES {
             let step_range = Range { below, limit: step, ..range };
             let scanned = store::scan(&self.database.reader, source, step_range, search.reads_code()).await?;
             let last = scanned.len() < step as usize;
             for Scanned { entry, code } in scanned {
-                if page.entries.len() == range.limit as usize {
-                    page.next = Some(below);
-                    return Ok(page);
+                if entries.len() == range.limit as usize {
+                    return Ok(Page { entries: Entries::Picked(entries), next: Some(below), total });
                 }
                 (rows, bytes, below) = (rows + 1, bytes + code.len(), entry.id);
                 if search.wants(&entry, &code) {
-                    page.entries.push(entry);
+                    entries.push(entry);
                 }
             }
-            page.next = (!last).then_some(below);
+            next = (!last).then_some(below);
             if last {
                 break;
             }
         }
-        Ok(page)
+        Ok(Page { entries: Entries::Picked(entries), next, total })
     }
 }

@@ -8,8 +8,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::{
     HistoryError,
-    entry::Entry,
-    store::{self, PAGES_MAX, Range},
+    store::{self, PAGES_MAX, PackedPage, Range},
 };
 
 /// Pages that may wait.
@@ -17,7 +16,7 @@ const QUEUE_MAX: usize = 4_096;
 /// Statements at one time; the other readers are for everyone else.
 const STATEMENTS_MAX: usize = 2;
 
-type Answer = Result<(Vec<Entry>, i64), HistoryError>;
+type Answer = Result<PackedPage, HistoryError>;
 
 struct Asked {
     range: Range,

@@ -11,9 +11,11 @@ mod record;
 mod scan;
 mod whole;
 
+#[cfg(test)]
+pub(super) use self::packed::unpack_all;
 pub(super) use self::{
     change::{Change, Changed, delete, undelete},
-    pages::{PAGES_MAX, Range, pages},
+    pages::{PAGES_MAX, PackedPage, Range, pages},
     purge::{purge_deleted, purge_requests},
     record::record,
     scan::{Scanned, Source, scan},

@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::{
     History,
-    entry::{Dataset, Entry, Filter, NewEntry, Outcome, Page, WholeEntry},
+    entry::{Dataset, Entries, Entry, Filter, NewEntry, Outcome, WholeEntry},
+    store::unpack_all,
 };
 
 /// 2026-11-18, some time.
@@ -30,6 +31,12 @@ pub(super) struct Room {
     pub(super) folder: Arc<tempfile::TempDir>,
     #[expect(dead_code, reason = "held as long as the room")]
     lifecycle: Lifecycle,
+}
+
+/// A page, read.
+pub(super) struct Read {
+    pub(super) entries: Vec<Entry>,
+    pub(super) total: i64,
 }
 
 impl Room {
@@ -49,8 +56,13 @@ impl Room {
         self.history.record(vec![new]).await.expect("taken") == 1
     }
 
-    pub(super) async fn page(&self, user_id: Uuid, filter: &Filter, size: u32, token: &str) -> (Page, String) {
-        self.history.list(user_id, filter, size, token).await.expect("a page")
+    pub(super) async fn page(&self, user_id: Uuid, filter: &Filter, size: u32, token: &str) -> (Read, String) {
+        let (page, token) = self.history.list(user_id, filter, size, token).await.expect("a page");
+        let entries = match page.entries {
+            Entries::Packed(entries) => unpack_all(entries).expect("readable"),
+            Entries::Picked(entries) => entries,
+        };
+        (Read { entries, total: page.total }, token)
     }
 
     /// The ids of the whole list, page by page.

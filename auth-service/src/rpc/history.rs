@@ -1,9 +1,10 @@
 //! HistoryService: what a user has done. From messages to the history and back.
 
+mod list;
 mod read;
 mod write;
 
-use fenxi_chassis::{caller, page};
+use fenxi_chassis::caller;
 use fenxi_proto::{
     error::{ErrorReason, Failure},
     history::v1::{
@@ -14,6 +15,7 @@ use fenxi_proto::{
     },
     id,
 };
+use prost::Message as _;
 use tonic::{Request, Response, Status};
 
 pub(crate) use self::read::statistics_message;
@@ -21,8 +23,8 @@ use super::failure::BUSY_RETRY_AFTER;
 use crate::history::{History, HistoryError};
 
 /// The service over this history.
-pub(crate) fn service(history: History) -> HistoryServiceServer<impl HistoryService> {
-    HistoryServiceServer::new(Rpc(history))
+pub(crate) fn service(history: History) -> list::Listing<HistoryServiceServer<impl HistoryService>> {
+    list::Listing::new(history.clone(), HistoryServiceServer::new(Rpc(history)))
 }
 
 struct Rpc(History);
@@ -33,14 +35,10 @@ impl HistoryService for Rpc {
         &self,
         request: Request<ListHistoryRequest>,
     ) -> Result<Response<ListHistoryResponse>, Status> {
-        let user = caller::user(&request)?;
-        let request = request.into_inner();
-        let size = page::size(request.page_size)?;
-        let filter = read::filter(&request)?;
-        let listed = self.0.list(user.user_id, &filter, size, &request.page_token).await;
-        let (page, next_page_token) = listed.map_err(Failure::from)?;
-        let entries = page.entries.into_iter().map(read::entry_message).collect();
-        Ok(Response::new(ListHistoryResponse { entries, next_page_token, total_size: page.total }))
+        // `Listing` answers before, without the messages; this is the same with them.
+        let answer = list::listed(&self.0, request).await?;
+        let answer = ListHistoryResponse::decode(answer).map_err(|_| Failure::internal())?;
+        Ok(Response::new(answer))
     }
 
     async fn get_history_entry(

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sqlx::{Row as _, SqlitePool};
 use uuid::Uuid;
 
-use super::{super::entry::Entry, dialect::empty_bytes, packed};
+use super::{dialect::empty_bytes, packed};
 use crate::{store::StoreError, store_rows::Shapes};
 
 /// Pages in one statement.
@@ -36,21 +36,37 @@ const PAGE: &str = concat!(
 
 static PAGES: LazyLock<Shapes> = LazyLock::new(|| Shapes::new("", PAGE, " UNION ALL ", "", 5));
 
-/// The pages of these ranges, at most [`PAGES_MAX`], in their order, each with its user's total.
-pub(crate) async fn pages(reader: &SqlitePool, ranges: &[Range]) -> Result<Vec<(Vec<Entry>, i64)>, StoreError> {
+/// A page as it is stored.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PackedPage {
+    /// The entries, one behind the other.
+    pub(crate) entries: Bytes,
+    /// The last one's id, if the range goes on below it.
+    pub(crate) next: Option<Uuid>,
+    /// The user's entries in all.
+    pub(crate) total: i64,
+}
+
+/// The pages of these ranges, at most [`PAGES_MAX`], in their order.
+pub(crate) async fn pages(reader: &SqlitePool, ranges: &[Range]) -> Result<Vec<PackedPage>, StoreError> {
     let mut pages = Vec::with_capacity(ranges.len());
     for (sql, ranges) in PAGES.chunks(ranges) {
         let mut query = sqlx::query(sql);
         for (number, range) in (0_i64..).zip(ranges) {
-            query =
-                query.bind(number).bind(range.user_id).bind(range.from).bind(range.below).bind(i64::from(range.limit));
+            query = query
+                .bind(number)
+                .bind(range.user_id)
+                .bind(range.from)
+                .bind(range.below)
+                .bind(i64::from(range.limit) + 1);
         }
         let mut rows = query.fetch_all(reader).await?;
         rows.sort_by_cached_key(|row| row.try_get::<i64, _>(0).unwrap_or(i64::MAX));
         for (row, range) in rows.iter().zip(ranges) {
+            // One more than the page tells whether there is another.
             let packed = row.try_get::<Option<Vec<u8>>, _>(1)?.unwrap_or_default();
-            let entries = packed::unpack_all(Bytes::from(packed), range.limit as usize)?;
-            pages.push((entries, row.try_get::<Option<i64>, _>(2)?.unwrap_or(0)));
+            let (entries, next) = packed::first(Bytes::from(packed), range.limit as usize)?;
+            pages.push(PackedPage { entries, next, total: row.try_get::<Option<i64>, _>(2)?.unwrap_or(0) });
         }
     }
     Ok(pages)

@@ -101,3 +101,46 @@ fn what_is_only_shown_is_cut_between_characters() {
     assert_eq!((taken.title.chars().count(), taken.preview.chars().count()), (TITLE_MAX_CHARS, PREVIEW_MAX_CHARS));
     assert_eq!(taken.duration_micros, 0);
 }
+
+#[tokio::test]
+async fn a_stored_page_is_the_answer_of_the_contract() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let opened = fenxi_chassis::sqlite::Database::open(&folder.path().join("auth.db"), crate::store::STEPS).await;
+    let (clock, lifecycle) = (fenxi_chassis::clock::Clock::manual(END), fenxi_chassis::lifecycle::Lifecycle::new());
+    let tokens = fenxi_chassis::page::PageTokens::new(&[1; 32]);
+    let history = crate::history::History::start(opened.expect("opened"), clock, tokens, &lifecycle);
+    let (mut never_ran, mut plain) = (item(), item());
+    let entry = never_ran.entry.as_mut().expect("an entry");
+    (entry.start_time, entry.execution_duration, entry.outcome) = (None, None, 5);
+    plain.entry.as_mut().expect("an entry").datasets.clear();
+    let mut items = [item(), never_ran, plain];
+    let user_id = items[0].user_id.clone();
+    for (at, item) in (0..).zip(&mut items) {
+        item.user_id.clone_from(&user_id);
+        item.entry.as_mut().expect("an entry").history_entry_id = fenxi_chassis::id::at(END + at * 1_000).to_string();
+    }
+    let entries = new_entries(RecordHistoryRequest { items: items.to_vec() }).expect("good");
+    let user_id = entries[0].user_id;
+    assert_eq!(history.record(entries).await.expect("taken"), 3);
+    let expected: Vec<_> = items
+        .into_iter()
+        .rev()
+        .map(|item| HistoryEntry { code: String::new(), ..item.entry.expect("an entry") })
+        .collect();
+    let caller = fenxi_chassis::caller::UserCaller {
+        user_id,
+        credential_id: user_id,
+        source: fenxi_chassis::caller::CredentialSource::LoginSession,
+        administrator: false,
+        scopes: Vec::new(),
+    };
+    for query in ["", "df.head"] {
+        let message = fenxi_proto::history::v1::ListHistoryRequest { query: query.into(), ..Default::default() };
+        let mut request = tonic::Request::new(message);
+        request.extensions_mut().insert(fenxi_chassis::caller::Caller::User(caller.clone()));
+        let answer = crate::rpc::history::list::listed(&history, request).await.expect("listed");
+        let answer = fenxi_proto::history::v1::ListHistoryResponse::decode(answer).expect("a message");
+        assert_eq!(answer.entries, expected, "{query}");
+        assert_eq!((answer.total_size, answer.next_page_token.as_str()), (3, ""));
+    }
+}

@@ -97,7 +97,8 @@ pub(super) fn seed(database: &Path, template: Template, spread: Spread) -> anyho
     let key = params![template.user_id.as_bytes(), template.entry_id.as_bytes()];
     let read = "SELECT summary FROM history WHERE user_id = ?1 AND history_entry_id = ?2";
     let mut summary: Vec<u8> = connection.query_row(read, key, |row| row.get(0))?;
-    let at = summary.windows(16).position(|bytes| bytes == template.entry_id.as_bytes()).context("no id in it")?;
+    let text = template.entry_id.to_string();
+    let at = summary.windows(text.len()).position(|bytes| bytes == text.as_bytes()).context("no id in it")?;
     let transaction = connection.transaction()?;
     {
         let mut entry = transaction.prepare(
@@ -121,7 +122,7 @@ pub(super) fn seed(database: &Path, template: Template, spread: Spread) -> anyho
                 } else {
                     1
                 };
-                summary[at..at + 16].copy_from_slice(entry_id.as_bytes());
+                entry_id.hyphenated().encode_lower(&mut summary[at..at + text.len()]);
                 entry.execute(params![user_id.as_bytes(), entry_id.as_bytes(), content_id, end, summary])?;
             }
             sums.execute(params![user_id.as_bytes(), spread.entries, END])?;
