@@ -30,6 +30,11 @@ class App(unittest.TestCase):
         env = {"HOME": cls.home.name, "PATH": os.environ["PATH"], "PYTHONPATH": ROOT, "LANG": "C.UTF-8"}
         command = [sys.executable, "-m", "fenxi_kernel", file]
         cls.kernel = subprocess.Popen(command, env=env, cwd=cls.home.name, stdin=subprocess.DEVNULL)
+        # jupyter_client takes a kernel for dead that has not opened its sockets within a second.
+        begun = time.monotonic()
+        while not all(os.path.exists(f"{cls.home.name}/s-{number}") for number in range(1, 6)):
+            assert time.monotonic() - begun < LIMIT_SECS and cls.kernel.poll() is None, "the kernel does not start"
+            time.sleep(0.02)
         cls.client.start_channels()
         cls.client.wait_for_ready(timeout=LIMIT_SECS)
 

@@ -34,7 +34,7 @@ const INCOMING_MAX_KIB: u32 = 128 * 1024;
 /// Requests not yet sent on one channel.
 const OUTGOING_MAX_COUNT: usize = 16;
 /// From this size on, a message is checked on a thread where that blocks nobody.
-const LARGE_MESSAGE_BYTES: usize = 512 * 1024;
+pub(crate) const LARGE_MESSAGE_BYTES: usize = 512 * 1024;
 /// How often a socket file is looked for while its kernel starts.
 const SOCKET_POLL: Duration = Duration::from_millis(5);
 

@@ -87,7 +87,6 @@ struct Status {
 
 #[derive(Deserialize)]
 struct Input {
-    #[serde(default)]
     execution_count: i32,
 }
 
@@ -182,6 +181,9 @@ pub(crate) fn reply(message: &Message) -> Option<Reply> {
 
 /// A content that is not quite UTF-8, from names of files or broken text, is read with its wrong bytes replaced.
 fn parse<T: DeserializeOwned>(message: &Message) -> Option<T> {
+    if !message.content.trim_ascii_start().starts_with(b"{") {
+        return None;
+    }
     serde_json::from_slice(&message.content)
         .or_else(|_| serde_json::from_str(&String::from_utf8_lossy(&message.content)))
         .inspect_err(|error| tracing::debug!(kind = message.kind, %error, "a kernel's message cannot be read"))

@@ -164,3 +164,26 @@ async fn deleting_a_kernel_ends_what_runs_and_what_waits() {
     assert!(house.registry.kernel(USER, kernel.kernel_id()).is_err());
     assert_eq!(std::fs::read_dir(house.path().join("work")).expect("there").count(), 0, "its files are left");
 }
+
+#[tokio::test]
+async fn code_that_breaks_its_own_channels_has_an_end() {
+    let house = House::new().await;
+    // It closes every descriptor it has; it writes noise into every socket. Neither hangs anything.
+    let closes = "import os, time\nos.closerange(3, 1000)\ntime.sleep(600)";
+    let noise = "
+import os, stat, time
+for fd in range(3, 256):
+    try:
+        if stat.S_ISSOCK(os.fstat(fd).st_mode):
+            os.set_blocking(fd, False)
+            os.write(fd, b'\\xff' * 4096)
+    except OSError:
+        pass
+time.sleep(600)";
+    for code in [closes, noise] {
+        let kernel = house.kernel().await;
+        let ran = house.run(&kernel, code).await;
+        assert_eq!(ran.outcome(), Outcome::Killed, "{code}");
+        until_state(&kernel, KernelState::Dead).await;
+    }
+}

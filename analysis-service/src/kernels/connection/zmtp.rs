@@ -30,6 +30,9 @@ const GREETING_BYTES: usize = 64;
 const FLAG_MORE: u8 = 1;
 const FLAG_LONG: u8 = 2;
 const FLAG_COMMAND: u8 = 4;
+const FLAGS: u8 = FLAG_MORE | FLAG_LONG | FLAG_COMMAND;
+/// The longest frame that is read past; nobody honest sends one.
+const FRAME_MAX_BYTES: u64 = 8 << 30;
 
 /// What we are to the peer.
 #[derive(Clone, Copy, Debug)]
@@ -186,6 +189,11 @@ fn put_frame(wire: &mut Vec<u8>, flags: u8, body: &[u8]) {
 async fn read_frame_head(read: &mut BufReader<OwnedReadHalf>) -> io::Result<(u8, u64)> {
     let flags = read.read_u8().await?;
     let len = if flags & FLAG_LONG == 0 { u64::from(read.read_u8().await?) } else { read.read_u64().await? };
+    let longest = if flags & FLAG_COMMAND == 0 { FRAME_MAX_BYTES } else { COMMAND_MAX_BYTES };
+    if flags & !FLAGS != 0 || len > longest {
+        // Somebody wrote past the library: where the next frame begins is not known any more.
+        return Err(protocol("what came is no frame"));
+    }
     Ok((flags, len))
 }
 
@@ -246,8 +254,12 @@ mod tests {
 
     #[tokio::test]
     async fn an_announced_length_takes_no_memory() {
-        let mut reader = peer_that_writes([&[FLAG_LONG][..], &u64::MAX.to_be_bytes(), b"few"].concat()).await;
-        assert!(reader.receive().await.is_err(), "the end inside of a frame went unnoticed");
+        for len in [MESSAGE_MAX_BYTES, u64::MAX] {
+            let mut reader = peer_that_writes([&[FLAG_LONG][..], &len.to_be_bytes(), b"few"].concat()).await;
+            assert!(reader.receive().await.is_err(), "the end inside of a frame went unnoticed");
+        }
+        let mut reader = peer_that_writes(vec![0xff; 100]).await;
+        assert!(reader.receive().await.is_err(), "noise was taken for frames");
     }
 
     #[tokio::test]

@@ -42,9 +42,13 @@ impl Meter {
 
     pub(super) fn saw(&mut self, usage: Usage) {
         self.peak_bytes = self.peak_bytes.max(usage.resident_bytes);
-        self.memory_kills = usage.memory_kills;
         self.cpu = Some(usage.cpu);
     }
+}
+
+/// The machine's count of processes killed for want of memory; read on a thread that may block.
+async fn memory_kills() -> u64 {
+    tokio::task::spawn_blocking(tree::memory_kills).await.unwrap_or(u64::MAX)
 }
 
 /// Reads what a process and its children use, on a thread that may block; turns are limited.
@@ -68,6 +72,7 @@ impl Driver {
         }
         self.meter.saw(usage);
         self.kernel.memory_bytes = usage.resident_bytes / MIB * MIB;
+        self.meter.memory_kills = memory_kills().await;
         self.hold_to_memory(usage).await;
         self.end_if_idle();
     }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{Driver, Waiting, Work, meter};
 use crate::kernels::{
-    connection::{Channel, Incoming, MESSAGE_MAX_BYTES},
+    connection::{Channel, Incoming, LARGE_MESSAGE_BYTES, MESSAGE_MAX_BYTES, Message},
     model::KernelError,
     output::{self, Reply, Said},
     process::tree::Usage,
@@ -105,7 +105,10 @@ impl Driver {
         match incoming {
             Incoming::Message { channel, message, room } => {
                 match channel {
-                    Channel::Iopub => self.hear_output(output::said(&message), &message.parent_id).await,
+                    Channel::Iopub => {
+                        let parent_id = message.parent_id.clone();
+                        self.hear_output(said(message).await, &parent_id).await;
+                    }
                     Channel::Shell => {
                         if let Some(running) = self.running.as_mut().filter(|running| running.id == message.parent_id)
                             && let Some(reply) = output::reply(&message)
@@ -298,6 +301,14 @@ impl Running {
         self.started = true;
         self.work.log.started(execution_count.unwrap_or_default()).await;
     }
+}
+
+/// Reads a message of iopub; a large one on a thread where that blocks nobody.
+async fn said(message: Message) -> Said {
+    if message.content.len() < LARGE_MESSAGE_BYTES {
+        return output::said(&message);
+    }
+    tokio::task::spawn_blocking(move || output::said(&message)).await.unwrap_or(Said::Nothing)
 }
 
 fn outcome(reply: &Reply, interrupted: Option<Interrupter>) -> Outcome {

@@ -21,8 +21,6 @@ pub(crate) struct Usage {
     pub resident_bytes: u64,
     /// Resident memory that no file backs, in bytes: what a limit on memory is about.
     pub private_bytes: u64,
-    /// How many processes the machine has killed for want of memory since boot.
-    pub memory_kills: u64,
 }
 
 struct Stat {
@@ -38,7 +36,7 @@ struct Stat {
 pub(crate) fn usage(root: Pid) -> Option<Usage> {
     stat(root.as_raw())?;
     let ticks_per_sec = ticks_per_sec();
-    let mut usage = Usage { memory_kills: memory_kills(), ..Usage::default() };
+    let mut usage = Usage::default();
     for pid in descendants(root.as_raw()) {
         let Some(stat) = stat(pid) else { continue };
         usage.cpu += Duration::from_millis(stat.cpu_ticks.saturating_mul(1000) / ticks_per_sec);
