@@ -2,6 +2,7 @@
 //! all of a column is known; then its type is decided and the array is built.
 
 mod column;
+mod take;
 
 use std::path::Path;
 use std::sync::Arc;

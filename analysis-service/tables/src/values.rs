@@ -1,10 +1,13 @@
 //! What one cell's text could be, as a set of bits, and what a whole column is once the bits of every cell are
 //! joined. Bits only ever widen, so chunks of a column can be looked at in any order and merged by `|`.
 
+mod clock;
+mod decide;
 pub(crate) mod number;
 pub(crate) mod temporal;
 
-use temporal::{Civil, Order};
+pub(crate) use decide::{Held, TextReason, decide};
+use temporal::Civil;
 
 /// A set of the `*` bits below.
 pub(crate) type Kinds = u32;
@@ -48,42 +51,10 @@ pub(crate) const PADDED: Kinds = 1 << 17;
 /// Set with [`TEXT`]: a number with thousands separators, a percent sign or a currency.
 pub(crate) const DRESSED: Kinds = 1 << 18;
 
-const NUMBERS: Kinds = INT | BIG | FLOAT;
-const DATES: Kinds = PLAIN | DAY_FIRST | MONTH_FIRST | EITHER_FIRST | DAY | MOMENT | ZONED | NANOS | FAR_YEAR;
 /// Nanosecond timestamps reach from 1677 to 2262.
 const NANOS_YEARS: std::ops::RangeInclusive<i32> = 1678..=2261;
 /// Longest marker in [`is_missing_marker`].
 const MARKER_MAX_BYTES: usize = 4;
-
-/// How the values of a column are held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Held {
-    Int,
-    Float,
-    Bool,
-    Text,
-    Date(Order),
-    /// Timestamps: `utc` when every value named its zone; nanoseconds when microseconds would lose digits.
-    Moment {
-        order: Order,
-        utc: bool,
-        nanos: bool,
-    },
-    Time,
-}
-
-/// Why a column that looks like more is kept as text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TextReason {
-    AmbiguousDates,
-    MixedDateOrders,
-    SomeZoned,
-    HugeIntegers,
-    LosesDigits,
-    Padded,
-    Dressed,
-    Mixed,
-}
 
 /// Text without blanks around it.
 pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
@@ -194,73 +165,9 @@ pub(crate) fn parse_bool(trimmed: &[u8]) -> Option<bool> {
     }
 }
 
-/// How to hold a column of these kinds, and why it is text where one might have hoped for more.
-pub(crate) fn decide(kinds: Kinds) -> (Held, Option<TextReason>) {
-    let text = |reason| (Held::Text, Some(reason));
-    let values = kinds & !NA;
-    if values & TEXT != 0 {
-        return (Held::Text, reason_for_text(values));
-    }
-    if values == 0 {
-        return (Held::Text, None);
-    }
-    if values & !NUMBERS == 0 {
-        return match (values & FLOAT != 0, values & BIG != 0) {
-            (false, _) => (Held::Int, None),
-            (true, false) => (Held::Float, None),
-            (true, true) => text(TextReason::LosesDigits),
-        };
-    }
-    if values == BOOL {
-        return (Held::Bool, None);
-    }
-    if values == TIME {
-        return (Held::Time, None);
-    }
-    if values & !DATES != 0 {
-        return text(TextReason::Mixed);
-    }
-    decide_dates(values)
-}
-
-fn decide_dates(values: Kinds) -> (Held, Option<TextReason>) {
-    let text = |reason| (Held::Text, Some(reason));
-    let has = |bits: Kinds| values & bits != 0;
-    let order = match (has(PLAIN), has(DAY_FIRST), has(MONTH_FIRST), has(EITHER_FIRST)) {
-        (true, false, false, false) => Order::Plain,
-        (false, true, false, _) => Order::DayFirst,
-        (false, false, true, _) => Order::MonthFirst,
-        (false, false, false, true) => return text(TextReason::AmbiguousDates),
-        _ => return text(TextReason::MixedDateOrders),
-    };
-    if !has(MOMENT | ZONED) {
-        return (Held::Date(order), None);
-    }
-    if has(ZONED) && has(MOMENT | DAY) {
-        return text(TextReason::SomeZoned);
-    }
-    if has(NANOS) && has(FAR_YEAR) {
-        return text(TextReason::LosesDigits);
-    }
-    (Held::Moment { order, utc: has(ZONED), nanos: has(NANOS) }, None)
-}
-
-fn reason_for_text(values: Kinds) -> Option<TextReason> {
-    let odd = HUGE | PADDED | DRESSED;
-    if values & HUGE != 0 {
-        return Some(TextReason::HugeIntegers);
-    }
-    if values & PADDED != 0 {
-        return Some(TextReason::Padded);
-    }
-    if values & DRESSED != 0 && values & !(TEXT | NUMBERS | odd) == 0 {
-        return Some(TextReason::Dressed);
-    }
-    (values & !(TEXT | odd) != 0).then_some(TextReason::Mixed)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::temporal::Order;
     use super::*;
 
     fn held(cells: &[&str]) -> Held {
