@@ -81,3 +81,88 @@ impl Cleanup {
         Ok(rows)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    use super::*;
+
+    const START: i64 = 1_795_000_000_000_000;
+
+    async fn run(database: &Database, sql: &'static str) -> Result<u64, StoreError> {
+        database
+            .writer
+            .write(move |transaction| {
+                Box::pin(async move { Ok(sqlx::query(sql).execute(transaction).await?.rows_affected()) })
+            })
+            .await
+    }
+
+    async fn rows(database: &Database, table: &'static str) -> i64 {
+        let sql = match table {
+            "login_session" => "SELECT COUNT(*) FROM login_session",
+            "login_attempt" => "SELECT COUNT(*) FROM login_attempt",
+            "api_token" => "SELECT COUNT(*) FROM api_token",
+            _ => "SELECT COUNT(*) FROM request_answer",
+        };
+        sqlx::query(sql).fetch_one(&database.reader).await.expect("counted").get(0)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_ended_goes_and_what_is_in_force_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = Database::open(&folder.path().join("auth.db"), crate::store::STEPS).await.expect("opened");
+        // 1,300 of each: more than two batches. Each ends a second after the one before, from START on.
+        const NUMBERS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1300) ";
+        for sql in [
+            "INSERT INTO user_account (user_id, identity_provider, display_name, english_name, avatar_url, email, names, \
+             role, create_time) VALUES (x'00', 'local', '', '', '', '', '', 1, 0)",
+            rows_of(NUMBERS, 0),
+            rows_of(NUMBERS, 1),
+            rows_of(NUMBERS, 2),
+            rows_of(NUMBERS, 3),
+        ] {
+            run(&database, sql).await.expect("inserted");
+        }
+        let clock = Clock::manual(START + 1_200 * MICROS_PER_SEC);
+        let lifetimes = Lifetimes { idle_max: Duration::from_secs(86_400), age_max: Duration::from_secs(86_400) };
+        let cleanup = Cleanup { database: database.clone(), clock: clock.clone(), lifetimes };
+        assert_eq!(cleanup.round().await.expect("cleaned"), 2 * 1_200);
+        assert_eq!((rows(&database, "login_session").await, rows(&database, "api_token").await), (100, 100));
+        assert_eq!(rows(&database, "login_attempt").await, 1_300, "a replay is still to be recognised");
+        clock.advance(Duration::from_secs(3_600));
+        cleanup.round().await.expect("cleaned");
+        assert_eq!((rows(&database, "login_session").await, rows(&database, "login_attempt").await), (0, 100));
+        assert_eq!(rows(&database, "request_answer").await, 1_300, "a client may still retry");
+        clock.advance(Duration::from_secs(3 * 86_400));
+        cleanup.round().await.expect("cleaned");
+        assert_eq!((rows(&database, "login_attempt").await, rows(&database, "request_answer").await), (0, 0));
+        assert_eq!(cleanup.round().await.expect("cleaned"), 0);
+    }
+
+    /// The rows of one table.
+    fn rows_of(numbers: &str, table: usize) -> &'static str {
+        let rows = [
+            "INSERT INTO login_session SELECT CAST(i AS BLOB), CAST(i AS BLOB), x'00', 'local', '', '', 0, \
+             1795000000000000, 1795000000000000 + i * 1000000 FROM n",
+            "INSERT INTO api_token SELECT CAST(i AS BLOB), CAST(i AS BLOB), x'00', '', '', '', 0, NULL, \
+             1795000000000000 + i * 1000000 FROM n",
+            "INSERT INTO login_attempt SELECT CAST(i AS BLOB), x'00', 'feishu', '/', NULL, \
+             1795000000000000 + i * 1000000 FROM n",
+            "INSERT INTO request_answer SELECT x'00', CAST(i AS BLOB), x'00', x'', 1795000000000000 + i * 1000000 FROM n",
+        ];
+        format!("{numbers}{}", rows[table]).leak()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_audit_cannot_be_changed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = Database::open(&folder.path().join("auth.db"), crate::store::STEPS).await.expect("opened");
+        let insert = "INSERT INTO audit_event (audit_event_id, event_time, event, ip_address, detail) \
+                      VALUES (x'01', 0, 'login_failed', '', '')";
+        run(&database, insert).await.expect("appended");
+        assert!(run(&database, "UPDATE audit_event SET event = 'nothing'").await.is_err());
+        assert!(run(&database, "DELETE FROM audit_event").await.is_err());
+    }
+}

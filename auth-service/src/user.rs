@@ -1,23 +1,23 @@
 //! The people of the team: their accounts, what they may do, and who may change that. Signing in is `login`'s.
 
+mod change;
 pub(crate) mod name;
 pub(crate) mod store;
 
 use fenxi_chassis::{
     clock::Clock,
     id::Ids,
-    sqlite::{Database, Transaction, WriteError},
+    sqlite::{Database, WriteError},
 };
 use uuid::Uuid;
 
+use self::change::Update;
 use crate::{
     audit::{self, Entry, Event},
     credential::Revocations,
     provider::local::{Overloaded, Passwords},
     request_ids::{self, Once, OnceError},
-    session,
     store::StoreError,
-    token,
 };
 
 /// What a user may do.
@@ -180,7 +180,7 @@ impl Users {
                         let user_id = Uuid::from_slice(&answer).map_err(|_| StoreError::Corrupt("answer"))?;
                         return store::by_id(&mut *transaction, user_id).await?.ok_or(UserError::NotFound);
                     }
-                    by_administrator(transaction, once.user_id).await?;
+                    change::by_administrator(transaction, once.user_id).await?;
                     let user = store::insert_local(transaction, &new, now).await?.ok_or(UserError::UsernameTaken)?;
                     let entry = Entry::new(Event::UserCreated, "").to(user.user_id, once.user_id);
                     audit::store::append(transaction, now, &entry).await?;
@@ -228,7 +228,7 @@ impl Users {
             .database
             .writer
             .write(move |transaction| {
-                Box::pin(async move { set_disabled(transaction, user_id, disabled, &once, now).await })
+                Box::pin(async move { change::set_disabled(transaction, user_id, disabled, &once, now).await })
             })
             .await?;
         if disabled {
@@ -237,91 +237,6 @@ impl Users {
         }
         Ok(user)
     }
-}
-
-struct Update {
-    user_id: Uuid,
-    display_name: Option<String>,
-    role: Option<Role>,
-    password_hash: Option<String>,
-}
-
-impl Update {
-    /// Gives the user and the credentials that ended.
-    async fn apply(self, transaction: &mut Transaction, once: &Once, now: i64) -> Result<(User, Vec<Uuid>), UserError> {
-        let before = store::by_id(&mut *transaction, self.user_id).await?.ok_or(UserError::NotFound)?;
-        if request_ids::store::answered(transaction, once).await?.is_some() {
-            return Ok((before, Vec::new()));
-        }
-        by_administrator(transaction, once.user_id).await?;
-        let role = self.role.unwrap_or(before.role);
-        if role == Role::Member {
-            keep_an_administrator(transaction, &before).await?;
-        }
-        let display_name = self.display_name.as_deref().unwrap_or(&before.display_name);
-        store::set_profile(transaction, &before, display_name, role).await?;
-        let mut ended = Vec::new();
-        if let Some(password_hash) = &self.password_hash {
-            if !store::set_password(transaction, self.user_id, password_hash).await? {
-                return Err(UserError::NoPassword);
-            }
-            ended = session::store::remove_all(transaction, self.user_id, None).await?;
-        }
-        let fields = [
-            (self.display_name.is_some(), "display_name"),
-            (self.role.is_some(), "role"),
-            (self.password_hash.is_some(), "password"),
-        ];
-        let fields: Vec<_> = fields.into_iter().filter(|(changed, _)| *changed).map(|(_, field)| field).collect();
-        let entry = Entry::new(Event::UserChanged, "").to(self.user_id, once.user_id).saying(fields.join(" "));
-        audit::store::append(transaction, now, &entry).await?;
-        request_ids::store::keep(transaction, once, &[], now).await?;
-        let user = store::by_id(transaction, self.user_id).await?.ok_or(UserError::NotFound)?;
-        Ok((user, ended))
-    }
-}
-
-async fn set_disabled(
-    transaction: &mut Transaction,
-    user_id: Uuid,
-    disabled: bool,
-    once: &Once,
-    now: i64,
-) -> Result<(User, Vec<Uuid>), UserError> {
-    let before = store::by_id(&mut *transaction, user_id).await?.ok_or(UserError::NotFound)?;
-    if request_ids::store::answered(transaction, once).await?.is_some() {
-        return Ok((before, Vec::new()));
-    }
-    by_administrator(transaction, once.user_id).await?;
-    let mut ended = Vec::new();
-    if disabled {
-        keep_an_administrator(transaction, &before).await?;
-        ended = session::store::remove_all(transaction, user_id, None).await?;
-        ended.extend(token::store::remove_all(transaction, user_id).await?);
-    }
-    if disabled != before.disabled_time.is_some() {
-        store::set_disabled(transaction, user_id, disabled.then_some(now)).await?;
-        let event = if disabled { Event::UserDisabled } else { Event::UserEnabled };
-        audit::store::append(transaction, now, &Entry::new(event, "").to(user_id, once.user_id)).await?;
-    }
-    request_ids::store::keep(transaction, once, &[], now).await?;
-    let user = store::by_id(transaction, user_id).await?.ok_or(UserError::NotFound)?;
-    Ok((user, ended))
-}
-
-/// Holds against the state of this very transaction: two administrators who shut each other out do not both succeed.
-async fn by_administrator(transaction: &mut Transaction, actor_user_id: Uuid) -> Result<(), UserError> {
-    let actor = store::by_id(transaction, actor_user_id).await?;
-    let allowed = actor.is_some_and(|actor| actor.role == Role::Administrator && actor.disabled_time.is_none());
-    if allowed { Ok(()) } else { Err(UserError::NotAdministrator) }
-}
-
-async fn keep_an_administrator(transaction: &mut Transaction, before: &User) -> Result<(), UserError> {
-    let is_one = before.role == Role::Administrator && before.disabled_time.is_none();
-    if is_one && !store::another_administrator(transaction, before.user_id).await? {
-        return Err(UserError::LastAdministrator);
-    }
-    Ok(())
 }
 
 /// The text to be found anywhere, every character meaning itself.

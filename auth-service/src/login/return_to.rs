@@ -89,4 +89,16 @@ mod tests {
             assert_eq!(parse(bad), Err(NotAPath), "{bad:?} was taken");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_taken_stays_at_this_origin(text in "[/\\\\a-c.:@?#%0259fFcC \t\n]{0,12}|\\PC{0,12}") {
+            if let Ok(path) = parse(&text) {
+                let base = url::Url::parse("https://fenxi.example/auth/callback").expect("a URL");
+                let url = base.join(&path).expect("a URL");
+                proptest::prop_assert_eq!(url.origin(), base.origin());
+                proptest::prop_assert!(url.username().is_empty());
+            }
+        }
+    }
 }

@@ -109,3 +109,47 @@ impl CallerService for Rpc {
         Ok(Response::new(Box::pin(stream::unfold(watch, Watch::next))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn watch(revocations: &Revocations) -> Watch {
+        let heartbeat = interval(HEARTBEAT_INTERVAL);
+        Watch { revocations: revocations.watch(), heartbeat, lifecycle: Lifecycle::new(), ended: false }
+    }
+
+    #[tokio::test]
+    async fn a_watcher_that_falls_behind_is_cut_off() {
+        let revocations = Revocations::new();
+        let behind = watch(&revocations);
+        for number in 0..5_000 {
+            revocations.credentials_ended(&[Uuid::from_u128(number)]);
+        }
+        let (message, behind) = behind.next().await.expect("a word of parting");
+        assert_eq!(message.expect_err("not a revocation").code(), Code::Unavailable);
+        assert!(behind.next().await.is_none(), "the stream goes on");
+    }
+
+    #[tokio::test]
+    async fn a_watcher_hears_everything_in_order_and_the_end_of_the_service() {
+        let revocations = Revocations::new();
+        let mut watching = watch(&revocations);
+        let lifecycle = watching.lifecycle.clone();
+        revocations.credentials_ended(&[Uuid::from_u128(1), Uuid::from_u128(2)]);
+        revocations.user_changed(Uuid::from_u128(3));
+        let mut heard = Vec::new();
+        for _ in 0..3 {
+            let (message, next) = watching.next().await.expect("a message");
+            watching = next;
+            let message = message.expect("a revocation");
+            heard.push(format!("{}{}", message.credential_id, message.user_id));
+        }
+        assert_eq!(heard, [1, 2, 3].map(|number| Uuid::from_u128(number).to_string()));
+        lifecycle.stop();
+        assert!(watching.next().await.is_none());
+    }
+}

@@ -6,8 +6,8 @@ use e2e::fakes::feishu::{Endpoint, Person};
 use fenxi_chassis::client::Bearer;
 use fenxi_proto::{
     auth::v1::{
-        GetCurrentUserRequest, ListLoginMethodsRequest, LoginMethodKind, UserRole,
-        auth_service_client::AuthServiceClient,
+        DisableUserRequest, GetCurrentUserRequest, ListLoginMethodsRequest, ListUsersRequest, LoginMethodKind,
+        UserRole, auth_service_client::AuthServiceClient, user_service_client::UserServiceClient,
     },
     error::ErrorReason,
 };
@@ -101,4 +101,20 @@ async fn a_hundred_people_sign_in_at_once() {
     assert_eq!(users.len(), 100);
     assert_eq!(room.login_sessions(), 100);
     assert_eq!((room.feishu.calls(Endpoint::Token), room.feishu.calls(Endpoint::UserInfo)), (100, 100));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_shut_out_here_is_not_let_in_by_the_provider() {
+    let room = Room::new().await;
+    let ada = Person::new("ou_ada", "t1");
+    let (_, secret) = room.login("feishu", &ada).await.expect("signed in");
+    let caller = Bearer::new(&room.administrator().await).expect("a credential");
+    let mut users = UserServiceClient::with_interceptor(room.channel.clone(), caller);
+    let listed = users.list_users(ListUsersRequest { query: "OU_ADA".into(), ..Default::default() }).await;
+    let user_id = listed.expect("listed").into_inner().users.remove(0).user_id;
+    let disable = DisableUserRequest { user_id, request_id: String::new() };
+    users.disable_user(disable).await.expect("disabled");
+    assert_eq!(reason(room.resolve(&secret).await), ErrorReason::Unauthenticated);
+    assert_eq!(reason(room.login("feishu", &ada).await), ErrorReason::UserDisabled);
+    assert_eq!(room.login_sessions(), 1, "the administrator's alone");
 }

@@ -12,7 +12,7 @@ use fenxi_proto::{
     METADATA_CLIENT_ADDRESS, METADATA_LOGIN_ATTEMPT, METADATA_LOGIN_SESSION,
     auth::v1::{
         BeginLoginRequest, CompleteLoginRequest, CompleteLoginResponse, ResolveCredentialRequest,
-        auth_service_client::AuthServiceClient, caller_service_client::CallerServiceClient,
+        SetUpAdministratorRequest, auth_service_client::AuthServiceClient, caller_service_client::CallerServiceClient,
     },
     error::{ErrorReason, reason_of},
 };
@@ -165,6 +165,20 @@ impl Room {
         let secret = secret.to_owned();
         assert_eq!(answer.metadata().get(METADATA_LOGIN_ATTEMPT).expect("forgotten"), "");
         Ok((answer.into_inner(), secret))
+    }
+
+    /// Makes the first administrator; gives a Caller of theirs.
+    pub(crate) async fn administrator(&self) -> String {
+        let file = self.folder.path().join("data/first-admin-token");
+        let request = SetUpAdministratorRequest {
+            setup_token: std::fs::read_to_string(file).expect("a token").trim().to_owned(),
+            username: "admin".into(),
+            password: "correct horse battery".into(),
+            display_name: String::new(),
+        };
+        let answer = self.door().set_up_administrator(request).await.expect("set up");
+        let secret = answer.metadata().get(METADATA_LOGIN_SESSION).expect("a LoginSession").to_str().expect("text");
+        self.resolve(secret).await.expect("resolved")
     }
 
     pub(crate) async fn resolve(&self, secret: &str) -> Result<String, Status> {
