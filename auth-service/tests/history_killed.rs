@@ -38,7 +38,7 @@ impl Service {
     fn start(folder: &Path) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("an address");
         let mut command = Command::new(env!("CARGO_BIN_EXE_auth-service"));
-        command.args(["--log", "warn", "--listen", &address.to_string()]).arg("--data").arg(folder.join("data"));
+        command.args(["--log", "warn", "--listen", &address.to_string()]).arg("--data-dir").arg(folder.join("data"));
         for name in ["gateway", "analysis"] {
             std::fs::write(folder.join(name), secret(name)).expect("written");
             command.arg(format!("--{name}-secret-file")).arg(folder.join(name));
