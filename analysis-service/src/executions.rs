@@ -27,6 +27,7 @@ mod readers;
 mod record;
 mod recovery;
 mod requests;
+mod retention;
 mod room;
 mod scribe;
 mod sink;
@@ -49,6 +50,7 @@ pub use self::{
     cutter::OutputLimit,
     log::LogWriter,
     readers::LogReader,
+    retention::Swept,
     room::{Acceptance, Executions, ListFilter, NewExecution, Page},
     store::STEPS,
     view::{ExecutionState, View},

@@ -20,6 +20,7 @@ use super::{
     live::{Live, Lives},
     log::Desk,
     readers::{Turns, beyond_end},
+    retention::Keep,
     scribe::{Command, Scribe},
     spool::Folder,
     store::{Filter, Insert, LogPlace, Store, Stored},
@@ -98,6 +99,7 @@ pub struct Executions {
     pub(super) store: Store,
     pub(super) folder: Folder,
     pub(super) lives: Lives,
+    pub(super) keep: Keep,
     ids: Ids,
     readers: Arc<Semaphore>,
     reads: Arc<Semaphore>,
@@ -127,7 +129,7 @@ impl Executions {
         let desk = Desk { scribe, contents, clock, limit, finisher };
         let readers = Arc::new(Semaphore::new(READERS_MAX));
         let reads = Arc::new(Semaphore::new(FILE_READS_MAX));
-        Ok(Self { desk, store, folder, lives, ids, readers, reads })
+        Ok(Self { desk, store, folder, lives, keep: Keep::new(settings), ids, readers, reads })
     }
 
     /// Accepts a request, durably, with its first event: `position` executions of its kernel are before it. A request
