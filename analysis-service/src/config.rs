@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use fenxi_chassis::{config::Common, program::Configured};
 
-use crate::{datasets::DatasetSettings, kernels::config::KernelSettings};
+use crate::{datasets::DatasetSettings, executions::Settings as ExecutionSettings, kernels::config::KernelSettings};
 
 /// Begins the name of every variable.
 pub const PREFIX: &str = "FENXI_ANALYSIS";
@@ -36,6 +36,10 @@ pub struct Config {
     /// Kernels and their limits.
     #[command(flatten)]
     pub kernels: KernelSettings,
+
+    /// What is kept of executions.
+    #[command(flatten)]
+    pub executions: ExecutionSettings,
 }
 
 /// How auth-service is reached.

@@ -29,6 +29,7 @@ mod recovery;
 mod requests;
 mod retention;
 mod room;
+pub mod run;
 mod scribe;
 mod sink;
 mod spool;
@@ -52,7 +53,7 @@ pub use self::{
     readers::LogReader,
     retention::Swept,
     room::{Acceptance, Executions, ListFilter, NewExecution, Page},
-    store::STEPS,
+    store::{STEPS, StoreError},
     view::{ExecutionState, View},
 };
 

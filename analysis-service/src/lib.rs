@@ -16,6 +16,7 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -29,17 +30,21 @@ use fenxi_chassis::{
 };
 use tokio::net::TcpListener;
 
-use config::Config;
+use config::{Auth, Config};
 use datasets::{DatasetError, Datasets};
+use executions::{Executions, run::Runner};
+use fenxi_proto::history::v1::history_service_client::HistoryServiceClient;
 use kernels::{
     config::KernelSettings,
     launch::{Launcher, PlainLauncher},
     model::{KernelTable, TableSource, TableUnavailable},
     registry::Registry,
 };
+use objects::Objects;
+use outbox::{History, Relay};
 
-/// What the log of one execution holds to.
-const EXECUTION_OUTPUT_MAX_BYTES: u64 = 64 << 20;
+/// How long the ends of executions may take to be stored when the service stops; the next start stores the rest.
+const DRAIN_WAIT: Duration = Duration::from_secs(10);
 
 /// Runs the service to its end.
 ///
@@ -75,24 +80,55 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
     lifecycle.spawn(datasets.clone().keep_clean());
 
     // Kernels. Their tables come from the datasets, which know nothing of kernels.
-    let settings = config.kernels.settings(EXECUTION_OUTPUT_MAX_BYTES);
+    let settings = config.kernels.settings(config.executions.output_max_bytes);
     let launcher = launcher(&config.kernels, data.to_owned()).await?;
     let store = kernels::store::Store::new(database.clone(), settings.limits);
     let tables = tables(&datasets);
     let kernels = Registry::open(launcher, tables, store, settings, frame.clock.clone(), &lifecycle).await?;
 
-    // Executions, and the outbox that carries the finished ones to the history.
+    // Executions, and the outbox that carries the finished ones to the history. What an earlier process left is ended
+    // before anything new is accepted.
+    let wake = outbox::Wake::default();
+    let objects = Objects::open(&data.join("outputs"))
+        .with_context(|| format!("the folder of outputs in {} cannot be opened", data.display()))?;
+    let (room, clock) = (data.join("executions"), frame.clock.clone());
+    let executions =
+        Executions::open(&config.executions, &room, database.clone(), objects, clock.clone(), wake.clone())?;
+    executions.recover().await.context("the executions of an earlier run cannot be ended")?;
+    lifecycle.spawn(executions.clone().keep_tidy(lifecycle.clone()));
+    if let Some(history) = history(&config.auth)? {
+        lifecycle.spawn(Relay::new(database.clone(), history, clock, wake).run(lifecycle.clone()));
+    }
+    let runner = Runner::new(executions.clone(), kernels.clone());
 
-    let routes = rpc::routes(datasets.clone(), kernels.clone(), pages, lifecycle.token());
+    // Kernels end as soon as the service is to stop, so that whoever watches sees the ends of executions.
+    let (ending, stopping) = (kernels.clone(), lifecycle.clone());
+    lifecycle.spawn(async move {
+        stopping.stopping().await;
+        ending.shut_down().await;
+    });
+
+    let routes = rpc::routes(datasets.clone(), kernels.clone(), runner, pages, lifecycle.token());
     lifecycle.set_ready("service", true);
     let served = server::serve(listener, routes, verifier, lifecycle.clone()).await;
 
     // The end, in the reverse order: no new calls any more, then kernels, executions, datasets, the database last.
     lifecycle.stop();
     kernels.shut_down().await;
+    executions.drain(DRAIN_WAIT).await;
     datasets.close().await;
     database.close().await;
     served
+}
+
+/// The history, with this service's credential; `None` without one.
+fn history(auth: &Auth) -> anyhow::Result<Option<History>> {
+    let Some(file) = &auth.secret_file else {
+        tracing::warn!("no --secret-file is set: finished executions wait in the outbox and are not delivered");
+        return Ok(None);
+    };
+    let bearer = client::Bearer::new(&files::secret(file).context("--secret-file")?).context("--secret-file")?;
+    Ok(Some(HistoryServiceClient::with_interceptor(client::channel(&auth.auth_url)?, bearer)))
 }
 
 /// How kernels are started. Its folders are made, and what a former service left is ended, on a thread that may block.

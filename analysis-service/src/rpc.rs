@@ -2,19 +2,28 @@
 //! [`fenxi_proto::error::Failure`]s there, and nowhere else.
 
 mod datasets;
+mod executions;
 mod kernels;
 
 use fenxi_chassis::page::PageTokens;
 use fenxi_proto::analysis::v1::{
-    dataset_service_server::DatasetServiceServer, kernel_service_server::KernelServiceServer,
+    dataset_service_server::DatasetServiceServer, execution_service_server::ExecutionServiceServer,
+    kernel_service_server::KernelServiceServer,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-use crate::{datasets::Datasets, kernels::registry::Registry};
+use crate::{datasets::Datasets, executions::run::Runner, kernels::registry::Registry};
 
 /// Every service of `fenxi.analysis.v1`, ready to be served. Streams end soon after `stopping`.
-pub(crate) fn routes(datasets: Datasets, kernels: Registry, pages: PageTokens, stopping: CancellationToken) -> Routes {
+pub(crate) fn routes(
+    datasets: Datasets,
+    kernels: Registry,
+    runner: Runner,
+    pages: PageTokens,
+    stopping: CancellationToken,
+) -> Routes {
     Routes::new(DatasetServiceServer::new(datasets::DatasetRpc::new(datasets, pages.clone())))
-        .add_service(KernelServiceServer::new(kernels::KernelRpc::new(kernels, pages, stopping)))
+        .add_service(KernelServiceServer::new(kernels::KernelRpc::new(kernels, pages.clone(), stopping.clone())))
+        .add_service(ExecutionServiceServer::new(executions::ExecutionRpc::new(runner, pages, stopping)))
 }

@@ -1,6 +1,6 @@
 //! `fenxi.analysis.v1.KernelService` on top of the room `kernels`.
 
-mod failure;
+pub(super) mod failure;
 mod messages;
 
 use std::{pin::pin, time::Duration};

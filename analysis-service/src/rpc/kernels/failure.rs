@@ -16,7 +16,7 @@ pub(super) fn status(error: KernelError) -> Status {
     failure(&error).into()
 }
 
-fn failure(error: &KernelError) -> Failure {
+pub(in crate::rpc) fn failure(error: &KernelError) -> Failure {
     let text = error.to_string();
     let refused = |reason| Failure::new(reason, text.clone());
     match error {

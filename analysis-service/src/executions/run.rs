@@ -1,0 +1,206 @@
+//! What a user may do with executions and the kernels they run in: run, cancel, answer. Ties the room of kernels to the
+//! logs: a place in the kernel's queue first, then the durable row, then the work with its log goes to the driver, which
+//! answers for the end from there on.
+
+use std::{sync::Arc, time::Duration};
+
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::{
+    Acceptance, DatasetRef, ExecutionError, ExecutionState, Executions, NewExecution, View,
+    live::Live,
+    requests::{Requests, Seen},
+};
+use crate::kernels::{KernelHandle, QueueSlot, Work, model::KernelError, registry::Registry};
+
+/// How long a cancel waits for the end of an execution that was waiting, or is ending.
+const END_WAIT: Duration = Duration::from_secs(2);
+
+/// Why something was refused or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// An execution's side of it.
+    #[error(transparent)]
+    Execution(#[from] ExecutionError),
+    /// The kernel's side of it.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// Longer than any execution may run.
+    #[error("is longer than {max_secs} s, the longest that an execution may run")]
+    TimeLimit {
+        /// The longest.
+        max_secs: u64,
+    },
+    /// It has ended.
+    #[error("the execution has ended")]
+    Ended,
+    /// The service stops.
+    #[error("the service is stopping; try again")]
+    Stopping,
+}
+
+/// Runs executions in kernels. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Runner {
+    /// For looking and reading.
+    pub executions: Executions,
+    kernels: Registry,
+}
+
+/// A request that is to be carried out once.
+#[derive(Clone, Copy, Debug)]
+struct Once {
+    id: Option<Uuid>,
+    hash: [u8; 32],
+}
+
+impl Runner {
+    /// Over these kernels.
+    #[must_use]
+    pub fn new(executions: Executions, kernels: Registry) -> Self {
+        Self { executions, kernels }
+    }
+
+    /// Runs code, unless this request began an execution before: that one it gives.
+    ///
+    /// # Errors
+    /// The kernel is not there, dead or full, the request's id was used for another, or the disk takes nothing.
+    pub async fn execute(&self, new: NewExecution) -> Result<View, RunError> {
+        // In a task of its own: a caller who leaves must not leave a durable row without its work.
+        let runner = self.clone();
+        tokio::spawn(async move { runner.start(new).await }).await.map_err(|_| RunError::Stopping)?
+    }
+
+    async fn start(&self, new: NewExecution) -> Result<View, RunError> {
+        let (kernel, slot) = match self.place(&new).await {
+            Ok(place) => place,
+            // A kernel that is full or dead by now does not hide what the request began before.
+            Err(refusal) => return self.executions.known(&new).await?.ok_or(refusal),
+        };
+        let datasets = kernel.datasets().into_iter().map(|dataset| DatasetRef {
+            dataset_id: dataset.dataset_id,
+            name: dataset.name,
+            variable_name: dataset.variable_name,
+        });
+        let position = i32::try_from(slot.position()).unwrap_or(i32::MAX);
+        match self.executions.accept(new.clone(), datasets.collect(), position).await? {
+            Acceptance::Known(view) => Ok(view),
+            Acceptance::New(view, log) => {
+                slot.submit(Work {
+                    execution_id: view.accepted.execution_id,
+                    code: new.code.to_string(),
+                    time_limit: new.time_limit,
+                    continue_on_error: new.continue_on_error,
+                    log: *log,
+                });
+                Ok(view)
+            }
+        }
+    }
+
+    async fn place(&self, new: &NewExecution) -> Result<(KernelHandle, QueueSlot), RunError> {
+        let kernel = self.kernels.kernel(new.user_id, new.kernel_id)?;
+        let max = kernel.snapshot().limits.execution_max;
+        if new.time_limit.is_some_and(|limit| limit > max) {
+            return Err(RunError::TimeLimit { max_secs: max.as_secs() });
+        }
+        let slot = kernel.reserve().await?;
+        Ok((kernel, slot))
+    }
+
+    /// Takes a waiting execution from the queue, or interrupts a running one, once for a request's id.
+    ///
+    /// # Errors
+    /// There is no such execution, it has ended, or the id was used for another request.
+    pub async fn cancel(&self, user_id: Uuid, id: Uuid, request_id: Option<Uuid>) -> Result<View, RunError> {
+        let once = Once { id: request_id, hash: Sha256::digest(b"cancel").into() };
+        let Some(live) = self.begin(user_id, id, &once).await? else {
+            return Ok(self.executions.get(user_id, id).await?);
+        };
+        let waited = View::of_live(&live).state() == ExecutionState::Queued;
+        let there = match self.kernels.kernel(user_id, live.accepted.kernel_id) {
+            Ok(kernel) => kernel.cancel(id).await,
+            Err(_) => false,
+        };
+        if waited || !there {
+            // The end of an execution that never ran, or that was just ending, is on its way.
+            let mut progress = live.watch();
+            tokio::time::timeout(END_WAIT, progress.wait_for(|progress| progress.end.is_some())).await.ok();
+        }
+        if there {
+            return Ok(View::of_live(&live));
+        }
+        undo(&live, &once);
+        Err(RunError::Ended)
+    }
+
+    /// Answers a request for input, once for a request's id.
+    ///
+    /// # Errors
+    /// There is no such execution, it does not wait for this input, or the id was used for another request.
+    pub async fn reply_input(
+        &self,
+        user_id: Uuid,
+        id: Uuid,
+        input: (String, String),
+        request_id: Option<Uuid>,
+    ) -> Result<(), RunError> {
+        let (input_id, value) = input;
+        let mut hasher = Sha256::new();
+        for text in ["input", &input_id, &value] {
+            hasher.update((text.len() as u64).to_be_bytes());
+            hasher.update(text);
+        }
+        let once = Once { id: request_id, hash: hasher.finalize().into() };
+        let Some(live) = self.begin(user_id, id, &once).await? else { return Ok(()) };
+        let kernel = self.kernels.kernel(user_id, live.accepted.kernel_id);
+        let replied = match kernel {
+            Ok(kernel) => kernel.reply_input(id, input_id, value).await,
+            Err(_) => Err(KernelError::InputNotRequested),
+        };
+        replied.inspect_err(|_| undo(&live, &once))?;
+        Ok(())
+    }
+
+    /// The execution that a request is to be carried out on; `None` where it was carried out before.
+    async fn begin(&self, user_id: Uuid, id: Uuid, once: &Once) -> Result<Option<Arc<Live>>, RunError> {
+        let Some(live) = self.executions.live(user_id, id) else {
+            let stored = self.executions.stored(user_id, id).await?;
+            let requests = stored.end.map(|end| Requests::read(&end.requests)).unwrap_or_default();
+            return match once.seen(&requests)? {
+                Seen::Again => Ok(None),
+                _ => Err(RunError::Ended),
+            };
+        };
+        {
+            let mut requests = live.requests();
+            if once.seen(&requests)? == Seen::Again {
+                return Ok(None);
+            }
+            if live.progress().end.is_some() {
+                return Err(RunError::Ended);
+            }
+            if let Some(request_id) = once.id {
+                requests.add(request_id, &once.hash);
+            }
+        }
+        Ok(Some(live))
+    }
+}
+
+impl Once {
+    fn seen(&self, requests: &Requests) -> Result<Seen, RunError> {
+        match self.id.map_or(Seen::New, |id| requests.seen(id, &self.hash)) {
+            Seen::Reused => Err(ExecutionError::RequestIdReused.into()),
+            seen => Ok(seen),
+        }
+    }
+}
+
+/// Forgets a request that was not carried out.
+fn undo(live: &Live, once: &Once) {
+    if let Some(id) = once.id {
+        live.requests().remove(id);
+    }
+}

@@ -1,0 +1,98 @@
+//! Between the contract's messages and the room's words.
+
+use std::time::Duration;
+
+use fenxi_proto::{
+    analysis::v1::{ExecuteRequest, Execution, ExecutionState as StateMessage, ListExecutionsRequest, Outcome},
+    error::{ErrorReason, Failure},
+    id,
+    time::{duration_micros, timestamp},
+};
+use uuid::Uuid;
+
+use crate::executions::{ExecutionState, ListFilter, NewExecution, View};
+
+/// The longest code.
+const CODE_MAX_BYTES: usize = 1 << 20;
+
+/// An execution as it stands.
+pub(super) fn execution(view: &View) -> Execution {
+    let accepted = &view.accepted;
+    let state = match view.state() {
+        ExecutionState::Queued => StateMessage::Queued,
+        ExecutionState::Running => StateMessage::Running,
+        ExecutionState::Finished => StateMessage::Finished,
+    };
+    Execution {
+        execution_id: accepted.execution_id.to_string(),
+        kernel_id: accepted.kernel_id.to_string(),
+        code: accepted.code.to_string(),
+        state: state.into(),
+        outcome: view.end.map_or(Outcome::Unspecified, |(_, outcome)| outcome).into(),
+        create_time: Some(timestamp(accepted.create_time)),
+        start_time: view.start_time.map(timestamp),
+        end_time: view.end.map(|(time, _)| timestamp(time)),
+        last_sequence: view.last_sequence,
+        execution_count: view.execution_count,
+    }
+}
+
+/// What is to be run.
+pub(super) fn new_execution(user_id: Uuid, asked: ExecuteRequest) -> Result<NewExecution, Failure> {
+    let request_id = id::parse("request_id", &asked.request_id)?;
+    let kernel_id = id::parse_resource("kernel_id", &asked.kernel_id)?;
+    if asked.code.trim().is_empty() {
+        return Err(Failure::invalid("code", "is empty; give something to run"));
+    }
+    if asked.code.len() > CODE_MAX_BYTES {
+        let what = format!("is {} bytes long; give at most {CODE_MAX_BYTES}", asked.code.len());
+        return Err(Failure::invalid("code", what));
+    }
+    let time_limit = asked.time_limit.as_ref().map(time_limit).transpose()?;
+    let (code, continue_on_error) = (asked.code.into(), asked.continue_on_error);
+    Ok(NewExecution { user_id, request_id, kernel_id, code, time_limit, continue_on_error })
+}
+
+fn time_limit(limit: &prost_types::Duration) -> Result<Duration, Failure> {
+    let micros = u64::try_from(duration_micros(limit)).ok().filter(|micros| *micros > 0);
+    micros.map(Duration::from_micros).ok_or_else(|| Failure::invalid("time_limit", "is not above zero"))
+}
+
+/// A number of an event.
+pub(super) fn sequence(field: &'static str, number: i64) -> Result<i64, Failure> {
+    if number < 0 {
+        Err(Failure::invalid(field, format!("is {number}; give 0 or the number of an event")))
+    } else {
+        Ok(number)
+    }
+}
+
+/// The filter of a list.
+pub(super) fn filter(user_id: Uuid, asked: &ListExecutionsRequest) -> Result<ListFilter, Failure> {
+    let kernel_id = id::parse_optional("kernel_id", &asked.kernel_id)?;
+    let states = asked.states.iter().map(|state| match StateMessage::try_from(*state) {
+        Ok(StateMessage::Queued) => Ok(ExecutionState::Queued),
+        Ok(StateMessage::Running) => Ok(ExecutionState::Running),
+        Ok(StateMessage::Finished) => Ok(ExecutionState::Finished),
+        Ok(StateMessage::Unspecified) | Err(_) => {
+            Err(Failure::invalid("states", format!("holds {state}, which is no state")))
+        }
+    });
+    Ok(ListFilter { user_id, kernel_id, states: states.collect::<Result<_, _>>()? })
+}
+
+/// What a page token of this list is for.
+pub(super) fn list_name(filter: &ListFilter) -> Vec<u8> {
+    let has = |state| u8::from(filter.states.contains(&state));
+    let mut name = b"ListExecutions".to_vec();
+    name.extend(filter.user_id.as_bytes());
+    name.extend(filter.kernel_id.unwrap_or_default().as_bytes());
+    name.extend([has(ExecutionState::Queued), has(ExecutionState::Running), has(ExecutionState::Finished)]);
+    name
+}
+
+/// The execution that a page token leads to.
+pub(super) fn cursor(bytes: Vec<u8>) -> Result<Uuid, Failure> {
+    let text = "page_token is of another version of this service; begin again without one";
+    Uuid::from_slice(&bytes).map_err(|_| Failure::new(ErrorReason::InvalidPageToken, text).with_field("page_token"))
+}

@@ -1,0 +1,9 @@
+//! ExecutionService from outside: the whole service over gRPC, real ipykernels under it, and a history that keeps what
+//! it is given. The interpreter is found as in `kernels.rs`.
+
+#[path = "executions/house.rs"]
+mod house;
+#[path = "executions/life.rs"]
+mod life;
+#[path = "executions/requests.rs"]
+mod requests;
