@@ -7,6 +7,8 @@
 //!
 //! | part | what it does |
 //! |---|---|
+//! | `accept`, `room` | accepting one; looking at one, listing, reading |
+//! | `run` | what a user may do with executions and their kernels |
 //! | `log` | what a kernel's driver writes to: bounds, limit, contents |
 //! | `bounds`, `cutter`, `content` | make an event fit; hold the output limit; move large contents out |
 //! | `scribe`, `sink`, `spool`, `record` | the thread that writes the files, a log in it, the folder, one record |
@@ -15,6 +17,7 @@
 //! | `recovery`, `retention` | what an earlier process left; what is old |
 //! | `store` | SQL |
 
+mod accept;
 mod bounds;
 pub mod config;
 mod content;
@@ -47,12 +50,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use self::{
+    accept::{Acceptance, NewExecution},
     config::Settings,
     cutter::OutputLimit,
     log::LogWriter,
     readers::LogReader,
     retention::Swept,
-    room::{Acceptance, Executions, ListFilter, NewExecution, Page},
+    room::{Executions, ListFilter, Page},
     store::{STEPS, StoreError},
     view::{ExecutionState, View},
 };

@@ -1,6 +1,8 @@
 //! ExecutionService from outside: the whole service over gRPC, real ipykernels under it, and a history that keeps what
 //! it is given. The interpreter is found as in `kernels.rs`.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a helper of a test fails the test")]
+
 #[path = "executions/house.rs"]
 mod house;
 #[path = "executions/life.rs"]

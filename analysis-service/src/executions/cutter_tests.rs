@@ -42,7 +42,7 @@ fn a_flood_keeps_its_head_its_tail_and_its_error() {
     assert!(text(last_text).ends_with("999\n"), "the tail is not the last that was said");
     let cut = kept.iter().position(|event| matches!(event, Event::Truncated(_))).expect("a marker");
     assert!(matches!(kept[cut - 1], Event::Notice(_)), "the cut was not told when it began");
-    let Event::Truncated(marker) = &kept[cut] else { unreachable!() };
+    let Event::Truncated(marker) = &kept[cut] else { panic!("no marker") };
     let head: usize = kept[..cut].iter().map(|event| text(event).len()).sum();
     assert_eq!((marker.kept_bytes, marker.limit_bytes), (i64::try_from(head).expect("small"), 10_000));
     let all: usize = kept.iter().map(|event| text(event).len()).sum();

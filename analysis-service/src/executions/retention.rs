@@ -51,7 +51,7 @@ impl Executions {
                 match self.sweep().await {
                     Ok(Swept { logs: 0, contents: 0 }) => {}
                     Ok(Swept { logs, contents }) => {
-                        tracing::info!(logs, contents, "old logs and contents were removed")
+                        tracing::info!(logs, contents, "old logs and contents were removed");
                     }
                     Err(error) => tracing::error!(%error, "old logs and contents cannot be removed"),
                 }

@@ -3,17 +3,12 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use fenxi_chassis::{
-    clock::{Clock, micros},
-    id::Ids,
-    sqlite::Database,
-};
-use sha2::{Digest as _, Sha256};
+use fenxi_chassis::{clock::Clock, id::Ids, sqlite::Database};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
-    Accepted, DatasetRef, ExecutionError, LogReader, LogWriter, OutputLimit, Settings,
+    ExecutionError, LogReader, OutputLimit, Settings,
     content::Contents,
     finish::Finisher,
     limits::{FILE_READS_MAX, READERS_MAX},
@@ -21,9 +16,9 @@ use super::{
     log::Desk,
     readers::{Turns, beyond_end},
     retention::Keep,
-    scribe::{Command, Scribe},
+    scribe::Scribe,
     spool::Folder,
-    store::{Filter, Insert, LogPlace, Store, Stored},
+    store::{Filter, LogPlace, Store, Stored},
     view::{ExecutionState, View},
 };
 use crate::{
@@ -33,44 +28,6 @@ use crate::{
 
 /// How long a look waits for the ends that are on disk and not yet in the database.
 const SAVED_WAIT: Duration = Duration::from_secs(2);
-
-/// What is asked to be run, checked already.
-#[derive(Clone, Debug)]
-pub struct NewExecution {
-    /// Whose it is.
-    pub user_id: Uuid,
-    /// What makes a repeated call the same call.
-    pub request_id: Uuid,
-    /// Where it runs.
-    pub kernel_id: Uuid,
-    /// What it runs.
-    pub code: Arc<str>,
-    /// The most time it may run.
-    pub time_limit: Option<Duration>,
-    /// Whether the queue goes on after an exception.
-    pub continue_on_error: bool,
-}
-
-impl NewExecution {
-    /// SHA-256 of what is asked: the same for the same request, another for another.
-    pub(super) fn hash(&self) -> [u8; 32] {
-        let mut hasher = Sha256::new();
-        hasher.update(self.kernel_id.as_bytes());
-        hasher.update(self.time_limit.map_or(-1, micros).to_be_bytes());
-        hasher.update([u8::from(self.continue_on_error)]);
-        hasher.update(self.code.as_bytes());
-        hasher.finalize().into()
-    }
-}
-
-/// What became of a request to run something.
-#[derive(Debug)]
-pub enum Acceptance {
-    /// It is durable, and to be run: the log goes to the driver.
-    New(View, Box<LogWriter>),
-    /// The same request was accepted before.
-    Known(View),
-}
 
 /// A page's filter.
 #[derive(Clone, Debug)]
@@ -100,7 +57,7 @@ pub struct Executions {
     pub(super) folder: Folder,
     pub(super) lives: Lives,
     pub(super) keep: Keep,
-    ids: Ids,
+    pub(super) ids: Ids,
     readers: Arc<Semaphore>,
     reads: Arc<Semaphore>,
 }
@@ -130,63 +87,6 @@ impl Executions {
         let readers = Arc::new(Semaphore::new(READERS_MAX));
         let reads = Arc::new(Semaphore::new(FILE_READS_MAX));
         Ok(Self { desk, store, folder, lives, keep: Keep::new(settings), ids, readers, reads })
-    }
-
-    /// Accepts a request, durably, with its first event: `position` executions of its kernel are before it. A request
-    /// that was accepted before is not accepted again. The caller must not be dropped between this and handing the log
-    /// to the driver: a log that is dropped ends as LOST.
-    ///
-    /// # Errors
-    /// The request's id was used for another request, or the database or the disk takes nothing.
-    pub async fn accept(
-        &self,
-        new: NewExecution,
-        datasets: Vec<DatasetRef>,
-        position: i32,
-    ) -> Result<Acceptance, ExecutionError> {
-        let accepted = Arc::new(Accepted {
-            execution_id: self.ids.next(),
-            user_id: new.user_id,
-            request_id: new.request_id,
-            request_hash: new.hash(),
-            kernel_id: new.kernel_id,
-            code: Arc::clone(&new.code),
-            datasets,
-            create_time: self.desk.clock.now_micros(),
-        });
-        let live = Arc::new(Live::new(Arc::clone(&accepted)));
-        self.lives.add(&live);
-        // Nobody knows the id before the row is durable, so that the file may be made meanwhile.
-        let (created, inserted) = tokio::join!(self.desk.scribe.create(Arc::clone(&live)), self.store.insert(accepted));
-        match (created, inserted) {
-            (Ok(()), Ok(Insert::New)) => {
-                let log = LogWriter::begin(Arc::clone(&live), self.desk.clone(), position).await;
-                Ok(Acceptance::New(View::of_live(&live), Box::new(log)))
-            }
-            (_, Ok(Insert::Known(stored))) => {
-                self.forget(&live).await;
-                self.known_as(*stored, &new).await.map(Acceptance::Known)
-            }
-            (Err(error), Ok(Insert::New)) => {
-                self.take_back(&live).await;
-                Err(error.into())
-            }
-            (_, Err(error)) => {
-                self.take_back(&live).await;
-                Err(error.into())
-            }
-        }
-    }
-
-    /// The execution that this request began, if it was accepted before.
-    ///
-    /// # Errors
-    /// The request's id was used for another request, or the database does not answer.
-    pub async fn known(&self, new: &NewExecution) -> Result<Option<View>, ExecutionError> {
-        match self.store.by_request(new.user_id, new.request_id).await? {
-            Some(stored) => self.known_as(stored, new).await.map(Some),
-            None => Ok(None),
-        }
     }
 
     /// One execution of this user as it stands.
@@ -304,15 +204,8 @@ impl Executions {
         Ok(Turns { reader, reads: Arc::clone(&self.reads) })
     }
 
-    async fn known_as(&self, stored: Stored, new: &NewExecution) -> Result<View, ExecutionError> {
-        if stored.accepted.request_hash != new.hash() {
-            return Err(ExecutionError::RequestIdReused);
-        }
-        Ok(self.view(stored))
-    }
-
     /// What the row says, or what is known in memory, which is newer.
-    fn view(&self, stored: Stored) -> View {
+    pub(super) fn view(&self, stored: Stored) -> View {
         match self.lives.get(stored.accepted.execution_id) {
             Some(live) if stored.end.is_none() => View::of_live(&live),
             _ => View::of_stored(stored),
@@ -328,17 +221,6 @@ impl Executions {
             }
         };
         tokio::time::timeout(SAVED_WAIT, saved).await.ok();
-    }
-
-    async fn forget(&self, live: &Arc<Live>) {
-        self.lives.remove(live.id());
-        self.desk.scribe.send(Command::Discard(live.id())).await.ok();
-    }
-
-    /// Undoes an acceptance that failed, the row included where it may be there.
-    async fn take_back(&self, live: &Arc<Live>) {
-        self.forget(live).await;
-        self.desk.finisher.take_back(live.id());
     }
 }
 

@@ -9,7 +9,7 @@ use sqlx::Row as _;
 
 use super::{
     super::{
-        Acceptance, DatasetRef, ExecutionError, ExecutionState, ListFilter,
+        Acceptance, DatasetRef, ExecutionError, ExecutionState, ListFilter, NewExecution,
         test_events::{finished, result, stdout},
         test_house::{House, KERNEL, USER, request},
     },

@@ -3,14 +3,18 @@
 //! Two writes an execution, and no more: accepted, and ended with its log and its outbox row in one transaction. What
 //! lies between is in the spool and in memory. Times are Unix microseconds.
 
+mod old;
+mod rows;
+
 use std::sync::Arc;
 
 use fenxi_chassis::sqlite::{Database, Step, Transaction, WriteError, is_unique_violation};
 use fenxi_proto::analysis::v1::Outcome;
-use sqlx::{QueryBuilder, Row as _, Sqlite, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, Row as _, Sqlite};
 use uuid::Uuid;
 
-use super::{Accepted, DatasetRef};
+use self::rows::{place, stored};
+use super::Accepted;
 use crate::{objects::ContentId, outbox};
 
 /// The schema.
@@ -195,75 +199,6 @@ impl Store {
         row.map(|row| row.try_get("log").map_err(StoreError::from)).transpose()
     }
 
-    /// The oldest logs of executions that ended before this time.
-    pub(super) async fn logs_before(&self, time: i64, rows: i64) -> Result<Vec<(Uuid, LogPlace)>, StoreError> {
-        let sql = "SELECT execution_id, log_place FROM execution \
-                   WHERE log_place IN (1, 2) AND end_time < $1 ORDER BY end_time LIMIT $2";
-        let rows = sqlx::query(sql).bind(time).bind(rows).fetch_all(&self.database.reader).await?;
-        rows.iter().map(|row| Ok((row.try_get("execution_id")?, place(row.try_get("log_place")?)?))).collect()
-    }
-
-    /// Forgets where these logs are, and those that are in rows.
-    pub(super) async fn remove_logs(&self, ids: Vec<Uuid>) -> Result<(), StoreError> {
-        self.database
-            .writer
-            .write(move |tx| {
-                Box::pin(async move {
-                    for id in ids {
-                        let sql = "UPDATE execution SET log_place = 3 WHERE execution_id = $1";
-                        sqlx::query(sql).bind(id).execute(&mut *tx).await?;
-                        let sql = "DELETE FROM execution_log WHERE execution_id = $1";
-                        sqlx::query(sql).bind(id).execute(&mut *tx).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
-    }
-
-    /// References to contents by executions that ended before this time.
-    pub(super) async fn contents_before(&self, time: i64, rows: i64) -> Result<Vec<(Uuid, ContentId)>, StoreError> {
-        let sql = "SELECT c.execution_id, c.sha256 FROM execution_content c \
-                   JOIN execution e ON e.execution_id = c.execution_id WHERE e.end_time < $1 LIMIT $2";
-        let rows = sqlx::query(sql).bind(time).bind(rows).fetch_all(&self.database.reader).await?;
-        rows.iter()
-            .map(|row| {
-                let text: String = row.try_get("sha256")?;
-                let content = text.parse().map_err(|_| StoreError::Row(format!("sha256 {text}")))?;
-                Ok((row.try_get("execution_id")?, content))
-            })
-            .collect()
-    }
-
-    /// Whether an execution other than these refers to a content.
-    pub(super) async fn is_kept(&self, content: ContentId, but: &[Uuid]) -> Result<bool, StoreError> {
-        let sql = "SELECT execution_id FROM execution_content WHERE sha256 = $1 LIMIT $2";
-        let enough = i64::try_from(but.len()).unwrap_or(i64::MAX).saturating_add(1);
-        let rows = sqlx::query(sql).bind(content.to_string()).bind(enough).fetch_all(&self.database.reader).await?;
-        for row in rows {
-            if !but.contains(&row.try_get("execution_id")?) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Removes references to contents.
-    pub(super) async fn remove_references(&self, old: Vec<(Uuid, ContentId)>) -> Result<(), StoreError> {
-        self.database
-            .writer
-            .write(move |tx| {
-                Box::pin(async move {
-                    for (id, content) in old {
-                        let sql = "DELETE FROM execution_content WHERE execution_id = $1 AND sha256 = $2";
-                        sqlx::query(sql).bind(id).bind(content.to_string()).execute(&mut *tx).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
-    }
-
     /// Whether this finished execution of this user refers to a content.
     pub(super) async fn refers_to(&self, user_id: Uuid, execution_id: Uuid, id: ContentId) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM execution_content c JOIN execution e ON e.execution_id = c.execution_id \
@@ -326,45 +261,4 @@ async fn store_end(tx: &mut Transaction, finish: &Finish) -> Result<(), StoreErr
 
 fn concat_columns(rest: &str) -> String {
     format!("SELECT {COLUMNS} FROM execution {rest}")
-}
-
-fn place(number: i32) -> Result<LogPlace, StoreError> {
-    [LogPlace::Spool, LogPlace::Row, LogPlace::File, LogPlace::Removed]
-        .into_iter()
-        .find(|place| *place as i32 == number)
-        .ok_or_else(|| StoreError::Row(format!("log_place {number}")))
-}
-
-fn stored(row: &SqliteRow) -> Result<Stored, StoreError> {
-    let datasets: String = row.try_get("datasets")?;
-    let datasets: Vec<DatasetRef> =
-        serde_json::from_str(&datasets).map_err(|error| StoreError::Row(error.to_string()))?;
-    let hash: Vec<u8> = row.try_get("request_hash")?;
-    let code: String = row.try_get("code")?;
-    let accepted = Accepted {
-        execution_id: row.try_get("execution_id")?,
-        user_id: row.try_get("user_id")?,
-        request_id: row.try_get("request_id")?,
-        request_hash: hash.try_into().map_err(|_| StoreError::Row("request_hash".into()))?,
-        kernel_id: row.try_get("kernel_id")?,
-        code: code.into(),
-        datasets,
-        create_time: row.try_get("create_time")?,
-    };
-    let outcome = Outcome::try_from(row.try_get::<i32, _>("outcome")?)
-        .map_err(|error| StoreError::Row(format!("outcome: {error}")))?;
-    let end_time: Option<i64> = row.try_get("end_time")?;
-    let end = match end_time {
-        None => None,
-        Some(end_time) => Some(End {
-            outcome,
-            start_time: row.try_get("start_time")?,
-            end_time,
-            last_sequence: row.try_get("last_sequence")?,
-            execution_count: row.try_get("execution_count")?,
-            log_place: place(row.try_get("log_place")?)?,
-            requests: row.try_get::<Option<Vec<u8>>, _>("requests")?.unwrap_or_default(),
-        }),
-    };
-    Ok(Stored { accepted: Arc::new(accepted), end })
 }

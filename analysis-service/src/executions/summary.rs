@@ -226,3 +226,7 @@ fn plain(text: &str) -> String {
     }
     plain
 }
+
+#[cfg(test)]
+#[path = "summary_tests.rs"]
+mod tests;

@@ -87,7 +87,7 @@ impl ExecutionService for ExecutionRpc {
         let rows = page::size(asked.page_size)?;
         let filter = messages::filter(user_id, &asked)?;
         let list = messages::list_name(&filter);
-        let before = self.pages.open(&list, &asked.page_token)?.map(messages::cursor).transpose()?;
+        let before = self.pages.open(&list, &asked.page_token)?.map(|cursor| messages::cursor(&cursor)).transpose()?;
         let page = self.runner.executions.list(&filter, before, rows).await.map_err(failure::execution)?;
         let next_page_token = page.next.map(|next| self.pages.seal(&list, next.as_bytes())).unwrap_or_default();
         let executions = page.executions.iter().map(messages::execution).collect();

@@ -13,6 +13,7 @@ use crate::{
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// Of looking and reading.
+#[expect(clippy::needless_pass_by_value, reason = "it ends here, as map_err hands it over")]
 pub(super) fn execution(error: ExecutionError) -> Failure {
     let text = error.to_string();
     match error {

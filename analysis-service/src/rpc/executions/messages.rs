@@ -92,7 +92,7 @@ pub(super) fn list_name(filter: &ListFilter) -> Vec<u8> {
 }
 
 /// The execution that a page token leads to.
-pub(super) fn cursor(bytes: Vec<u8>) -> Result<Uuid, Failure> {
+pub(super) fn cursor(bytes: &[u8]) -> Result<Uuid, Failure> {
     let text = "page_token is of another version of this service; begin again without one";
-    Uuid::from_slice(&bytes).map_err(|_| Failure::new(ErrorReason::InvalidPageToken, text).with_field("page_token"))
+    Uuid::from_slice(bytes).map_err(|_| Failure::new(ErrorReason::InvalidPageToken, text).with_field("page_token"))
 }
