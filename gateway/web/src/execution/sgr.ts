@@ -76,7 +76,8 @@ export function styleOf(key: StyleKey): { className: string; style: { color?: st
   const classes = [...flags].map((flag) => `ansi-${flag}`);
   const style: { color?: string; backgroundColor?: string } = {};
   if (fg) {
-    if (fg.startsWith("rgb")) style.color = fg;
+    // Colours of programs are chosen for a white or a black ground, mostly white: on ours they are made to be read.
+    if (fg.startsWith("rgb")) style.color = bg ? fg : `light-dark(${fg}, color-mix(in oklab, ${fg} 55%, white))`;
     else classes.push(`ansi-fg-${fg}`);
   }
   if (bg) {

@@ -9,6 +9,7 @@ import { Button, IconButton } from "../ui/button";
 import { choose, needsSandbox, sizeOf, type Choice } from "./choose";
 import { asBlob, asText, FETCH_UNASKED_MAX_BYTES, useContent, type Content } from "./content";
 import { HtmlView } from "./html-view";
+import { MarkdownView } from "./markdown-view";
 import { SandboxView } from "./sandbox-view";
 
 export function RichView({ bundle, executionId, executionCount }: { bundle: MimeBundle; executionId: string; executionCount: number }) {
@@ -47,6 +48,8 @@ function Shown({ choice, content }: { choice: Choice; content: Content }) {
       return <SandboxView kind="plotly" content={text} title={t("output.chart")} />;
     case "html":
       return needsSandbox(text) ? <SandboxView kind="html" content={text} title={t("output.richOutput")} /> : <HtmlView html={text} />;
+    case "markdown":
+      return <MarkdownView text={text} />;
     case "svg":
     case "image":
       return <ImageView content={content} type={choice.part.mimeType} />;
