@@ -676,7 +676,7 @@ export type FinishedEvent = Message<"fenxi.analysis.v1.FinishedEvent"> & {
   outcome: Outcome;
 
   /**
-   * With OUTCOME_KILLED.
+   * With OUTCOME_KILLED; and with others where the kernel's death is why.
    *
    * @generated from field: fenxi.analysis.v1.Death death = 2;
    */
