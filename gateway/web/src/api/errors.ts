@@ -3,6 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { ErrorReason } from "../gen/fenxi/errors/v1/errors_pb";
 import { currentMessages, type Messages } from "../i18n/i18n";
 import { detailsOf } from "./error-details";
+import { loginState } from "./login-state";
 
 type ReasonName = keyof typeof ErrorReason;
 
@@ -19,6 +20,14 @@ const TRANSIENT = new Set([
 /** Whether the same call may succeed later, without anybody changing anything. */
 export function isTransient(error: unknown): boolean {
   return TRANSIENT.has(ConnectError.from(error).code);
+}
+
+/** Whether a stream is worth opening again: by itself, or once someone has signed in again (the page then says so). */
+export function mayReopen(error: unknown): boolean {
+  if (codeOf(error) !== Code.Unauthenticated) return isTransient(error);
+  // A stream may learn of it long after it was opened, where no interceptor looks.
+  loginState.expire();
+  return true;
 }
 
 export function codeOf(error: unknown): Code {

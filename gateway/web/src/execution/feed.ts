@@ -2,9 +2,8 @@
 import type { OutputEvent } from "../gen/fenxi/analysis/v1/output_pb";
 import type { Execution } from "../gen/fenxi/analysis/v1/execution_pb";
 import { executions } from "../api/transport";
-import { isTransient, codeOf } from "../api/errors";
+import { mayReopen } from "../api/errors";
 import { loginState } from "../api/login-state";
-import { Code } from "@connectrpc/connect";
 import { follow, type EventMessage, type LinkState } from "./follow";
 import { OutputModel } from "./model";
 import { pause, visible } from "./patience";
@@ -56,7 +55,7 @@ export class Feed {
             this.notifier.touch();
           },
           isFinished: () => this.finished,
-          mayRetry: (error) => isTransient(error) || codeOf(error) === Code.Unauthenticated,
+          mayRetry: mayReopen,
           pause: async (ms, stop) => {
             await pause(ms, stop);
             await loginState.renewed(stop);

@@ -1,6 +1,5 @@
 // The kernel as it stands, live: one stream that is opened again after every drop, until the kernel is gone.
-import { Code } from "@connectrpc/connect";
-import { codeOf, isTransient } from "../api/errors";
+import { mayReopen } from "../api/errors";
 import { loginState } from "../api/login-state";
 import { kernels } from "../api/transport";
 import { backoffMs, SILENCE_MAX_MS } from "../execution/follow";
@@ -29,7 +28,7 @@ export async function watchKernel(kernelId: string, listener: KernelListener, si
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (!isTransient(error) && codeOf(error) !== Code.Unauthenticated) {
+      if (!mayReopen(error)) {
         listener.onGone(error);
         await wake();
         continue;

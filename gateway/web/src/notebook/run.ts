@@ -1,7 +1,7 @@
 // The two calls a notebook begins with: the executions of a kernel, and one more of them.
 import { Code, ConnectError } from "@connectrpc/connect";
 import { detailsOf } from "../api/error-details";
-import { codeOf } from "../api/errors";
+import { codeOf, mayReopen } from "../api/errors";
 import { loginState } from "../api/login-state";
 import { executions } from "../api/transport";
 import { backoffMs } from "../execution/follow";
@@ -44,7 +44,7 @@ export async function sendExecute(kernelId: string, code: string, requestId: str
 /** Only what the way broke, not what the service refused: a full queue or a dead kernel is for the person to know. */
 function worthRepeating(error: unknown): boolean {
   const code = codeOf(error);
-  if (code === Code.Unauthenticated) return true;
+  if (code === Code.Unauthenticated) return mayReopen(error);
   const { reason } = detailsOf(error);
   if (code === Code.Unavailable || code === Code.DeadlineExceeded) return true;
   return reason === "" && code === Code.Unknown;

@@ -1,7 +1,6 @@
 // One notebook page at work: the document, the kernel, the feeds of its executions, and what a person does with them.
 // The page draws it and calls its methods; nothing here knows React.
-import { Code } from "@connectrpc/connect";
-import { codeOf, isTransient } from "../api/errors";
+import { mayReopen } from "../api/errors";
 import { loginState } from "../api/login-state";
 import { newRequestId } from "../api/query";
 import { executions as executionClient, kernels } from "../api/transport";
@@ -89,7 +88,7 @@ export class NotebookSession {
   }
 
   private refreshLater(error: unknown): void {
-    if (!isTransient(error) && codeOf(error) !== Code.Unauthenticated) return;
+    if (!mayReopen(error)) return;
     const { signal } = this.ended;
     void pause(REFRESH_AFTER_MS, signal)
       .then(() => loginState.renewed(signal))

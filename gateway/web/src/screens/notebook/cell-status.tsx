@@ -65,7 +65,7 @@ function Ended({ feed }: { feed: Feed | null }) {
   const finished = feed?.model.finished;
   if (!finished) return null;
   const tookMs = durationMs(finished.wallDuration);
-  const death = finished.outcome === Outcome.KILLED ? deathText(finished.death) : "";
+  const death = deathText(finished.death);
   return (
     <div className="cell-status small muted num" data-testid="cell-status" data-outcome={Outcome[finished.outcome]}>
       <OutcomeBadge outcome={finished.outcome} />
