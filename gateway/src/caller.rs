@@ -104,9 +104,25 @@ impl Callers {
     ) -> Result<Arc<Caller>, Status> {
         if !self.revocations.is_up() {
             // Without the feed nothing that is remembered can be trusted.
-            return self.ask(credential, backend, source).await.map(Arc::new);
+            return Box::pin(self.ask(credential, backend, source)).await.map(Arc::new);
         }
         let key = (Sha256::digest(credential.expose()).into(), backend);
+        // Nearly every call ends here; the rest is boxed, so that these do not carry the room that it needs.
+        if let Some(caller) = self.cache.get(&key).await
+            && !self.revocations.touch(&caller)
+        {
+            return Ok(caller);
+        }
+        Box::pin(self.resolve_anew(key, credential, source)).await
+    }
+
+    async fn resolve_anew(
+        &self,
+        key: Key,
+        credential: &Secret,
+        source: Option<Source<'_>>,
+    ) -> Result<Arc<Caller>, Status> {
+        let (_, backend) = key;
         for _ in 0..RESOLVE_TRIES {
             let asked = async { self.ask(credential, backend, source).await.map(Arc::new) };
             let found = self.cache.try_get_with(key, asked).await;

@@ -116,6 +116,10 @@ impl Upstream {
         if let Some(lease) = self.lease_open() {
             return Ok(lease);
         }
+        Box::pin(self.lease_new()).await
+    }
+
+    async fn lease_new(&self) -> Result<Lease, Away> {
         // One opens, the others wait for what becomes of it.
         let mut opening = self.opening.lock().await;
         if let Some(lease) = self.lease_open() {

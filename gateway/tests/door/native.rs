@@ -52,8 +52,11 @@ async fn a_deadline_is_kept_and_called_by_its_name() {
     let status = executions.get_execution(request).await.expect_err("too late");
     assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status:?}");
     until("the backend's call is dropped", || house.state.streams.load(Ordering::SeqCst) == 0).await;
-    let seen = house.state.last("GetExecution").expect("called");
-    assert_eq!(seen.get("grpc-timeout").expect("told"), "1050m");
+    let mut request = by("fxt_bob", CancelExecutionRequest::default());
+    request.metadata_mut().insert("grpc-timeout", "60S".parse().expect("a value"));
+    executions.cancel_execution(request).await.expect("in time");
+    let seen = house.state.last("CancelExecution").expect("called");
+    assert_eq!(seen.get("grpc-timeout").expect("told"), "61000m");
 
     let wrong = {
         let mut request = by("fxt_bob", CancelExecutionRequest::default());
