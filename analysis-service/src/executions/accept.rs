@@ -113,7 +113,7 @@ impl Executions {
         if stored.accepted.request_hash != new.hash() {
             return Err(ExecutionError::RequestIdReused);
         }
-        Ok(self.view(stored))
+        Ok(self.settled(stored).await?.1)
     }
 
     async fn forget(&self, live: &Arc<Live>) {

@@ -5,7 +5,7 @@
 //! It runs once, before anything is accepted. A kernel that outlived the process would take its log back here
 //! ([`LogWriter::resume`]) instead of its being ended.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use fenxi_proto::analysis::v1::{FinishedEvent, Outcome, QueuedEvent, output_event::Event};
 use uuid::Uuid;
@@ -15,6 +15,9 @@ use super::{
     live::Live,
     store::{LogPlace, Stored},
 };
+
+/// How long the start waits for these ends to be on disk.
+const ENDS_WAIT: Duration = Duration::from_secs(10);
 
 impl Executions {
     /// Ends what an earlier process left without an end, and tidies the folder. Gives how many executions were ended.
@@ -28,6 +31,13 @@ impl Executions {
         for stored in unfinished {
             self.end_lost(stored).await?;
         }
+        // Whoever looks from now on sees ends. On a disk that takes nothing they come when it does.
+        let ends = async {
+            for live in self.lives.those(|_| true) {
+                live.watch().wait_for(|progress| progress.end.is_some()).await.ok();
+            }
+        };
+        tokio::time::timeout(ENDS_WAIT, ends).await.ok();
         if !ids.is_empty() {
             tracing::info!(executions = ids.len(), "executions of an earlier process were ended");
         }

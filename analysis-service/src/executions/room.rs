@@ -18,7 +18,7 @@ use super::{
     retention::Keep,
     scribe::Scribe,
     spool::Folder,
-    store::{Filter, LogPlace, Store, Stored},
+    store::{End, Filter, LogPlace, Store, Stored},
     view::{ExecutionState, View},
 };
 use crate::{
@@ -97,7 +97,8 @@ impl Executions {
         if let Some(live) = self.live(user_id, execution_id) {
             return Ok(View::of_live(&live));
         }
-        Ok(self.view(self.stored(user_id, execution_id).await?))
+        let stored = self.stored(user_id, execution_id).await?;
+        Ok(self.settled(stored).await?.1)
     }
 
     pub(super) async fn stored(&self, user_id: Uuid, execution_id: Uuid) -> Result<Stored, ExecutionError> {
@@ -119,8 +120,12 @@ impl Executions {
         let more = stored.len() > rows as usize;
         stored.truncate(rows as usize);
         let next = stored.last().filter(|_| more).map(|last| last.accepted.execution_id);
-        let views = stored.into_iter().map(|stored| self.view(stored));
-        Ok(Page { executions: views.filter(|view| wanted(view.state())).collect(), next })
+        let mut executions = Vec::with_capacity(stored.len());
+        for stored in stored {
+            executions.push(self.settled(stored).await?.1);
+        }
+        executions.retain(|view| wanted(view.state()));
+        Ok(Page { executions, next })
     }
 
     /// Reads the log of a user's execution from the event after `after` on.
@@ -133,7 +138,8 @@ impl Executions {
             return self.read_live(live, after);
         }
         let stored = self.stored(user_id, id).await?;
-        let Some(end) = stored.end.clone() else {
+        let (end, view) = self.settled(stored).await?;
+        let Some(end) = end else {
             // Accepted between the two looks; or an acceptance that is being taken back.
             let live = self.live(user_id, id).ok_or(ExecutionError::NotSettled)?;
             return self.read_live(live, after);
@@ -153,7 +159,7 @@ impl Executions {
             }
             LogPlace::Spool | LogPlace::Removed => return Err(ExecutionError::LogRemoved),
         };
-        Ok((self.view(stored), reader))
+        Ok((view, reader))
     }
 
     /// Whether an execution of this user refers to a content.
@@ -204,12 +210,18 @@ impl Executions {
         Ok(Turns { reader, reads: Arc::clone(&self.reads) })
     }
 
-    /// What the row says, or what is known in memory, which is newer.
-    pub(super) fn view(&self, stored: Stored) -> View {
-        match self.lives.get(stored.accepted.execution_id) {
-            Some(live) if stored.end.is_none() => View::of_live(&live),
-            _ => View::of_stored(stored),
+    /// What the row says, or what is known in memory, which is newer. A row without an end may have got it since it was
+    /// read, and the execution have left the memory: then it is read again.
+    pub(super) async fn settled(&self, stored: Stored) -> Result<(Option<End>, View), ExecutionError> {
+        if stored.end.is_some() {
+            return Ok((stored.end.clone(), View::of_stored(stored)));
         }
+        let (user_id, id) = (stored.accepted.user_id, stored.accepted.execution_id);
+        if let Some(live) = self.lives.get(id) {
+            return Ok((None, View::of_live(&live)));
+        }
+        let again = self.store.get(user_id, id).await?.unwrap_or(stored);
+        Ok((again.end.clone(), View::of_stored(again)))
     }
 
     /// Waits for this user's ends that were shown to readers and are not in the database yet.
