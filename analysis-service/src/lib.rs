@@ -152,7 +152,7 @@ fn tables(datasets: &Datasets) -> TableSource {
     TableSource {
         name: Arc::new(move |user_id, dataset_id| {
             let datasets = names.clone();
-            Box::pin(async move { Ok(datasets.get(user_id, dataset_id).await.map_err(why)?.name) })
+            Box::pin(async move { Ok(datasets.brief(user_id, dataset_id).await.map_err(why)?.name) })
         }),
         open: Arc::new(move |user_id, dataset_id| {
             let datasets = opened.clone();
