@@ -57,7 +57,7 @@ impl Service {
         let log = fs::File::options().create(true).append(true).open(folder.join("log"))?;
         let child = Command::new(binaries()?.join("auth-service"))
             .args(["--listen", &address.to_string(), "--log", "warn"])
-            .arg("--data")
+            .arg("--data-dir")
             .arg(folder)
             .arg("--gateway-secret-file")
             .arg(folder.join("gateway"))
