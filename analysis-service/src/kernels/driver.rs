@@ -3,7 +3,9 @@
 //! It writes what happens into the logs of executions, and never waits for a reader; its waits are the local disk's.
 //! It knows neither users' rules (the registry has checked them) nor what becomes of a log.
 
+mod change;
 mod end;
+mod interrupt;
 mod mailbox;
 mod meter;
 mod run;
@@ -25,12 +27,12 @@ use self::{
     mailbox::{REQUESTS_MAX, Request},
     meter::Meter,
     run::Running,
-    start::{Live, Plan, StartError},
+    start::{Live, StartError},
 };
 use super::{
     connection::Incoming,
-    launch::{Launcher, Order},
-    model::{Kernel, KernelError, Settings, TableSource},
+    launch::Launcher,
+    model::{Kernel, Settings, TableSource},
     process::Ended,
     state::{State, death},
     store::Store,
@@ -241,83 +243,6 @@ impl Driver {
     /// It was used just now.
     fn touch(&mut self) {
         self.kernel.last_activity_time = self.parts.clock.now_micros();
-    }
-
-    fn start(&mut self) {
-        let kernel = &self.kernel;
-        let cancel = CancellationToken::new();
-        let plan = Plan {
-            launcher: Arc::clone(&self.parts.launcher),
-            starts: Arc::clone(&self.parts.starts),
-            order: Order {
-                kernel_id: kernel.kernel_id,
-                generation: kernel.generation,
-                memory_bytes: kernel.limits.memory_bytes,
-                file_bytes: kernel.limits.file_max_bytes,
-            },
-            start_max: self.parts.settings.start_max,
-            owner_user_id: kernel.owner_user_id,
-            datasets: kernel.datasets.clone(),
-            source: self.parts.source.clone(),
-            cancel: cancel.clone(),
-        };
-        self.starting = Some(Starting { task: tokio::spawn(plan.run()), cancel });
-    }
-
-    async fn started(&mut self, result: Result<Result<Box<Live>, StartError>, JoinError>) {
-        self.starting = None;
-        let failed = match result {
-            Ok(Ok(live)) => {
-                self.meter = Meter::new(self.parts.settings.sample_interval);
-                self.live = Some(live);
-                match self.state.ready() {
-                    Ok(()) => self.touch(),
-                    // Asked to stop or to restart in the last moment.
-                    Err(_) => self.kill(death(self.asked_to_end(), "")),
-                }
-                return;
-            }
-            Ok(Err(StartError::Cancelled)) => death(self.asked_to_end(), ""),
-            Ok(Err(error)) => death(DeathCause::StartFailed, error.to_string()),
-            Err(_) => death(DeathCause::StartFailed, "the start failed for a fault of the service"),
-        };
-        self.after_death(failed).await;
-    }
-
-    async fn restart(&mut self) -> Result<(), KernelError> {
-        self.state.restart().map_err(|wrong| KernelError::Dead { what: wrong.to_string() })?;
-        self.touch();
-        self.cancel_waiting(None).await;
-        match (&self.starting, &self.live) {
-            (Some(starting), _) => starting.cancel.cancel(),
-            (None, Some(_)) => self.kill(death(DeathCause::Restarted, "")),
-            (None, None) => self.start_again().await,
-        }
-        Ok(())
-    }
-
-    fn stop(&mut self, cause: DeathCause) {
-        if self.stopping.is_empty() {
-            // The mailbox was dropped: this end of a made-up channel keeps the task on its way out.
-            self.stopping.push(oneshot::channel().0);
-        }
-        self.state.stop();
-        match (&self.starting, &self.live) {
-            (Some(starting), _) => {
-                self.killed = Some(death(cause, ""));
-                starting.cancel.cancel();
-            }
-            (None, Some(_)) => self.kill(death(cause, "")),
-            (None, None) => self.done = true,
-        }
-    }
-
-    /// Why a process is not wanted that has just been started.
-    fn asked_to_end(&self) -> DeathCause {
-        match &self.killed {
-            Some(death) => death.cause(),
-            None => DeathCause::Restarted,
-        }
     }
 
     /// What was sent in the last moment is ended, not lost.

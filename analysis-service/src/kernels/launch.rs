@@ -2,6 +2,7 @@
 //! are several ways: a plain start here, a fork of a prepared process next to it. It knows Jupyter's connection file and
 //! nothing else of Jupyter; the driver is its only caller.
 
+mod log;
 mod python;
 
 use std::{
@@ -9,13 +10,12 @@ use std::{
     fs, io,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
 };
 
 use futures_util::future::BoxFuture;
-use tokio::{io::AsyncReadExt as _, net::unix::pipe, sync::watch};
 use uuid::Uuid;
 
+pub use self::log::LogTail;
 use super::{
     connection::{Channel, Endpoint, HEARTBEAT_NUMBER},
     process::{Limits, Process, Spawner, Spec, tree},
@@ -25,8 +25,6 @@ use super::{
 const SOCKET_PATH_MAX_BYTES: usize = 107;
 /// What a launcher adds to its folder for the longest socket path: `/`, 16 digits, `/s-5`.
 const SOCKET_PATH_ADDED_BYTES: usize = 1 + 16 + 4;
-/// What is kept of what a process itself writes.
-const LOG_TAIL_BYTES: usize = 8 * 1024;
 /// Files a kernel may have open; 60 are open while it is idle.
 const OPEN_FILES_MAX: u64 = 4096;
 /// What libraries reserve and do not use: with it, a limit on memory is one on data.
@@ -212,44 +210,6 @@ impl Launched {
         drop(self.process);
         let _ = tokio::task::spawn_blocking(move || tree::kill_rest(leader, &mark)).await;
         remove_dir(self.place).await;
-    }
-}
-
-/// The last lines that a process itself wrote: what a crash leaves behind.
-#[derive(Clone, Debug)]
-pub struct LogTail {
-    tail: Arc<Mutex<Vec<u8>>>,
-    ended: watch::Receiver<bool>,
-}
-
-impl LogTail {
-    fn follow(mut output: pipe::Receiver) -> Self {
-        let tail = Arc::new(Mutex::new(Vec::new()));
-        let (end, ended) = watch::channel(false);
-        let kept = Arc::clone(&tail);
-        tokio::spawn(async move {
-            let mut buffer = vec![0; LOG_TAIL_BYTES];
-            while let Ok(count @ 1..) = output.read(&mut buffer).await {
-                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                kept.extend_from_slice(&buffer[..count]);
-                let over = kept.len().saturating_sub(LOG_TAIL_BYTES);
-                kept.drain(..over);
-            }
-            let _ = end.send(true);
-        });
-        Self { tail, ended }
-    }
-
-    /// Waits until nothing more can come.
-    pub(crate) async fn ended(&mut self) {
-        let _ = self.ended.wait_for(|ended| *ended).await;
-    }
-
-    /// The tail as text.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&tail).trim().to_owned()
     }
 }
 

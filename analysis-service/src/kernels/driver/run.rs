@@ -3,20 +3,16 @@
 use std::time::Duration;
 
 use fenxi_proto::analysis::v1::{
-    DeathCause, DisplayEvent, FinishedEvent, InputReplyEvent, InputRequestEvent, NoticeEvent, NoticeKind, Outcome,
-    TruncatedEvent, output_event::Event,
+    DeathCause, DisplayEvent, FinishedEvent, InputRequestEvent, Outcome, TruncatedEvent, output_event::Event,
 };
-use nix::sys::signal::Signal;
 use tokio::{task::JoinHandle, time::Instant};
-use uuid::Uuid;
 
 use super::{Driver, Waiting, Work, meter};
 use crate::kernels::{
     connection::{Channel, Incoming, LARGE_MESSAGE_BYTES, MESSAGE_MAX_BYTES, Message},
-    model::KernelError,
     output::{self, Reply, Said},
     process::tree::Usage,
-    state::{Action, Interrupter, Run, State, death},
+    state::{Interrupter, Run, State, death},
 };
 
 /// How long after its reply an execution ends even if the kernel never says that it is idle.
@@ -33,7 +29,7 @@ pub(super) struct Running {
     reply: Option<Reply>,
     idle: bool,
     last_heard: Instant,
-    input: Option<InputRequestEvent>,
+    pub(super) input: Option<InputRequestEvent>,
     pub(super) interrupted: Option<Interrupter>,
     pub(super) memory_told: bool,
     /// What the kernel had used before.
@@ -217,81 +213,6 @@ impl Driver {
         if !goes_on {
             self.cancel_waiting(None).await;
         }
-    }
-
-    /// Takes an execution from the queue or interrupts it.
-    pub(super) async fn cancel(&mut self, execution_id: Uuid) -> bool {
-        if self.running.as_ref().is_some_and(|running| running.work.execution_id == execution_id) {
-            self.interrupt().await;
-            return true;
-        }
-        let Some(at) = self.waiting.iter().position(|waiting| waiting.work.execution_id == execution_id) else {
-            return false;
-        };
-        if let Some(waiting) = self.waiting.remove(at) {
-            super::end::cancelled(waiting.work, None).await;
-        }
-        true
-    }
-
-    pub(super) async fn interrupt(&mut self) {
-        if let Some(action) = self.state.interrupt(Instant::now()) {
-            self.act(action).await;
-        }
-    }
-
-    /// Does what the state asks for, and says so in the log.
-    pub(super) async fn act(&mut self, action: Action) {
-        let ladder = self.parts.settings.ladder;
-        let (kind, text) = match action {
-            Action::Interrupt(Interrupter::Person) => {
-                (NoticeKind::InterruptSent, "An interrupt was asked for; SIGINT was sent.".to_owned())
-            }
-            Action::Interrupt(Interrupter::TimeLimit) => {
-                (NoticeKind::TimeLimit, "The time limit is reached; SIGINT was sent.".to_owned())
-            }
-            Action::InterruptAgain => {
-                let secs = ladder.kill.saturating_sub(ladder.again).as_secs_f32();
-                let text =
-                    format!("SIGINT was not heeded and was sent again; the kernel will be killed in {secs:.0} s.");
-                (NoticeKind::InterruptEscalated, text)
-            }
-            Action::Kill => {
-                (NoticeKind::InterruptEscalated, "SIGINT was not heeded twice; the kernel is killed.".to_owned())
-            }
-        };
-        if let Some(running) = &mut self.running {
-            if let Action::Interrupt(by) = action {
-                running.interrupted = Some(by);
-            }
-            running.work.log.append(Event::Notice(NoticeEvent { kind: kind.into(), text })).await;
-        }
-        match (action, &self.live) {
-            (Action::Kill, _) => self.kill(death(DeathCause::Unresponsive, "two interrupts were not heeded")),
-            (_, Some(live)) => live.launched.process.signal(Signal::SIGINT),
-            (_, None) => {}
-        }
-    }
-
-    pub(super) async fn reply_input(
-        &mut self,
-        execution_id: Uuid,
-        input_id: &str,
-        value: String,
-    ) -> Result<(), KernelError> {
-        let Some(running) = self.running.as_mut().filter(|running| running.work.execution_id == execution_id) else {
-            return Err(KernelError::InputNotRequested);
-        };
-        let asked = running.input.take_if(|asked| asked.input_id == input_id).ok_or(KernelError::InputNotRequested)?;
-        let live = self.live.as_ref().ok_or(KernelError::InputNotRequested)?;
-        live.connection
-            .input_reply(&format!("input-{input_id}"), &value)
-            .map_err(|_| KernelError::InputNotRequested)?;
-        let value = if asked.password { String::new() } else { value };
-        let given = InputReplyEvent { input_id: asked.input_id, value };
-        running.work.log.append(Event::InputReply(given)).await;
-        self.touch();
-        Ok(())
     }
 }
 

@@ -79,3 +79,13 @@ async fn children_that_left_the_session_are_found_and_killed() {
     let read = timeout(LIMIT, spawned.output.read_to_end(&mut Vec::new())).await;
     read.expect("the child lives on").expect("read");
 }
+
+#[tokio::test]
+async fn processes_die_with_the_thread_that_starts_them() {
+    let spawner = Spawner::start().expect("a thread");
+    let mut spawned = spawner.spawn(shell("sleep 600")).await.expect("started");
+    // As if the service were killed: nobody is left to end it but the system.
+    drop(spawner);
+    let ended = timeout(LIMIT, spawned.process.ended()).await.expect("it lives on").expect("an end");
+    assert_eq!(ended.how, End::Signalled(libc::SIGKILL));
+}

@@ -1,0 +1,93 @@
+//! Starts, restarts and stops: what is asked of a kernel as a whole, and what comes of it.
+
+use std::sync::Arc;
+
+use fenxi_proto::analysis::v1::DeathCause;
+use tokio::{sync::oneshot, task::JoinError};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Driver, Starting,
+    meter::Meter,
+    start::{Live, Plan, StartError},
+};
+use crate::kernels::{launch::Order, model::KernelError, state::death};
+
+impl Driver {
+    pub(super) fn start(&mut self) {
+        let kernel = &self.kernel;
+        let cancel = CancellationToken::new();
+        let plan = Plan {
+            launcher: Arc::clone(&self.parts.launcher),
+            starts: Arc::clone(&self.parts.starts),
+            order: Order {
+                kernel_id: kernel.kernel_id,
+                generation: kernel.generation,
+                memory_bytes: kernel.limits.memory_bytes,
+                file_bytes: kernel.limits.file_max_bytes,
+            },
+            start_max: self.parts.settings.start_max,
+            owner_user_id: kernel.owner_user_id,
+            datasets: kernel.datasets.clone(),
+            source: self.parts.source.clone(),
+            cancel: cancel.clone(),
+        };
+        self.starting = Some(Starting { task: tokio::spawn(plan.run()), cancel });
+    }
+
+    pub(super) async fn started(&mut self, result: Result<Result<Box<Live>, StartError>, JoinError>) {
+        self.starting = None;
+        let failed = match result {
+            Ok(Ok(live)) => {
+                self.meter = Meter::new(self.parts.settings.sample_interval);
+                self.live = Some(live);
+                match self.state.ready() {
+                    Ok(()) => self.touch(),
+                    // Asked to stop or to restart in the last moment.
+                    Err(_) => self.kill(death(self.asked_to_end(), "")),
+                }
+                return;
+            }
+            Ok(Err(StartError::Cancelled)) => death(self.asked_to_end(), ""),
+            Ok(Err(error)) => death(DeathCause::StartFailed, error.to_string()),
+            Err(_) => death(DeathCause::StartFailed, "the start failed for a fault of the service"),
+        };
+        self.after_death(failed).await;
+    }
+
+    pub(super) async fn restart(&mut self) -> Result<(), KernelError> {
+        self.state.restart().map_err(|wrong| KernelError::Dead { what: wrong.to_string() })?;
+        self.touch();
+        self.cancel_waiting(None).await;
+        match (&self.starting, &self.live) {
+            (Some(starting), _) => starting.cancel.cancel(),
+            (None, Some(_)) => self.kill(death(DeathCause::Restarted, "")),
+            (None, None) => self.start_again().await,
+        }
+        Ok(())
+    }
+
+    pub(super) fn stop(&mut self, cause: DeathCause) {
+        if self.stopping.is_empty() {
+            // The mailbox was dropped: this end of a made-up channel keeps the task on its way out.
+            self.stopping.push(oneshot::channel().0);
+        }
+        self.state.stop();
+        match (&self.starting, &self.live) {
+            (Some(starting), _) => {
+                self.killed = Some(death(cause, ""));
+                starting.cancel.cancel();
+            }
+            (None, Some(_)) => self.kill(death(cause, "")),
+            (None, None) => self.done = true,
+        }
+    }
+
+    /// Why a process is not wanted that has just been started.
+    fn asked_to_end(&self) -> DeathCause {
+        match &self.killed {
+            Some(death) => death.cause(),
+            None => DeathCause::Restarted,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What a process itself writes, beside all that its kernel says: the last of it, for when it dies.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::{io::AsyncReadExt as _, net::unix::pipe, sync::watch};
+
+/// What is kept.
+const LOG_TAIL_BYTES: usize = 8 * 1024;
+
+/// The last lines that a process itself wrote: what a crash leaves behind.
+#[derive(Clone, Debug)]
+pub struct LogTail {
+    tail: Arc<Mutex<Vec<u8>>>,
+    ended: watch::Receiver<bool>,
+}
+
+impl LogTail {
+    pub(super) fn follow(mut output: pipe::Receiver) -> Self {
+        let tail = Arc::new(Mutex::new(Vec::new()));
+        let (end, ended) = watch::channel(false);
+        let kept = Arc::clone(&tail);
+        tokio::spawn(async move {
+            let mut buffer = vec![0; LOG_TAIL_BYTES];
+            while let Ok(count @ 1..) = output.read(&mut buffer).await {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.extend_from_slice(&buffer[..count]);
+                let over = kept.len().saturating_sub(LOG_TAIL_BYTES);
+                kept.drain(..over);
+            }
+            let _ = end.send(true);
+        });
+        Self { tail, ended }
+    }
+
+    /// Waits until nothing more can come.
+    pub(crate) async fn ended(&mut self) {
+        let _ = self.ended.wait_for(|ended| *ended).await;
+    }
+
+    /// The tail as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&tail).trim().to_owned()
+    }
+}
