@@ -48,6 +48,10 @@ const PLAIN: &str = "CREATE TABLE plain (user_id BLOB NOT NULL, history_entry_id
      dataset_id BLOB, dataset_name TEXT, variable_name TEXT, start_time INTEGER, end_time INTEGER NOT NULL, \
      duration_micros INTEGER NOT NULL, preview TEXT NOT NULL, PRIMARY KEY (user_id, history_entry_id)) WITHOUT ROWID";
 
+/// The account of a user.
+const OWNER: &str = "INSERT INTO user_account (user_id, identity_provider, username, display_name, english_name, avatar_url, \
+     email, names, role, create_time) VALUES (?1, 'local', 'bench', 'bench', '', '', '', 'bench', 1, ?2)";
+
 /// Adds the plain table with the entries of these users.
 pub(super) fn seed_plain(database: &Path, users: &Users) -> anyhow::Result<()> {
     let mut connection = Connection::open(database)?;
@@ -55,6 +59,8 @@ pub(super) fn seed_plain(database: &Path, users: &Users) -> anyhow::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(PLAIN)?;
     {
+        // Its owner exists, for GetCurrentUser.
+        transaction.execute(OWNER, params![users.id(0).as_bytes(), END])?;
         let mut plain = transaction.prepare(
             "INSERT INTO plain VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, 'sales_2026_q3.xlsx', 'df', ?7, ?8, 250000, ?9)",
         )?;
