@@ -6,6 +6,7 @@ in memory that matters: whatever it makes (ports aside) stands in the folder. Ne
 """
 
 import argparse
+import ctypes
 import fcntl
 import json
 import os
@@ -121,7 +122,7 @@ class Services:
         environment = {**self.variables[name], **os.environ}
         with open(self.log(name), "ab") as log:
             self.running[name] = subprocess.Popen([program], env=environment, stdin=subprocess.DEVNULL, stdout=log,
-                                                  stderr=log, start_new_session=True)
+                                                  stderr=log, start_new_session=True, preexec_fn=stop_with_us)
 
     def log(self, name: str) -> Path:
         path = self.logs / f"{name}.log"
@@ -162,6 +163,11 @@ class Services:
                     process.wait()
             clean = clean and process.returncode == 0
         return clean
+
+
+def stop_with_us() -> None:
+    """In a child: should this launcher be killed, the program is told to stop (prctl(2), PR_SET_PDEATHSIG = 1)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def ready(name: str, variables: dict) -> bool:

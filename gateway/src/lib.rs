@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use fenxi_chassis::{client::Bearer, files, program::Frame};
+use http::HeaderValue;
 use tokio::net::TcpListener;
 
 pub use crate::{
@@ -73,16 +74,20 @@ async fn build(config: &Config, frame: &Frame) -> anyhow::Result<Arc<House>> {
     let analysis = upstream(Backend::Analysis, &config.analysis_url)?;
     let secret_file = config.secret_file.as_deref();
     let secret_file = secret_file.with_context(|| format!("{PREFIX}_SECRET_FILE is to name a file"))?;
-    let bearer = Bearer::new(&files::secret(secret_file)?)?;
+    let secret = files::secret(secret_file)?;
+    let bearer = Bearer::new(&secret)?;
+    let mut own_proof = HeaderValue::try_from(format!("Bearer {secret}")).context("the secret is no header value")?;
+    own_proof.set_sensitive(true);
     let cookies = Cookies::new(config.trustworthy());
-    let callers = caller::Callers::start(auth.clone(), bearer, &config.calls, frame.clock.clone(), &frame.lifecycle);
+    let callers =
+        caller::Callers::start(auth.clone(), bearer.clone(), &config.calls, frame.clock.clone(), &frame.lifecycle);
     Ok(Arc::new(House {
         guard: guard::Guard::new(config.public_origin(), cookies),
         limits: Arc::new(Limits::new(&config.rates)),
         callers,
         uploads: Uploads::new(analysis.clone(), config.calls.clone()),
-        login: Login::new(auth.clone(), cookies),
-        proxy: Proxy { auth, analysis, limits: config.calls.clone(), cookies },
+        login: Login::new(auth.clone(), bearer, cookies),
+        proxy: Proxy { auth, analysis, limits: config.calls.clone(), cookies, own_proof },
         local: local::Local::new().await?,
         assets: assets::Assets::embedded(),
         ids: frame.ids.clone(),

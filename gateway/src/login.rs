@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use fenxi_chassis::client::Bearer;
 use fenxi_proto::{
     auth::v1::{CompleteLoginRequest, auth_service_client::AuthServiceClient},
     error::{self, ErrorReason},
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use tonic::{Code, Status, metadata::MetadataMap};
+use tonic::{Code, Status, metadata::MetadataMap, service::interceptor::InterceptedService};
 
 use crate::{
     body::Body,
@@ -32,13 +33,14 @@ const COMPLETE_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Ends logins.
 pub(crate) struct Login {
-    client: AuthServiceClient<Typed>,
+    client: AuthServiceClient<InterceptedService<Typed, Bearer>>,
     cookies: Cookies,
 }
 
 impl Login {
-    pub(crate) fn new(auth: Arc<Upstream>, cookies: Cookies) -> Self {
-        Self { client: AuthServiceClient::new(Typed(auth)), cookies }
+    /// `bearer` is the gateway's own proof: auth-service believes the client's address from nobody else.
+    pub(crate) fn new(auth: Arc<Upstream>, bearer: Bearer, cookies: Cookies) -> Self {
+        Self { client: AuthServiceClient::with_interceptor(Typed(auth), bearer), cookies }
     }
 
     /// `GET /auth/<login method>/callback?code=..&state=..` or `?error=..&state=..`.

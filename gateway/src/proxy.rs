@@ -41,6 +41,9 @@ pub(crate) struct Proxy {
     pub(crate) analysis: Arc<Upstream>,
     pub(crate) limits: Calls,
     pub(crate) cookies: Cookies,
+    /// The gateway's own proof. It goes with public calls to auth-service, which believes what is said of the client (its
+    /// address, for the limits of logins) from the gateway alone.
+    pub(crate) own_proof: HeaderValue,
 }
 
 /// A call that may go through.
@@ -99,7 +102,7 @@ impl Proxy {
         if let Some(failure) = verdict.get() {
             return Err((failure.clone(), meter));
         }
-        let head = Self::head(method, client, admitted, caller.as_deref(), allowed, &incoming.headers);
+        let head = self.head(method, client, admitted, caller.as_deref(), allowed, &incoming.headers);
         let outgoing = head.map(|()| SentBody::Client(Box::new(body)));
         // A stream is watched from its beginning, so that no revocation falls between.
         let cut = method.server_streams.then(|| callers.attend(caller, method.backend));
@@ -123,6 +126,7 @@ impl Proxy {
     }
 
     fn head(
+        &self,
         method: &'static Method,
         client: &Client,
         admitted: &Admitted,
@@ -140,6 +144,9 @@ impl Proxy {
             headers.insert(header::AUTHORIZATION, caller.authorization.clone());
         } else {
             headers::add_attempt(headers, incoming, admitted.browser, admitted.attempt.as_ref());
+            if method.is_public() && method.backend == Backend::Auth {
+                headers.insert(header::AUTHORIZATION, self.own_proof.clone());
+            }
         }
         if let Some(timeout) = allowed.and_then(deadline::for_backend) {
             headers.insert(deadline::GRPC_TIMEOUT, timeout);

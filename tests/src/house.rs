@@ -79,8 +79,7 @@ impl House {
     /// # Errors
     /// A service does not start; the end of its log is in the text.
     pub async fn with(extra: impl IntoIterator<Item = (&str, &str)>) -> anyhow::Result<Self> {
-        // The HTTP client wants one even for plain addresses; that another test has set it is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        http_client_ready();
         let extra = extra.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let addresses = Addresses {
             auth: free_address()?,
@@ -312,6 +311,11 @@ impl Drop for House {
             }
         }
     }
+}
+
+/// The HTTP client wants a TLS provider even for plain addresses; that somebody else has set one is as good.
+pub fn http_client_ready() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// The folder of the programs: that of the running test, or its parent.

@@ -8,8 +8,8 @@ use e2e::{
 };
 use fenxi_proto::{
     analysis::v1::{
-        ColumnType, GetDatasetRequest, GetKernelRequest, KernelState, Outcome, PreviewDatasetRequest, StreamName,
-        WatchExecutionRequest,
+        ColumnType, ExecuteRequest, GetDatasetRequest, GetKernelRequest, KernelState, Outcome, PreviewDatasetRequest,
+        StreamName, WatchExecutionRequest, output_event::Event,
     },
     auth::v1::GetCurrentUserRequest,
     history::v1::{DeleteHistoryEntryRequest, GetHistoryEntryRequest, UndeleteHistoryEntryRequest},
@@ -91,11 +91,31 @@ async fn history_survives_an_absent_auth_service_and_a_killed_one() -> anyhow::R
     ada.run(&kernel.kernel_id, "0").await?;
     ada.history_of(1).await?;
 
-    // A signed Caller outlives the one who signed it: work goes on while auth-service is away.
+    // Five executions are accepted, one after the other; the first waits until auth-service is gone.
+    let gate = house.folder().join("gate");
+    let waits = format!("1\nimport os, time\nwhile not os.path.exists({gate:?}): time.sleep(0.01)");
+    let codes = [waits.as_str(), "2", "3", "4", "5"];
+    let mut streams = Vec::new();
+    for code in codes {
+        let request = ExecuteRequest {
+            kernel_id: kernel.kernel_id.clone(),
+            code: code.into(),
+            request_id: request_id(),
+            ..ExecuteRequest::default()
+        };
+        let mut stream = ada.executions().execute(request).await?.into_inner();
+        stream.message().await?.context("not accepted")?;
+        streams.push(stream);
+    }
     house.kill_part(Part::Auth).await?;
-    for number in 1..=5 {
-        let run = ada.run(&kernel.kernel_id, &number.to_string()).await?;
-        assert_eq!(run.outcome(), Outcome::Ok);
+    std::fs::write(&gate, "")?;
+    for mut stream in streams {
+        let mut last = None;
+        while let Some(message) = stream.message().await? {
+            last = message.event.or(last);
+        }
+        let Some(Event::Finished(end)) = last.and_then(|event| event.event) else { anyhow::bail!("no end") };
+        assert_eq!(end.outcome(), Outcome::Ok);
     }
     house.start_part(Part::Auth).await?;
     let entries = ada.history_of(6).await?;

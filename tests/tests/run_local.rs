@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use e2e::house::{python, workspace};
+use e2e::house::{http_client_ready, python, workspace};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -72,6 +72,7 @@ impl Running {
 
 #[tokio::test]
 async fn one_link_at_first_and_everything_still_there_the_second_time() -> anyhow::Result<()> {
+    http_client_ready();
     let folder = tempfile::tempdir()?;
     let home = folder.path().join("new/data");
     let mut first = Running::start(&home)?;

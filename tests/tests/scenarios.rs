@@ -16,11 +16,10 @@ use fenxi_proto::{
 use futures_util::future::{join_all, try_join_all};
 
 /// Everybody of these tests comes from one address; the limits per address are for strangers.
-const ONE_ADDRESS: [(&str, &str); 4] = [
+const ONE_ADDRESS: [(&str, &str); 3] = [
     ("FENXI_GATEWAY_ADDRESS_RATE_PER_SEC", "100000"),
     ("FENXI_GATEWAY_ADDRESS_RATE_BURST", "100000"),
     ("FENXI_GATEWAY_CONNECTIONS_PER_ADDRESS_MAX", "5000"),
-    ("FENXI_AUTH_LOGIN_ATTEMPTS_PER_ADDRESS_MAX", "100000"),
 ];
 
 /// Runs them all at once; says how long they took.

@@ -5,6 +5,7 @@ use fenxi_proto::auth::v1::{GetCurrentUserRequest, LoginWithPasswordRequest};
 use http::{Request, StatusCode};
 
 use crate::{
+    fakes::GATEWAY_SECRET,
     house::{House, ORIGIN},
     raw::{self, VERSIONS},
 };
@@ -190,7 +191,9 @@ async fn what_is_believed_inside_cannot_be_said_from_outside() {
     assert_eq!(seen.get("fenxi-client-address").expect("said"), "127.0.0.1");
     assert_eq!(seen.get("fenxi-client-agent").expect("said"), "Test/1");
     assert_eq!(seen.get("x-request-id").expect("said"), "my-id.1");
-    for name in ["authorization", "cookie", "fenxi-login-attempt", "x-forwarded-for", "x-internal-role"] {
+    // auth-service believes the address from the gateway alone, which proves itself.
+    assert_eq!(seen.get("authorization").expect("the gateway's proof"), &format!("Bearer {GATEWAY_SECRET}"));
+    for name in ["cookie", "fenxi-login-attempt", "x-forwarded-for", "x-internal-role"] {
         assert!(seen.get(name).is_none(), "{name} went through");
     }
 }

@@ -71,5 +71,5 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 /// Bytes that may still be written to the file system of this folder.
 pub(super) fn free_bytes(folder: &Path) -> io::Result<u64> {
     let disk = nix::sys::statvfs::statvfs(folder)?;
-    Ok(u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size())))
+    Ok(disk.blocks_available().saturating_mul(disk.fragment_size()))
 }
