@@ -97,8 +97,11 @@ async fn the_same_request_is_accepted_once_and_another_under_its_id_is_refused()
     let known = house.executions.known(&again).await.expect("looked").expect("known");
     assert_eq!(known.state(), ExecutionState::Finished);
     assert_eq!(house.events(&first, 0).await.len(), 2);
-    let files = std::fs::read_dir(house.folder.path().join("executions/running")).expect("a folder").count();
-    assert_eq!(files, 0, "a refused acceptance left a file");
+    // Another thread removes them; one that stays is found by the test's own limit.
+    let running = house.folder.path().join("executions/running");
+    while std::fs::read_dir(&running).expect("a folder").count() > 0 {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

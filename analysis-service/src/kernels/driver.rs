@@ -170,7 +170,8 @@ impl Driver {
         let ladder = self.state.next_tick(self.parts.settings.ladder);
         let grace = self.running.as_ref().and_then(Running::given_up_at);
         let sample = self.live.is_some().then_some(self.meter.next_at);
-        [ladder, grace, sample, self.deaf_until].into_iter().flatten().min()
+        let signal = self.running.as_ref().and_then(Running::signal_at);
+        [ladder, grace, sample, signal, self.deaf_until].into_iter().flatten().min()
     }
 
     async fn take(&mut self, request: Request) {
@@ -220,6 +221,7 @@ impl Driver {
         if let Some(action) = self.state.tick(now, self.parts.settings.ladder) {
             self.act(action).await;
         }
+        self.signal_if_due();
         if self.live.is_some() && self.meter.next_at <= now {
             self.sample().await;
         }

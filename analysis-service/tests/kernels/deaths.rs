@@ -76,6 +76,22 @@ async fn a_person_interrupts_sleep_loop_and_await() {
 }
 
 #[tokio::test]
+async fn an_interrupt_that_comes_before_the_code_has_begun_is_not_lost() {
+    // Only the first SIGINT can help here: the next step of the ladder is farther away than the story's patience.
+    let ladder = Ladder { again: Duration::from_secs(3_600), kill: Duration::from_secs(7_200) };
+    let house = House::with(Settings { ladder, ..settings() }).await;
+    let kernel = house.kernel().await;
+    for _ in 0..20 {
+        let mut watch = kernel.watch();
+        let (execution_id, reader) = house.send(&kernel, "while True: pass").await;
+        soon(watch.wait_for(|kernel| kernel.running_execution_id.is_some())).await.expect("the kernel lives");
+        assert!(soon(kernel.cancel(execution_id)).await);
+        assert_eq!(Ran::read(reader).await.outcome(), Outcome::Interrupted);
+    }
+    assert_eq!(house.run(&kernel, "1+1").await.result(), "2");
+}
+
+#[tokio::test]
 async fn a_time_limit_interrupts_by_itself() {
     let house = House::new().await;
     let kernel = house.kernel().await;

@@ -5,7 +5,7 @@ use nix::sys::signal::Signal;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::Driver;
+use super::{Driver, run::Running};
 use crate::kernels::{
     model::KernelError,
     state::{Action, Interrupter, death},
@@ -35,6 +35,11 @@ impl Driver {
 
     /// Does what the state asks for, and says so in the log.
     pub(super) async fn act(&mut self, action: Action) {
+        let heeded = self.running.as_ref().is_some_and(Running::has_reply);
+        if heeded && matches!(action, Action::InterruptAgain | Action::Kill) {
+            // The code has ended; what it had printed is still on its way.
+            return;
+        }
         let ladder = self.parts.settings.ladder;
         let (kind, text) = match action {
             Action::Interrupt(Interrupter::Person) => {
@@ -59,10 +64,25 @@ impl Driver {
             }
             running.work.log.append(Event::Notice(NoticeEvent { kind: kind.into(), text })).await;
         }
+        let at_once = match (&action, self.running.as_mut()) {
+            (Action::Interrupt(_), Some(running)) => running.ask_signal(),
+            _ => true,
+        };
+        if !at_once {
+            return;
+        }
         match (action, &self.live) {
             (Action::Kill, _) => self.kill(death(DeathCause::Unresponsive, "two interrupts were not heeded")),
             (_, Some(live)) => live.launched.process.signal(Signal::SIGINT),
             (_, None) => {}
+        }
+    }
+
+    /// Sends the SIGINT that was asked for too early.
+    pub(super) fn signal_if_due(&mut self) {
+        let due = self.running.as_mut().is_some_and(Running::take_signal);
+        if let Some(live) = self.live.as_ref().filter(|_| due) {
+            live.launched.process.signal(Signal::SIGINT);
         }
     }
 

@@ -15,6 +15,9 @@ use crate::kernels::{
     state::{Interrupter, Run, State, death},
 };
 
+/// How long after its begin code is well under way. Before, a SIGINT can meet the kernel's own preparations, which
+/// swallow it.
+const BEGIN_GRACE: Duration = Duration::from_millis(100);
 /// How long after its reply an execution ends even if the kernel never says that it is idle.
 const IDLE_GRACE: Duration = Duration::from_secs(2);
 /// How long a kernel that closed its channels may take to end.
@@ -26,6 +29,10 @@ pub(super) struct Running {
     /// Its request's id.
     id: String,
     started: bool,
+    /// When the code began, as far as the kernel said.
+    started_at: Option<Instant>,
+    /// A SIGINT is to be sent once the code is well under way.
+    signal_due: bool,
     reply: Option<Reply>,
     idle: bool,
     last_heard: Instant,
@@ -40,6 +47,24 @@ impl Running {
     /// When the wait for the kernel's `idle` is given up.
     pub(super) fn given_up_at(&self) -> Option<Instant> {
         self.reply.as_ref().map(|_| self.last_heard + IDLE_GRACE)
+    }
+
+    /// Asks for a SIGINT; says whether it is to be sent at once.
+    pub(super) fn ask_signal(&mut self) -> bool {
+        self.signal_due = self.started_at.is_none_or(|at| at.elapsed() < BEGIN_GRACE);
+        !self.signal_due
+    }
+
+    /// When the SIGINT that was asked for is to be sent.
+    pub(super) fn signal_at(&self) -> Option<Instant> {
+        self.started_at.filter(|_| self.signal_due).map(|at| at + BEGIN_GRACE)
+    }
+
+    /// Takes the SIGINT that is due, once.
+    pub(super) fn take_signal(&mut self) -> bool {
+        let due = self.signal_at().is_some_and(|at| at <= Instant::now());
+        self.signal_due &= !due;
+        due
     }
 
     /// Whether the code has run to an end, whatever became of the kernel afterwards.
@@ -78,6 +103,8 @@ impl Driver {
             work,
             id,
             started: false,
+            started_at: None,
+            signal_due: false,
             reply: None,
             idle: false,
             last_heard: now,
@@ -220,6 +247,7 @@ impl Running {
     /// Says that it began; without a count where the kernel did not say it.
     pub(super) async fn begin(&mut self, execution_count: Option<i32>) {
         self.started = true;
+        self.started_at = Some(Instant::now());
         self.work.log.started(execution_count.unwrap_or_default()).await;
     }
 }
