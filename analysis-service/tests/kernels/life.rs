@@ -144,20 +144,3 @@ async fn memory_is_published() {
     house.run(&kernel, "x = bytearray(b'1' * (200 << 20))").await;
     until_kernel(&kernel, |kernel| kernel.memory_bytes > 200 << 20).await;
 }
-
-/// Beside the same by jupyter_client: `python tests/python/direct_kernel.py 200`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "it measures, and asserts nothing about time"]
-async fn how_long_one_and_one_takes() {
-    let house = House::new().await;
-    let kernel = house.kernel().await;
-    house.run(&kernel, "1+1").await;
-    let mut took = Vec::new();
-    for _ in 0..200 {
-        let start = std::time::Instant::now();
-        house.run(&kernel, "1+1").await;
-        took.push(start.elapsed().as_secs_f64() * 1e3);
-    }
-    took.sort_by(f64::total_cmp);
-    println!("1+1 to its end: median {:.2} ms, least {:.2} ms", took[100], took[0]);
-}
