@@ -1,0 +1,165 @@
+"""The parts of isolation by themselves: what is refused to be entered, what probing says, which promise follows."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from fenxi_kernel import isolation
+from fenxi_kernel.isolation import places
+from isolated import ALL, NO_NAMESPACES, PLAIN_UID, PROBE, ROOT, SETS, Failed, inside, plan
+from world import World
+
+KERNEL = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class Places(unittest.TestCase):
+    def setUp(self):
+        made = tempfile.TemporaryDirectory()
+        self.addCleanup(made.cleanup)
+        self.folder = os.path.realpath(made.name)
+        for name in ("real/inner", "work", "other"):
+            os.makedirs(f"{self.folder}/{name}")
+
+    def test_links_on_the_way_are_made_again(self):
+        os.symlink("real", f"{self.folder}/link")
+        kept, links = places.arrange([f"{self.folder}/link/inner"], [f"{self.folder}/work"])
+        self.assertEqual([place.path for place in kept], [f"{self.folder}/real/inner", f"{self.folder}/work"])
+        self.assertEqual(links, [(f"{self.folder}/link", "real")])
+
+    def test_what_another_place_shows_is_not_bound_again(self):
+        kept, _ = places.arrange([f"{self.folder}/real", f"{self.folder}/real/inner"], [f"{self.folder}/work"])
+        self.assertEqual([place.path for place in kept], [f"{self.folder}/real", f"{self.folder}/work"])
+        kept, _ = places.arrange([self.folder], [f"{self.folder}/work"])
+        self.assertEqual(
+            [(place.path, place.writable) for place in kept], [(self.folder, False), (f"{self.folder}/work", True)]
+        )
+
+    def test_a_plan_that_shows_everything_is_refused(self):
+        os.symlink("/", f"{self.folder}/root")
+        os.symlink("loop", f"{self.folder}/loop")
+        for path in ("/", f"{self.folder}/root", f"{self.folder}/loop", "relative"):
+            with self.subTest(path), self.assertRaises((OSError, ValueError)):
+                places.arrange([path], [])
+
+    def test_paths_to_read_may_be_missing_and_those_to_write_may_not(self):
+        self.assertEqual(places.arrange([f"{self.folder}/none"], []), ([], []))
+        with self.assertRaises(FileNotFoundError):
+            places.arrange([], [f"{self.folder}/none"])
+
+
+class Entering(unittest.TestCase):
+    """A layer that cannot be had stops the kernel, with its name."""
+
+    def fails(self, which, entered, uid=None):
+        with self.assertRaises(Failed) as raised:
+            inside(which, entered, lambda ask: "entered", uid=uid)
+        message = str(raised.exception)
+        self.assertNotIn("\n", message)
+        return message
+
+    def test_each_missing_layer_is_named(self):
+        which = next(which for which in reversed(SETS) if not which.missing() and "mount" in which.namespaces)
+        world = World(which)
+        self.addCleanup(world.close)
+        good = world.plan()
+        self.assertIn(
+            "mount namespace: /nowhere does not exist", self.fails(which, {**good, "write": ["/nowhere"], "read": []})
+        )
+        self.assertIn("mount namespace: ", self.fails(which, {**good, "tmp_bytes": "x"}))
+        self.assertIn("isolation: plan: KeyError", self.fails(which, {**good, "layers": {}}))
+        both = {**good["layers"], "namespaces": ["user"], "uid": 7}
+        self.assertIn("isolation: plan", self.fails(which, {**good, "layers": both}))
+
+    @unittest.skipUnless(ROOT, "it takes root to become less")
+    def test_without_privileges_nothing_is_half_done(self):
+        for name, changed in {
+            "uid": {},
+            "net namespace": {"namespaces": ["net"], "uid": None},
+            "mount namespace": {"namespaces": ["mount"], "uid": None},
+            "uts namespace": {"namespaces": ["uts"], "uid": None},
+        }.items():
+            with self.subTest(name):
+                world = World(NO_NAMESPACES)
+                self.addCleanup(world.close)
+                entered = plan(NO_NAMESPACES, write=[])
+                entered["layers"] |= changed
+                # The namespaces were not entered, as when a flag was forgotten.
+                self.assertIn(f"isolation: {name}: ", self.fails(NO_NAMESPACES, entered, uid=PLAIN_UID))
+
+    @unittest.skipIf(ALL.missing(), ALL.missing() or "")
+    def test_an_open_folder_is_refused(self):
+        world = World(ALL)
+        self.addCleanup(world.close)
+        opened = os.open("/", os.O_RDONLY)
+        self.addCleanup(os.close, opened)
+        self.assertIn(f"isolation: descriptors: descriptor {opened} is an open folder", self.fails(ALL, world.plan()))
+
+
+class Probing(unittest.TestCase):
+    def test_the_command_prints_what_the_function_finds(self):
+        command = [sys.executable, "-m", "fenxi_kernel.isolation"]
+        done = subprocess.run(
+            command, env={**os.environ, "PYTHONPATH": KERNEL}, capture_output=True, text=True, check=True
+        )
+        said = json.loads(done.stdout)
+        self.assertEqual(set(said), set(PROBE))
+        layers = [
+            name for name, value in said.items() if value is False and name not in ("needs_user_namespace", "user")
+        ]
+        self.assertEqual([name for name in layers if not said["why"].get(name)], [])
+        self.assertTrue(said["together"], said["why"])
+        self.assertEqual(said["levels"], isolation.levels(said))
+
+    def test_it_leaves_nothing_behind(self):
+        def left():
+            groups = [os.path.join(found["path"], "") for found in PROBE["cgroups"].values()]
+            return [
+                name
+                for folder in (tempfile.gettempdir(), *groups)
+                for name in os.listdir(folder)
+                if "fenxi-probe" in name
+            ]
+
+        before = left()
+        isolation.probe()
+        self.assertEqual(left(), before)
+
+    @unittest.skipUnless(ROOT, "it takes root to become less")
+    def test_a_plain_user_gets_other_answers(self):
+        said = inside(NO_NAMESPACES, None, lambda ask: isolation.probe(), uid=PLAIN_UID)
+        self.assertEqual((PROBE["uid"], said["uid"], said["cgroup_memory"]), (True, False, False))
+        self.assertIn("EPERM", said["why"]["uid"])
+        self.assertTrue(said["needs_user_namespace"] or not said["user_namespace"])
+        self.assertEqual(said["namespaces"][:1], ["user"] if said["user_namespace"] else [])
+
+
+class Levels(unittest.TestCase):
+    FULL = {
+        "no_new_privs": True, "seccomp": True, "landlock_abi": 7, "uid": True, "mount_namespace": True,
+        "pid_namespace": True, "proc": True, "net_namespace": True, "cgroup_memory": True,
+    }  # fmt: skip
+
+    def missing(self, level, **changed):
+        return [text.split(":")[0] for text in isolation.levels({**self.FULL, **changed})[level]]
+
+    def test_each_promise_names_what_it_lacks(self):
+        self.assertEqual(self.missing("strict"), [])
+        self.assertEqual(self.missing("strict", cgroup_memory=False), ["a hard memory limit"])
+        self.assertEqual(self.missing("strict", net_namespace=False), [])
+        self.assertEqual(self.missing("strict", net_namespace=False, landlock_abi=5), ["a barrier of networks"])
+        self.assertEqual(self.missing("strict", mount_namespace=False, landlock_abi=0), ["a barrier of files"])
+        self.assertEqual(self.missing("strict", uid=False), [])
+        self.assertEqual(len(self.missing("strict", uid=False, proc=False)), 1)
+        none = {"landlock_abi": 0, "uid": False, "mount_namespace": False, "net_namespace": False}
+        self.assertEqual(len(self.missing("strict", **none)), 3)
+        self.assertEqual(len(self.missing("standard", **none)), 1)
+        self.assertEqual(self.missing("none", **none), [])
+        for level in ("strict", "standard", "none"):
+            self.assertEqual(self.missing(level, seccomp=False), ["a seccomp filter (x86_64 or aarch64)"])
+
+
+if __name__ == "__main__":
+    unittest.main()
