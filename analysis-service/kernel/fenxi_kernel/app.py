@@ -63,6 +63,11 @@ class FenxiKernelApp(IPKernelApp):
         """Reads no configuration of the machine's or the user's: a kernel is the same everywhere."""
 
     def initialize(self, argv=None):
+        self.configure()
+        super().initialize(argv)
+
+    def configure(self):
+        """Sets what is Fenxi's own."""
         settings = Config()
         # The service keeps the history; a database in each kernel costs a thread and 2 ms an execution.
         settings.HistoryManager.enabled = False
@@ -73,7 +78,6 @@ class FenxiKernelApp(IPKernelApp):
         # No banner: nobody reads the terminal.
         self.parent_handle = 1
         self.update_config(settings)
-        super().initialize(argv)
 
     def init_poller(self):
         """Starts no watch on the parent: the process dies with it (PR_SET_PDEATHSIG)."""

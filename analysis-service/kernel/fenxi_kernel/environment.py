@@ -19,10 +19,15 @@ _VARIABLES = {
 
 def prepare() -> None:
     """Sets the variables and the hooks. Called once, before anything large is imported."""
+    set_variables()
+    after_import("matplotlib.font_manager", _fonts)
+
+
+def set_variables() -> None:
+    """Sets the variables that are not set, and makes the folder that one of them names."""
     for name, value in _VARIABLES.items():
         os.environ.setdefault(name, value)
     _private_matplotlib_directory()
-    after_import("matplotlib.font_manager", _fonts)
 
 
 def _fonts(module) -> None:

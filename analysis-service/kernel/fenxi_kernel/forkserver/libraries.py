@@ -1,0 +1,55 @@
+"""What libraries took from the server when they were imported, and must have from the kernel: its folders, its
+environment, random numbers of its own."""
+
+import multiprocessing
+import os
+import random
+import sys
+import tempfile
+
+from fenxi_kernel import __main__ as cold
+
+_KEY_BYTES = 32
+
+
+def adopt(work_dir: str, connection_file: str) -> None:
+    """Makes the loaded libraries this process's own. The environment and the working folder are set already."""
+    _interpreter(work_dir, connection_file)
+    # All kernels would have these in common.
+    random.seed()
+    multiprocessing.current_process().authkey = os.urandom(_KEY_BYTES)
+    tempfile.tempdir = tempfile._name_sequence = None
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
+    if "matplotlib" in sys.modules:
+        _matplotlib()
+    if "plotly.io" in sys.modules:
+        sys.modules["plotly.io"].renderers.default = os.environ["PLOTLY_RENDERER"]
+
+
+def _interpreter(work_dir: str, connection_file: str) -> None:
+    """What ``python -m fenxi_kernel <connection file>`` in the working folder has."""
+    sys.argv = [cold.__file__, connection_file]
+    sys.orig_argv = [sys.executable, "-m", "fenxi_kernel", connection_file]
+    # The first place is that of the folder in which the program was started.
+    sys.path[0] = work_dir
+
+
+def _matplotlib() -> None:
+    """Its backend and its folders, as if it had been imported in the kernel."""
+    import matplotlib
+    from matplotlib import pyplot
+
+    for function in (matplotlib.get_configdir, matplotlib.get_cachedir):
+        _forget_result(function)
+    matplotlib.style.USER_LIBRARY_PATHS[:] = [os.path.join(os.environ["MPLCONFIGDIR"], "stylelib")]
+    # Without the setter, which would import the backend now.
+    for params in (matplotlib.rcParams, matplotlib.rcParamsOrig):
+        dict.__setitem__(params, "backend", os.environ["MPLBACKEND"])
+    pyplot._backend_mod = None
+
+
+def _forget_result(function) -> None:
+    """Has a function of matplotlib's that computes its result once compute it again."""
+    place = function.__code__.co_freevars.index("called")
+    function.__closure__[place].cell_contents = False

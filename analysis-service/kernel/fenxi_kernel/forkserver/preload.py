@@ -1,0 +1,73 @@
+"""The libraries that kernels have without importing them, and the first use of what may be used before a fork.
+
+Imported only, never run: whatever starts threads (OpenMP, the pools of pyarrow). A copy of a process that used them
+waits for threads that it does not have.
+"""
+
+import importlib
+import io
+import os
+import sys
+from collections.abc import Iterable
+
+# What people import, and what the kernel itself does.
+_LIBRARIES = (
+    "fenxi_kernel.app", "fenxi_kernel.memory", "fenxi_kernel.stream", "fenxi_kernel.tables",
+    "numpy", "pandas", "pyarrow", "pyarrow.csv", "pyarrow.dataset", "pyarrow.feather", "pyarrow.parquet",
+    "matplotlib.pyplot", "seaborn", "scipy.stats", "openpyxl", "plotly.express", "plotly.graph_objects",
+    "sklearn.cluster", "sklearn.compose", "sklearn.datasets", "sklearn.decomposition", "sklearn.ensemble",
+    "sklearn.linear_model", "sklearn.metrics", "sklearn.model_selection", "sklearn.pipeline", "sklearn.preprocessing",
+    "sklearn.svm", "sklearn.tree", "statsmodels.api", "statsmodels.formula.api",
+)  # fmt: skip
+
+# What these import only when they are first used. Found by comparing sys.modules of a kernel after ordinary work with
+# that of the server; tests/forkserver/test_modules.py does it again.
+_LATE = ()
+
+
+def load(extra: Iterable[str] = ()) -> None:
+    """Imports everything. What is not installed is left out and said; ``extra`` are modules that the service asks for."""
+    for name in (*_LIBRARIES, *_LATE, *extra):
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # noqa: BLE001  whatever a library raises, kernels work without its being loaded
+            print(f"fork server: {name} is left out: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+
+
+def warm_up() -> None:
+    """Uses once what takes long the first time: the fonts of a figure, a table's text and HTML."""
+    if "matplotlib" in sys.modules:
+        _draw()
+    if "pandas" in sys.modules:
+        _tabulate()
+
+
+def _draw() -> None:
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots()
+    axes.plot([1, 2, 3], label="x")
+    axes.set_title("分析")
+    axes.legend()
+    figure.savefig(io.BytesIO(), format="png", bbox_inches="tight")
+    pyplot.close(figure)
+
+
+def _tabulate() -> None:
+    import pandas
+
+    frame = pandas.read_csv(io.StringIO("a,b,c\n1,x,2024-01-01\n2,y,2024-01-02\n"), parse_dates=["c"])
+    frame.groupby("b")["a"].mean()
+    for made in (frame, frame.describe()):
+        str(made)
+        made._repr_html_()
+
+
+def assert_one_thread() -> None:
+    """Raises if there is more than one thread, and names them."""
+    names = []
+    for task in os.listdir("/proc/self/task"):
+        with open(f"/proc/self/task/{task}/comm", encoding="utf-8", errors="replace") as file:
+            names.append(file.read().strip())
+    if len(names) != 1:
+        raise RuntimeError(f"a library started threads, which a copy would not have: {', '.join(sorted(names))}")

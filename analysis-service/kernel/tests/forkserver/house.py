@@ -1,0 +1,283 @@
+"""Plays the service: starts a fork server, asks it for kernels, talks with them by the real jupyter_client."""
+
+import ctypes
+import json
+import os
+import queue
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from typing import NamedTuple
+
+from jupyter_client import BlockingKernelClient
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+LIMIT_SECS = 60
+PR_SET_CHILD_SUBREAPER = 36
+PACKET_BYTES = 4096
+
+# Kernels that fall to us from a server with two forks.
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def wait_until(condition, what="it does not happen"):
+    begun = time.monotonic()
+    while not condition():
+        assert time.monotonic() - begun < LIMIT_SECS, what
+        time.sleep(0.005)
+
+
+class Failed(Exception):
+    """The server refused a request."""
+
+
+class Server:
+    """A fork server."""
+
+    def __init__(self, mode="deep", *arguments, program=("-m", "fenxi_kernel.forkserver")):
+        self.home = tempfile.mkdtemp(prefix="f", dir="/tmp")
+        folder = os.path.join(self.home, "server")
+        os.mkdir(folder)
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.control.settimeout(LIMIT_SECS)
+        env = {"PATH": f"{os.path.dirname(sys.executable)}:/usr/bin:/bin", "PYTHONPATH": ROOT, "LANG": "C.UTF-8"}
+        env["PYTHONDONTWRITEBYTECODE"] = "1"
+        command = [sys.executable, *program, "--control-fd", str(theirs.fileno()), "--mode", mode, *arguments]
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            command, env=env, cwd=folder, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self.log,
+            stderr=self.log,
+        )  # fmt: skip
+        theirs.close()
+        self.kernels, self.next_id = [], 1
+
+    def ready(self):
+        packet = self.control.recv(PACKET_BYTES)
+        assert packet, f"the server is not ready: {self.said()}"
+        return json.loads(packet)
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read().decode()
+
+    def receive(self):
+        packet, descriptors, _, _ = socket.recv_fds(self.control, PACKET_BYTES, 4)
+        return json.loads(packet), descriptors
+
+    def request(self, descriptors, **fields):
+        """Sends a request and gives the answer."""
+        request = {"op": "fork", "id": self.next_id, "flags": 0, **fields}
+        self.next_id += 1
+        socket.send_fds(self.control, [json.dumps(request).encode()], descriptors)
+        answer, descriptors = self.receive()
+        assert answer["id"] == request["id"], answer
+        return answer, descriptors
+
+    def fork(self, **options):
+        kernel = Kernel(self, **options)
+        self.kernels.append(kernel)
+        return kernel
+
+    def stop(self):
+        for kernel in self.kernels:
+            kernel.end()
+        self.control.close()
+        try:
+            self.process.wait(LIMIT_SECS)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.log.close()
+            shutil.rmtree(self.home, ignore_errors=True)
+
+
+def connection(folder):
+    """What the service writes into a connection file."""
+    return {
+        "transport": "ipc", "ip": os.path.join(folder, "s"), "key": os.urandom(32).hex(), "shell_port": 1,
+        "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5, "signature_scheme": "hmac-sha256",
+        "kernel_name": "python3",
+    }  # fmt: skip
+
+
+def memfd(content: bytes) -> int:
+    descriptor = os.memfd_create("body", os.MFD_CLOEXEC)
+    os.write(descriptor, content)
+    return descriptor
+
+
+class Reply(NamedTuple):
+    """What came of a piece of code."""
+
+    content: dict
+    text: str
+    messages: list
+
+    def of(self, *kinds):
+        return [message["content"] for message in self.messages if message["msg_type"] in kinds]
+
+
+class Talk:
+    """A client's side of a kernel whose process somebody else has started."""
+
+    def open(self, connection):
+        self.client = BlockingKernelClient()
+        self.client.load_connection_info(connection)
+        self.client.start_channels()
+
+    def ask(self, request):
+        """Sends a request by ``request(client)`` and gives the reply on shell."""
+        asked = request(self.client)
+        while True:
+            reply = self.client.get_shell_msg(timeout=LIMIT_SECS)
+            if reply["parent_header"].get("msg_id") == asked:
+                return reply["content"]
+
+    def ready(self):
+        """Waits until the kernel answers and what it publishes is heard."""
+        while True:
+            asked = self.client.kernel_info()
+            try:
+                message = self.client.get_iopub_msg(timeout=0.1)
+            except queue.Empty:
+                continue
+            if message["msg_type"] == "status" and message["parent_header"].get("msg_id"):
+                break
+        while self.client.get_shell_msg(timeout=LIMIT_SECS)["parent_header"].get("msg_id") != asked:
+            pass
+        return self
+
+    def run(self, code, meanwhile=None, **options):
+        """Runs code to its end; ``meanwhile(message)`` is called with each message until then."""
+        text, messages = [], []
+        asked = self.client.execute(code, allow_stdin=True, **options)
+        while True:
+            message = self.client.get_iopub_msg(timeout=LIMIT_SECS)
+            if message["parent_header"].get("msg_id") != asked:
+                continue
+            messages.append(message)
+            if message["msg_type"] == "stream":
+                text.append(message["content"]["text"])
+            if meanwhile is not None:
+                meanwhile(message)
+            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+                break
+        while True:
+            reply = self.client.get_shell_msg(timeout=LIMIT_SECS)
+            if reply["parent_header"].get("msg_id") == asked:
+                return Reply(reply["content"], "".join(text), messages)
+
+    def value(self, expression):
+        """The value of an expression that JSON can carry."""
+        reply = self.run(f"import json as _json\nprint('\\x02' + _json.dumps({expression}))")
+        assert reply.content["status"] == "ok", reply.content
+        return json.loads(reply.text.rpartition("\x02")[2])
+
+
+class Kernel(Talk):
+    """A forked kernel."""
+
+    def __init__(self, server, *, env=None, flags=0, cgroup=None, limits=None, isolation=None, name="kernel"):
+        self.folder = tempfile.mkdtemp(dir=server.home)
+        self.work = os.path.join(self.folder, "work")
+        os.makedirs(os.path.join(self.work, ".tmp"))
+        self.connection = connection(self.folder)
+        bin_folder = os.path.dirname(sys.executable)
+        self.env = {
+            "FENXI_KERNEL": f"{name}-1", "PATH": f"{bin_folder}:/usr/bin:/bin", "HOME": self.work,
+            "TMPDIR": os.path.join(self.work, ".tmp"), "PYTHONPATH": ROOT, "LANG": "C.UTF-8",
+            "PYTHONDONTWRITEBYTECODE": "1", **dict.fromkeys(
+                ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+            ),
+        }  # fmt: skip
+        self.env.update(env or {})
+        bounds = {"data_bytes": None, "open_files": 4096, "file_bytes": 1 << 30, "processes": None} | (limits or {})
+        order = {
+            "connection": self.connection, "connection_file": os.path.join(self.folder, "connection.json"),
+            "work_dir": self.work, "env": self.env, "limits": bounds, "name": name, "isolation": isolation,
+        }  # fmt: skip
+        body = memfd(json.dumps(order).encode())
+        self.output, writer = os.pipe()
+        self.client = self.pidfd = self.ended = None
+        descriptors = [body, writer] + ([] if cgroup is None else [cgroup])
+        try:
+            answer, received = server.request(descriptors, flags=flags)
+        finally:
+            os.close(body)
+            os.close(writer)
+        if answer["op"] != "forked":
+            os.close(self.output)
+            raise Failed(answer["error"])
+        self.pid, (self.pidfd,) = answer["pid"], received
+        self.log = []
+        self.reader = threading.Thread(target=self._follow, daemon=True)
+        self.reader.start()
+
+    def _follow(self):
+        while taken := os.read(self.output, 65536):
+            self.log.append(taken)
+        os.close(self.output)
+
+    def said(self):
+        """What the process wrote itself, once it has ended."""
+        self.reader.join(LIMIT_SECS)
+        return b"".join(self.log).decode("utf-8", "replace")
+
+    def start(self):
+        """Waits until it answers."""
+        self.open(self.connection)
+        return self.ready()
+
+    def signal(self, number):
+        signal.pidfd_send_signal(self.pidfd, number)
+
+    def wait(self, limit=LIMIT_SECS):
+        """Waits for its end: the exit code, or the negative number of the signal."""
+        if self.ended is None:
+            poll = select.poll()
+            poll.register(self.pidfd, select.POLLIN)
+            assert poll.poll(limit * 1000), "the kernel does not end"
+            info = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
+            self.ended = info.si_status if info.si_code == os.CLD_EXITED else -info.si_status
+            os.close(self.pidfd)
+        return self.ended
+
+    def end(self):
+        if self.client is not None:
+            self.client.stop_channels()
+            self.client = None
+        if self.pidfd is not None and self.ended is None:
+            os.killpg(self.pid, signal.SIGKILL)
+            self.wait()
+
+
+def private_kib(pid) -> int:
+    """Memory that the process shares with nobody (USS)."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+        return sum(int(line.split()[1]) for line in file if line.startswith("Private_"))
+
+
+class Housed(unittest.TestCase):
+    """Tests that share a server of a mode, and a kernel of it unless they make their own."""
+
+    mode = "deep"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(cls.mode)
+        cls.addClassCleanup(cls.server.stop)
+        cls.greeting = cls.server.ready()
+        cls.shared = None
+
+    @property
+    def kernel(self):
+        if type(self).shared is None:
+            type(self).shared = self.server.fork().start()
+        return type(self).shared
