@@ -24,7 +24,7 @@ def adopt(work_dir: str, connection_file: str) -> None:
     if "matplotlib" in sys.modules:
         _matplotlib()
     if "plotly.io" in sys.modules:
-        sys.modules["plotly.io"].renderers.default = os.environ["PLOTLY_RENDERER"]
+        _plotly()
 
 
 def _interpreter(work_dir: str, connection_file: str) -> None:
@@ -47,6 +47,12 @@ def _matplotlib() -> None:
     for params in (matplotlib.rcParams, matplotlib.rcParamsOrig):
         dict.__setitem__(params, "backend", os.environ["MPLBACKEND"])
     pyplot._backend_mod = None
+
+
+def _plotly() -> None:
+    renderers, wanted = sys.modules["plotly.io"].renderers, os.environ["PLOTLY_RENDERER"]
+    if renderers.default != wanted:
+        renderers.default = wanted
 
 
 def _forget_result(function) -> None:

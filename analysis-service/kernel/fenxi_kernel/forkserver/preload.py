@@ -20,9 +20,22 @@ _LIBRARIES = (
     "sklearn.svm", "sklearn.tree", "statsmodels.api", "statsmodels.formula.api",
 )  # fmt: skip
 
-# What these import only when they are first used. Found by comparing sys.modules of a kernel after ordinary work with
-# that of the server; tests/forkserver/test_modules.py does it again.
-_LATE = ()
+# What these import only when they are first used, found by comparing sys.modules before and after ordinary work. A test
+# says what is missing here when a library's new version loads something else.
+_LATE = (
+    "IPython.core.logger", "IPython.core.magics.ast_mod", "IPython.core.magics.execution",
+    "IPython.core.magics.namespace", "IPython.core.magics.pylab", "IPython.core.magics.script",
+    "IPython.core.pylabtools", "IPython.external.pickleshare", "IPython.utils.timing",
+    "asyncio", "concurrent.futures.process", "concurrent.futures.thread", "encodings.cp437", "encodings.idna",
+    "encodings.latin_1", "encodings.unicode_escape", "ipykernel.debugger", "ipykernel.eventloops",
+    "joblib.externals.loky.backend.fork_exec", "joblib.externals.loky.backend.popen_loky_posix",
+    "joblib.externals.loky.backend.synchronize", "matplotlib_inline.config", "multiprocessing.dummy",
+    "multiprocessing.forkserver", "multiprocessing.popen_fork", "multiprocessing.popen_spawn_posix",
+    "multiprocessing.shared_memory", "narwhals.stable.v1._namespace", "nbformat", "openpyxl.packaging.extended",
+    "pandas.core.arrays.arrow.extension_types", "pandas.core.methods.to_dict", "pandas.io.formats.csvs",
+    "pandas.io.formats.excel", "pandas.plotting._matplotlib", "pexpect", "plotly.io._renderers",
+    "pyarrow.pandas_compat", "sklearn.utils._pprint", "sqlite3", "tornado.platform.asyncio", "zmq.utils.garbage",
+)  # fmt: skip
 
 
 def load(extra: Iterable[str] = ()) -> None:
@@ -40,6 +53,8 @@ def warm_up() -> None:
         _draw()
     if "pandas" in sys.modules:
         _tabulate()
+    if "plotly.express" in sys.modules:
+        _express()
 
 
 def _draw() -> None:
@@ -61,6 +76,14 @@ def _tabulate() -> None:
     for made in (frame, frame.describe()):
         str(made)
         made._repr_html_()
+    frame.style.background_gradient(subset=["a"]).to_html()
+
+
+def _express() -> None:
+    from plotly import express
+
+    for draw in (express.bar, express.line, express.scatter):
+        draw(x=[1, 2], y=[1, 2], color=["a", "b"]).to_json()
 
 
 def assert_one_thread() -> None:

@@ -8,7 +8,7 @@ import sys
 from types import ModuleType
 from typing import NamedTuple
 
-from fenxi_kernel.forkserver import clone, prebuild, preload, title
+from fenxi_kernel.forkserver import clone, plug, prebuild, preload, title
 
 
 class Prepared(NamedTuple):
@@ -52,6 +52,7 @@ def prepare(*, deep: bool, extra: list[str]) -> Prepared:
         modules=len(sys.modules),
     )
     gc.collect()
+    plug.fill()
     # Frozen objects are never looked at again: a collection in a kernel would copy 55 MB of them.
     gc.freeze()
     return prepared
