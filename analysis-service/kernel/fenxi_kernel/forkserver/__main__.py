@@ -57,6 +57,8 @@ def _prepare_environment() -> None:
     os.environ["MPLBACKEND"] = "agg"
     # What libraries write for their user belongs to the server's folder.
     os.environ["HOME"] = os.getcwd()
+    # The debugger's advice on how to start the interpreter, which nobody can follow.
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     environment.prepare()
 
 

@@ -75,12 +75,14 @@ def _read(body: int) -> dict:
 
 
 def _environment(prepared: Prepared, order: dict) -> None:
-    """Makes the environment exactly what is asked for, as a program that is started finds it."""
+    """Makes the environment what is asked for, and what the libraries add to it."""
     os.environ.clear()
     os.environ.update(order["env"])
     time.tzset()
     title.show(prepared.areas, order["name"], order["env"])
     environment.set_variables()
+    for name, value in prepared.variables.items():
+        os.environ.setdefault(name, value)
 
 
 def _write_private(path: str, content: bytes) -> None:

@@ -38,15 +38,12 @@ def _interpreter(work_dir: str, connection_file: str) -> None:
 def _matplotlib() -> None:
     """Its backend and its folders, as if it had been imported in the kernel."""
     import matplotlib
-    from matplotlib import pyplot
 
     for function in (matplotlib.get_configdir, matplotlib.get_cachedir):
         _forget_result(function)
     matplotlib.style.USER_LIBRARY_PATHS[:] = [os.path.join(os.environ["MPLCONFIGDIR"], "stylelib")]
     # Without the setter, which would import the backend now.
-    for params in (matplotlib.rcParams, matplotlib.rcParamsOrig):
-        dict.__setitem__(params, "backend", os.environ["MPLBACKEND"])
-    pyplot._backend_mod = None
+    dict.__setitem__(matplotlib.rcParams, "backend", os.environ["MPLBACKEND"])
 
 
 def _plotly() -> None:

@@ -6,6 +6,7 @@ setting with those of a kernel that was started cold.
 """
 
 import contextlib
+import os
 import sys
 import types
 from pathlib import Path
@@ -19,7 +20,10 @@ from IPython.paths import get_ipython_dir
 from IPython.utils.path import get_home_dir
 
 # Run once, so that what the first cell loads and fills is there: a value, a table, and an error with its traceback.
-_CELLS = ("1+1", "print", "%precision", "1/0", "def f():\n    return g()\n\nf()")
+_CELLS = ("1+1", "print", "1/0", "def f():\n    return g()\n\nf()")
+
+# The files of the loaded modules, which the debugger does not step into.
+_files: list[str] = []
 
 
 def build() -> FenxiKernelApp:
@@ -36,22 +40,25 @@ def build() -> FenxiKernelApp:
     app.init_extensions()
     _run_cells(app.shell)
     app.init_code()
-    app.kernel_modules = [file for module in sys.modules.copy().values() if (file := getattr(module, "__file__", None))]
+    _files[:] = [file for module in sys.modules.copy().values() if (file := getattr(module, "__file__", None))]
     return app
 
 
 def _run_cells(shell: ZMQInteractiveShell) -> None:
     """Runs the cells with nobody to show them to, and leaves no trace of them."""
+    namespace = dict(shell.user_ns)
     shell._showtraceback = lambda *_: None
     try:
         for cell in _CELLS:
             shell.run_cell(cell, store_history=False, silent=True)
-            shell.complete("pri")
     finally:
         del shell._showtraceback
     shell.object_inspect_mime("print")
     shell.reset(new_session=True)
     shell.execution_count = 1
+    # The reset takes what makes it a module too (__spec__), without which no process can be started from it.
+    for name in namespace.keys() - shell.user_ns.keys():
+        shell.user_ns[name] = namespace[name]
 
 
 def complete(app: FenxiKernelApp, connection_file: str) -> None:
@@ -73,9 +80,9 @@ def complete(app: FenxiKernelApp, connection_file: str) -> None:
     with _no_walk_through_modules():
         app.init_kernel()
     kernel = app.kernel
-    kernel._kernel_modules = app.kernel_modules
+    kernel._kernel_modules = _files
     if getattr(kernel, "debugger", None) is not None:
-        kernel.debugger.kernel_modules = app.kernel_modules
+        kernel.debugger.kernel_modules = _files
     shell.kernel = shell.parent = kernel
     app.init_shell()
     app.init_gui_pylab()
@@ -86,12 +93,13 @@ def complete(app: FenxiKernelApp, connection_file: str) -> None:
 
 def _own_folders(app: FenxiKernelApp, shell: ZMQInteractiveShell) -> None:
     """Replaces the server's folders by those of the kernel's environment."""
-    servers = app.profile_dir.location
+    profile = app.profile_dir
+    servers = profile.location
     app.ipython_dir = shell.ipython_dir = get_ipython_dir()
-    app.profile_dir = None
-    app.init_profile_dir()
-    shell.profile_dir = app.profile_dir
-    app.config_file_paths = [path for path in app.config_file_paths if path != servers]
+    # Moved and not made anew, which takes longer; setting the location makes the folders.
+    profile._location_isset = False
+    profile.location = os.path.join(app.ipython_dir, os.path.basename(servers))
+    app.config_file_paths = [profile.location if path == servers else path for path in app.config_file_paths]
     shell.home_dir = shell.logger.home_dir = get_home_dir()
     shell.starting_dir = str(Path.cwd())
     shell.history_manager.dir_hist[:] = [Path.cwd()]

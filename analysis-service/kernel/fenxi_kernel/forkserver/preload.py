@@ -4,47 +4,68 @@ Imported only, never run: whatever starts threads (OpenMP, the pools of pyarrow)
 waits for threads that it does not have.
 """
 
+import builtins
+import contextlib
 import importlib
 import io
 import os
 import sys
+import types
 from collections.abc import Iterable
 
-# What people import, and what the kernel itself does.
+# What the kernel itself uses, in the first minutes or when a debugger comes.
+_KERNEL = (
+    "asyncio", "concurrent.futures.process", "concurrent.futures.thread", "encodings.cp437", "encodings.idna",
+    "encodings.latin_1", "encodings.unicode_escape", "logging.handlers", "multiprocessing.dummy",
+    "multiprocessing.forkserver", "multiprocessing.popen_fork", "multiprocessing.popen_spawn_posix",
+    "multiprocessing.shared_memory", "sqlite3", "uuid", "tornado.platform.asyncio", "zmq.utils.garbage",
+    "fenxi_kernel.app", "fenxi_kernel.memory", "fenxi_kernel.stream",
+    "IPython.core._dunder_ops", "IPython.core.guarded_eval", "IPython.core.latex_symbols", "IPython.core.logger",
+    "IPython.core.magics.ast_mod", "IPython.core.magics.execution", "IPython.core.magics.namespace",
+    "IPython.core.magics.pylab", "IPython.core.magics.script", "IPython.core.pylabtools",
+    "IPython.external.pickleshare", "IPython.utils.timing", "ipykernel.debugger", "ipykernel.eventloops", "nbformat",
+    "pexpect", "pygments.formatters.html", "pygments.formatters.terminal256", "pygments.lexers.python",
+    "pygments.styles.default", "stack_data", "stack_data.serializing",
+)  # fmt: skip
+
+# What people import.
 _LIBRARIES = (
-    "fenxi_kernel.app", "fenxi_kernel.memory", "fenxi_kernel.stream", "fenxi_kernel.tables",
     "numpy", "pandas", "pyarrow", "pyarrow.csv", "pyarrow.dataset", "pyarrow.feather", "pyarrow.parquet",
-    "matplotlib.pyplot", "seaborn", "scipy.stats", "openpyxl", "plotly.express", "plotly.graph_objects",
-    "sklearn.cluster", "sklearn.compose", "sklearn.datasets", "sklearn.decomposition", "sklearn.ensemble",
-    "sklearn.linear_model", "sklearn.metrics", "sklearn.model_selection", "sklearn.pipeline", "sklearn.preprocessing",
-    "sklearn.svm", "sklearn.tree", "statsmodels.api", "statsmodels.formula.api",
+    "fenxi_kernel.tables", "matplotlib.pyplot", "seaborn", "scipy.stats", "openpyxl", "plotly.express",
+    "plotly.graph_objects", "sklearn.cluster", "sklearn.compose", "sklearn.datasets", "sklearn.decomposition",
+    "sklearn.ensemble", "sklearn.linear_model", "sklearn.metrics", "sklearn.model_selection", "sklearn.pipeline",
+    "sklearn.preprocessing", "sklearn.svm", "sklearn.tree", "statsmodels.api", "statsmodels.formula.api",
 )  # fmt: skip
 
 # What these import only when they are first used, found by comparing sys.modules before and after ordinary work. A test
 # says what is missing here when a library's new version loads something else.
 _LATE = (
-    "IPython.core.logger", "IPython.core.magics.ast_mod", "IPython.core.magics.execution",
-    "IPython.core.magics.namespace", "IPython.core.magics.pylab", "IPython.core.magics.script",
-    "IPython.core.pylabtools", "IPython.external.pickleshare", "IPython.utils.timing",
-    "asyncio", "concurrent.futures.process", "concurrent.futures.thread", "encodings.cp437", "encodings.idna",
-    "encodings.latin_1", "encodings.unicode_escape", "ipykernel.debugger", "ipykernel.eventloops",
     "joblib.externals.loky.backend.fork_exec", "joblib.externals.loky.backend.popen_loky_posix",
-    "joblib.externals.loky.backend.synchronize", "matplotlib_inline.config", "multiprocessing.dummy",
-    "multiprocessing.forkserver", "multiprocessing.popen_fork", "multiprocessing.popen_spawn_posix",
-    "multiprocessing.shared_memory", "narwhals.stable.v1._namespace", "nbformat", "openpyxl.packaging.extended",
-    "pandas.core.arrays.arrow.extension_types", "pandas.core.methods.to_dict", "pandas.io.formats.csvs",
-    "pandas.io.formats.excel", "pandas.plotting._matplotlib", "pexpect", "plotly.io._renderers",
-    "pyarrow.pandas_compat", "sklearn.utils._pprint", "sqlite3", "tornado.platform.asyncio", "zmq.utils.garbage",
+    "joblib.externals.loky.backend.synchronize", "matplotlib_inline.config", "narwhals.stable.v1._namespace", "narwhals.stable.v2._namespace",
+    "openpyxl.packaging.extended", "pandas.core.arrays.arrow.extension_types", "pandas.core.methods.to_dict",
+    "pandas.io.formats.csvs", "pandas.io.formats.excel", "pandas.plotting._matplotlib", "plotly.io._renderers",
+    "pyarrow.pandas_compat", "sklearn.utils._pprint",
 )  # fmt: skip
 
 
 def load(extra: Iterable[str] = ()) -> None:
     """Imports everything. What is not installed is left out and said; ``extra`` are modules that the service asks for."""
-    for name in (*_LIBRARIES, *_LATE, *extra):
+    for name in (*_KERNEL, *_LIBRARIES, *_LATE, *extra):
         try:
-            importlib.import_module(name)
+            with _as_in_a_kernel() if name == "pandas" else contextlib.nullcontext():
+                importlib.import_module(name)
         except Exception as error:  # noqa: BLE001  whatever a library raises, kernels work without its being loaded
             print(f"fork server: {name} is left out: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _as_in_a_kernel():
+    """Has pandas take this process for a kernel: it shows fewer columns where it sees a terminal."""
+    builtins.get_ipython = lambda: types.SimpleNamespace(kernel=None)
+    try:
+        yield
+    finally:
+        del builtins.get_ipython
 
 
 def warm_up() -> None:
@@ -58,14 +79,24 @@ def warm_up() -> None:
 
 
 def _draw() -> None:
-    from matplotlib import pyplot
+    import matplotlib
+    from matplotlib import font_manager, pyplot
 
+    settings = (matplotlib.rcParams, matplotlib.rcParamsDefault, matplotlib.rcParamsOrig)
+    backends = [dict.get(params, "backend") for params in settings]
     figure, axes = pyplot.subplots()
     axes.plot([1, 2, 3], label="x")
     axes.set_title("分析")
     axes.legend()
     figure.savefig(io.BytesIO(), format="png", bbox_inches="tight")
     pyplot.close(figure)
+    # As if nothing had been drawn: without the setter, which would load the backend.
+    for params, backend in zip(settings, backends, strict=True):
+        dict.__setitem__(params, "backend", backend)
+    pyplot._backend_mod = None
+    pyplot.uninstall_repl_displayhook()
+    # matplotlib empties it in every copy, which would write to all of it there.
+    font_manager._get_font.cache_clear()
 
 
 def _tabulate() -> None:

@@ -17,6 +17,8 @@ class Prepared(NamedTuple):
     # The application with its shell; without it (mode "warm") each kernel builds its own.
     app: object | None
     isolation: ModuleType | None
+    # What libraries put into the environment when they were imported.
+    variables: dict[str, str]
     areas: title.Areas | None
     clone_name: str
     copy: clone.Copy
@@ -33,8 +35,12 @@ class Prepared(NamedTuple):
 
 def prepare(*, deep: bool, extra: list[str]) -> Prepared:
     """Loads, builds and freezes everything; raises if kernels cannot be forked then."""
+    before = set(os.environ)
     preload.load(extra)
     preload.warm_up()
+    variables = {name: value for name, value in os.environ.items() if name not in before}
+    gc.collect()
+    plug.fill()
     app = _prebuild() if deep else None
     # Imported here and not in a kernel, where files may be out of reach already.
     isolation = _isolation()
@@ -44,6 +50,7 @@ def prepare(*, deep: bool, extra: list[str]) -> Prepared:
     prepared = Prepared(
         app=app,
         isolation=isolation,
+        variables=variables,
         areas=title.Areas.find(),
         clone_name=clone_name,
         copy=copy,

@@ -1,5 +1,6 @@
 """Plays the service: starts a fork server, asks it for kernels, talks with them by the real jupyter_client."""
 
+import atexit
 import ctypes
 import json
 import os
@@ -34,6 +35,16 @@ def wait_until(condition, what="it does not happen"):
         time.sleep(0.005)
 
 
+# A server without libraries, for what is no library's matter: it is ready in a second.
+LIGHT = (
+    "-c",
+    "import sys\n"
+    "from fenxi_kernel.forkserver import __main__, preload\n"
+    "preload._LIBRARIES = preload._LATE = ()\n"
+    "sys.exit(__main__.main(sys.argv[1:]))",
+)
+
+
 class Failed(Exception):
     """The server refused a request."""
 
@@ -41,10 +52,13 @@ class Failed(Exception):
 class Server:
     """A fork server."""
 
-    def __init__(self, mode="deep", *arguments, program=("-m", "fenxi_kernel.forkserver")):
+    def __init__(self, mode="deep", *arguments, program=("-m", "fenxi_kernel.forkserver"), files=None):
         self.home = tempfile.mkdtemp(prefix="f", dir="/tmp")
         folder = os.path.join(self.home, "server")
         os.mkdir(folder)
+        for name, text in (files or {}).items():
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(text)
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.settimeout(LIMIT_SECS)
         env = {"PATH": f"{os.path.dirname(sys.executable)}:/usr/bin:/bin", "PYTHONPATH": ROOT, "LANG": "C.UTF-8"}
@@ -181,26 +195,53 @@ class Talk:
         return json.loads(reply.text.rpartition("\x02")[2])
 
 
-class Kernel(Talk):
-    """A forked kernel."""
+class Folder:
+    """The folders and the environment that a kernel is given."""
 
-    def __init__(self, server, *, env=None, flags=0, cgroup=None, limits=None, isolation=None, name="kernel"):
-        self.folder = tempfile.mkdtemp(dir=server.home)
+    def __init__(self, parent, name, env):
+        self.folder = tempfile.mkdtemp(dir=parent)
         self.work = os.path.join(self.folder, "work")
         os.makedirs(os.path.join(self.work, ".tmp"))
         self.connection = connection(self.folder)
+        self.connection_file = os.path.join(self.folder, "connection.json")
         bin_folder = os.path.dirname(sys.executable)
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
         self.env = {
             "FENXI_KERNEL": f"{name}-1", "PATH": f"{bin_folder}:/usr/bin:/bin", "HOME": self.work,
             "TMPDIR": os.path.join(self.work, ".tmp"), "PYTHONPATH": ROOT, "LANG": "C.UTF-8",
-            "PYTHONDONTWRITEBYTECODE": "1", **dict.fromkeys(
-                ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
-            ),
+            "PYTHONDONTWRITEBYTECODE": "1", **threads, **(env or {}),
         }  # fmt: skip
-        self.env.update(env or {})
+
+
+class Cold(Talk, Folder):
+    """A kernel that is started cold, to compare with."""
+
+    def __init__(self, parent, env=None):
+        super().__init__(parent, "cold", env)
+        with open(self.connection_file, "w", encoding="ascii") as file:
+            json.dump(self.connection, file)
+        command = [sys.executable, "-m", "fenxi_kernel", self.connection_file]
+        self.process = subprocess.Popen(command, env=self.env, cwd=self.work, stdin=subprocess.DEVNULL, start_new_session=True)
+        self.pid = self.process.pid
+
+    def start(self):
+        self.open(self.connection)
+        return self.ready()
+
+    def end(self):
+        self.client.stop_channels()
+        self.process.kill()
+        self.process.wait()
+
+
+class Kernel(Talk, Folder):
+    """A forked kernel."""
+
+    def __init__(self, server, *, env=None, flags=0, cgroup=None, limits=None, isolation=None, name="kernel"):
+        super().__init__(server.home, name, env)
         bounds = {"data_bytes": None, "open_files": 4096, "file_bytes": 1 << 30, "processes": None} | (limits or {})
         order = {
-            "connection": self.connection, "connection_file": os.path.join(self.folder, "connection.json"),
+            "connection": self.connection, "connection_file": self.connection_file,
             "work_dir": self.work, "env": self.env, "limits": bounds, "name": name, "isolation": isolation,
         }  # fmt: skip
         body = memfd(json.dumps(order).encode())
@@ -264,20 +305,38 @@ def private_kib(pid) -> int:
         return sum(int(line.split()[1]) for line in file if line.startswith("Private_"))
 
 
+_servers: dict[str, Server] = {}
+
+
+def shared_server(mode) -> Server:
+    """A server of the mode for all tests that do it no harm: its start takes seconds."""
+    if mode not in _servers:
+        _servers[mode] = server = Server(mode)
+        atexit.register(server.stop)
+        server.greeting = server.ready()
+    return _servers[mode]
+
+
 class Housed(unittest.TestCase):
-    """Tests that share a server of a mode, and a kernel of it unless they make their own."""
+    """Tests with a shared server of a mode and, for what leaves no trace, a shared kernel of it."""
 
     mode = "deep"
+    kernel: Kernel
 
     @classmethod
     def setUpClass(cls):
-        cls.server = Server(cls.mode)
-        cls.addClassCleanup(cls.server.stop)
-        cls.greeting = cls.server.ready()
-        cls.shared = None
+        cls.server = shared_server(cls.mode)
+        cls.kernel = cls.server.fork().start()
+        cls.addClassCleanup(cls.kernel.end)
 
-    @property
-    def kernel(self):
-        if type(self).shared is None:
-            type(self).shared = self.server.fork().start()
-        return type(self).shared
+    def fork(self, **options):
+        """A kernel of the test's own."""
+        kernel = self.server.fork(**options)
+        self.addCleanup(kernel.end)
+        return kernel
+
+    def run_ok(self, code, kernel=None):
+        """Runs code that must succeed; gives what it printed."""
+        reply = (kernel or self.kernel).run(code)
+        self.assertEqual(reply.content["status"], "ok", reply.content.get("traceback"))
+        return reply.text

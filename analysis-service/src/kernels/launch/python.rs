@@ -27,6 +27,7 @@ const FILES: &[(&str, &str)] = &[
     file!("forkserver/clone.py"),
     file!("forkserver/confine.py"),
     file!("forkserver/libraries.py"),
+    file!("forkserver/plug.py"),
     file!("forkserver/prebuild.py"),
     file!("forkserver/preload.py"),
     file!("forkserver/prepare.py"),

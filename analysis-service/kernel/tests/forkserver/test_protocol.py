@@ -1,0 +1,154 @@
+"""The control socket, whatever comes by it; who outlives whom."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import unittest
+
+from forkserver.house import LIGHT, LIMIT_SECS, ROOT, Failed, Server, memfd
+
+TWO_FORKS = LIGHT[1].replace(
+    "preload\n",
+    "preload, clone\ndef refuse(*_, **__):\n    raise OSError(38, 'no clone3')\nclone.by_clone3 = refuse\n",
+)
+
+# A service that says the pids of its kernel and its server, and stays.
+SERVICE = """
+import sys, threading
+from forkserver.house import LIGHT, Server
+server = Server(program=LIGHT)
+server.ready()
+kernel = server.fork().start()
+print(kernel.pid, server.process.pid, flush=True)
+threading.Event().wait()
+"""
+
+
+class Protocol(unittest.TestCase):
+    def serve(self, *arguments, program=LIGHT, ready=True, **options):
+        server = Server("deep", *arguments, program=program, **options)
+        self.addCleanup(server.stop)
+        if ready:
+            server.greeting = server.ready()
+        return server
+
+    def test_it_greets(self):
+        server = self.serve()
+        greeting = server.greeting
+        self.assertEqual({name: greeting[name] for name in ("op", "mode", "clone")}, {"op": "ready", "mode": "deep", "clone": "clone3"})
+        self.assertEqual(greeting["pid"], server.process.pid)
+        self.assertGreater(greeting["modules"], 500)
+        self.assertGreater(greeting["preload_ms"], 0)
+
+    def test_garbage_is_answered_or_logged_and_does_no_harm(self):
+        server = self.serve()
+        for packet in (b"", b"{", b"[]", b"7", b'{"op": "fork"}', b'{"id": true}', b"[" * 4000, bytes(4000)):
+            server.control.send(packet)
+        before = os.listdir(f"/proc/{server.process.pid}/fd")
+        null = os.open(os.devnull, os.O_RDONLY)
+        self.addCleanup(os.close, null)
+        for descriptors, fields, reason in (
+            ([null, null], {"op": "knife"}, "op"),
+            ([null, null], {"flags": "0"}, "flags"),
+            ([null, null], {"flags": 0x100}, "flags"),
+            ([null, null], {"flags": -1}, "flags"),
+            ([], {}, "descriptors"),
+            ([null], {}, "descriptors"),
+            ([null] * 4, {}, "descriptors"),
+            ([null] * 30, {}, "too large"),
+            ([null, null], {"padding": "x" * 5000}, "JSON"),
+            ([null, null, null], {}, "cannot be forked"),
+        ):
+            with self.subTest(fields=fields, descriptors=len(descriptors)):
+                if reason == "JSON":
+                    # Cut off: without an id nothing is answered.
+                    socket.send_fds(server.control, [json.dumps({"op": "fork", "id": 5, **fields}).encode()], descriptors)
+                    continue
+                answer, received = server.request(descriptors, **fields)
+                self.assertEqual((answer["op"], received), ("failed", []), answer)
+                self.assertIn(reason, answer["error"])
+                self.assertNotIn("\n", answer["error"])
+        self.assertEqual(server.fork().start().run("print(1)").text, "1\n")
+        self.assertEqual(os.listdir(f"/proc/{server.process.pid}/fd"), before)
+        self.assertIn("a packet is ignored: it has no id", server.said())
+
+    def test_a_body_that_is_none_ends_the_kernel_alone(self):
+        server = self.serve()
+        for body in (b"", b"{}", b"nonsense"):
+            reader, writer = os.pipe()
+            descriptors = [memfd(body), writer]
+            answer, (pidfd,) = server.request(descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            self.assertEqual(os.waitid(os.P_PIDFD, pidfd, os.WEXITED).si_status, 1)
+            with open(reader, encoding="utf-8") as said:
+                self.assertIn("Error", said.read())
+            os.close(pidfd)
+        server.fork().start()
+
+    def test_many_requests_are_answered_in_order(self):
+        server = self.serve()
+        kernels = [server.fork() for _ in range(10)]
+        self.assertEqual([kernel.start().value("1+1") for kernel in kernels], [2] * 10)
+
+    def test_kernels_outlive_it(self):
+        for end in (lambda server: server.process.kill(), lambda server: server.control.close()):
+            server = self.serve()
+            kernel = server.fork().start()
+            end(server)
+            self.assertIn(server.process.wait(LIMIT_SECS), (0, -signal.SIGKILL))
+            self.assertEqual(kernel.run("print(1)").text, "1\n")
+            kernel.client.shutdown()
+            self.assertEqual(kernel.wait(), 0)
+
+    def test_kernels_die_with_the_service(self):
+        env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/tests"}
+        with subprocess.Popen([sys.executable, "-c", SERVICE], env=env, stdout=subprocess.PIPE, text=True) as service:
+            pids = [int(pid) for pid in service.stdout.readline().split()]
+            service.kill()
+        # They fall to us, a subreaper.
+        kernel, server = (os.waitpid(pid, 0)[1] for pid in pids)
+        self.assertEqual(os.waitstatus_to_exitcode(kernel), -signal.SIGKILL)
+        self.assertEqual(os.waitstatus_to_exitcode(server), 0)
+
+    def test_without_clone3_it_forks_twice(self):
+        server = self.serve(program=("-c", TWO_FORKS))
+        self.assertEqual(server.greeting["clone"], "double-fork")
+        kernel = server.fork().start()
+        self.assertEqual(kernel.value("[__import__('os').getpid(), __import__('os').getppid()]"), [kernel.pid, os.getpid()])
+        null = os.open(os.devnull, os.O_RDONLY)
+        answer, _ = server.request([null, null, null])
+        os.close(null)
+        self.assertEqual(answer["op"], "failed", answer)
+        if os.geteuid() == 0:
+            self.assertEqual(server.fork(flags=0x2000_0000).start().value("__import__('os').getpid()"), 1)
+        kernel.signal(signal.SIGKILL)
+        self.assertEqual(kernel.wait(), -signal.SIGKILL)
+
+    @unittest.skipIf(os.geteuid() == 0, "root may")
+    def test_a_namespace_that_is_not_allowed_is_said(self):
+        with self.assertRaisesRegex(Failed, "not permitted"):
+            self.serve().fork(flags=0x2000_0000)
+
+    def test_it_ends_with_a_line_when_it_cannot_serve(self):
+        threaded = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()"
+        server = self.serve("--preload", "threaded", files={"threaded.py": threaded}, ready=False)
+        self.assertEqual(server.process.wait(LIMIT_SECS), 1)
+        self.assertRegex(server.said(), r"^fork server: cannot become ready: .*threads.*python.*\n$")
+        command = [sys.executable, "-m", "fenxi_kernel.forkserver", "--control-fd", "99"]
+        done = subprocess.run(command, env={"PYTHONPATH": ROOT}, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+
+    def test_modules_asked_for_are_loaded_and_bad_ones_left_out(self):
+        files = {"good.py": "x = 1", "bad.py": "1/0"}
+        server = self.serve("--preload", "good", "bad", "there_is_none", files=files)
+        self.assertIn("bad is left out: ZeroDivisionError", server.said())
+        self.assertIn("there_is_none is left out", server.said())
+        self.assertTrue(server.fork().start().value("'good' in __import__('sys').modules"))
+
+
+if __name__ == "__main__":
+    unittest.main()

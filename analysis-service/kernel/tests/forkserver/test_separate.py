@@ -1,0 +1,203 @@
+"""Kernels of one server have nothing of each other, and nothing of the server but its libraries."""
+
+import array
+import importlib.util
+import os
+import resource
+import secrets
+import unittest
+
+from forkserver.house import Housed, private_kib
+
+CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID = 0x0400_0000, 0x0800_0000, 0x2000_0000
+PAGE_BYTES = resource.getpagesize()
+KIB_PER_MB = 1000 / 1.024
+
+# A table of 10 MB, read and drawn.
+WORK = """
+import numpy as np, pandas as pd, matplotlib.pyplot as plt
+with open('t.csv', 'w') as file:
+    file.write('a,b,c\\n')
+    file.writelines(f'{i},{i / 7:.6f},name{i % 1000}\\n' for i in range(430_000))
+df = pd.read_csv('t.csv')
+df.a.hist()
+plt.show()
+"""
+
+ORDINARY = (
+    "import pandas, numpy, matplotlib.pyplot as plt, seaborn, scipy.stats, sklearn, statsmodels.api, plotly.express",
+    "df = pandas.DataFrame({'a': [1, 2, 3], 'b': [3., 4., 5.], 'c': ['x', 'y', 'y']})\ndf",
+    "df.describe()", "df.info()", "df.groupby('c').b.agg(['mean', 'std'])", "df.plot()", "df.style",
+    "seaborn.histplot(df, x='b', kde=True)", "plt.hist(df.b)\nplt.show()", "df.to_csv('a.csv'); pandas.read_csv('a.csv')",
+    "df.to_parquet('a.pq'); pandas.read_parquet('a.pq')", "df.to_excel('a.xlsx'); pandas.read_excel('a.xlsx')",
+    "!true", "%%bash\ntrue", "%timeit -n1 -r1 1", "%whos", "plotly.express.scatter(df, x='a', y='b', color='c')",
+    "from sklearn.linear_model import LinearRegression\nLinearRegression().fit(df[['a']], df.b)",
+    "statsmodels.api.OLS(df.b, df.a).fit().params", "import sqlite3, uuid, zipfile, urllib.request, concurrent.futures",
+)  # fmt: skip
+
+
+def resident(pid, begin, end):
+    """The parts of a range of addresses that are in memory: libraries reserve a lot and do not use it."""
+    with open(f"/proc/{pid}/pagemap", "rb") as file:
+        file.seek(begin // PAGE_BYTES * 8)
+        pages = array.array("Q", file.read((end - begin) // PAGE_BYTES * 8))
+    there = False
+    for number, page in enumerate((*pages, 0)):
+        if (page >> 62 != 0) != there:
+            there, place = not there, begin + number * PAGE_BYTES
+            if there:
+                start = place
+            else:
+                yield start, place - start
+
+
+def found_in_memory(pid, *needles: str) -> list[int]:
+    """How often each text is in the memory that a process may write to."""
+    counts = [0] * len(needles)
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb") as memory:
+        for line in maps:
+            place, rights, *_ = line.split()
+            if not rights.startswith("rw"):
+                continue
+            for start, length in resident(pid, *(int(number, 16) for number in place.split("-"))):
+                memory.seek(start)
+                part = memory.read(length)
+                counts = [count + part.count(needle.encode()) for count, needle in zip(counts, needles, strict=True)]
+    return counts
+
+
+class Deep(Housed):
+    """With the application built before the fork."""
+
+    idle_max_mb = 18
+    # This one connects the backend with the kernel's shell when it is imported.
+    imported = {"matplotlib_inline.backend_inline"}
+
+    def test_random_numbers_and_keys_are_a_kernels_own(self):
+        code = """[
+            __import__('random').random(), __import__('numpy').random.rand(), str(__import__('uuid').uuid4()),
+            str(__import__('uuid').uuid1()), __import__('secrets').token_hex(), __import__('ssl').RAND_bytes(8).hex(),
+            __import__('numpy').random.default_rng().random(), __import__('tempfile').mktemp(dir='/'),
+            bytes(__import__('multiprocessing').current_process().authkey).hex(),
+            __import__('scipy.stats').stats.norm.rvs(), get_ipython().kernel.session.session, get_ipython().kernel.ident,
+            __import__('os').getpid(),
+        ]"""
+        first, second = (self.fork().start().value(code) for _ in range(2))
+        self.assertEqual([a for a, b in zip(first, second, strict=True) if a == b], [])
+
+    def test_the_environment_is_what_was_asked_for(self):
+        kernel = self.fork(env={"ASKED": "数据", "MPLBACKEND": "agg", "PLOTLY_RENDERER": "json"}).start()
+        has = kernel.value("dict(__import__('os').environ)")
+        # Beside it, what a cold kernel sets for itself (compared in test_settings).
+        own = {name for name in has if name not in kernel.env}
+        shell = {"TERM", "CLICOLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "PAGER", "GIT_PAGER"}
+        libraries = {"KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK", "PYDEVD_USE_FRAME_EVAL"}
+        self.assertEqual(own, shell | libraries | {"MPLCONFIGDIR", "JE_ARROW_MALLOC_CONF"})
+        self.assertEqual({name: has[name] for name in kernel.env}, kernel.env)
+        given = self.run_ok("import subprocess\nx = subprocess.run(['printenv', 'ASKED', 'HOME'])", kernel)
+        self.assertEqual(given, f"数据\n{kernel.work}\n")
+        libraries = "[__import__('matplotlib').get_backend(), __import__('plotly.io').io.renderers.default]"
+        self.assertEqual(kernel.value(libraries), ["agg", "json"])
+
+    def test_it_is_shown_by_its_own_name_and_mark(self):
+        kernel = self.fork(name="kernel of tests", env={"LONG": "x" * 10_000}).start()
+        with open(f"/proc/{kernel.pid}/cmdline", "rb") as file:
+            self.assertEqual(file.read().rstrip(b"\0"), b"kernel of tests")
+        with open(f"/proc/{kernel.pid}/comm", "rb") as file:
+            self.assertEqual(file.read(), b"kernel of tests\n")
+        with open(f"/proc/{kernel.pid}/environ", "rb") as file:
+            shown = [entry.decode() for entry in file.read().split(b"\0") if entry]
+        self.assertIn("FENXI_KERNEL=kernel of tests-1", shown)
+        self.assertEqual([entry for entry in shown if entry not in {f"{k}={v}" for k, v in kernel.env.items()}], [])
+
+    def test_no_secret_of_a_kernel_is_in_a_later_one(self):
+        secret = secrets.token_hex(24)
+        first = self.fork(env={"SECRET": secret}).start()
+        self.assertEqual(first.value("__import__('os').environ['SECRET']"), secret)
+        needles = (secret, first.connection["key"])
+        self.assertNotIn(0, found_in_memory(first.pid, *needles))
+        for pid in (self.fork().start().pid, self.server.process.pid):
+            self.assertEqual(found_in_memory(pid, *needles), [0, 0])
+
+    def test_no_descriptor_is_inherited(self):
+        def descriptors(pid):
+            return {os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")}
+
+        kernel = self.fork().start()
+        self.assertEqual(descriptors(kernel.pid) & descriptors(self.server.process.pid), {"/dev/null"})
+        kinds = {link.partition("[")[0] for link in descriptors(kernel.pid)} - {"anon_inode:"}
+        self.assertEqual(kinds, {"/dev/null", "pipe:", "socket:"})
+
+    def test_it_is_confined(self):
+        kernel = self.fork(limits={"open_files": 300, "file_bytes": 1 << 20, "data_bytes": 4 << 30}).start()
+        limits = "[__import__('resource').getrlimit(getattr(__import__('resource'), 'RLIMIT_' + name)) for name in %r]"
+        names = ("NOFILE", "FSIZE", "DATA", "CORE")
+        self.assertEqual(kernel.value(limits % (names,)), [[n, n] for n in (300, 1 << 20, 4 << 30, 0)])
+        reply = kernel.run("open('big', 'wb').write(bytes(2 << 20))")
+        self.assertEqual(reply.content["ename"], "OSError")
+        self.assertEqual(kernel.run("bytearray(5 << 30)").content["ename"], "MemoryError")
+        self.assertEqual(self.run_ok("import os\nprint(os.stat('big').st_size, oct(os.umask(0o77)))", kernel), f"{1 << 20} 0o77\n")
+        with open(f"/proc/{kernel.pid}/status", encoding="ascii") as file:
+            self.assertIn("NoNewPrivs:\t1", file.read())
+        self.assertEqual([os.getsid(kernel.pid), os.getpgid(kernel.pid)], [kernel.pid] * 2)
+        self.assertEqual(os.stat(kernel.connection_file).st_mode & 0o777, 0o600)
+
+    def test_limits_are_never_raised(self):
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        kernel = self.fork(limits={"open_files": most * 2}).start()
+        self.assertEqual(kernel.value("__import__('resource').getrlimit(7)"), [most, most])
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root may make namespaces")
+    def test_it_has_the_namespaces_that_were_asked_for(self):
+        kernel = self.fork(flags=CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS).start()
+        self.assertEqual(kernel.value("__import__('os').getpid()"), 1)
+        for name in ("pid", "ipc", "uts", "net"):
+            mine, its = (os.readlink(f"/proc/{pid}/ns/{name}") for pid in ("self", kernel.pid))
+            self.assertEqual(mine == its, name == "net", name)
+        left = "import subprocess\nprint(subprocess.Popen(['sleep', '600'], start_new_session=True).pid)"
+        self.assertEqual(kernel.run(left).content["status"], "ok")
+        kernel.client.shutdown()
+        self.assertEqual(kernel.wait(), 0)
+
+    @unittest.skipIf(importlib.util.find_spec("fenxi_kernel.isolation"), "there is isolation")
+    def test_isolation_that_is_not_there_is_not_left_out(self):
+        kernel = self.fork(isolation={})
+        self.assertEqual(kernel.wait(), 1)
+        self.assertIn("isolation is asked for", kernel.said())
+
+    def test_its_memory_is_shared_with_the_server(self):
+        kernel = self.fork().start()
+        self.run_ok("import pandas, numpy, matplotlib.pyplot as plt, seaborn, scipy.stats, sklearn", kernel)
+        idle = private_kib(kernel.pid) / KIB_PER_MB
+        self.run_ok(WORK, kernel)
+        used = private_kib(kernel.pid) / KIB_PER_MB
+        self.run_ok("from fenxi_kernel import memory\nmemory.release()", kernel)
+        released = private_kib(kernel.pid) / KIB_PER_MB
+        print(f"\n{self.mode}: idle {idle:.1f} MB, after work {used:.1f} MB, released {released:.1f} MB", flush=True)
+        self.assertLess(idle, self.idle_max_mb)
+        self.assertLess(used, idle + 80)
+        self.assertLess(released, used - 5)
+
+    def test_nothing_is_imported_in_it(self):
+        # What a kernel imports itself costs each of them time and memory: it belongs into preload.
+        kernel = self.fork().start()
+        modules = "sorted(__import__('sys').modules)"
+        before = set(kernel.value(modules))
+        for code in ORDINARY:
+            self.run_ok(code, kernel)
+        kernel.run("1/0")
+        kernel.ask(lambda client: client.complete("pandas.read_c"))
+        kernel.ask(lambda client: client.inspect("pandas.read_csv"))
+        after = set(kernel.value(modules)) - before
+        self.assertEqual({name for name in after if not name.startswith("plotly.graph_objs")}, self.imported)
+
+
+class Warm(Deep):
+    """With the libraries only."""
+
+    mode = "warm"
+    idle_max_mb = 45
+
+
+if __name__ == "__main__":
+    unittest.main()
