@@ -35,8 +35,8 @@ use datasets::{DatasetError, Datasets};
 use executions::{Executions, run::Runner};
 use fenxi_proto::history::v1::history_service_client::HistoryServiceClient;
 use kernels::{
-    config::KernelSettings,
-    launch::{Launcher, PlainLauncher},
+    config::{KernelSettings, KernelStart},
+    launch::{ForkLauncher, Launcher, PlainLauncher, Workshop},
     model::{KernelTable, TableSource, TableUnavailable},
     registry::Registry,
 };
@@ -133,10 +133,14 @@ fn history(auth: &Auth) -> anyhow::Result<Option<History>> {
 
 /// How kernels are started. Its folders are made, and what a former service left is ended, on a thread that may block.
 async fn launcher(settings: &KernelSettings, data: PathBuf) -> anyhow::Result<Arc<dyn Launcher>> {
-    let python = settings.python.clone();
+    let (python, apart) = (settings.python.clone(), settings.apart());
     let run = settings.kernel_run_dir.clone().unwrap_or_else(|| data.join("run"));
-    let open = move || PlainLauncher::open(&python, &run, &data.join("work"));
-    Ok(Arc::new(tokio::task::spawn_blocking(open).await??))
+    let open = move || Workshop::open(&python, &run, &data.join("work"), apart);
+    let workshop = tokio::task::spawn_blocking(open).await??;
+    Ok(match settings.kernel_start {
+        KernelStart::Fork => ForkLauncher::start(workshop),
+        KernelStart::Plain => Arc::new(PlainLauncher::new(workshop)),
+    })
 }
 
 /// The datasets as kernels see them.

@@ -5,6 +5,8 @@
 
 #[path = "kernels/deaths.rs"]
 mod deaths;
+#[path = "kernels/forks.rs"]
+mod forks;
 #[path = "kernels/house.rs"]
 mod house;
 #[path = "kernels/life.rs"]

@@ -52,6 +52,7 @@ class Set:
         if self.service_uid == 0 and not ROOT:
             return "only root starts kernels as other users"
         wanted = [f"{name}_namespace" for name in self.namespaces] + ["seccomp", "landlock_abi"]
+        wanted += ["hidden_processes"] * ("mount" in self.namespaces and "pid" not in self.namespaces)
         wanted += ["uid"] * (self.uid is not None) + ["proc"] * ("pid" in self.namespaces)
         lacking = [name for name in wanted if not PROBE[name]]
         return f"this machine lacks {', '.join(lacking)}: {PROBE['why']}" if lacking else None
@@ -60,10 +61,12 @@ class Set:
 _PLAIN = PLAIN_UID if ROOT else os.getuid()
 _APART = ("mount", "pid", "ipc", "uts", "net")
 ALL = Set("all layers, root", _APART, 0, KERNEL_UID)
+# As the service starts kernels as root: a kernel's own user hides its processes, and it is the first process of nothing.
+OWN_USER = Set("own user without a pid namespace, root", ("mount", "ipc", "uts", "net"), 0, KERNEL_UID)
 NO_NAMESPACES = Set("no namespaces, root", (), 0, KERNEL_UID)
 SHARED_USER = Set("no namespaces, plain user", (), _PLAIN)
 IN_USER_NAMESPACE = Set("all layers, plain user", ("user", *_APART), _PLAIN)
-SETS = (ALL, NO_NAMESPACES, SHARED_USER, IN_USER_NAMESPACE)
+SETS = (ALL, OWN_USER, NO_NAMESPACES, SHARED_USER, IN_USER_NAMESPACE)
 
 
 def plan(which: Set, read=(), data=(), write=(), **changed) -> dict:

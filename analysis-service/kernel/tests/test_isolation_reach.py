@@ -6,7 +6,7 @@ import unittest
 
 import isolated
 import reach
-from isolated import ALL, IN_USER_NAMESPACE, NO_NAMESPACES, PLAIN_UID, ROOT, SHARED_USER, Failed, inside
+from isolated import ALL, IN_USER_NAMESPACE, NO_NAMESPACES, OWN_USER, PLAIN_UID, ROOT, SHARED_USER, Failed, inside
 from world import World
 
 # What a set does not stop. docs/isolation.md has this table in words.
@@ -87,6 +87,10 @@ for _name, _function in ATTEMPTS.items():
 
 class AllLayersAsRoot(_Reach, unittest.TestCase):
     which = ALL
+
+
+class OwnUserAsRoot(_Reach, unittest.TestCase):
+    which = OWN_USER
 
 
 class NoNamespacesAsRoot(_Reach, unittest.TestCase):

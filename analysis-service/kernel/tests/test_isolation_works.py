@@ -8,7 +8,7 @@ import unittest
 
 import works
 import zmq
-from isolated import ALL, IN_USER_NAMESPACE, NO_NAMESPACES, SHARED_USER, Set, inside
+from isolated import ALL, IN_USER_NAMESPACE, NO_NAMESPACES, OWN_USER, SHARED_USER, Set, inside
 from world import World
 
 NAMES = [
@@ -72,6 +72,10 @@ for _name in NAMES:
 
 class AllLayersAsRoot(_Works, unittest.TestCase):
     which = ALL
+
+
+class OwnUserAsRoot(_Works, unittest.TestCase):
+    which = OWN_USER
 
 
 class NoNamespacesAsRoot(_Works, unittest.TestCase):

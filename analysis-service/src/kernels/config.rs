@@ -3,12 +3,22 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
+    launch::{Apart, Level},
     model::{KernelLimits, Settings},
     state::Ladder,
 };
 
 /// How often memory and processor time are measured.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How kernels are started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum KernelStart {
+    /// Forked from a process that has the libraries loaded, in a twentieth of a second; where that fails, plainly
+    Fork,
+    /// As a program of its own each, in some seconds
+    Plain,
+}
 
 /// Kernels and their limits.
 #[derive(Clone, Debug, clap::Args)]
@@ -20,6 +30,27 @@ pub struct KernelSettings {
     /// Folder of the kernels' sockets; its path must be short. Unset: `run` in the data folder
     #[arg(long, value_name = "FOLDER")]
     pub kernel_run_dir: Option<PathBuf>,
+
+    /// How kernels are started
+    #[arg(long, value_enum, default_value_t = KernelStart::Fork)]
+    pub kernel_start: KernelStart,
+
+    /// How far kernels are kept apart; docs/isolation.md says what each level takes and stops
+    #[arg(long, value_enum, default_value_t = Level::Standard)]
+    pub kernel_isolation: Level,
+
+    /// First of the user ids that kernels become where the service is root: 20,000 from here on, or the first such range
+    /// after it that no other service of this machine uses
+    #[arg(long, value_name = "UID", default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1_000..=2_000_000_000))]
+    pub kernel_uid_first: u32,
+
+    /// Processes and threads of one kernel, where it has a user of its own; an idle one has 11
+    #[arg(long, value_name = "COUNT", default_value_t = 512, value_parser = clap::value_parser!(u32).range(32..=100_000))]
+    pub kernel_processes_max: u32,
+
+    /// Bytes that a kernel may keep in /tmp and /dev/shm, which are its own and in memory
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
+    pub kernel_tmp_max_bytes: u64,
 
     /// Live kernels of one user
     #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
@@ -59,6 +90,17 @@ pub struct KernelSettings {
 }
 
 impl KernelSettings {
+    /// How far kernels are kept apart.
+    #[must_use]
+    pub fn apart(&self) -> Apart {
+        Apart {
+            level: self.kernel_isolation,
+            uid_first: self.kernel_uid_first,
+            processes_max: self.kernel_processes_max,
+            tmp_max_bytes: self.kernel_tmp_max_bytes,
+        }
+    }
+
     /// As the registry takes them; `output_max_bytes` is what the logs of executions hold to.
     #[must_use]
     pub fn settings(&self, output_max_bytes: u64) -> Settings {

@@ -2,7 +2,7 @@
 
 use std::{any::Any, path::PathBuf, sync::Arc, time::Duration};
 
-use fenxi_proto::analysis::v1::{Death, KernelState};
+use fenxi_proto::analysis::v1::{Death, KernelIsolation, KernelStart, KernelState};
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
@@ -41,6 +41,10 @@ pub struct Kernel {
     pub revision: i64,
     /// What it is held to.
     pub limits: KernelLimits,
+    /// How its process was started.
+    pub start: KernelStart,
+    /// What keeps its process apart.
+    pub isolation: Option<KernelIsolation>,
 }
 
 /// A table of a kernel.

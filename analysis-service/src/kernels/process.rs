@@ -3,13 +3,14 @@
 
 #![expect(unsafe_code, reason = "fork, prctl, rlimits and pidfds have no safe form; this is the one room for them")]
 
+pub(crate) mod fork_server;
 pub(crate) mod tree;
 
 use std::{
     ffi::OsString,
     io,
     os::{
-        fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+        fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd},
         unix::process::CommandExt as _,
     },
     path::PathBuf,
@@ -34,7 +35,7 @@ const SPAWNS_MAX: usize = 64;
 const FIRST_FOREIGN_FD: libc::c_uint = 3;
 
 /// A program to start.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Spec {
     /// The program's file.
     pub program: PathBuf,
@@ -46,6 +47,8 @@ pub struct Spec {
     pub work_dir: PathBuf,
     /// What the system holds it to.
     pub limits: Limits,
+    /// The one descriptor of ours that it keeps, under its number.
+    pub kept: Option<OwnedFd>,
 }
 
 /// What the system holds a process to.
@@ -129,17 +132,12 @@ impl Spawner {
         let (answer, spawned) = oneshot::channel();
         self.0.try_send((spec, answer)).map_err(|_| io::Error::other("too many kernels are being started"))?;
         let (pid, pidfd, output) = spawned.await.map_err(io::Error::other)??;
-        // SAFETY: the descriptor is owned by the AsyncFd and closed only with it.
-        let pidfd = unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) }?;
-        let process = Process { pid: pid_of(pid), pidfd, ended: None };
-        Ok(Spawned { process, output: pipe::Receiver::from_owned_fd(output)? })
+        Ok(Spawned { process: Process::of(pid_of(pid), pidfd)?, output: pipe::Receiver::from_owned_fd(output)? })
     }
 }
 
 fn spawn(spec: &Spec) -> io::Result<(u32, OwnedFd, OwnedFd)> {
-    let (output, input) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC | nix::fcntl::OFlag::O_NONBLOCK)?;
-    // Only our end is non-blocking: a kernel's writes wait for us.
-    set_blocking(&input)?;
+    let (output, input) = output_pipe()?;
     let mut command = Command::new(&spec.program);
     command
         .args(&spec.args)
@@ -149,9 +147,9 @@ fn spawn(spec: &Spec) -> io::Result<(u32, OwnedFd, OwnedFd)> {
         .stdin(Stdio::null())
         .stdout(Stdio::from(input.try_clone()?))
         .stderr(Stdio::from(input));
-    let (limits, parent) = (spec.limits, nix::unistd::getpid());
+    let (limits, parent, kept) = (spec.limits, nix::unistd::getpid(), spec.kept.as_ref().map(OwnedFd::as_raw_fd));
     // SAFETY: between fork and exec the closure makes system calls only; it allocates nothing and takes no lock.
-    let child = unsafe { command.pre_exec(move || confine(limits, parent)) }.spawn()?;
+    let child = unsafe { command.pre_exec(move || confine(limits, parent, kept)) }.spawn()?;
     let pid = child.id();
     // SAFETY: the child is not waited for by anybody yet, so that its pid is still its own.
     let pidfd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, libc::PIDFD_NONBLOCK) };
@@ -166,7 +164,7 @@ fn spawn(spec: &Spec) -> io::Result<(u32, OwnedFd, OwnedFd)> {
 }
 
 /// Runs in the child before the program does.
-fn confine(limits: Limits, parent: Pid) -> io::Result<()> {
+fn confine(limits: Limits, parent: Pid, kept: Option<RawFd>) -> io::Result<()> {
     // SAFETY: system calls with plain numbers, allowed between fork and exec.
     unsafe {
         check(libc::setsid())?;
@@ -188,8 +186,19 @@ fn confine(limits: Limits, parent: Pid) -> io::Result<()> {
         // On exec, so that the descriptor by which a failed exec is told stays open until then.
         let closed =
             libc::syscall(libc::SYS_close_range, FIRST_FOREIGN_FD, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
-        check(i32::try_from(closed).unwrap_or(-1))
+        check(i32::try_from(closed).unwrap_or(-1))?;
+        match kept {
+            Some(kept) => check(libc::fcntl(kept, libc::F_SETFD, 0)),
+            None => Ok(()),
+        }
     }
+}
+
+/// The pipe of a process's stdout and stderr: our end, which does not block, and its own, which waits for us.
+fn output_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (output, input) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC | nix::fcntl::OFlag::O_NONBLOCK)?;
+    set_blocking(&input)?;
+    Ok((output, input))
 }
 
 fn check(result: libc::c_int) -> io::Result<()> {
@@ -214,6 +223,13 @@ fn set_blocking(fd: &OwnedFd) -> io::Result<()> {
 }
 
 impl Process {
+    /// A child of ours; the descriptor is its pidfd, and nobody else waits for it.
+    fn of(pid: Pid, pidfd: OwnedFd) -> io::Result<Self> {
+        // SAFETY: the descriptor is owned by the AsyncFd and closed only with it.
+        let pidfd = unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) }?;
+        Ok(Self { pid, pidfd, ended: None })
+    }
+
     /// Its process id, which is its session's and its process group's too.
     #[must_use]
     pub fn pid(&self) -> Pid {

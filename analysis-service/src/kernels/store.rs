@@ -2,7 +2,7 @@
 //! Rules and the time come from outside.
 
 use fenxi_chassis::sqlite::{Database, Step, Transaction, WriteError, is_unique_violation};
-use fenxi_proto::analysis::v1::{Death, KernelState};
+use fenxi_proto::analysis::v1::{Death, KernelStart, KernelState};
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
 use sqlx::{Row as _, sqlite::SqliteRow};
@@ -198,6 +198,8 @@ impl Store {
             idle_end_time: None,
             revision: 1,
             limits: self.limits,
+            start: KernelStart::Unspecified,
+            isolation: None,
         })
     }
 }

@@ -8,7 +8,7 @@ use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind, Outcome, ou
 use crate::house::{House, Ran, USER, settings, soon, until, until_printed, until_state};
 
 #[tokio::test]
-async fn an_exit_and_a_signal_are_told_apart() {
+pub(crate) async fn an_exit_and_a_signal_are_told_apart() {
     let house = House::new().await;
     for (code, cause, exit_code, signal) in [
         ("import os; os._exit(1)", DeathCause::Exit, 1, 0),
@@ -34,7 +34,7 @@ async fn an_exit_and_a_signal_are_told_apart() {
 }
 
 #[tokio::test]
-async fn what_was_said_before_a_death_is_kept() {
+pub(crate) async fn what_was_said_before_a_death_is_kept() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let code = "import os\nfor i in range(5000): print(i, flush=True)\nos._exit(3)";
@@ -45,7 +45,7 @@ async fn what_was_said_before_a_death_is_kept() {
 }
 
 #[tokio::test]
-async fn leaving_by_exit_is_an_end_and_then_a_death() {
+pub(crate) async fn leaving_by_exit_is_an_end_and_then_a_death() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let ran = house.run(&kernel, "exit()").await;
@@ -56,7 +56,7 @@ async fn leaving_by_exit_is_an_end_and_then_a_death() {
 }
 
 #[tokio::test]
-async fn a_person_interrupts_sleep_loop_and_await() {
+pub(crate) async fn a_person_interrupts_sleep_loop_and_await() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     for code in
@@ -76,7 +76,7 @@ async fn a_person_interrupts_sleep_loop_and_await() {
 }
 
 #[tokio::test]
-async fn an_interrupt_that_comes_before_the_code_has_begun_is_not_lost() {
+pub(crate) async fn an_interrupt_that_comes_before_the_code_has_begun_is_not_lost() {
     // Only the first SIGINT can help here: the next step of the ladder is farther away than the story's patience.
     let ladder = Ladder { again: Duration::from_secs(3_600), kill: Duration::from_secs(7_200) };
     let house = House::with(Settings { ladder, ..settings() }).await;
@@ -92,7 +92,7 @@ async fn an_interrupt_that_comes_before_the_code_has_begun_is_not_lost() {
 }
 
 #[tokio::test]
-async fn a_time_limit_interrupts_by_itself() {
+pub(crate) async fn a_time_limit_interrupts_by_itself() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let limit = Some(Duration::from_millis(200));
@@ -104,7 +104,7 @@ async fn a_time_limit_interrupts_by_itself() {
 }
 
 #[tokio::test]
-async fn code_that_heeds_no_interrupt_is_killed_and_says_so() {
+pub(crate) async fn code_that_heeds_no_interrupt_is_killed_and_says_so() {
     let ladder = Ladder { again: Duration::from_millis(200), kill: Duration::from_millis(600) };
     let house = House::with(Settings { ladder, ..settings() }).await;
     let deaf = "
@@ -129,7 +129,7 @@ while True: time.sleep(1)";
 }
 
 #[tokio::test]
-async fn a_kernel_over_its_memory_limit_is_warned_and_killed() {
+pub(crate) async fn a_kernel_over_its_memory_limit_is_warned_and_killed() {
     let mut settings = settings();
     settings.limits.memory_bytes = Some(300 << 20);
     let house = House::with(settings).await;
@@ -153,7 +153,7 @@ while True:
 }
 
 #[tokio::test]
-async fn an_error_cancels_what_waits_unless_told_otherwise() {
+pub(crate) async fn an_error_cancels_what_waits_unless_told_otherwise() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     for (continue_on_error, behind) in [(false, Outcome::Cancelled), (true, Outcome::Ok)] {
@@ -166,7 +166,7 @@ async fn an_error_cancels_what_waits_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn deleting_a_kernel_ends_what_runs_and_what_waits() {
+pub(crate) async fn deleting_a_kernel_ends_what_runs_and_what_waits() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let (_, mut running) = house.send(&kernel, "print('on', flush=True)\nimport time; time.sleep(600)").await;
@@ -178,11 +178,11 @@ async fn deleting_a_kernel_ends_what_runs_and_what_waits() {
     assert_eq!(ran.end.death.map(|death| death.cause()), Some(DeathCause::Deleted));
     assert_eq!(Ran::read(waiting).await.outcome(), Outcome::Cancelled);
     assert!(house.registry.kernel(USER, kernel.kernel_id()).is_err());
-    assert_eq!(std::fs::read_dir(house.path().join("work")).expect("there").count(), 0, "its files are left");
+    assert!(!house.files.join("work").join(kernel.kernel_id().to_string()).exists(), "its files are left");
 }
 
 #[tokio::test]
-async fn code_that_breaks_its_own_channels_has_an_end() {
+pub(crate) async fn code_that_breaks_its_own_channels_has_an_end() {
     let house = House::new().await;
     // It closes every descriptor it has; it writes noise into every socket. Neither hangs anything.
     let closes = "import os, time\nos.closerange(3, 1000)\ntime.sleep(600)";

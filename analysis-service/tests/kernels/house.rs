@@ -5,7 +5,7 @@ use std::{
     future::Future,
     path::{Path, PathBuf},
     process::Command,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -13,7 +13,7 @@ use analysis_service::{
     executions::{self, Acceptance, Executions, LogReader, NewExecution},
     kernels::{
         KernelHandle, Work,
-        launch::PlainLauncher,
+        launch::{Apart, ForkLauncher, Launcher, Level, PlainLauncher, Workshop},
         model::{Kernel, KernelError, KernelTable, Settings, TableSource, TableUnavailable},
         registry::{NewDataset, NewKernel, Registry},
         store::{self, Store},
@@ -40,7 +40,18 @@ pub(crate) struct House {
     pub(crate) executions: Executions,
     pub(crate) clock: Clock,
     pub(crate) tables: Tables,
+    /// Where kernels have their folders, `run` and `work`.
+    pub(crate) files: PathBuf,
     database: Database,
+    folder: TempDir,
+}
+
+static FORKS: OnceLock<Forks> = OnceLock::new();
+
+/// What forks the kernels of every house of this process.
+pub(crate) struct Forks {
+    pub(crate) launcher: Arc<ForkLauncher>,
+    pub(crate) runtime: tokio::runtime::Runtime,
     folder: TempDir,
 }
 
@@ -102,17 +113,15 @@ impl House {
         let (room, wake) = (path.join("executions"), outbox::Wake::default());
         let executions =
             Executions::open(&log_settings, &room, database.clone(), objects, clock.clone(), wake).expect("a room");
-        let launcher = PlainLauncher::open(&python(), &path.join("run"), &path.join("work")).expect("a launcher");
+        let (launcher, files): (Arc<dyn Launcher>, _) = match FORKS.get() {
+            Some(forks) => (Arc::clone(&forks.launcher) as _, forks.folder.path().to_owned()),
+            None => (Arc::new(PlainLauncher::new(workshop(path))), path.to_owned()),
+        };
         let tables = Tables::default();
         let store = Store::new(database.clone(), settings.limits);
         let source = source(&tables);
-        let registry =
-            Registry::open(Arc::new(launcher), source, store, settings, clock.clone(), &Lifecycle::new()).await;
-        Self { registry: registry.expect("a registry"), executions, clock, tables, database, folder }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
+        let registry = Registry::open(launcher, source, store, settings, clock.clone(), &Lifecycle::new()).await;
+        Self { registry: registry.expect("a registry"), executions, clock, tables, files, database, folder }
     }
 
     pub(crate) fn new_kernel() -> NewKernel {
@@ -190,6 +199,23 @@ impl House {
         assert_eq!(ran.outcome(), Outcome::Ok, "{:?}", ran.events);
         ran.text(StreamName::Stdout)
     }
+}
+
+fn workshop(folder: &Path) -> Workshop {
+    let apart = Apart { level: Level::Standard, uid_first: 200_000, processes_max: 512, tmp_max_bytes: 1 << 30 };
+    Workshop::open(&python(), &folder.join("run"), &folder.join("work"), apart).expect("a workshop")
+}
+
+/// From here on, every house of this process forks its kernels, all from one fork server.
+pub(crate) fn fork_kernels() -> &'static Forks {
+    FORKS.get_or_init(|| {
+        let folder = tempfile::tempdir_in("/tmp").expect("a folder");
+        // Of its own, because it outlives each story's.
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let launcher = runtime.block_on(async { ForkLauncher::start(workshop(folder.path())) });
+        Forks { launcher, folder, runtime }
+    })
 }
 
 fn source(tables: &Tables) -> TableSource {

@@ -5,7 +5,7 @@ use fenxi_proto::analysis::v1::{Outcome, StreamName, mime_part::Content, output_
 use crate::house::{House, Ran, next, soon, until, until_printed};
 
 #[tokio::test]
-async fn one_and_one() {
+pub(crate) async fn one_and_one() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let ran = house.run(&kernel, "1+1").await;
@@ -19,7 +19,7 @@ async fn one_and_one() {
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_lines_and_twenty_thousand_flushed() {
+pub(crate) async fn a_hundred_thousand_lines_and_twenty_thousand_flushed() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let numbers = |count: usize| (0..count).map(|n| format!("{n}\n")).collect::<String>();
@@ -29,7 +29,7 @@ async fn a_hundred_thousand_lines_and_twenty_thousand_flushed() {
 }
 
 #[tokio::test]
-async fn twenty_megabytes_in_one_display() {
+pub(crate) async fn twenty_megabytes_in_one_display() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let code = "from IPython.display import display\ndisplay({'image/png': b'\\x89PNG' + bytes(20 << 20)}, raw=True)";
@@ -44,7 +44,7 @@ async fn twenty_megabytes_in_one_display() {
 }
 
 #[tokio::test]
-async fn every_kind_of_output() {
+pub(crate) async fn every_kind_of_output() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let code = "
@@ -66,7 +66,7 @@ clear_output(wait=True)
 }
 
 #[tokio::test]
-async fn children_and_native_code_print_too() {
+pub(crate) async fn children_and_native_code_print_too() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     // Many times, because what comes at the very end of a cell is what gets lost.
@@ -81,7 +81,7 @@ async fn children_and_native_code_print_too() {
 }
 
 #[tokio::test]
-async fn broken_text_and_odd_characters_are_no_end() {
+pub(crate) async fn broken_text_and_odd_characters_are_no_end() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let code = "print('a\\ud800b\\0c 分析 \\U0001f600')\nimport os\n_ = os.write(1, b'\\xff\\xfe\\n')";
@@ -90,7 +90,7 @@ async fn broken_text_and_odd_characters_are_no_end() {
 }
 
 #[tokio::test]
-async fn input_is_asked_for_and_given() {
+pub(crate) async fn input_is_asked_for_and_given() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let code = "import getpass\nname = input('name? ')\nsecret = getpass.getpass('secret? ')\nprint(name, len(secret))";
@@ -116,7 +116,7 @@ async fn input_is_asked_for_and_given() {
 }
 
 #[tokio::test]
-async fn a_thread_prints_on_where_someone_looks() {
+pub(crate) async fn a_thread_prints_on_where_someone_looks() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let code = "import threading\ngo = threading.Event()\ndef late():\n    go.wait()\n    print('from the thread', flush=True)\n\
@@ -127,7 +127,7 @@ async fn a_thread_prints_on_where_someone_looks() {
 }
 
 #[tokio::test]
-async fn a_chart_with_chinese_text_and_a_plotly_figure() {
+pub(crate) async fn a_chart_with_chinese_text_and_a_plotly_figure() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let code = "
@@ -154,7 +154,7 @@ plt.show()";
 }
 
 #[tokio::test]
-async fn help_on_a_name_is_shown() {
+pub(crate) async fn help_on_a_name_is_shown() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let ran = house.run(&kernel, "len?").await;
@@ -162,7 +162,7 @@ async fn help_on_a_name_is_shown() {
 }
 
 #[tokio::test]
-async fn a_kernel_that_never_stops_talking_is_heard_and_interrupted() {
+pub(crate) async fn a_kernel_that_never_stops_talking_is_heard_and_interrupted() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let (execution_id, mut reader) = house.send(&kernel, "while True: print('x' * 1000)").await;

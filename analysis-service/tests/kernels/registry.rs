@@ -15,7 +15,7 @@ use crate::house::{House, Ran, USER, settings, soon, until_printed, until_state}
 const STRANGER: Uuid = Uuid::from_u128(0xB);
 
 #[tokio::test]
-async fn a_foreign_kernel_is_as_unknown_as_none() {
+pub(crate) async fn a_foreign_kernel_is_as_unknown_as_none() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let kernel_id = kernel.kernel_id();
@@ -31,7 +31,7 @@ async fn a_foreign_kernel_is_as_unknown_as_none() {
 }
 
 #[tokio::test]
-async fn limits_are_said_and_freed_by_an_end() {
+pub(crate) async fn limits_are_said_and_freed_by_an_end() {
     let house = House::with(Settings { per_user_max: 1, total_max: 2, ..settings() }).await;
     let kernel = house.kernel().await;
     assert!(matches!(house.create(House::new_kernel()).await, Err(KernelError::UserLimit { limit: 1 })));
@@ -43,7 +43,7 @@ async fn limits_are_said_and_freed_by_an_end() {
 }
 
 #[tokio::test]
-async fn the_queue_has_an_end() {
+pub(crate) async fn the_queue_has_an_end() {
     let mut settings = settings();
     settings.limits.queue_max = 2;
     let house = House::with(settings).await;
@@ -65,7 +65,7 @@ async fn the_queue_has_an_end() {
 }
 
 #[tokio::test]
-async fn a_request_is_carried_out_once() {
+pub(crate) async fn a_request_is_carried_out_once() {
     let house = House::new().await;
     let new = House::new_kernel();
     let (first, second) = (house.registry.create(USER, new.clone()), house.registry.create(USER, new.clone()));
@@ -92,7 +92,7 @@ async fn a_request_is_carried_out_once() {
 }
 
 #[tokio::test]
-async fn variables_are_checked_and_made() {
+pub(crate) async fn variables_are_checked_and_made() {
     let house = House::new().await;
     let one = house.dataset("cars", "pa.table({'x': [1]})");
     let with = |names: &[&str]| NewKernel {
@@ -112,7 +112,7 @@ async fn variables_are_checked_and_made() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_service_ends_kernels_truthfully_and_their_ids_stay() {
+pub(crate) async fn the_end_of_the_service_ends_kernels_truthfully_and_their_ids_stay() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let kernel_id = kernel.kernel_id();
@@ -136,7 +136,7 @@ async fn the_end_of_the_service_ends_kernels_truthfully_and_their_ids_stay() {
 }
 
 #[tokio::test]
-async fn a_start_that_fails_says_why() {
+pub(crate) async fn a_start_that_fails_says_why() {
     let house = House::with(Settings { start_max: Duration::from_millis(1), ..settings() }).await;
     let kernel = house.kernel().await;
     let (_, reader) = house.send(&kernel, "1+1").await;

@@ -85,14 +85,18 @@ def _temporary() -> None:
 
 def mount_proc(at: str, own_pids: bool) -> None:
     """A /proc that shows the processes of a pid namespace; without one, of whom it may, or else the machine's own."""
-    flags = _NOSUID | _NODEV | _NOEXEC
     if own_pids:
-        linux.mount("proc", at, "proc", flags)
+        linux.mount("proc", at, "proc", _NOSUID | _NODEV | _NOEXEC)
         return
     try:
-        linux.mount("proc", at, "proc", flags, "hidepid=2")
+        mount_hidden_proc(at)
     except OSError:
         _bind(f"{_OLD}/proc", at, _NOSUID | _NODEV | _NOEXEC)
+
+
+def mount_hidden_proc(at: str) -> None:
+    """A /proc in which a user sees the processes that it may trace, which are its own."""
+    linux.mount("proc", at, "proc", _NOSUID | _NODEV | _NOEXEC, "hidepid=2")
 
 
 def _touch(path: str) -> None:

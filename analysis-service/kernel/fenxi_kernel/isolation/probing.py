@@ -77,6 +77,8 @@ class _Probe:
         self.note("ipc_namespace", self.inside(lambda: None, linux.CLONE_NEWIPC))
         self.note("uts_namespace", self.inside(layers.own_host_name, linux.CLONE_NEWUTS))
         self.note("net_namespace", self.inside(network.loopback_up, linux.CLONE_NEWNET))
+        hidden = lambda: _try_hidden(self.folder, self.uid)  # noqa: E731
+        self.note("hidden_processes", self.inside(hidden, linux.CLONE_NEWNS))
         self.note("proc", self.inside(lambda: _try_proc(self.folder), linux.CLONE_NEWPID | linux.CLONE_NEWNS))
 
     def together(self) -> None:
@@ -106,7 +108,8 @@ def probe(uid: int = UID) -> dict:
     are not. ``uid`` is the user that a kernel would become.
 
     Beside these: ``landlock_abi`` (0: none) · ``needs_user_namespace``: the other namespaces come only together with a
-    user namespace · ``namespaces``: what a plan may name, all of which together with the other layers was entered as a
+    user namespace · ``hidden_processes``: a /proc can be had in which a user sees its own processes alone ·
+    ``namespaces``: what a plan may name, all of which together with the other layers was entered as a
     trial if ``together`` · ``processes``: a plan may limit them · ``cgroup_v2``: the folder in which groups can be
     made, or ``None`` · ``cgroups``: for memory, pids and cpu the version and the folder · ``read`` and
     ``network_read``: paths for the plan · ``levels``: what is missing for which level.
@@ -160,6 +163,15 @@ def _try_proc(folder: str) -> None:
     seen = [name for name in os.listdir(folder) if name.isdigit()]
     if seen != ["1"]:
         raise OSError("the new /proc shows other processes")
+
+
+def _try_hidden(folder: str, uid: int) -> None:
+    linux.mount("none", "/", None, mounts.REC | mounts.PRIVATE)
+    mounts.mount_hidden_proc(folder)
+    users.become(uid, uid)
+    seen = [name for name in os.listdir(folder) if name.isdigit()]
+    if seen != [str(os.getpid())]:
+        raise OSError("the new /proc shows other users' processes")
 
 
 def _try_processes() -> None:

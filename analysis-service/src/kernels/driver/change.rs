@@ -40,6 +40,8 @@ impl Driver {
         let failed = match result {
             Ok(Ok(live)) => {
                 self.meter = Meter::new(self.parts.settings.sample_interval);
+                self.kernel.start = live.launched.start;
+                self.kernel.isolation = Some(live.launched.isolation.clone());
                 self.live = Some(live);
                 match self.state.ready() {
                     Ok(()) => self.touch(),

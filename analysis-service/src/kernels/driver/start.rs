@@ -119,8 +119,11 @@ impl Plan {
             let loaded = match opened {
                 Ok(table) => {
                     let variable = &dataset.variable_name;
+                    let file = format!("{variable}.arrow");
+                    let path = launched.share(&file, table.path.clone()).await.map_err(|why| why.to_string());
+                    let loading = async { load(connection, variable, &path?).await };
                     let loaded = tokio::select! {
-                        loaded = timeout_at(deadline, load(connection, variable, &table.path)) => loaded,
+                        loaded = timeout_at(deadline, loading) => loaded,
                         _ = launched.process.ended() => Ok(Err("the kernel ended".to_owned())),
                         () = self.cancel.cancelled() => Ok(Err("the start was given up".to_owned())),
                     };

@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::{io::AsyncReadExt as _, net::unix::pipe, sync::watch};
 
 /// What is kept.
-const LOG_TAIL_BYTES: usize = 8 * 1024;
+const LOG_TAIL_BYTES: usize = 32 * 1024;
+/// How the line begins in which Python lists every library that was loaded: thousands of characters that hide where it
+/// crashed.
+const LIBRARIES_LINE: &str = "Extension modules: ";
 
 /// The last lines that a process itself wrote: what a crash leaves behind.
 #[derive(Clone, Debug)]
@@ -41,6 +44,8 @@ impl LogTail {
     #[must_use]
     pub fn text(&self) -> String {
         let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&tail).trim().to_owned()
+        let text = String::from_utf8_lossy(&tail);
+        let lines: Vec<_> = text.lines().filter(|line| !line.starts_with(LIBRARIES_LINE)).collect();
+        lines.join("\n").trim().to_owned()
     }
 }

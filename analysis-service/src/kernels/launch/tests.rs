@@ -1,6 +1,6 @@
 //! Folders, files and leftovers; the processes themselves are driven in the tests of the kernels.
 
-use std::{os::unix::fs::PermissionsExt as _, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use super::*;
 
@@ -10,7 +10,12 @@ fn order() -> Order {
 
 /// `/bin/sh` instead of Python: it reads `-m` as an option and ends, or stays when given a script of that name.
 fn launcher(dir: &Path) -> PlainLauncher {
-    PlainLauncher::open(Path::new("/bin/sh"), &dir.join("run"), &dir.join("work")).expect("a launcher")
+    let opened = Workshop::open(Path::new("/bin/sh"), &dir.join("run"), &dir.join("work"), apart(Level::None));
+    PlainLauncher::new(opened.expect("a workshop"))
+}
+
+fn apart(level: Level) -> Apart {
+    Apart { level, uid_first: 200_000, processes_max: 512, tmp_max_bytes: 1 << 20 }
 }
 
 #[tokio::test]
@@ -21,7 +26,7 @@ async fn a_kernels_folders_are_its_own_and_go_with_it() {
     let place = launched.place.clone();
     let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
     assert_eq!(mode(&place), 0o700);
-    assert_eq!(mode(&place.join("connection.json")), 0o600);
+    assert_eq!(mode(&place.join("k/connection.json")), 0o600);
     assert_eq!(mode(&dir.path().join("work").join(order().kernel_id.to_string())), 0o700);
     launched.process.ended().await.expect("it ends");
     launched.log.ended().await;
@@ -52,8 +57,10 @@ async fn what_a_former_service_left_is_ended_at_start() {
 fn a_path_too_long_for_sockets_and_a_missing_python_are_said() {
     let dir = tempfile::tempdir_in("/tmp").expect("a folder");
     let long = dir.path().join("x".repeat(100));
-    let error = PlainLauncher::open(Path::new("/bin/sh"), &long, dir.path()).expect_err("too long").to_string();
+    let error =
+        Workshop::open(Path::new("/bin/sh"), &long, dir.path(), apart(Level::None)).expect_err("too long").to_string();
     assert!(error.contains("too long a path"), "{error}");
-    let error = PlainLauncher::open(Path::new("/nonexistent"), dir.path(), dir.path()).expect_err("missing");
+    let error =
+        Workshop::open(Path::new("/nonexistent"), dir.path(), dir.path(), apart(Level::None)).expect_err("missing");
     assert!(error.to_string().contains("/nonexistent"), "{error}");
 }

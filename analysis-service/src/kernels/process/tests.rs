@@ -13,6 +13,7 @@ fn shell(script: &str) -> Spec {
         env: vec![("PATH".into(), "/usr/bin:/bin".into()), ("FENXI_KERNEL".into(), "test".into())],
         work_dir: std::env::temp_dir(),
         limits: Limits { data_bytes: Some(1 << 30), open_files: 64, file_bytes: 1 << 20 },
+        kept: None,
     }
 }
 
@@ -75,7 +76,7 @@ async fn children_that_left_the_session_are_found_and_killed() {
     let pid = spawned.process.pid();
     spawned.process.signal(Signal::SIGKILL);
     spawned.process.ended().await.expect("an end");
-    tokio::task::spawn_blocking(move || tree::kill_rest(pid, "FENXI_KERNEL=leavers")).await.expect("ran");
+    tokio::task::spawn_blocking(move || tree::kill_rest(pid, "FENXI_KERNEL=leavers", None)).await.expect("ran");
     let read = timeout(LIMIT, spawned.output.read_to_end(&mut Vec::new())).await;
     read.expect("the child lives on").expect("read");
 }

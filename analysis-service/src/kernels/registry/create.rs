@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use fenxi_proto::analysis::v1::KernelState;
+use fenxi_proto::analysis::v1::{KernelStart, KernelState};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -69,6 +69,8 @@ impl Registry {
             idle_end_time: None,
             revision: 1,
             limits: self.0.parts.settings.limits,
+            start: KernelStart::Unspecified,
+            isolation: None,
         };
         let kernel_id = kernel.kernel_id;
         self.take_place(&kernel)?;

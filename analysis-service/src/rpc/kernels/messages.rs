@@ -60,6 +60,8 @@ pub(super) fn kernel(kernel: &Kernel) -> pb::Kernel {
         idle_end_time: kernel.idle_end_time.map(time::timestamp),
         revision: kernel.revision,
         limits: Some(limits(&kernel.limits)),
+        start: kernel.start.into(),
+        isolation: kernel.isolation.clone(),
     }
 }
 

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fenxi/analysis/v1/kernel.proto.
  */
 export const file_fenxi_analysis_v1_kernel: GenFile = /*@__PURE__*/
-  fileDesc("Ch5mZW54aS9hbmFseXNpcy92MS9rZXJuZWwucHJvdG8SEWZlbnhpLmFuYWx5c2lzLnYxIvoDCgZLZXJuZWwSEQoJa2VybmVsX2lkGAEgASgJEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRItCgVzdGF0ZRgDIAEoDjIeLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbFN0YXRlEjIKCGRhdGFzZXRzGAQgAygLMiAuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsRGF0YXNldBIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSbGFzdF9hY3Rpdml0eV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgVkZWF0aBgHIAEoCzIYLmZlbnhpLmFuYWx5c2lzLnYxLkRlYXRoEhIKCmdlbmVyYXRpb24YCCABKAUSHAoUcnVubmluZ19leGVjdXRpb25faWQYCSABKAkSFAoMcXVldWVfbGVuZ3RoGAogASgFEhQKDG1lbW9yeV9ieXRlcxgLIAEoAxIxCg1pZGxlX2VuZF90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZpc2lvbhgNIAEoAxIvCgZsaW1pdHMYDiABKAsyHy5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxMaW1pdHMiuQEKDEtlcm5lbExpbWl0cxIUCgxtZW1vcnlfYnl0ZXMYASABKAMSNQoSZXhlY3V0aW9uX2R1cmF0aW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDWlkbGVfZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFAoMcXVldWVfbGVuZ3RoGAQgASgFEhQKDG91dHB1dF9ieXRlcxgFIAEoAyJICg1LZXJuZWxEYXRhc2V0EhIKCmRhdGFzZXRfaWQYASABKAkSFQoNdmFyaWFibGVfbmFtZRgCIAEoCRIMCgRuYW1lGAMgASgJInMKE0NyZWF0ZUtlcm5lbFJlcXVlc3QSMgoIZGF0YXNldHMYASADKAsyIC5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxEYXRhc2V0EhQKDGRpc3BsYXlfbmFtZRgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIkEKFENyZWF0ZUtlcm5lbFJlc3BvbnNlEikKBmtlcm5lbBgBIAEoCzIZLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbCIlChBHZXRLZXJuZWxSZXF1ZXN0EhEKCWtlcm5lbF9pZBgBIAEoCSI+ChFHZXRLZXJuZWxSZXNwb25zZRIpCgZrZXJuZWwYASABKAsyGS5mZW54aS5hbmFseXNpcy52MS5LZXJuZWwiOwoSTGlzdEtlcm5lbHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIloKE0xpc3RLZXJuZWxzUmVzcG9uc2USKgoHa2VybmVscxgBIAMoCzIZLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiVAoWSW50ZXJydXB0S2VybmVsUmVxdWVzdBIRCglrZXJuZWxfaWQYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCRITCgtjbGVhcl9xdWV1ZRgDIAEoCCJEChdJbnRlcnJ1cHRLZXJuZWxSZXNwb25zZRIpCgZrZXJuZWwYASABKAsyGS5mZW54aS5hbmFseXNpcy52MS5LZXJuZWwiPQoUUmVzdGFydEtlcm5lbFJlcXVlc3QSEQoJa2VybmVsX2lkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkiQgoVUmVzdGFydEtlcm5lbFJlc3BvbnNlEikKBmtlcm5lbBgBIAEoCzIZLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbCI8ChNEZWxldGVLZXJuZWxSZXF1ZXN0EhEKCWtlcm5lbF9pZBgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJIhYKFERlbGV0ZUtlcm5lbFJlc3BvbnNlIicKEldhdGNoS2VybmVsUmVxdWVzdBIRCglrZXJuZWxfaWQYASABKAkiQAoTV2F0Y2hLZXJuZWxSZXNwb25zZRIpCgZrZXJuZWwYASABKAsyGS5mZW54aS5hbmFseXNpcy52MS5LZXJuZWwq4gEKC0tlcm5lbFN0YXRlEhwKGEtFUk5FTF9TVEFURV9VTlNQRUNJRklFRBAAEhkKFUtFUk5FTF9TVEFURV9TVEFSVElORxABEhUKEUtFUk5FTF9TVEFURV9JRExFEAISFQoRS0VSTkVMX1NUQVRFX0JVU1kQAxIdChlLRVJORUxfU1RBVEVfSU5URVJSVVBUSU5HEAQSGwoXS0VSTkVMX1NUQVRFX1JFU1RBUlRJTkcQBRIZChVLRVJORUxfU1RBVEVfU1RPUFBJTkcQBhIVChFLRVJORUxfU1RBVEVfREVBRBAHMtMGCg1LZXJuZWxTZXJ2aWNlEnYKDENyZWF0ZUtlcm5lbBImLmZlbnhpLmFuYWx5c2lzLnYxLkNyZWF0ZUtlcm5lbFJlcXVlc3QaJy5mZW54aS5hbmFseXNpcy52MS5DcmVhdGVLZXJuZWxSZXNwb25zZSIVorsYEQgCEg1rZXJuZWxzOndyaXRlEmwKCUdldEtlcm5lbBIjLmZlbnhpLmFuYWx5c2lzLnYxLkdldEtlcm5lbFJlcXVlc3QaJC5mZW54aS5hbmFseXNpcy52MS5HZXRLZXJuZWxSZXNwb25zZSIUorsYEAgCEgxrZXJuZWxzOnJlYWQScgoLTGlzdEtlcm5lbHMSJS5mZW54aS5hbmFseXNpcy52MS5MaXN0S2VybmVsc1JlcXVlc3QaJi5mZW54aS5hbmFseXNpcy52MS5MaXN0S2VybmVsc1Jlc3BvbnNlIhSiuxgQCAISDGtlcm5lbHM6cmVhZBJ/Cg9JbnRlcnJ1cHRLZXJuZWwSKS5mZW54aS5hbmFseXNpcy52MS5JbnRlcnJ1cHRLZXJuZWxSZXF1ZXN0GiouZmVueGkuYW5hbHlzaXMudjEuSW50ZXJydXB0S2VybmVsUmVzcG9uc2UiFaK7GBEIAhINa2VybmVsczp3cml0ZRJ5Cg1SZXN0YXJ0S2VybmVsEicuZmVueGkuYW5hbHlzaXMudjEuUmVzdGFydEtlcm5lbFJlcXVlc3QaKC5mZW54aS5hbmFseXNpcy52MS5SZXN0YXJ0S2VybmVsUmVzcG9uc2UiFaK7GBEIAhINa2VybmVsczp3cml0ZRJ2CgxEZWxldGVLZXJuZWwSJi5mZW54aS5hbmFseXNpcy52MS5EZWxldGVLZXJuZWxSZXF1ZXN0GicuZmVueGkuYW5hbHlzaXMudjEuRGVsZXRlS2VybmVsUmVzcG9uc2UiFaK7GBEIAhINa2VybmVsczp3cml0ZRJ0CgtXYXRjaEtlcm5lbBIlLmZlbnhpLmFuYWx5c2lzLnYxLldhdGNoS2VybmVsUmVxdWVzdBomLmZlbnhpLmFuYWx5c2lzLnYxLldhdGNoS2VybmVsUmVzcG9uc2UiFKK7GBAIAhIMa2VybmVsczpyZWFkMAFiBnByb3RvMw", [file_fenxi_analysis_v1_output, file_fenxi_options_v1_options, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Ch5mZW54aS9hbmFseXNpcy92MS9rZXJuZWwucHJvdG8SEWZlbnhpLmFuYWx5c2lzLnYxIuAECgZLZXJuZWwSEQoJa2VybmVsX2lkGAEgASgJEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRItCgVzdGF0ZRgDIAEoDjIeLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbFN0YXRlEjIKCGRhdGFzZXRzGAQgAygLMiAuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsRGF0YXNldBIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSbGFzdF9hY3Rpdml0eV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgVkZWF0aBgHIAEoCzIYLmZlbnhpLmFuYWx5c2lzLnYxLkRlYXRoEhIKCmdlbmVyYXRpb24YCCABKAUSHAoUcnVubmluZ19leGVjdXRpb25faWQYCSABKAkSFAoMcXVldWVfbGVuZ3RoGAogASgFEhQKDG1lbW9yeV9ieXRlcxgLIAEoAxIxCg1pZGxlX2VuZF90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZpc2lvbhgNIAEoAxIvCgZsaW1pdHMYDiABKAsyHy5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxMaW1pdHMSLQoFc3RhcnQYDyABKA4yHi5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxTdGFydBI1Cglpc29sYXRpb24YECABKAsyIi5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxJc29sYXRpb24iUwoPS2VybmVsSXNvbGF0aW9uEjAKBWxldmVsGAEgASgOMiEuZmVueGkuYW5hbHlzaXMudjEuSXNvbGF0aW9uTGV2ZWwSDgoGbGF5ZXJzGAIgAygJIrkBCgxLZXJuZWxMaW1pdHMSFAoMbWVtb3J5X2J5dGVzGAEgASgDEjUKEmV4ZWN1dGlvbl9kdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg1pZGxlX2R1cmF0aW9uGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhQKDHF1ZXVlX2xlbmd0aBgEIAEoBRIUCgxvdXRwdXRfYnl0ZXMYBSABKAMiSAoNS2VybmVsRGF0YXNldBISCgpkYXRhc2V0X2lkGAEgASgJEhUKDXZhcmlhYmxlX25hbWUYAiABKAkSDAoEbmFtZRgDIAEoCSJzChNDcmVhdGVLZXJuZWxSZXF1ZXN0EjIKCGRhdGFzZXRzGAEgAygLMiAuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsRGF0YXNldBIUCgxkaXNwbGF5X25hbWUYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoCSJBChRDcmVhdGVLZXJuZWxSZXNwb25zZRIpCgZrZXJuZWwYASABKAsyGS5mZW54aS5hbmFseXNpcy52MS5LZXJuZWwiJQoQR2V0S2VybmVsUmVxdWVzdBIRCglrZXJuZWxfaWQYASABKAkiPgoRR2V0S2VybmVsUmVzcG9uc2USKQoGa2VybmVsGAEgASgLMhkuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsIjsKEkxpc3RLZXJuZWxzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJaChNMaXN0S2VybmVsc1Jlc3BvbnNlEioKB2tlcm5lbHMYASADKAsyGS5mZW54aS5hbmFseXNpcy52MS5LZXJuZWwSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlQKFkludGVycnVwdEtlcm5lbFJlcXVlc3QSEQoJa2VybmVsX2lkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSEwoLY2xlYXJfcXVldWUYAyABKAgiRAoXSW50ZXJydXB0S2VybmVsUmVzcG9uc2USKQoGa2VybmVsGAEgASgLMhkuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsIj0KFFJlc3RhcnRLZXJuZWxSZXF1ZXN0EhEKCWtlcm5lbF9pZBgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJIkIKFVJlc3RhcnRLZXJuZWxSZXNwb25zZRIpCgZrZXJuZWwYASABKAsyGS5mZW54aS5hbmFseXNpcy52MS5LZXJuZWwiPAoTRGVsZXRlS2VybmVsUmVxdWVzdBIRCglrZXJuZWxfaWQYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCSIWChREZWxldGVLZXJuZWxSZXNwb25zZSInChJXYXRjaEtlcm5lbFJlcXVlc3QSEQoJa2VybmVsX2lkGAEgASgJIkAKE1dhdGNoS2VybmVsUmVzcG9uc2USKQoGa2VybmVsGAEgASgLMhkuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsKoUBCg5Jc29sYXRpb25MZXZlbBIfChtJU09MQVRJT05fTEVWRUxfVU5TUEVDSUZJRUQQABIYChRJU09MQVRJT05fTEVWRUxfTk9ORRABEhwKGElTT0xBVElPTl9MRVZFTF9TVEFOREFSRBACEhoKFklTT0xBVElPTl9MRVZFTF9TVFJJQ1QQAyp6CgtLZXJuZWxTdGFydBIcChhLRVJORUxfU1RBUlRfVU5TUEVDSUZJRUQQABIXChNLRVJORUxfU1RBUlRfRk9SS0VEEAESHAoYS0VSTkVMX1NUQVJUX0ZPUktFRF9XQVJNEAISFgoSS0VSTkVMX1NUQVJUX1BMQUlOEAMq4gEKC0tlcm5lbFN0YXRlEhwKGEtFUk5FTF9TVEFURV9VTlNQRUNJRklFRBAAEhkKFUtFUk5FTF9TVEFURV9TVEFSVElORxABEhUKEUtFUk5FTF9TVEFURV9JRExFEAISFQoRS0VSTkVMX1NUQVRFX0JVU1kQAxIdChlLRVJORUxfU1RBVEVfSU5URVJSVVBUSU5HEAQSGwoXS0VSTkVMX1NUQVRFX1JFU1RBUlRJTkcQBRIZChVLRVJORUxfU1RBVEVfU1RPUFBJTkcQBhIVChFLRVJORUxfU1RBVEVfREVBRBAHMtMGCg1LZXJuZWxTZXJ2aWNlEnYKDENyZWF0ZUtlcm5lbBImLmZlbnhpLmFuYWx5c2lzLnYxLkNyZWF0ZUtlcm5lbFJlcXVlc3QaJy5mZW54aS5hbmFseXNpcy52MS5DcmVhdGVLZXJuZWxSZXNwb25zZSIVorsYEQgCEg1rZXJuZWxzOndyaXRlEmwKCUdldEtlcm5lbBIjLmZlbnhpLmFuYWx5c2lzLnYxLkdldEtlcm5lbFJlcXVlc3QaJC5mZW54aS5hbmFseXNpcy52MS5HZXRLZXJuZWxSZXNwb25zZSIUorsYEAgCEgxrZXJuZWxzOnJlYWQScgoLTGlzdEtlcm5lbHMSJS5mZW54aS5hbmFseXNpcy52MS5MaXN0S2VybmVsc1JlcXVlc3QaJi5mZW54aS5hbmFseXNpcy52MS5MaXN0S2VybmVsc1Jlc3BvbnNlIhSiuxgQCAISDGtlcm5lbHM6cmVhZBJ/Cg9JbnRlcnJ1cHRLZXJuZWwSKS5mZW54aS5hbmFseXNpcy52MS5JbnRlcnJ1cHRLZXJuZWxSZXF1ZXN0GiouZmVueGkuYW5hbHlzaXMudjEuSW50ZXJydXB0S2VybmVsUmVzcG9uc2UiFaK7GBEIAhINa2VybmVsczp3cml0ZRJ5Cg1SZXN0YXJ0S2VybmVsEicuZmVueGkuYW5hbHlzaXMudjEuUmVzdGFydEtlcm5lbFJlcXVlc3QaKC5mZW54aS5hbmFseXNpcy52MS5SZXN0YXJ0S2VybmVsUmVzcG9uc2UiFaK7GBEIAhINa2VybmVsczp3cml0ZRJ2CgxEZWxldGVLZXJuZWwSJi5mZW54aS5hbmFseXNpcy52MS5EZWxldGVLZXJuZWxSZXF1ZXN0GicuZmVueGkuYW5hbHlzaXMudjEuRGVsZXRlS2VybmVsUmVzcG9uc2UiFaK7GBEIAhINa2VybmVsczp3cml0ZRJ0CgtXYXRjaEtlcm5lbBIlLmZlbnhpLmFuYWx5c2lzLnYxLldhdGNoS2VybmVsUmVxdWVzdBomLmZlbnhpLmFuYWx5c2lzLnYxLldhdGNoS2VybmVsUmVzcG9uc2UiFKK7GBAIAhIMa2VybmVsczpyZWFkMAFiBnByb3RvMw", [file_fenxi_analysis_v1_output, file_fenxi_options_v1_options, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * One supervised Jupyter process of one user.
@@ -122,6 +122,20 @@ export type Kernel = Message<"fenxi.analysis.v1.Kernel"> & {
    * @generated from field: fenxi.analysis.v1.KernelLimits limits = 14;
    */
   limits?: KernelLimits | undefined;
+
+  /**
+   * How its process, or its last one, was started; unset before the first.
+   *
+   * @generated from field: fenxi.analysis.v1.KernelStart start = 15;
+   */
+  start: KernelStart;
+
+  /**
+   * What keeps its process apart; unset before the first.
+   *
+   * @generated from field: fenxi.analysis.v1.KernelIsolation isolation = 16;
+   */
+  isolation?: KernelIsolation | undefined;
 };
 
 /**
@@ -130,6 +144,35 @@ export type Kernel = Message<"fenxi.analysis.v1.Kernel"> & {
  */
 export const KernelSchema: GenMessage<Kernel> = /*@__PURE__*/
   messageDesc(file_fenxi_analysis_v1_kernel, 0);
+
+/**
+ * What keeps a kernel apart from the machine, the service and other kernels.
+ *
+ * @generated from message fenxi.analysis.v1.KernelIsolation
+ */
+export type KernelIsolation = Message<"fenxi.analysis.v1.KernelIsolation"> & {
+  /**
+   * What the operator asked for.
+   *
+   * @generated from field: fenxi.analysis.v1.IsolationLevel level = 1;
+   */
+  level: IsolationLevel;
+
+  /**
+   * The layers in force: `mount`, `pid`, `ipc`, `uts`, `net` and `user` (namespaces), `uid` (a user of its own),
+   * `landlock`, `seccomp`, `capabilities` (none left). docs/isolation.md says what each stops.
+   *
+   * @generated from field: repeated string layers = 2;
+   */
+  layers: string[];
+};
+
+/**
+ * Describes the message fenxi.analysis.v1.KernelIsolation.
+ * Use `create(KernelIsolationSchema)` to create a new message.
+ */
+export const KernelIsolationSchema: GenMessage<KernelIsolation> = /*@__PURE__*/
+  messageDesc(file_fenxi_analysis_v1_kernel, 1);
 
 /**
  * What a kernel is held to.
@@ -178,7 +221,7 @@ export type KernelLimits = Message<"fenxi.analysis.v1.KernelLimits"> & {
  * Use `create(KernelLimitsSchema)` to create a new message.
  */
 export const KernelLimitsSchema: GenMessage<KernelLimits> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 1);
+  messageDesc(file_fenxi_analysis_v1_kernel, 2);
 
 /**
  * A table in a kernel.
@@ -213,7 +256,7 @@ export type KernelDataset = Message<"fenxi.analysis.v1.KernelDataset"> & {
  * Use `create(KernelDatasetSchema)` to create a new message.
  */
 export const KernelDatasetSchema: GenMessage<KernelDataset> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 2);
+  messageDesc(file_fenxi_analysis_v1_kernel, 3);
 
 /**
  * Starts one.
@@ -248,7 +291,7 @@ export type CreateKernelRequest = Message<"fenxi.analysis.v1.CreateKernelRequest
  * Use `create(CreateKernelRequestSchema)` to create a new message.
  */
 export const CreateKernelRequestSchema: GenMessage<CreateKernelRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 3);
+  messageDesc(file_fenxi_analysis_v1_kernel, 4);
 
 /**
  * The new kernel.
@@ -269,7 +312,7 @@ export type CreateKernelResponse = Message<"fenxi.analysis.v1.CreateKernelRespon
  * Use `create(CreateKernelResponseSchema)` to create a new message.
  */
 export const CreateKernelResponseSchema: GenMessage<CreateKernelResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 4);
+  messageDesc(file_fenxi_analysis_v1_kernel, 5);
 
 /**
  * Asks for one.
@@ -290,7 +333,7 @@ export type GetKernelRequest = Message<"fenxi.analysis.v1.GetKernelRequest"> & {
  * Use `create(GetKernelRequestSchema)` to create a new message.
  */
 export const GetKernelRequestSchema: GenMessage<GetKernelRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 5);
+  messageDesc(file_fenxi_analysis_v1_kernel, 6);
 
 /**
  * One.
@@ -311,7 +354,7 @@ export type GetKernelResponse = Message<"fenxi.analysis.v1.GetKernelResponse"> &
  * Use `create(GetKernelResponseSchema)` to create a new message.
  */
 export const GetKernelResponseSchema: GenMessage<GetKernelResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 6);
+  messageDesc(file_fenxi_analysis_v1_kernel, 7);
 
 /**
  * Asks for a page.
@@ -339,7 +382,7 @@ export type ListKernelsRequest = Message<"fenxi.analysis.v1.ListKernelsRequest">
  * Use `create(ListKernelsRequestSchema)` to create a new message.
  */
 export const ListKernelsRequestSchema: GenMessage<ListKernelsRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 7);
+  messageDesc(file_fenxi_analysis_v1_kernel, 8);
 
 /**
  * A page.
@@ -367,7 +410,7 @@ export type ListKernelsResponse = Message<"fenxi.analysis.v1.ListKernelsResponse
  * Use `create(ListKernelsResponseSchema)` to create a new message.
  */
 export const ListKernelsResponseSchema: GenMessage<ListKernelsResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 8);
+  messageDesc(file_fenxi_analysis_v1_kernel, 9);
 
 /**
  * Interrupts.
@@ -402,7 +445,7 @@ export type InterruptKernelRequest = Message<"fenxi.analysis.v1.InterruptKernelR
  * Use `create(InterruptKernelRequestSchema)` to create a new message.
  */
 export const InterruptKernelRequestSchema: GenMessage<InterruptKernelRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 9);
+  messageDesc(file_fenxi_analysis_v1_kernel, 10);
 
 /**
  * Sent.
@@ -423,7 +466,7 @@ export type InterruptKernelResponse = Message<"fenxi.analysis.v1.InterruptKernel
  * Use `create(InterruptKernelResponseSchema)` to create a new message.
  */
 export const InterruptKernelResponseSchema: GenMessage<InterruptKernelResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 10);
+  messageDesc(file_fenxi_analysis_v1_kernel, 11);
 
 /**
  * Restarts.
@@ -451,7 +494,7 @@ export type RestartKernelRequest = Message<"fenxi.analysis.v1.RestartKernelReque
  * Use `create(RestartKernelRequestSchema)` to create a new message.
  */
 export const RestartKernelRequestSchema: GenMessage<RestartKernelRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 11);
+  messageDesc(file_fenxi_analysis_v1_kernel, 12);
 
 /**
  * Under way.
@@ -472,7 +515,7 @@ export type RestartKernelResponse = Message<"fenxi.analysis.v1.RestartKernelResp
  * Use `create(RestartKernelResponseSchema)` to create a new message.
  */
 export const RestartKernelResponseSchema: GenMessage<RestartKernelResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 12);
+  messageDesc(file_fenxi_analysis_v1_kernel, 13);
 
 /**
  * Ends one.
@@ -500,7 +543,7 @@ export type DeleteKernelRequest = Message<"fenxi.analysis.v1.DeleteKernelRequest
  * Use `create(DeleteKernelRequestSchema)` to create a new message.
  */
 export const DeleteKernelRequestSchema: GenMessage<DeleteKernelRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 13);
+  messageDesc(file_fenxi_analysis_v1_kernel, 14);
 
 /**
  * Ended.
@@ -515,7 +558,7 @@ export type DeleteKernelResponse = Message<"fenxi.analysis.v1.DeleteKernelRespon
  * Use `create(DeleteKernelResponseSchema)` to create a new message.
  */
 export const DeleteKernelResponseSchema: GenMessage<DeleteKernelResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 14);
+  messageDesc(file_fenxi_analysis_v1_kernel, 15);
 
 /**
  * Watches one.
@@ -536,7 +579,7 @@ export type WatchKernelRequest = Message<"fenxi.analysis.v1.WatchKernelRequest">
  * Use `create(WatchKernelRequestSchema)` to create a new message.
  */
 export const WatchKernelRequestSchema: GenMessage<WatchKernelRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 15);
+  messageDesc(file_fenxi_analysis_v1_kernel, 16);
 
 /**
  * The kernel at a change.
@@ -557,7 +600,90 @@ export type WatchKernelResponse = Message<"fenxi.analysis.v1.WatchKernelResponse
  * Use `create(WatchKernelResponseSchema)` to create a new message.
  */
 export const WatchKernelResponseSchema: GenMessage<WatchKernelResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 16);
+  messageDesc(file_fenxi_analysis_v1_kernel, 17);
+
+/**
+ * How far kernels are kept apart.
+ *
+ * @generated from enum fenxi.analysis.v1.IsolationLevel
+ */
+export enum IsolationLevel {
+  /**
+   * Not known yet.
+   *
+   * @generated from enum value: ISOLATION_LEVEL_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Only limits and a private folder.
+   *
+   * @generated from enum value: ISOLATION_LEVEL_NONE = 1;
+   */
+  NONE = 1,
+
+  /**
+   * For one's own users and their mistakes: as strict as the machine allows.
+   *
+   * @generated from enum value: ISOLATION_LEVEL_STANDARD = 2;
+   */
+  STANDARD = 2,
+
+  /**
+   * For users who distrust each other: refused where a layer is missing.
+   *
+   * @generated from enum value: ISOLATION_LEVEL_STRICT = 3;
+   */
+  STRICT = 3,
+}
+
+/**
+ * Describes the enum fenxi.analysis.v1.IsolationLevel.
+ */
+export const IsolationLevelSchema: GenEnum<IsolationLevel> = /*@__PURE__*/
+  enumDesc(file_fenxi_analysis_v1_kernel, 0);
+
+/**
+ * How a kernel's process is started.
+ *
+ * @generated from enum fenxi.analysis.v1.KernelStart
+ */
+export enum KernelStart {
+  /**
+   * Not started yet.
+   *
+   * @generated from enum value: KERNEL_START_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Forked from a process that had the libraries loaded and the kernel's application built: in some hundredths of a
+   * second, sharing memory with the others.
+   *
+   * @generated from enum value: KERNEL_START_FORKED = 1;
+   */
+  FORKED = 1,
+
+  /**
+   * Forked from a process that had the libraries loaded.
+   *
+   * @generated from enum value: KERNEL_START_FORKED_WARM = 2;
+   */
+  FORKED_WARM = 2,
+
+  /**
+   * As a program of its own: it loads each library when it is imported.
+   *
+   * @generated from enum value: KERNEL_START_PLAIN = 3;
+   */
+  PLAIN = 3,
+}
+
+/**
+ * Describes the enum fenxi.analysis.v1.KernelStart.
+ */
+export const KernelStartSchema: GenEnum<KernelStart> = /*@__PURE__*/
+  enumDesc(file_fenxi_analysis_v1_kernel, 1);
 
 /**
  * Where a kernel stands.
@@ -626,7 +752,7 @@ export enum KernelState {
  * Describes the enum fenxi.analysis.v1.KernelState.
  */
 export const KernelStateSchema: GenEnum<KernelState> = /*@__PURE__*/
-  enumDesc(file_fenxi_analysis_v1_kernel, 0);
+  enumDesc(file_fenxi_analysis_v1_kernel, 2);
 
 /**
  * Starts, watches and ends the caller's kernels.

@@ -1,0 +1,104 @@
+//! The fast way: kernels forked from a prepared process that has the libraries loaded. Where that cannot be had, kernels
+//! start the plain way, and it is said.
+
+use std::{io, os::unix::ffi::OsStrExt as _, sync::Arc};
+
+use fenxi_proto::analysis::v1::KernelStart;
+use futures_util::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use super::{
+    LaunchError, Launched, Launcher, Order, PlainLauncher, Workshop,
+    keeper::{FORKS_MAX, Fork, Keeper, Standing},
+    workshop::Prepared,
+};
+use crate::kernels::process::Spawned;
+
+/// Forks kernels from a prepared process, which it keeps running.
+#[derive(Debug)]
+pub struct ForkLauncher {
+    workshop: Workshop,
+    plain: PlainLauncher,
+    forks: mpsc::Sender<Fork>,
+    standing: watch::Receiver<Standing>,
+}
+
+impl ForkLauncher {
+    /// Begins to prepare the process; kernels asked for meanwhile wait for it. It ends with this launcher.
+    #[must_use]
+    pub fn start(workshop: Workshop) -> Arc<Self> {
+        let (forks, requests) = mpsc::channel(FORKS_MAX);
+        let (publish, standing) = watch::channel(Standing::Starting);
+        tokio::spawn(Keeper::new(workshop.clone(), requests, publish).run());
+        Arc::new(Self { plain: PlainLauncher::new(workshop.clone()), workshop, forks, standing })
+    }
+
+    /// How kernels are started, once it is known.
+    pub async fn way(&self) -> KernelStart {
+        let mut standing = self.standing.clone();
+        let known = standing.wait_for(|standing| !matches!(standing, Standing::Starting)).await;
+        match known.as_deref() {
+            Ok(Standing::Ready(start)) => *start,
+            _ => KernelStart::Plain,
+        }
+    }
+
+    async fn fork(&self, order: Order) -> Result<Launched, LaunchError> {
+        let start = self.way().await;
+        if start == KernelStart::Plain {
+            return self.plain.launch(order).await;
+        }
+        let prepared = self.workshop.prepare(order, true).await?;
+        match self.spawn(&prepared).await {
+            Ok(spawned) => Ok(prepared.launched(spawned, start).await),
+            Err(error) => {
+                tracing::warn!(kernel_id = %order.kernel_id, %error, "a kernel was not forked; it is started plainly");
+                prepared.given_up(error).await;
+                self.plain.launch(order).await
+            }
+        }
+    }
+
+    async fn spawn(&self, prepared: &Prepared) -> io::Result<Spawned> {
+        let (done, spawned) = oneshot::channel();
+        let fork = Fork { body: body(prepared)?, flags: prepared.plan.flags, done };
+        self.forks.try_send(fork).map_err(|_| io::Error::other("too many kernels are being started"))?;
+        spawned.await.map_err(io::Error::other)?
+    }
+}
+
+impl Launcher for ForkLauncher {
+    fn launch(&self, order: Order) -> BoxFuture<'_, Result<Launched, LaunchError>> {
+        Box::pin(self.fork(order))
+    }
+
+    fn forget(&self, kernel_id: Uuid) -> BoxFuture<'_, ()> {
+        self.plain.forget(kernel_id)
+    }
+}
+
+/// What the fork is told, as `fenxi_kernel.forkserver.child` reads it.
+pub(super) fn body(prepared: &Prepared) -> io::Result<Vec<u8>> {
+    let mut env = serde_json::Map::new();
+    for (name, value) in &prepared.env {
+        let value = std::str::from_utf8(value.as_bytes()).map_err(|_| io::Error::other("a path is no text"))?;
+        env.insert(name.clone(), value.into());
+    }
+    let limits = prepared.limits;
+    let body = serde_json::json!({
+        "connection": prepared.connection(),
+        "connection_file": prepared.connection_file(),
+        "work_dir": prepared.work_dir,
+        "env": env,
+        "limits": {
+            "data_bytes": limits.data_bytes,
+            "open_files": limits.open_files,
+            "file_bytes": limits.file_bytes,
+            "processes": null,
+        },
+        "name": format!("kernel {}", prepared.mark),
+        "isolation": prepared.plan.json,
+    });
+    serde_json::to_vec(&body).map_err(io::Error::other)
+}

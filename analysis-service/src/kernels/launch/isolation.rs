@@ -1,0 +1,237 @@
+//! What keeps a kernel apart: which layers this machine gives, found by trying each in a child that ends with the trial;
+//! and the plan that one kernel is given. The layers themselves are put in force by the kernel's process, before any code
+//! runs in it (`fenxi_kernel.isolation`).
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::Context as _;
+use fenxi_proto::analysis::v1::{IsolationLevel, KernelIsolation};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::users::Users;
+
+/// Flags of clone(2) by the name of the namespace, as linux/sched.h has them.
+const CLONE_FLAGS: [(&str, u64); 6] = [
+    ("mount", 0x0002_0000),
+    ("uts", 0x0400_0000),
+    ("ipc", 0x0800_0000),
+    ("user", 0x1000_0000),
+    ("pid", 0x2000_0000),
+    ("net", 0x4000_0000),
+];
+
+/// How far kernels are kept apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Level {
+    /// For users who distrust each other; refused where a layer is missing
+    Strict,
+    /// For one's own users and their mistakes, as strict as the machine allows
+    Standard,
+    /// Only what every kernel has: no layer of the system beyond limits and a private folder
+    None,
+}
+
+/// What an operator says about keeping kernels apart.
+#[derive(Clone, Copy, Debug)]
+pub struct Apart {
+    /// How far.
+    pub level: Level,
+    /// The first of the users that kernels become, where the service is root.
+    pub uid_first: u32,
+    /// Processes and threads of one kernel.
+    pub processes_max: u32,
+    /// What a kernel may keep in `/tmp` and `/dev/shm`, in bytes.
+    pub tmp_max_bytes: u64,
+}
+
+/// The layers of this machine, and who uses which user.
+#[derive(Debug)]
+pub(super) struct Isolation {
+    apart: Apart,
+    found: Option<Found>,
+    users: Users,
+}
+
+/// What one kernel is given.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Plan {
+    /// As `fenxi_kernel.isolation.enter` takes it; `None` for none.
+    pub json: Option<serde_json::Value>,
+    /// Flags of clone(2).
+    pub flags: u64,
+    /// The user it becomes.
+    pub uid: Option<u32>,
+    /// For everyone who asks.
+    pub told: KernelIsolation,
+}
+
+/// The paths of one kernel.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Paths<'a> {
+    /// Its folder of files.
+    pub work_dir: &'a Path,
+    /// Its folder of sockets.
+    pub sockets: &'a Path,
+    /// The folder of its tables.
+    pub tables: &'a Path,
+}
+
+/// As `python -m fenxi_kernel.isolation` prints it.
+#[derive(Debug, Deserialize)]
+struct Found {
+    seccomp: bool,
+    landlock_abi: u32,
+    uid: bool,
+    /// A /proc can be had that shows a user nothing of another's processes.
+    hidden_processes: bool,
+    processes: bool,
+    together: bool,
+    namespaces: Vec<String>,
+    read: Vec<PathBuf>,
+    levels: BTreeMap<String, Vec<String>>,
+    why: BTreeMap<String, String>,
+}
+
+impl Isolation {
+    /// Tries every layer. Blocks.
+    ///
+    /// # Errors
+    /// The level cannot be had here: one line that names the layers that are missing.
+    pub(super) fn open(python: &Path, library: &Path, apart: Apart) -> anyhow::Result<Self> {
+        let found = match apart.level {
+            Level::None => None,
+            Level::Standard | Level::Strict => Some(probe(python, library, apart)?),
+        };
+        if let Some(found) = &found {
+            let missing = found.missing(apart.level);
+            anyhow::ensure!(
+                missing.is_empty(),
+                "--kernel-isolation {}: this machine does not give {}",
+                name(apart.level),
+                missing.join("; ")
+            );
+            let layers = found.layers(true);
+            tracing::info!(level = name(apart.level), ?layers, missing = ?found.why, "kernels are kept apart");
+        } else {
+            tracing::warn!("--kernel-isolation none: kernels can reach what the service's own user can reach");
+        }
+        let own = found.as_ref().is_some_and(|found| found.own_user(true));
+        let users = if own { Users::take(apart.uid_first)? } else { Users::default() };
+        Ok(Self { apart, found, users })
+    }
+
+    /// The plan of a kernel; `forked`: its process comes from a fork and can enter namespaces.
+    pub(super) fn plan(&self, kernel_id: Uuid, paths: Paths<'_>, forked: bool) -> Plan {
+        let Some(found) = &self.found else {
+            return Plan { told: told(Level::None, &[]), ..Plan::default() };
+        };
+        let layers = found.layers(forked);
+        let namespaces: Vec<_> = found.namespaces(forked).collect();
+        let uid = layers.contains(&"uid").then(|| self.users.of(kernel_id));
+        let own_count = uid.is_some() || namespaces.contains(&"user");
+        let processes = (found.processes && own_count).then_some(self.apart.processes_max);
+        let json = serde_json::json!({
+            "layers": {
+                "namespaces": namespaces,
+                "uid": uid,
+                "gid": uid,
+                "landlock": found.landlock_abi > 0,
+                "seccomp": found.seccomp,
+                "drop_capabilities": true,
+            },
+            "read": found.read,
+            "read_files": [paths.tables],
+            "write": [paths.work_dir, paths.sockets],
+            "tmp_bytes": self.apart.tmp_max_bytes,
+            "processes": processes,
+            "network": false,
+        });
+        let flags = CLONE_FLAGS.iter().filter(|(name, _)| namespaces.contains(name)).map(|(_, flag)| flag);
+        Plan { json: Some(json), flags: flags.sum(), uid, told: told(self.apart.level, &layers) }
+    }
+
+    /// The kernel is gone for good: its user may be another's.
+    pub(super) fn forget(&self, kernel_id: Uuid) {
+        self.users.forget(kernel_id);
+    }
+}
+
+impl Found {
+    fn missing(&self, level: Level) -> Vec<&str> {
+        let missing = self.levels.get(name(level)).into_iter().flatten();
+        let mut missing: Vec<_> = missing.map(String::as_str).collect();
+        if level == Level::Strict {
+            missing.push("a hard memory limit for each kernel (not built yet)");
+        }
+        missing
+    }
+
+    /// The namespaces that a kernel enters, if all of them together were entered as a trial.
+    ///
+    /// A kernel with a user of its own needs none of process ids: it sees and reaches only its own processes, and they
+    /// are found by their user when it ends. The first process of such a namespace is none that code expects to be: it
+    /// cannot be killed from inside, and has to wait for orphans.
+    fn namespaces(&self, forked: bool) -> impl Iterator<Item = &str> {
+        let all = self.namespaces.iter().map(String::as_str).filter(move |_| forked && self.together);
+        all.filter(move |name| *name != "pid" || !self.own_user(forked))
+    }
+
+    /// Whether a kernel gets a user of its own. It reaches its folders only where these are shown to it, below folders
+    /// that are the service's.
+    fn own_user(&self, forked: bool) -> bool {
+        let has = |wanted: &str| self.namespaces.iter().any(|name| name == wanted);
+        forked && self.together && self.uid && self.hidden_processes && has("mount") && !has("user")
+    }
+
+    /// The layers in force, by name.
+    fn layers(&self, forked: bool) -> Vec<&'static str> {
+        let namespaces: Vec<_> = self.namespaces(forked).collect();
+        let entered = CLONE_FLAGS.iter().map(|(name, _)| *name).filter(|name| namespaces.contains(name));
+        let mut layers: Vec<_> = entered.collect();
+        layers.extend(self.own_user(forked).then_some("uid"));
+        layers.extend((self.landlock_abi > 0).then_some("landlock"));
+        layers.extend(self.seccomp.then_some("seccomp"));
+        layers.push("capabilities");
+        layers
+    }
+}
+
+fn probe(python: &Path, library: &Path, apart: Apart) -> anyhow::Result<Found> {
+    let output = Command::new(python)
+        .args(["-m", "fenxi_kernel.isolation", "--uid", &apart.uid_first.to_string()])
+        .env_clear()
+        .env("PYTHONPATH", library)
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .stdin(Stdio::null())
+        .output()
+        .context("the trial of the layers that keep kernels apart cannot be started")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "the trial of the layers that keep kernels apart failed: {}", said.trim());
+    serde_json::from_slice(&output.stdout).context("the trial of the layers that keep kernels apart is not understood")
+}
+
+fn told(level: Level, layers: &[&str]) -> KernelIsolation {
+    let level = match level {
+        Level::Strict => IsolationLevel::Strict,
+        Level::Standard => IsolationLevel::Standard,
+        Level::None => IsolationLevel::None,
+    };
+    KernelIsolation { level: level.into(), layers: layers.iter().map(|layer| (*layer).to_owned()).collect() }
+}
+
+fn name(level: Level) -> &'static str {
+    match level {
+        Level::Strict => "strict",
+        Level::Standard => "standard",
+        Level::None => "none",
+    }
+}
+
+#[cfg(test)]
+#[path = "isolation_tests.rs"]
+mod tests;

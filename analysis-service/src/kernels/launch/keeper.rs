@@ -1,0 +1,169 @@
+//! The task that keeps the fork server: starts it, tries it with a throw-away kernel before anyone relies on it, hands it
+//! one request after the other, and starts another when it dies. What it cannot do it says, and the launcher goes the
+//! plain way.
+
+use std::{io, os::fd::RawFd, path::Path, time::Duration};
+
+use fenxi_proto::analysis::v1::KernelStart;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, sleep, timeout},
+};
+
+use super::{LogTail, Workshop, trial, workshop::remove_dir};
+use crate::kernels::process::{
+    Limits, Spawned, Spec,
+    fork_server::{ForkServer, Ready},
+};
+
+/// Forks that may wait for their turn.
+pub(super) const FORKS_MAX: usize = 64;
+/// How long a server may take to load the libraries.
+const READY_MAX: Duration = Duration::from_secs(120);
+/// How long one fork may take; a server that takes longer is hung.
+const FORK_MAX: Duration = Duration::from_secs(20);
+/// The pause before a server that died is started again.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// A server that lived as long as this is worth another.
+const LIFE_MIN: Duration = Duration::from_secs(60);
+/// Servers that may die young one after the other.
+const YOUNG_DEATHS_MAX: u32 = 3;
+/// Files that a server and its forks may have open; each fork's own limit is lower.
+const OPEN_FILES_MAX: u64 = 65_536;
+
+/// A fork that is asked for.
+#[derive(Debug)]
+pub(super) struct Fork {
+    /// What it is to be.
+    pub body: Vec<u8>,
+    /// Flags of clone(2).
+    pub flags: u64,
+    /// Told what became of it.
+    pub done: oneshot::Sender<io::Result<Spawned>>,
+}
+
+/// What can be had of the fork server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is being started.
+    Starting,
+    /// It forks.
+    Ready(KernelStart),
+    /// There is none, and will be none.
+    Failed,
+}
+
+/// Owns the fork server.
+pub(super) struct Keeper {
+    workshop: Workshop,
+    requests: mpsc::Receiver<Fork>,
+    standing: watch::Sender<Standing>,
+}
+
+/// A server that passed its trial.
+struct Tried {
+    server: ForkServer,
+    log: LogTail,
+    ready: Ready,
+    place: std::path::PathBuf,
+}
+
+impl Keeper {
+    pub(super) fn new(workshop: Workshop, requests: mpsc::Receiver<Fork>, standing: watch::Sender<Standing>) -> Self {
+        Self { workshop, requests, standing }
+    }
+
+    /// Runs until the launcher is dropped.
+    pub(super) async fn run(mut self) {
+        for (start, mode) in [(KernelStart::Forked, "deep"), (KernelStart::ForkedWarm, "warm")] {
+            let mut young_deaths = 0;
+            while young_deaths < YOUNG_DEATHS_MAX {
+                self.standing.send_replace(Standing::Starting);
+                let tried = tokio::select! {
+                    tried = prepare(&self.workshop, mode) => tried,
+                    () = self.standing.closed() => return,
+                };
+                let tried = match tried {
+                    Ok(tried) => tried,
+                    Err(why) => {
+                        tracing::warn!(mode, %why, "the fork server cannot be used in this mode");
+                        break;
+                    }
+                };
+                let since = Instant::now();
+                let Ready { clone, preload_ms, modules } = &tried.ready;
+                tracing::info!(mode, clone, preload_ms, modules, "the fork server is ready");
+                metrics::counter!("kernel_fork_server_starts_total", "mode" => mode).increment(1);
+                self.standing.send_replace(Standing::Ready(start));
+                if self.serve(tried).await {
+                    return;
+                }
+                young_deaths = if since.elapsed() < LIFE_MIN { young_deaths + 1 } else { 0 };
+                self.standing.send_replace(Standing::Starting);
+                sleep(RESTART_PAUSE).await;
+            }
+        }
+        tracing::error!("kernels are not forked: each is started as a program of its own, which takes seconds");
+        self.standing.send_replace(Standing::Failed);
+    }
+
+    /// Forks until the server dies; says whether nobody needs it any more.
+    async fn serve(&mut self, mut tried: Tried) -> bool {
+        let over = loop {
+            let fork = tokio::select! {
+                fork = self.requests.recv() => fork,
+                ended = tried.server.ended() => {
+                    tracing::warn!(?ended, log = tried.log.text(), "the fork server ended");
+                    break false;
+                }
+            };
+            let Some(Fork { body, flags, done }) = fork else { break true };
+            let forked = timeout(FORK_MAX, tried.server.fork(&body, flags)).await;
+            let forked = forked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+            let broken = forked.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Other);
+            metrics::counter!("kernel_forks_total", "ok" => if forked.is_ok() { "true" } else { "false" }).increment(1);
+            // Nobody waits if the start was given up: the process ends with its handle.
+            let _ = done.send(forked);
+            if broken {
+                tracing::warn!(log = tried.log.text(), "the fork server broke and is ended");
+                break false;
+            }
+        };
+        drop(tried.server);
+        remove_dir(tried.place).await;
+        over
+    }
+}
+
+/// Starts a server and tries it.
+async fn prepare(workshop: &Workshop, mode: &str) -> Result<Tried, String> {
+    let place = workshop.place().await.map_err(|error| error.to_string())?;
+    let started = ForkServer::start(workshop.spawner(), |socket| spec(workshop, &place, socket, mode)).await;
+    let (mut server, output) = started.map_err(|error| format!("it cannot be started: {error}"))?;
+    let mut log = LogTail::follow(output);
+    let ready = match timeout(READY_MAX, server.ready()).await {
+        Ok(Ok(ready)) => ready,
+        Ok(Err(error)) => {
+            drop(server);
+            log.ended().await;
+            remove_dir(place).await;
+            return Err(format!("{error}: {}", log.text()));
+        }
+        Err(_) => return Err(format!("it was not ready after {} s", READY_MAX.as_secs())),
+    };
+    trial::pass(workshop, &mut server).await.map_err(|why| format!("a kernel forked from it failed: {why}"))?;
+    Ok(Tried { server, log, ready, place })
+}
+
+fn spec(workshop: &Workshop, place: &Path, socket: RawFd, mode: &str) -> Spec {
+    let args = ["-m", "fenxi_kernel.forkserver", "--control-fd", &socket.to_string(), "--mode", mode].map(Into::into);
+    Spec {
+        program: workshop.python().to_owned(),
+        args: args.into(),
+        env: workshop.env(place).into_iter().map(|(name, value)| (name.into(), value)).collect(),
+        work_dir: place.to_owned(),
+        // Its forks lower these for themselves.
+        limits: Limits { data_bytes: None, open_files: OPEN_FILES_MAX, file_bytes: libc::RLIM_INFINITY },
+        kept: None,
+    }
+}

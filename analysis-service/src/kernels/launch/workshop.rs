@@ -1,0 +1,288 @@
+//! What every way of starting shares: the interpreter, the folders of kernels, and all that one start needs to know.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs, io,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown, lchown},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use fenxi_proto::analysis::v1::KernelStart;
+
+use super::{
+    Apart, LaunchError, Launched, LogTail, MARK, Order,
+    isolation::{Isolation, Paths, Plan},
+    python,
+};
+use crate::kernels::{
+    connection::{Channel, Endpoint, HEARTBEAT_NUMBER},
+    process::{Limits, Spawned, Spawner, tree},
+};
+
+/// The longest path of a Unix socket, without its final zero.
+const SOCKET_PATH_MAX_BYTES: usize = 107;
+/// What a launcher adds to its folder for the longest socket path: `/`, 16 digits, `/k/s-5`.
+const SOCKET_PATH_ADDED_BYTES: usize = 1 + 16 + 2 + 4;
+/// Files a kernel may have open; 60 are open while it is idle.
+const OPEN_FILES_MAX: u64 = 4096;
+/// What libraries reserve and do not use: with it, a limit on memory is one on data.
+const RESERVED_DATA_BYTES: u64 = 2 << 30;
+
+/// The interpreter and the folders of kernels. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct Workshop(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    python: PathBuf,
+    run_dir: PathBuf,
+    work_dir: PathBuf,
+    library: PathBuf,
+    spawner: Spawner,
+    isolation: Isolation,
+}
+
+/// All that one start needs, with its folders made.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub place: PathBuf,
+    pub plan: Plan,
+    pub endpoint: Endpoint,
+    pub mark: String,
+    pub work_dir: PathBuf,
+    pub env: BTreeMap<String, OsString>,
+    pub limits: Limits,
+}
+
+impl Workshop {
+    /// Makes the folders, writes the Python side of kernels into them, and ends what a former service left running.
+    /// `run_dir` holds sockets, so that its path must be short; `work_dir` holds the files that kernels write. Finds out
+    /// how far this machine keeps kernels apart. Blocks.
+    ///
+    /// # Errors
+    /// One line that names the folder, the interpreter or the level and what is wrong with it.
+    pub fn open(python: &Path, run_dir: &Path, work_dir: &Path, apart: Apart) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            python.is_file(),
+            "--python {}: no interpreter is there; make one with deploy/local/python_env",
+            python.display()
+        );
+        fenxi_chassis::files::private_folder(run_dir)?;
+        fenxi_chassis::files::private_folder(work_dir)?;
+        let (run_dir, work_dir) = (run_dir.canonicalize()?, work_dir.canonicalize()?);
+        let longest = run_dir.as_os_str().len() + SOCKET_PATH_ADDED_BYTES;
+        anyhow::ensure!(
+            longest <= SOCKET_PATH_MAX_BYTES,
+            "the folder {} has too long a path for sockets in it: {} bytes are allowed",
+            run_dir.display(),
+            SOCKET_PATH_MAX_BYTES - SOCKET_PATH_ADDED_BYTES
+        );
+        sweep(&run_dir);
+        let library = python::write(&run_dir)?;
+        let python = std::path::absolute(python)?;
+        let isolation = Isolation::open(&python, &library, apart)?;
+        Ok(Self(Arc::new(Inner { python, run_dir, work_dir, library, spawner: Spawner::start()?, isolation })))
+    }
+
+    pub(super) fn python(&self) -> &Path {
+        &self.0.python
+    }
+
+    pub(super) fn spawner(&self) -> &Spawner {
+        &self.0.spawner
+    }
+
+    /// A new folder below the one of sockets, for this user alone.
+    pub(super) async fn place(&self) -> Result<PathBuf, LaunchError> {
+        let place = self.new_place();
+        let made = place.clone();
+        blocking(move || make_dir(&made)).await?;
+        Ok(place)
+    }
+
+    fn new_place(&self) -> PathBuf {
+        self.0.run_dir.join(hex::encode(rand::random::<[u8; 8]>()))
+    }
+
+    /// Makes the folders of one start and says what it is to be; `forked`: a fork, and not a program of its own.
+    pub(super) async fn prepare(&self, order: Order, forked: bool) -> Result<Prepared, LaunchError> {
+        let place = self.new_place();
+        let (own, tables) = (place.join("k"), tables(&place));
+        let work_dir = self.0.work_dir.join(order.kernel_id.to_string());
+        let tmp = work_dir.join(".tmp");
+        let paths = Paths { work_dir: &work_dir, sockets: &own, tables: &tables };
+        let plan = self.0.isolation.plan(order.kernel_id, paths, forked);
+        let folders = Folders { place: place.clone(), own: own.clone(), tables, work_dir: work_dir.clone() };
+        let uid = plan.uid;
+        blocking(move || folders.make(uid)).await?;
+        let mark = format!("{}-{}", order.kernel_id, order.generation);
+        let mut env = self.env(&work_dir);
+        env.insert("TMPDIR".into(), tmp.into());
+        env.insert(MARK.into(), mark.clone().into());
+        Ok(Prepared {
+            endpoint: Endpoint { prefix: own.join("s"), key: hex::encode(rand::random::<[u8; 32]>()) },
+            place,
+            plan,
+            mark,
+            work_dir,
+            env,
+            limits: Limits {
+                data_bytes: order.memory_bytes.map(|bytes| bytes.saturating_add(RESERVED_DATA_BYTES)),
+                open_files: OPEN_FILES_MAX,
+                file_bytes: order.file_bytes,
+            },
+        })
+    }
+
+    /// The environment of every Python process of ours, at home in this folder.
+    pub(super) fn env(&self, home: &Path) -> BTreeMap<String, OsString> {
+        let bin = self.0.python.parent().unwrap_or(Path::new("/usr/bin"));
+        let mut path = bin.as_os_str().to_owned();
+        path.push(":/usr/local/bin:/usr/bin:/bin");
+        let mut env: BTreeMap<String, OsString> = [
+            ("PATH", path),
+            ("HOME", home.into()),
+            ("PYTHONPATH", self.0.library.clone().into()),
+            ("LANG", "C.UTF-8".into()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        // Each library would start a thread a processor, in every kernel.
+        for threads in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"] {
+            env.insert(threads.into(), "1".into());
+        }
+        env
+    }
+
+    /// Removes the files that a kernel worked in.
+    pub(super) async fn forget(&self, kernel_id: uuid::Uuid) {
+        remove_dir(self.0.work_dir.join(kernel_id.to_string())).await;
+        self.0.isolation.forget(kernel_id);
+    }
+}
+
+impl Prepared {
+    /// The file from which the kernel reads where to listen.
+    pub(super) fn connection_file(&self) -> PathBuf {
+        self.place.join("k/connection.json")
+    }
+
+    /// Its content, as jupyter_client writes it.
+    pub(super) fn connection(&self) -> serde_json::Value {
+        serde_json::json!({
+            "transport": "ipc",
+            "ip": self.endpoint.prefix,
+            "key": self.endpoint.key,
+            "signature_scheme": "hmac-sha256",
+            "shell_port": Channel::Shell as u8,
+            "iopub_port": Channel::Iopub as u8,
+            "stdin_port": Channel::Stdin as u8,
+            "control_port": Channel::Control as u8,
+            "hb_port": HEARTBEAT_NUMBER,
+            "kernel_name": "python3",
+        })
+    }
+
+    /// The kernel that was started so, with a record of it for a service that comes after a crash of this one.
+    pub(super) async fn launched(self, spawned: Spawned, start: KernelStart) -> Launched {
+        let pid = spawned.process.pid().as_raw();
+        let text = format!("{pid} {} {}", tree::start_ticks(pid).unwrap_or(0), self.mark);
+        let _ = tokio::fs::write(self.place.join("process"), text).await;
+        let mark = format!("{MARK}={}", self.mark);
+        Launched {
+            process: spawned.process,
+            endpoint: self.endpoint,
+            log: LogTail::follow(spawned.output),
+            start,
+            ends_whole: self.plan.told.layers.iter().any(|layer| layer == "pid"),
+            uid: self.plan.uid,
+            isolation: self.plan.told,
+            place: self.place,
+            mark,
+        }
+    }
+
+    /// Nothing was started.
+    pub(super) async fn given_up(self, error: io::Error) -> LaunchError {
+        remove_dir(self.place).await;
+        LaunchError::Spawn(error)
+    }
+}
+
+/// Where a kernel finds its tables.
+pub(super) fn tables(place: &Path) -> PathBuf {
+    place.join("tables")
+}
+
+/// The folders of one start.
+struct Folders {
+    place: PathBuf,
+    own: PathBuf,
+    tables: PathBuf,
+    work_dir: PathBuf,
+}
+
+impl Folders {
+    /// Makes them. What the kernel may write belongs to its user; the rest is the service's.
+    fn make(self, uid: Option<u32>) -> io::Result<()> {
+        for path in [&self.place, &self.own, &self.tables, &self.work_dir, &self.work_dir.join(".tmp")] {
+            make_dir(path)?;
+        }
+        if let Some(uid) = uid {
+            fs::set_permissions(&self.tables, fs::Permissions::from_mode(0o755))?;
+            chown(&self.own, Some(uid), Some(uid))?;
+            give(&self.work_dir, uid)?;
+        }
+        Ok(())
+    }
+}
+
+/// Gives a folder with all that is in it to a user. Links are not followed: what is below was written by a kernel.
+fn give(path: &Path, uid: u32) -> io::Result<()> {
+    let found = fs::symlink_metadata(path)?;
+    if found.uid() == uid {
+        // A folder is given after what is in it.
+        return Ok(());
+    }
+    if found.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give(&entry?.path(), uid)?;
+        }
+    }
+    lchown(path, Some(uid), Some(uid))
+}
+
+async fn blocking(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> Result<(), LaunchError> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other).flatten().map_err(LaunchError::Folder)
+}
+
+fn make_dir(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+pub(super) async fn remove_dir(path: PathBuf) {
+    if let Err(error) = tokio::fs::remove_dir_all(&path).await
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %path.display(), %error, "a kernel's folder was not removed");
+    }
+}
+
+/// Ends the processes that a former service left, by the records it wrote, and removes their folders. At start only.
+fn sweep(run_dir: &Path) {
+    for entry in fs::read_dir(run_dir).into_iter().flatten().flatten() {
+        let place = entry.path();
+        let record = fs::read_to_string(place.join("process")).unwrap_or_default();
+        if let [pid, start, mark] = record.split(' ').collect::<Vec<_>>()[..]
+            && let (Ok(pid), Ok(start)) = (pid.parse::<i32>(), start.parse::<u64>())
+        {
+            // The pid may mean another process by now; what has the mark is ours in any case.
+            let alive = tree::start_ticks(pid) == Some(start);
+            let leader = nix::unistd::Pid::from_raw(if alive { pid } else { i32::MAX });
+            tree::kill_rest(leader, &format!("{MARK}={mark}"), None);
+        }
+        let _ = fs::remove_dir_all(&place);
+    }
+}

@@ -1,0 +1,188 @@
+//! A fork server: a process of ours that forks others on request, each of which becomes our own child.
+//!
+//! One packet a request and one an answer, over a socket that only the two have. What a fork is to be travels in a
+//! memory file that the server hands on unread, so that no secret of one kernel stays in what the next is forked from;
+//! what comes back is a pidfd. It knows nothing of what is in the memory file.
+
+use std::{
+    fs::File,
+    io::{self, IoSlice, IoSliceMut, Write as _},
+    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd},
+};
+
+use nix::{
+    cmsg_space,
+    sys::{
+        memfd::{MFdFlags, memfd_create},
+        socket::{AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType},
+        socket::{recvmsg, sendmsg, socketpair},
+    },
+    unistd::Pid,
+};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    net::unix::pipe,
+};
+
+use super::{Ended, Process, Spawned, Spawner, Spec, output_pipe};
+
+/// The longest answer.
+const ANSWER_MAX_BYTES: usize = 16 * 1024;
+/// The most descriptors that an answer may bring.
+const ANSWER_FDS_MAX: usize = 4;
+
+/// A running fork server. Dropping it ends it; what it forked lives on.
+#[derive(Debug)]
+pub(crate) struct ForkServer {
+    process: Process,
+    socket: AsyncFd<OwnedFd>,
+    last_id: u64,
+}
+
+/// What a server says of itself once it takes requests.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Ready {
+    /// How its forks come to be our children.
+    #[serde(default)]
+    pub clone: String,
+    /// Milliseconds that loading the libraries took.
+    #[serde(default)]
+    pub preload_ms: f64,
+    /// Modules that are loaded.
+    #[serde(default)]
+    pub modules: u64,
+}
+
+#[derive(Serialize)]
+struct Request {
+    op: &'static str,
+    id: u64,
+    flags: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "op", rename_all = "lowercase")]
+enum Answer {
+    Ready(Ready),
+    Forked { id: u64, pid: i32 },
+    Failed { id: u64, error: String },
+}
+
+impl ForkServer {
+    /// Starts a server: `spec` makes its program from the number of its socket. Gives what it writes, too.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub(crate) async fn start(
+        spawner: &Spawner,
+        spec: impl FnOnce(RawFd) -> Spec,
+    ) -> io::Result<(Self, pipe::Receiver)> {
+        let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+        let spec = spec(theirs.as_raw_fd());
+        let Spawned { process, output } = spawner.spawn(Spec { kept: Some(theirs), ..spec }).await?;
+        nix::fcntl::fcntl(&ours, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
+        // SAFETY: the descriptor is owned by the AsyncFd and closed only with it.
+        let socket = unsafe { AsyncFd::register_with_interest(ours, Interest::READABLE | Interest::WRITABLE) }?;
+        Ok((Self { process, socket, last_id: 0 }, output))
+    }
+
+    /// Waits until it takes requests.
+    ///
+    /// # Errors
+    /// If it ended first, or says something else.
+    pub(crate) async fn ready(&mut self) -> io::Result<Ready> {
+        match self.receive().await? {
+            (Answer::Ready(ready), _) => Ok(ready),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// Forks a process that reads `body`, with these flags of clone(2) beside the server's own.
+    ///
+    /// # Errors
+    /// If the server refuses or has ended; the error's kind is `Other` where the server goes on.
+    pub(crate) async fn fork(&mut self, body: &[u8], flags: u64) -> io::Result<Spawned> {
+        self.last_id += 1;
+        let id = self.last_id;
+        let request = serde_json::to_vec(&Request { op: "fork", id, flags }).map_err(io::Error::other)?;
+        let memory = memory_file(body)?;
+        let (output, input) = output_pipe()?;
+        self.send(&request, &[memory.as_raw_fd(), input.as_raw_fd()]).await?;
+        drop((memory, input));
+        match self.receive().await? {
+            (Answer::Forked { id: answered, pid }, fds) if answered == id => {
+                let pidfd = fds.into_iter().next().ok_or_else(|| broken("its answer brings no pidfd"))?;
+                let process = Process::of(Pid::from_raw(pid), pidfd)?;
+                Ok(Spawned { process, output: pipe::Receiver::from_owned_fd(output)? })
+            }
+            (Answer::Failed { id: answered, error }, _) if answered == id => Err(io::Error::other(error)),
+            (other, _) => Err(unexpected(&other)),
+        }
+    }
+
+    /// Waits for its end. Cancel-safe.
+    pub(crate) async fn ended(&mut self) -> io::Result<Ended> {
+        self.process.ended().await
+    }
+
+    async fn send(&self, packet: &[u8], fds: &[RawFd]) -> io::Result<()> {
+        let (packet, rights) = ([IoSlice::new(packet)], [ControlMessage::ScmRights(fds)]);
+        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+        let send = |socket: &OwnedFd| Ok(sendmsg::<()>(socket.as_raw_fd(), &packet, &rights, flags, None)?);
+        self.socket.async_io(Interest::WRITABLE, send).await.map(drop).map_err(|error| gone(&error))
+    }
+
+    async fn receive(&self) -> io::Result<(Answer, Vec<OwnedFd>)> {
+        let read = |socket: &OwnedFd| receive(socket);
+        let (packet, fds) = self.socket.async_io(Interest::READABLE, read).await.map_err(|error| gone(&error))?;
+        if packet.is_empty() {
+            return Err(broken("it closed its socket"));
+        }
+        let answer = serde_json::from_slice(&packet).map_err(|_| broken("its answer is not understood"))?;
+        Ok((answer, fds))
+    }
+}
+
+fn receive(socket: &OwnedFd) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
+    let mut packet = vec![0; ANSWER_MAX_BYTES];
+    let mut space = cmsg_space!([RawFd; ANSWER_FDS_MAX]);
+    let (length, fds) = {
+        let mut parts = [IoSliceMut::new(&mut packet)];
+        let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
+        let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
+        let mut fds = Vec::new();
+        for part in message.cmsgs()? {
+            if let ControlMessageOwned::ScmRights(rights) = part {
+                // SAFETY: the system just gave us these descriptors.
+                fds.extend(rights.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+            }
+        }
+        (message.bytes, fds)
+    };
+    packet.truncate(length);
+    Ok((packet, fds))
+}
+
+/// A file without a name that holds `bytes`, to be read from its beginning.
+fn memory_file(bytes: &[u8]) -> io::Result<OwnedFd> {
+    let mut file = File::from(memfd_create("fork", MFdFlags::MFD_CLOEXEC)?);
+    file.write_all(bytes)?;
+    io::Seek::rewind(&mut file)?;
+    Ok(file.into())
+}
+
+fn broken(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, format!("the fork server broke: {what}"))
+}
+
+fn gone(error: &io::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, format!("the fork server has gone: {error}"))
+}
+
+fn unexpected(answer: &Answer) -> io::Error {
+    match answer {
+        Answer::Failed { error, .. } => broken(error),
+        Answer::Ready(_) | Answer::Forked { .. } => broken("it answers out of turn"),
+    }
+}

@@ -1,0 +1,70 @@
+//! Every story of kernels once more, with kernels forked from a prepared process; and what is true of these alone.
+
+use fenxi_proto::analysis::v1::KernelStart;
+
+use super::house::fork_kernels;
+
+type Story = (&'static str, fn());
+
+macro_rules! stories {
+    ($room:ident: $($story:ident)+) => {
+        &[$((stringify!($story), super::$room::$story as fn())),+]
+    };
+}
+
+const LIFE: &[Story] = stories! { life:
+    tables_are_there_before_the_first_code_and_after_a_restart
+    a_table_that_cannot_be_loaded_is_said_and_the_rest_works a_restart_ends_what_runs_and_brings_the_dead_back
+    code_sees_nothing_of_the_service children_die_with_their_kernel ten_start_at_once
+    an_idle_kernel_is_ended_and_a_working_one_is_not memory_is_published
+};
+const DEATHS: &[Story] = stories! { deaths:
+    an_exit_and_a_signal_are_told_apart what_was_said_before_a_death_is_kept
+    leaving_by_exit_is_an_end_and_then_a_death a_person_interrupts_sleep_loop_and_await
+    an_interrupt_that_comes_before_the_code_has_begun_is_not_lost a_time_limit_interrupts_by_itself
+    code_that_heeds_no_interrupt_is_killed_and_says_so a_kernel_over_its_memory_limit_is_warned_and_killed
+    an_error_cancels_what_waits_unless_told_otherwise deleting_a_kernel_ends_what_runs_and_what_waits
+    code_that_breaks_its_own_channels_has_an_end
+};
+const REGISTRY: &[Story] = stories! { registry:
+    a_foreign_kernel_is_as_unknown_as_none limits_are_said_and_freed_by_an_end the_queue_has_an_end
+    a_request_is_carried_out_once variables_are_checked_and_made
+    the_end_of_the_service_ends_kernels_truthfully_and_their_ids_stay a_start_that_fails_says_why
+};
+const OUTPUT: &[Story] = stories! { output:
+    one_and_one a_hundred_thousand_lines_and_twenty_thousand_flushed twenty_megabytes_in_one_display
+    every_kind_of_output children_and_native_code_print_too broken_text_and_odd_characters_are_no_end
+    input_is_asked_for_and_given a_thread_prints_on_where_someone_looks a_chart_with_chinese_text_and_a_plotly_figure
+    help_on_a_name_is_shown a_kernel_that_never_stops_talking_is_heard_and_interrupted
+};
+
+/// Tells each story of a room; `source` is the room's file, of which none may be missing.
+fn tell(stories: &[Story], source: &str) {
+    assert_eq!(stories.len(), source.matches("#[tokio::test").count(), "a story is not told for forked kernels");
+    let forks = fork_kernels();
+    assert_eq!(forks.runtime.block_on(forks.launcher.way()), KernelStart::Forked, "kernels are not forked here");
+    for (name, story) in stories {
+        let told = std::panic::catch_unwind(story);
+        assert!(told.is_ok(), "{name} is not true of forked kernels");
+    }
+}
+
+#[test]
+fn life_is_the_same_for_forked_kernels() {
+    tell(LIFE, include_str!("life.rs"));
+}
+
+#[test]
+fn deaths_are_the_same_for_forked_kernels() {
+    tell(DEATHS, include_str!("deaths.rs"));
+}
+
+#[test]
+fn the_registry_is_the_same_for_forked_kernels() {
+    tell(REGISTRY, include_str!("registry.rs"));
+}
+
+#[test]
+fn output_is_the_same_for_forked_kernels() {
+    tell(OUTPUT, include_str!("output.rs"));
+}
