@@ -87,6 +87,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_WAIT)
+        // What a savepoint has to keep stays in memory; otherwise every transaction makes a file for it.
+        .pragma("temp_store", "memory")
         .statement_cache_capacity(STATEMENTS_CACHED)
         .row_buffer_size(ROW_BUFFER)
 }

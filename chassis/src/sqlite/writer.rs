@@ -189,44 +189,42 @@ async fn batch(connection: &mut SqliteConnection, operations: Vec<Box<dyn Operat
     committed.map_err(drop)
 }
 
+/// Statements that need no answer of their own go together: each call is a message to the connection's thread and back.
 async fn transact(
     connection: &mut SqliteConnection,
     operations: Vec<Box<dyn Operation>>,
     answers: &mut Vec<Answer>,
 ) -> Result<(), WriteError> {
-    if operations.is_empty() {
+    let count = operations.len();
+    if count == 0 {
         return Ok(());
     }
-
-    // IMMEDIATE: an upgrade from a read to a write lock in mid-transaction cannot wait, it fails.
-    let mut whole =
-        connection.execute("BEGIN IMMEDIATE").await.map(drop).map_err(|error| WriteError::Failed(Arc::new(error)));
-    for operation in operations {
-        match &whole {
-            Ok(()) => whole = one(connection, operation, answers).await.map_err(WriteError::Failed),
-            Err(error) => operation.fail(error.clone()),
+    // IMMEDIATE: an upgrade from a read to a write lock in mid-transaction cannot wait, it fails. One operation alone
+    // needs no savepoint: the transaction is its own.
+    let begin = if count == 1 { "BEGIN IMMEDIATE" } else { "BEGIN IMMEDIATE; SAVEPOINT operation" };
+    let mut whole = run(connection, begin).await;
+    for (number, operation) in (1..).zip(operations) {
+        if let Err(error) = &whole {
+            operation.fail(error.clone());
+            continue;
         }
+        let Ran { keep, answer } = operation.run(connection).await;
+        answers.push(answer);
+        let end = match (number == count, keep) {
+            (true, true) => "COMMIT",
+            (true, false) if count == 1 => "ROLLBACK",
+            (true, false) => "ROLLBACK TO operation; COMMIT",
+            (false, true) => "RELEASE operation; SAVEPOINT operation",
+            // The savepoint stays, for the next one.
+            (false, false) => "ROLLBACK TO operation",
+        };
+        whole = run(connection, end).await;
     }
-    whole?;
-    connection.execute("COMMIT").await.map(drop).map_err(|error| WriteError::Failed(Arc::new(error)))
+    whole
 }
 
-async fn one(
-    connection: &mut SqliteConnection,
-    operation: Box<dyn Operation>,
-    answers: &mut Vec<Answer>,
-) -> Result<(), Arc<sqlx::Error>> {
-    if let Err(error) = connection.execute("SAVEPOINT operation").await {
-        let error = Arc::new(error);
-        operation.fail(WriteError::Failed(Arc::clone(&error)));
-        return Err(error);
-    }
-    let Ran { keep, answer } = operation.run(connection).await;
-    answers.push(answer);
-    if !keep {
-        connection.execute("ROLLBACK TO operation").await.map_err(Arc::new)?;
-    }
-    connection.execute("RELEASE operation").await.map(drop).map_err(Arc::new)
+async fn run(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), WriteError> {
+    connection.execute(sql).await.map(drop).map_err(|error| WriteError::Failed(Arc::new(error)))
 }
 
 #[cfg(test)]
