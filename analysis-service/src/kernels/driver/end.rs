@@ -109,15 +109,15 @@ impl Driver {
             // The code had ended; what happened then happened to the kernel.
             return self.finish().await;
         }
-        let Some(mut running) = self.running.take() else { return };
-        let before = running.used_before().await;
+        let Some(running) = self.running.take() else { return };
+        let (own_cpu, family_cpu) = running.before.cpu().await;
         let timed_out =
             running.interrupted == Some(Interrupter::TimeLimit) && death.cause() == DeathCause::Unresponsive;
         let peak_bytes = ended.map_or(0, |ended| ended.peak_bytes).max(self.meter.peak_bytes);
         let end = FinishedEvent {
             outcome: if timed_out { Outcome::TimedOut } else { Outcome::Killed }.into(),
             death: Some(death.clone()),
-            cpu_duration: ended.map(|ended| proto_duration(ended.cpu.saturating_sub(before.cpu))),
+            cpu_duration: ended.map(|ended| proto_duration(ended.cpu.saturating_sub(own_cpu + family_cpu))),
             peak_memory_bytes: signed(peak_bytes),
             ..FinishedEvent::default()
         };

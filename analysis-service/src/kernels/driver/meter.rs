@@ -25,8 +25,23 @@ pub(super) struct Meter {
     pub(super) peak_bytes: u64,
     /// The machine's count of processes killed for want of memory, when it was last looked at.
     pub(super) memory_kills: u64,
-    /// Its processor time when it was last measured.
-    cpu: Option<Duration>,
+    /// When it was last looked at whole.
+    last: Option<Usage>,
+}
+
+/// What a process had used when an execution began.
+pub(super) struct Before {
+    begun: Instant,
+    own_cpu: Duration,
+    family: Family,
+}
+
+/// What its descendants had used.
+enum Family {
+    /// It had none when it was last looked at; since then only this much was measured of them.
+    None(Duration),
+    /// Being measured.
+    Asked(JoinHandle<Option<Usage>>),
 }
 
 impl Default for Meter {
@@ -37,12 +52,34 @@ impl Default for Meter {
 
 impl Meter {
     pub(super) fn new(interval: Duration) -> Self {
-        Self { next_at: Instant::now() + interval, peak_bytes: 0, memory_kills: u64::MAX, cpu: None }
+        Self { next_at: Instant::now() + interval, peak_bytes: 0, memory_kills: u64::MAX, last: None }
     }
 
     pub(super) fn saw(&mut self, usage: Usage) {
         self.peak_bytes = self.peak_bytes.max(usage.resident_bytes);
-        self.cpu = Some(usage.cpu);
+        self.last = Some(usage);
+    }
+
+    fn saw_own(&mut self, own_cpu: Duration, resident_bytes: u64) {
+        self.peak_bytes = self.peak_bytes.max(resident_bytes);
+        if let Some(last) = &mut self.last {
+            last.own_cpu = own_cpu;
+        }
+    }
+
+    /// Descendants, as far as they were seen; `None` where nobody looked yet.
+    fn family(&self) -> Option<Family> {
+        self.last.filter(|last| last.processes <= 1).map(|last| Family::None(last.family_cpu))
+    }
+}
+
+impl Before {
+    /// Processor time of the process itself and of its descendants.
+    pub(super) async fn cpu(self) -> (Duration, Duration) {
+        match self.family {
+            Family::None(cpu) => (self.own_cpu, cpu),
+            Family::Asked(asked) => (self.own_cpu, asked.await.ok().flatten().unwrap_or_default().family_cpu),
+        }
     }
 }
 
@@ -61,13 +98,36 @@ pub(super) fn measure(parts: &Arc<Parts>, pid: Pid) -> JoinHandle<Option<Usage>>
 }
 
 impl Driver {
+    /// Notes what the process has used before code runs in it. Nothing is waited for: the code is under way.
+    pub(super) fn note_before(&self, pid: Pid) -> Before {
+        let own_cpu = tree::own(pid).map_or(Duration::ZERO, |(cpu, _)| cpu);
+        let family = self.meter.family().unwrap_or_else(|| Family::Asked(measure(&self.parts, pid)));
+        Before { begun: Instant::now(), own_cpu, family }
+    }
+
+    /// What the process has used since, and the most memory it was seen with. Of a run shorter than the unit in which
+    /// the system tells what descendants use, only the process itself is looked at: that waits for nothing.
+    pub(super) async fn used_since(&mut self, before: Before) -> Option<Duration> {
+        let pid = self.live.as_ref().map(|live| live.launched.process.pid())?;
+        let brief = before.begun.elapsed() < tree::tick() && matches!(before.family, Family::None(_));
+        if brief {
+            let (own_cpu, resident_bytes) = tree::own(pid)?;
+            self.meter.saw_own(own_cpu, resident_bytes);
+            return Some(own_cpu.saturating_sub(before.own_cpu));
+        }
+        let (own_cpu, family_cpu) = before.cpu().await;
+        let now = measure(&self.parts, pid).await.ok().flatten()?;
+        self.meter.saw(now);
+        Some(now.own_cpu.saturating_sub(own_cpu) + now.family_cpu.saturating_sub(family_cpu))
+    }
+
     /// Measures, and does what follows from it.
     pub(super) async fn sample(&mut self) {
         self.meter.next_at = Instant::now() + self.parts.settings.sample_interval;
         let Some(pid) = self.live.as_ref().map(|live| live.launched.process.pid()) else { return };
         let Some(usage) = measure(&self.parts, pid).await.ok().flatten() else { return };
         let working = self.parts.settings.sample_interval * WORKING_CPU_PERCENT / 100;
-        if self.meter.cpu.is_some_and(|before| usage.cpu.saturating_sub(before) >= working) {
+        if self.meter.last.is_some_and(|before| usage.cpu().saturating_sub(before.cpu()) >= working) {
             self.touch();
         }
         self.meter.saw(usage);

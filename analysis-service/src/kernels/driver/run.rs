@@ -5,13 +5,12 @@ use std::time::Duration;
 use fenxi_proto::analysis::v1::{
     DeathCause, DisplayEvent, FinishedEvent, InputRequestEvent, Outcome, TruncatedEvent, output_event::Event,
 };
-use tokio::{task::JoinHandle, time::Instant};
+use tokio::time::Instant;
 
-use super::{Driver, Waiting, Work, meter};
+use super::{Driver, Waiting, Work, meter::Before};
 use crate::kernels::{
     connection::{Channel, Incoming, LARGE_MESSAGE_BYTES, MESSAGE_MAX_BYTES, Message},
     output::{self, Reply, Said},
-    process::tree::Usage,
     state::{Interrupter, Run, State, death},
 };
 
@@ -40,7 +39,7 @@ pub(super) struct Running {
     pub(super) interrupted: Option<Interrupter>,
     pub(super) memory_told: bool,
     /// What the kernel had used before.
-    before: JoinHandle<Option<Usage>>,
+    pub(super) before: Before,
 }
 
 impl Running {
@@ -71,10 +70,6 @@ impl Running {
     pub(super) fn has_reply(&self) -> bool {
         self.reply.is_some()
     }
-
-    pub(super) async fn used_before(&mut self) -> Usage {
-        (&mut self.before).await.ok().flatten().unwrap_or_default()
-    }
 }
 
 impl Driver {
@@ -97,8 +92,9 @@ impl Driver {
         let now = Instant::now();
         // Idle was checked above.
         let _ = self.state.begin(Run { execution_id: work.execution_id, deadline: now.checked_add(limit) });
-        let before = meter::measure(&self.parts, live.launched.process.pid());
         let notices = std::mem::take(&mut live.notices);
+        let pid = live.launched.process.pid();
+        let before = self.note_before(pid);
         let mut running = Running {
             work,
             id,
@@ -217,23 +213,15 @@ impl Driver {
             running.work.log.append(Event::Display(page)).await;
         }
         let outcome = outcome(&reply, running.interrupted);
-        let before = running.used_before().await;
-        self.meter.saw(before);
-        let now = match self.live.as_ref().map(|live| live.launched.process.pid()) {
-            Some(pid) => meter::measure(&self.parts, pid).await.ok().flatten(),
-            None => None,
-        };
-        if let Some(now) = now {
-            self.meter.saw(now);
-        }
+        let Running { work, before, .. } = running;
         let end = FinishedEvent {
             outcome: outcome.into(),
-            cpu_duration: now.map(|now| proto_duration(now.cpu.saturating_sub(before.cpu))),
+            cpu_duration: self.used_since(before).await.map(proto_duration),
             peak_memory_bytes: signed(self.meter.peak_bytes),
             ..FinishedEvent::default()
         };
-        let goes_on = running.work.continue_on_error || matches!(outcome, Outcome::Ok | Outcome::Interrupted);
-        running.work.log.finish(end).await;
+        let goes_on = work.continue_on_error || matches!(outcome, Outcome::Ok | Outcome::Interrupted);
+        work.log.finish(end).await;
         // Busy or being interrupted: something ran.
         let _ = self.state.end();
         self.touch();

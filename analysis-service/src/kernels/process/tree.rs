@@ -1,26 +1,41 @@
-//! What /proc tells of a process and those it started, and how to end them all. Reads files: for threads that may block.
+//! What /proc tells of a process and those it started, and how to end them all. Reads files: for threads that may block,
+//! but for [`own`].
 
-use std::{collections::BTreeSet, fs, os::unix::fs::MetadataExt as _, time::Duration};
+use std::{collections::BTreeSet, fs, io::Read as _, os::unix::fs::MetadataExt as _, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
+    time::{ClockId, clock_gettime},
     unistd::{Pid, SysconfVar, sysconf},
 };
 
 /// Processes of one kernel that are looked at.
 const TREE_MAX: usize = 1024;
+/// What most files of /proc fit into.
+const FILE_BYTES: usize = 4096;
 /// Rounds of killing: each finds what was started during the last.
 const KILL_ROUNDS_MAX: usize = 20;
 
 /// What a process and its descendants use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
-    /// Processor time so far, of ended children that were waited for too.
-    pub cpu: Duration,
-    /// Resident memory, in bytes.
+    /// Processor time of the process itself so far.
+    pub own_cpu: Duration,
+    /// Processor time of its descendants so far, of ended children that were waited for too; in whole ticks.
+    pub family_cpu: Duration,
+    /// Resident memory of them all, in bytes.
     pub resident_bytes: u64,
     /// Resident memory that no file backs, in bytes: what a limit on memory is about.
     pub private_bytes: u64,
+    /// How many live.
+    pub processes: usize,
+}
+
+impl Usage {
+    /// Processor time of them all so far.
+    pub(crate) fn cpu(&self) -> Duration {
+        self.own_cpu + self.family_cpu
+    }
 }
 
 struct Stat {
@@ -28,23 +43,44 @@ struct Stat {
     parent: i32,
     group: i32,
     session: i32,
-    cpu_ticks: u64,
+    own_ticks: u64,
+    /// Of children that were waited for.
+    waited_ticks: u64,
     start_ticks: u64,
+}
+
+/// The finest that the system tells of what a descendant used.
+pub(crate) fn tick() -> Duration {
+    Duration::from_secs(1) / u32::try_from(ticks_per_sec()).unwrap_or(100)
 }
 
 /// What the process and its descendants use now; `None` if it is gone.
 pub(crate) fn usage(root: Pid) -> Option<Usage> {
-    stat(root.as_raw())?;
+    let (own_cpu, _) = own(root)?;
     let ticks_per_sec = ticks_per_sec();
-    let mut usage = Usage::default();
+    let mut usage = Usage { own_cpu, ..Usage::default() };
     for pid in descendants(root.as_raw()) {
         let Some(stat) = stat(pid) else { continue };
-        usage.cpu += Duration::from_millis(stat.cpu_ticks.saturating_mul(1000) / ticks_per_sec);
+        let own_ticks = if pid == root.as_raw() { 0 } else { stat.own_ticks };
+        let ticks = own_ticks.saturating_add(stat.waited_ticks);
+        usage.family_cpu += Duration::from_millis(ticks.saturating_mul(1000) / ticks_per_sec);
         let (resident, private) = memory(pid).unwrap_or_default();
         usage.resident_bytes += resident;
         usage.private_bytes += private;
+        usage.processes += 1;
     }
     Some(usage)
+}
+
+/// Processor time and resident memory in bytes of this process alone; `None` if it is gone. A few system calls that
+/// wait for nothing: the runtime may make them.
+pub(crate) fn own(pid: Pid) -> Option<(Duration, u64)> {
+    let time = clock_gettime(ClockId::pid_cpu_clock_id(pid).ok()?).ok()?;
+    // proc(5): sizes in pages; the second is what is resident. One read takes the file whole.
+    let mut text = [0; 128];
+    let length = fs::File::open(format!("/proc/{pid}/statm")).ok()?.read(&mut text).ok()?;
+    let pages: u64 = str::from_utf8(text.get(..length)?).ok()?.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    Some((time.into(), pages.saturating_mul(page_bytes())))
 }
 
 /// When the process started, in the system's ticks since boot: with the pid it names a process for good.
@@ -125,8 +161,14 @@ fn descendants(root: i32) -> Vec<i32> {
 }
 
 fn stat(pid: i32) -> Option<Stat> {
-    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    parse_stat(&String::from_utf8_lossy(&text))
+    parse_stat(&String::from_utf8_lossy(&read(&format!("/proc/{pid}/stat"))?))
+}
+
+/// Reads a file of /proc, which says that it is empty: room for it is made at once, instead of by many small reads.
+fn read(path: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(FILE_BYTES);
+    fs::File::open(path).ok()?.read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// The fields after the name, which may hold anything, as proc(5) numbers them from 3.
@@ -139,20 +181,26 @@ fn parse_stat(text: &str) -> Option<Stat> {
         parent: i32::try_from(number(4)?).ok()?,
         group: i32::try_from(number(5)?).ok()?,
         session: i32::try_from(number(6)?).ok()?,
-        cpu_ticks: ticks(14)? + ticks(15)? + ticks(16)? + ticks(17)?,
+        own_ticks: ticks(14)? + ticks(15)?,
+        waited_ticks: ticks(16)? + ticks(17)?,
         start_ticks: ticks(22)?,
     })
 }
 
 /// Resident and private memory in bytes.
 fn memory(pid: i32) -> Option<(u64, u64)> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let text = String::from_utf8(read(&format!("/proc/{pid}/status"))?).ok()?;
     let kib = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
         line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
     };
     let bytes = |name: &str| kib(name).unwrap_or(0) * 1024;
     Some((bytes("VmRSS"), bytes("RssAnon") + bytes("RssShmem")))
+}
+
+fn page_bytes() -> u64 {
+    let bytes = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(4096)
 }
 
 fn ticks_per_sec() -> u64 {
@@ -169,14 +217,39 @@ mod tests {
         let text = "7 (a) Z (b) R 3 4 5 0 0 0 0 0 0 0 10 20 30 40 0 0 0 0 99 0 0";
         let stat = parse_stat(text).expect("a stat");
         assert_eq!((stat.state, stat.parent, stat.group, stat.session), ('R', 3, 4, 5));
-        assert_eq!((stat.cpu_ticks, stat.start_ticks), (100, 99));
+        assert_eq!((stat.own_ticks, stat.waited_ticks, stat.start_ticks), (30, 70, 99));
         assert!(parse_stat("7 (x").is_none());
     }
 
     #[test]
     fn this_process_uses_memory_and_time() {
         let usage = usage(nix::unistd::getpid()).expect("we are here");
-        assert!(usage.private_bytes > 0 && usage.resident_bytes >= usage.private_bytes);
+        assert!(usage.private_bytes > 0 && usage.resident_bytes >= usage.private_bytes && usage.processes > 0);
         assert!(start_ticks(nix::unistd::getpid().as_raw()).is_some());
+    }
+
+    #[test]
+    fn what_a_process_uses_itself_is_told_finely() {
+        let this = nix::unistd::getpid();
+        let (before, resident_bytes) = own(this).expect("we are here");
+        assert!(resident_bytes > 100_000, "{resident_bytes} bytes");
+        let more = || own(this).expect("we are here").0.checked_sub(before).expect("time goes on");
+        while more().is_zero() {}
+        assert_ne!(more().as_nanos() % tick().as_nanos(), 0, "it is told in whole ticks");
+        assert!(own(Pid::from_raw(i32::MAX)).is_none());
+    }
+
+    #[test]
+    fn children_are_counted_apart() {
+        let this = nix::unistd::getpid();
+        let before = usage(this).expect("we are here");
+        let mut child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().expect("a child");
+        while usage(this).expect("we are here").family_cpu < before.family_cpu + tick() {}
+        assert!(usage(this).expect("we are here").processes > 1);
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+        let after = usage(this).expect("we are here");
+        assert!(after.family_cpu >= before.family_cpu + tick(), "a child that was waited for is forgotten");
+        assert_eq!(after.cpu(), after.own_cpu + after.family_cpu);
     }
 }
