@@ -8,6 +8,7 @@ mod wire;
 mod zmtp;
 
 use std::{
+    collections::VecDeque,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -93,10 +94,10 @@ pub(crate) struct NotSent;
 #[derive(Debug)]
 pub(crate) struct Connection {
     signer: Signer,
-    shell: mpsc::Sender<Vec<Bytes>>,
-    stdin: mpsc::Sender<Vec<Bytes>>,
+    shell: Outgoing,
+    stdin: Outgoing,
     /// Nothing is sent on these, but a socket whose writing half is closed is closed by the kernel.
-    _silent: [mpsc::Sender<Vec<Bytes>>; 2],
+    _silent: [Outgoing; 2],
     incoming: mpsc::Receiver<Incoming>,
     _tasks: JoinSet<()>,
 }
@@ -125,18 +126,23 @@ impl Connection {
             let task =
                 Receiver { channel, reader, signer: signer.clone(), to: incoming_in.clone(), room: room.clone() };
             tasks.spawn(task.run());
-            let (outgoing, requests) = mpsc::channel(OUTGOING_MAX_COUNT);
-            tasks.spawn(send_all(writer, requests));
-            writers.push(outgoing);
+            writers.push(Outgoing { writer, unsent: VecDeque::new(), broken: false });
         }
         let [iopub, shell, stdin, control] =
             <[_; 4]>::try_from(writers).map_err(|_| ConnectError::Endpoint("a channel is missing"))?;
         Ok(Self { signer, shell, stdin, _silent: [iopub, control], incoming, _tasks: tasks })
     }
 
-    /// The next thing that came. Cancel-safe.
+    /// The next thing that came. What the kernel did not take yet is sent meanwhile. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Option<Incoming> {
-        self.incoming.recv().await
+        loop {
+            tokio::select! {
+                biased;
+                incoming = self.incoming.recv() => return incoming,
+                () = self.shell.go_on(), if self.shell.is_behind() => {}
+                () = self.stdin.go_on(), if self.stdin.is_behind() => {}
+            }
+        }
     }
 
     /// Whether nothing has come that was not yet taken.
@@ -145,17 +151,64 @@ impl Connection {
     }
 
     /// Sends a request on shell; the answer names `id` as its parent.
-    pub(crate) fn request(&self, id: &str, kind: &str, content: &serde_json::Value) -> Result<(), NotSent> {
+    pub(crate) fn request(&mut self, id: &str, kind: &str, content: &serde_json::Value) -> Result<(), NotSent> {
         let content = serde_json::to_vec(content).map_err(|_| NotSent)?;
-        self.shell.try_send(self.signer.frames(id, kind, Bytes::from_static(b"{}"), content)).map_err(|_| NotSent)
+        self.shell.send(&self.signer.frames(id, kind, Bytes::from_static(b"{}"), content))
     }
 
     /// Answers a question of the kernel.
-    pub(crate) fn input_reply(&self, id: &str, value: &str) -> Result<(), NotSent> {
+    pub(crate) fn input_reply(&mut self, id: &str, value: &str) -> Result<(), NotSent> {
         let content =
             serde_json::to_vec(&serde_json::json!({ "value": value, "status": "ok" })).map_err(|_| NotSent)?;
         let frames = self.signer.frames(id, "input_reply", Bytes::from_static(b"{}"), content);
-        self.stdin.try_send(frames).map_err(|_| NotSent)
+        self.stdin.send(&frames)
+    }
+}
+
+/// The way to the kernel on one channel. What its socket takes is sent at once, without a task in between.
+#[derive(Debug)]
+struct Outgoing {
+    writer: Writer,
+    /// Messages that the socket did not take yet; of the first, what is left of it.
+    unsent: VecDeque<Vec<u8>>,
+    broken: bool,
+}
+
+impl Outgoing {
+    fn send(&mut self, frames: &[Bytes]) -> Result<(), NotSent> {
+        if self.broken || self.unsent.len() >= OUTGOING_MAX_COUNT {
+            return Err(NotSent);
+        }
+        self.unsent.push_back(zmtp::message(frames));
+        if self.unsent.len() == 1 {
+            self.push();
+        }
+        if self.broken { Err(NotSent) } else { Ok(()) }
+    }
+
+    fn is_behind(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    /// Sends more once the socket takes more. Cancel-safe.
+    async fn go_on(&mut self) {
+        self.broken |= self.writer.writable().await.is_err();
+        self.push();
+    }
+
+    /// Hands the socket what it takes.
+    fn push(&mut self) {
+        while let Some(message) = self.unsent.front_mut().filter(|_| !self.broken) {
+            match self.writer.try_write(message) {
+                Ok(written) if written == message.len() => drop(self.unsent.pop_front()),
+                Ok(written) => drop(message.drain(..written)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(_) => self.broken = true,
+            }
+        }
+        if self.broken {
+            self.unsent.clear();
+        }
     }
 }
 
@@ -173,14 +226,6 @@ async fn connect_when_there(path: &Path, socket: Socket<'_>) -> io::Result<(Read
                 sleep(SOCKET_POLL).await;
             }
             result => return result,
-        }
-    }
-}
-
-async fn send_all(mut writer: Writer, mut requests: mpsc::Receiver<Vec<Bytes>>) {
-    while let Some(frames) = requests.recv().await {
-        if writer.send(&frames).await.is_err() {
-            return;
         }
     }
 }

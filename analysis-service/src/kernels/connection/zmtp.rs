@@ -82,11 +82,10 @@ pub(crate) async fn connect(path: &Path, socket: Socket<'_>) -> io::Result<(Read
     if !command.starts_with(b"\x05READY") {
         return Err(protocol("the peer refuses the handshake"));
     }
-    let mut writer = Writer(write);
     if matches!(socket, Socket::Subscriber) {
-        writer.send(&[Bytes::from_static(b"\x01")]).await?;
+        write.write_all(&message(&[Bytes::from_static(b"\x01")])).await?;
     }
-    Ok((Reader(read), writer))
+    Ok((Reader(read), Writer(write)))
 }
 
 impl Reader {
@@ -133,18 +132,31 @@ impl Reader {
 }
 
 impl Writer {
-    /// Sends one message of these frames.
+    /// Waits until the socket may take something.
     ///
     /// # Errors
-    /// If the socket is broken.
-    pub(crate) async fn send(&mut self, frames: &[Bytes]) -> io::Result<()> {
-        let mut wire = Vec::with_capacity(frames.iter().map(|frame| frame.len() + 9).sum());
-        for (number, frame) in frames.iter().enumerate() {
-            let more = if number + 1 < frames.len() { FLAG_MORE } else { 0 };
-            put_frame(&mut wire, more, frame);
-        }
-        self.0.write_all(&wire).await
+    /// If it is broken.
+    pub(crate) async fn writable(&self) -> io::Result<()> {
+        self.0.writable().await
     }
+
+    /// Hands the socket what it takes of these bytes without waiting; says how many.
+    ///
+    /// # Errors
+    /// `WouldBlock` if it takes nothing now, others if it is broken.
+    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+}
+
+/// The bytes of one message of these frames.
+pub(crate) fn message(frames: &[Bytes]) -> Vec<u8> {
+    let mut wire = Vec::with_capacity(frames.iter().map(|frame| frame.len() + 9).sum());
+    for (number, frame) in frames.iter().enumerate() {
+        let more = if number + 1 < frames.len() { FLAG_MORE } else { 0 };
+        put_frame(&mut wire, more, frame);
+    }
+    wire
 }
 
 fn greeting() -> [u8; GREETING_BYTES] {
@@ -235,11 +247,8 @@ mod tests {
     }
 
     fn message(frames: &[&[u8]]) -> Vec<u8> {
-        let mut wire = Vec::new();
-        for (number, frame) in frames.iter().enumerate() {
-            put_frame(&mut wire, u8::from(number + 1 < frames.len()), frame);
-        }
-        wire
+        let frames: Vec<_> = frames.iter().map(|frame| Bytes::copy_from_slice(frame)).collect();
+        super::message(&frames)
     }
 
     #[tokio::test]

@@ -96,7 +96,7 @@ impl Driver {
             return Err(KernelError::InputNotRequested);
         };
         let asked = running.input.take_if(|asked| asked.input_id == input_id).ok_or(KernelError::InputNotRequested)?;
-        let live = self.live.as_ref().ok_or(KernelError::InputNotRequested)?;
+        let live = self.live.as_mut().ok_or(KernelError::InputNotRequested)?;
         live.connection
             .input_reply(&format!("input-{input_id}"), &value)
             .map_err(|_| KernelError::InputNotRequested)?;
