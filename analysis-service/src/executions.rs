@@ -13,7 +13,8 @@
 //! | `bounds`, `cutter`, `content` | make an event fit; hold the output limit; move large contents out |
 //! | `scribe`, `sink`, `spool`, `record` | the thread that writes the files, a log in it, the folder, one record |
 //! | `live`, `readers` | what is in memory of a running execution; reading any log from any number |
-//! | `finish`, `summary` | from the end on disk to the database, the outbox and the history |
+//! | `journal` | acceptances and ends, durable before the database has them |
+//! | `finish`, `material`, `summary` | from the end on disk to the database, the outbox and the history |
 //! | `recovery`, `retention` | what an earlier process left; what is old |
 //! | `store` | SQL |
 
@@ -23,9 +24,11 @@ pub mod config;
 mod content;
 mod cutter;
 mod finish;
+mod journal;
 mod limits;
 mod live;
 pub mod log;
+mod material;
 mod readers;
 mod record;
 mod recovery;
@@ -109,7 +112,7 @@ impl ExecutionError {
 }
 
 /// What was accepted to be run. It does not change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
     /// UUIDv7.
     pub execution_id: Uuid,
@@ -122,11 +125,39 @@ pub struct Accepted {
     /// Where it runs.
     pub kernel_id: Uuid,
     /// What it runs.
+    #[serde(with = "text")]
     pub code: Arc<str>,
     /// The tables that its kernel holds.
     pub datasets: Vec<DatasetRef>,
     /// When it was accepted.
     pub create_time: i64,
+}
+
+impl Accepted {
+    /// As the journal has it.
+    fn write(&self) -> Vec<u8> {
+        // Names and numbers: there is nothing that JSON cannot say.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
+
+/// A shared text as JSON has it.
+mod text {
+    use std::sync::Arc;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(text: &Arc<str>, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(text)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Arc<str>, D::Error> {
+        String::deserialize(from).map(Arc::from)
+    }
 }
 
 /// A table in a kernel, as the history names it.

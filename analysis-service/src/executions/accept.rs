@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use super::{
     Accepted, DatasetRef, ExecutionError, Executions, LogWriter, View,
-    live::Live,
+    journal::{Kind, Ticket},
+    live::{Kept, Live},
     scribe::Command,
-    store::{Insert, Stored},
+    store::{Insert, StoreError, Stored},
 };
 
 /// What is asked to be run, checked already.
@@ -75,27 +76,64 @@ impl Executions {
             create_time: self.desk.clock.now_micros(),
         });
         let live = Arc::new(Live::new(Arc::clone(&accepted)));
-        self.lives.add(&live);
-        // Nobody knows the id before the row is durable, so that the file may be made meanwhile.
-        let (created, inserted) = tokio::join!(self.desk.scribe.create(Arc::clone(&live)), self.store.insert(accepted));
-        match (created, inserted) {
-            (Ok(()), Ok(Insert::New)) => {
-                let log = LogWriter::begin(Arc::clone(&live), self.desk.clone(), position).await;
-                Ok(Acceptance::New(View::of_live(&live), Box::new(log)))
-            }
-            (_, Ok(Insert::Known(stored))) => {
-                self.forget(&live).await;
-                self.known_as(*stored, &new).await.map(Acceptance::Known)
-            }
-            (Err(error), Ok(Insert::New)) => {
-                self.take_back(&live).await;
-                Err(error.into())
+        if let Err(other) = self.lives.add(&live) {
+            return same_request(&other, &new).await.map(Acceptance::Known);
+        }
+        // Nobody knows the id before it is durable, so that all of this may be done at the same time. What began before
+        // and is not in memory any more is in the database.
+        let (created, known, ticket) = tokio::join!(
+            self.desk.scribe.create(Arc::clone(&live)),
+            self.store.by_request(new.user_id, new.request_id),
+            self.write_down(&accepted),
+        );
+        match (created, known) {
+            (Ok(()), Ok(None)) => match self.keep(&live, ticket).await {
+                Ok(Insert::New) => {
+                    let log = LogWriter::begin(Arc::clone(&live), self.desk.clone(), position).await;
+                    self.desk.finisher.follow(Arc::clone(&live));
+                    Ok(Acceptance::New(View::of_live(&live), Box::new(log)))
+                }
+                Ok(Insert::Known(stored)) => {
+                    self.forget(&live, None).await;
+                    self.known_as(*stored, &new).await.map(Acceptance::Known)
+                }
+                Err(error) => {
+                    self.forget(&live, None).await;
+                    self.desk.finisher.take_back(live.id());
+                    Err(error.into())
+                }
+            },
+            (_, Ok(Some(stored))) => {
+                self.forget(&live, ticket).await;
+                self.known_as(stored, &new).await.map(Acceptance::Known)
             }
             (_, Err(error)) => {
-                self.take_back(&live).await;
+                self.forget(&live, ticket).await;
+                Err(error.into())
+            }
+            (Err(error), _) => {
+                self.forget(&live, ticket).await;
                 Err(error.into())
             }
         }
+    }
+
+    /// Makes an acceptance durable, if the journal takes it.
+    async fn write_down(&self, accepted: &Accepted) -> Option<Ticket> {
+        self.desk.journal.add(Kind::Accepted, accepted.execution_id, accepted.write()).await
+    }
+
+    /// It is durable by its record in the journal; without one, by its row.
+    async fn keep(&self, live: &Live, ticket: Option<Ticket>) -> Result<Insert, StoreError> {
+        if let Some(ticket) = ticket {
+            live.set_ticket(ticket);
+            return Ok(Insert::New);
+        }
+        let inserted = self.store.insert(Arc::clone(&live.accepted)).await;
+        if matches!(inserted, Ok(Insert::New)) {
+            live.set_kept(Kept::Row);
+        }
+        inserted
     }
 
     /// The execution that this request began, if it was accepted before.
@@ -103,6 +141,9 @@ impl Executions {
     /// # Errors
     /// The request's id was used for another request, or the database does not answer.
     pub async fn known(&self, new: &NewExecution) -> Result<Option<View>, ExecutionError> {
+        if let Some(live) = self.lives.by_request(new.user_id, new.request_id) {
+            return same_request(&live, new).await.map(Some);
+        }
         match self.store.by_request(new.user_id, new.request_id).await? {
             Some(stored) => self.known_as(stored, new).await.map(Some),
             None => Ok(None),
@@ -116,14 +157,24 @@ impl Executions {
         Ok(self.settled(stored).await?.1)
     }
 
-    async fn forget(&self, live: &Arc<Live>) {
-        self.lives.remove(live.id());
+    /// Undoes an acceptance of which nobody was told.
+    async fn forget(&self, live: &Arc<Live>, ticket: Option<Ticket>) {
+        self.lives.remove(live);
+        live.set_kept(Kept::Nothing);
+        if let Some(ticket) = ticket {
+            self.desk.journal.take_back(ticket);
+        }
         self.desk.scribe.send(Command::Discard(live.id())).await.ok();
     }
+}
 
-    /// Undoes an acceptance that failed, the row included where it may be there.
-    async fn take_back(&self, live: &Arc<Live>) {
-        self.forget(live).await;
-        self.desk.finisher.take_back(live.id());
+/// The execution in memory that this request began before, once that is durable.
+async fn same_request(live: &Arc<Live>, new: &NewExecution) -> Result<View, ExecutionError> {
+    if live.accepted.request_hash != new.hash() {
+        return Err(ExecutionError::RequestIdReused);
+    }
+    match live.until(Kept::Accepted).await {
+        Kept::Nothing => Err(ExecutionError::NotSettled),
+        _ => Ok(View::of_live(live)),
     }
 }

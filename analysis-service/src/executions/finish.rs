@@ -1,31 +1,30 @@
-//! From the end on disk to the end in the database: the finished row with its log and its outbox row, in one
-//! transaction; then the spool file goes. It is tried until it is done; if the process ends before, the next start does
-//! it from the spool.
+//! From the acceptance and the end on disk to the row in the database, the outbox and the history: the finished row with
+//! its log and its outbox row, in one transaction; then the spool file goes. It is tried until it is done; if the process
+//! ends before, the next start does it from the journal and the spool.
+//!
+//! What the journal has is in no hurry: ends are stored a few times a second, all that there are in one transaction, and
+//! at once while somebody looks at a list ([`Finisher::hurry`]). What it does not have is stored at once.
 
 use std::{io, sync::Arc, time::Duration};
 
-use fenxi_proto::{
-    analysis::v1::{OutputEvent, output_event::Event},
-    history::v1::{HistoryDataset, HistoryEntry, HistoryRecordItem},
-    time::{duration, timestamp},
+use fenxi_proto::analysis::v1::Outcome;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until, timeout},
 };
-use prost::Message as _;
-use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use super::{
-    content::{Contents, bundle, bundle_mut, inline_len},
-    limits::FILE_READS_MAX,
-    live::{Live, Lives, Progress},
-    spool::{self, Folder},
-    store::{End, Finish, LogPlace, Store},
-    summary::{ENTRY_INLINE_MAX_BYTES, ENTRY_PART_MAX_BYTES, Summary, title},
+    journal::{Journal, Kind, Ticket},
+    limits::{ROW_WAIT, SAVE_EVERY},
+    live::{Kept, Live, Lives, Progress},
+    material::{Maker, ROW_LOG_MAX_BYTES},
+    scribe::{Command, Scribe},
+    store::{Finish, Insert, Store, StoreError},
 };
 use crate::outbox;
 
-/// A log up to this length moves into a row; a longer one stays a file.
-const ROW_LOG_MAX_BYTES: u64 = 64 * 1024;
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MAX: Duration = Duration::from_secs(10);
 
@@ -36,15 +35,26 @@ pub(super) struct Finisher(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     store: Store,
-    contents: Contents,
-    folder: Folder,
+    maker: Maker,
+    scribe: Scribe,
+    journal: Journal,
     lives: Lives,
     relay: outbox::Wake,
-    reads: Semaphore,
-    /// Long logs are summed up one at a time: each may hold tens of megabytes.
-    long: Semaphore,
+    /// What the times at which ends are stored are counted from.
+    began: Instant,
+    /// How many cannot wait for these times.
+    hurries: watch::Sender<usize>,
     tasks: TaskTracker,
     giving_up: CancellationToken,
+}
+
+/// Nothing waits for its time as long as this lives.
+pub(super) struct Hurry<'a>(&'a watch::Sender<usize>);
+
+impl Drop for Hurry<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|hurries| *hurries -= 1);
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -52,26 +62,34 @@ enum FinishError {
     #[error("the log cannot be read: {0}")]
     Log(#[from] io::Error),
     #[error(transparent)]
-    Store(#[from] super::store::StoreError),
+    Store(#[from] StoreError),
 }
 
 impl Finisher {
-    pub(super) fn new(store: Store, contents: Contents, folder: Folder, lives: Lives, relay: outbox::Wake) -> Self {
+    pub(super) fn new(
+        store: Store,
+        maker: Maker,
+        scribe: Scribe,
+        journal: Journal,
+        lives: Lives,
+        relay: outbox::Wake,
+    ) -> Self {
         Self(Arc::new(Inner {
             store,
-            contents,
-            folder,
+            maker,
+            scribe,
+            journal,
             lives,
             relay,
-            reads: Semaphore::new(FILE_READS_MAX),
-            long: Semaphore::new(1),
+            began: Instant::now(),
+            hurries: watch::Sender::new(0),
             tasks: TaskTracker::new(),
             giving_up: CancellationToken::new(),
         }))
     }
 
-    /// Stores the end of this execution once it is on disk.
-    pub(super) fn expect_end(&self, live: Arc<Live>) {
+    /// Brings an accepted execution into the database: its row where it runs for long, and its end.
+    pub(super) fn follow(&self, live: Arc<Live>) {
         let inner = Arc::clone(&self.0);
         self.0.tasks.spawn(async move {
             let giving_up = inner.giving_up.clone();
@@ -93,11 +111,17 @@ impl Finisher {
         });
     }
 
-    /// Waits until every expected end is stored, at most this long. Nothing is lost after that: the next start stores
-    /// the rest.
+    /// Stores everything at once as long as the answer lives.
+    pub(super) fn hurry(&self) -> Hurry<'_> {
+        self.0.hurries.send_modify(|hurries| *hurries += 1);
+        Hurry(&self.0.hurries)
+    }
+
+    /// Waits until every end is stored, at most this long. Nothing is lost after that: the next start stores the rest.
     pub(super) async fn drain(&self, at_most: Duration) {
         self.0.tasks.close();
-        if tokio::time::timeout(at_most, self.0.tasks.wait()).await.is_err() {
+        let _hurry = self.hurry();
+        if timeout(at_most, self.0.tasks.wait()).await.is_err() {
             self.0.giving_up.cancel();
             self.0.tasks.wait().await;
         }
@@ -106,142 +130,110 @@ impl Finisher {
 
 impl Inner {
     async fn until_saved(&self, live: &Arc<Live>) {
-        let mut progress = live.watch();
-        let Ok(progress) = progress.wait_for(|progress| progress.end.is_some()).await.map(|progress| *progress) else {
-            return;
-        };
-        let mut wait = RETRY_FIRST;
-        while let Err(error) = self.save(live, &progress).await {
-            metrics::counter!("execution_finish_failures_total").increment(1);
-            tracing::error!(execution_id = %live.id(), %error, "the end of an execution cannot be stored yet");
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(RETRY_MAX);
+        if live.kept() < Kept::Row && !self.ends_soon(live).await {
+            self.until_there(live).await;
+        }
+        let mut watched = live.watch();
+        let ended = watched.wait_for(|progress| progress.end.is_some()).await.map(|progress| *progress);
+        let Some((progress, end)) = ended.ok().and_then(|progress| Some((progress, progress.end?))) else { return };
+        let finish = self.until_made(live, &progress, end).await;
+        let ticket = self.wait_for_turn(live.id(), &progress, &finish).await;
+        let finish = Arc::new(finish);
+        let mut wait = Backoff(RETRY_FIRST);
+        while let Err(error) = self.store.finish(Arc::clone(&finish)).await {
+            cannot_yet(live, &error.into());
+            wait.next().await;
+        }
+        for ticket in ticket.into_iter().chain(live.take_ticket()) {
+            ticket.settle();
         }
         self.relay.wake();
-        self.lives.remove(live.id());
-        live.set_saved();
-        self.clear(live, progress.bytes).await;
+        self.lives.remove(live);
+        live.set_kept(Kept::End);
+        // A log in a row needs no file, another goes to the finished ones.
+        let stored = Command::Stored { id: live.id(), in_row: progress.bytes <= ROW_LOG_MAX_BYTES };
+        self.scribe.send(stored).await.ok();
+    }
+
+    /// Whether its row can wait for its end.
+    async fn ends_soon(&self, live: &Live) -> bool {
+        let mut watched = live.watch();
+        tokio::select! {
+            biased;
+            _ = watched.wait_for(|progress| progress.end.is_some()) => true,
+            () = sleep(ROW_WAIT) => false,
+            () = self.hurried() => false,
+        }
+    }
+
+    /// Writes the row of an execution that goes on.
+    async fn until_there(&self, live: &Arc<Live>) {
+        let mut wait = Backoff(RETRY_FIRST);
+        loop {
+            match self.store.insert(Arc::clone(&live.accepted)).await {
+                // It is known where it was not known of a try before that it had worked.
+                Ok(Insert::New | Insert::Known(_)) => break,
+                Err(error) => cannot_yet(live, &error.into()),
+            }
+            wait.next().await;
+        }
+        if let Some(ticket) = live.take_ticket() {
+            ticket.settle();
+        }
+        live.set_kept(Kept::Row);
+    }
+
+    async fn until_made(&self, live: &Arc<Live>, progress: &Progress, end: (i64, Outcome)) -> Finish {
+        let mut wait = Backoff(RETRY_FIRST);
+        loop {
+            match self.maker.make(live, progress, end).await {
+                Ok(finish) => return finish,
+                Err(error) => cannot_yet(live, &error.into()),
+            }
+            wait.next().await;
+        }
+    }
+
+    /// Waits for the time at which ends are stored, if the journal has this one.
+    async fn wait_for_turn(&self, id: Uuid, progress: &Progress, finish: &Finish) -> Option<Ticket> {
+        if progress.bytes > ROW_LOG_MAX_BYTES || *self.hurries.borrow() > 0 {
+            return None;
+        }
+        let ticket = self.journal.add(Kind::Ended, id, finish.log.clone()).await?;
+        let (every, since) = (SAVE_EVERY.as_millis(), self.began.elapsed().as_millis());
+        let next = u64::try_from((since / every + 1) * every).unwrap_or(0);
+        tokio::select! {
+            () = sleep_until(self.began + Duration::from_millis(next)) => {}
+            () = self.hurried() => {}
+        }
+        Some(ticket)
+    }
+
+    async fn hurried(&self) {
+        // The sender lives as long as `self`.
+        self.hurries.subscribe().wait_for(|hurries| *hurries > 0).await.ok();
     }
 
     async fn until_taken_back(&self, execution_id: Uuid) {
-        let mut wait = RETRY_FIRST;
+        let mut wait = Backoff(RETRY_FIRST);
         while let Err(error) = self.store.delete_unfinished(execution_id).await {
             tracing::error!(%execution_id, %error, "a failed acceptance cannot be cleared away yet");
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(RETRY_MAX);
-        }
-    }
-
-    async fn save(&self, live: &Arc<Live>, progress: &Progress) -> Result<(), FinishError> {
-        let Some((end_time, outcome)) = progress.end else { return Ok(()) };
-        let finish = self.material(live, progress, end_time, outcome).await?;
-        Ok(self.store.finish(Arc::new(finish)).await?)
-    }
-
-    /// Reads the log back and makes of it what is stored.
-    async fn material(
-        &self,
-        live: &Arc<Live>,
-        progress: &Progress,
-        end_time: i64,
-        outcome: fenxi_proto::analysis::v1::Outcome,
-    ) -> Result<Finish, FinishError> {
-        let in_row = progress.bytes <= ROW_LOG_MAX_BYTES;
-        let whole = progress.bytes <= ENTRY_INLINE_MAX_BYTES as u64;
-        let _turn = if whole { None } else { self.long.acquire().await.ok() };
-        let (summary, log) = self.read(live, progress.bytes, in_row, whole).await?;
-        let preview = summary.preview();
-        let mut outputs = summary.into_events();
-        if !whole {
-            self.refer(live, &mut outputs).await?;
-        }
-        let log_place = if in_row { LogPlace::Row } else { LogPlace::File };
-        let end = End {
-            outcome,
-            start_time: progress.start_time,
-            end_time,
-            last_sequence: progress.last_sequence,
-            execution_count: progress.execution_count,
-            log_place,
-            requests: live.requests().write(),
-        };
-        let contents = live.contents();
-        let history = history(live, &end, preview, outputs);
-        Ok(Finish { execution_id: live.id(), end, log, contents, history })
-    }
-
-    async fn read(&self, live: &Live, bytes: u64, in_row: bool, whole: bool) -> io::Result<(Summary, Vec<u8>)> {
-        let _turn = self.reads.acquire().await.map_err(io::Error::other)?;
-        let file = live.file().ok_or_else(|| io::Error::other("the log has no file"))?;
-        let job = move || -> io::Result<(Summary, Vec<u8>)> {
-            let mut summary = Summary::default();
-            spool::scan(&file, |event| summary.see(event, whole))?;
-            if in_row {
-                let (mut log, length) = spool::read_from(&file, 0, bytes, usize::try_from(bytes).unwrap_or(0))?;
-                log.truncate(length);
-                return Ok((summary, log));
-            }
-            // The row that says where the log is is durable; so is the log.
-            file.sync_data()?;
-            Ok((summary, Vec::new()))
-        };
-        tokio::task::spawn_blocking(job).await.map_err(io::Error::other)?
-    }
-
-    /// Moves the long forms out of the events of an entry whose log is too long.
-    async fn refer(&self, live: &Live, outputs: &mut [OutputEvent]) -> io::Result<()> {
-        let _stays = self.contents.hold().await;
-        for event in outputs.iter_mut().filter_map(|event| event.event.as_mut()) {
-            let long = |event: &Event| {
-                bundle(event).is_some_and(|b| b.parts.iter().any(|p| inline_len(p) > ENTRY_PART_MAX_BYTES))
-            };
-            let Some(bundle) = Some(event).filter(|event| long(event)).and_then(bundle_mut) else { continue };
-            for part in &mut bundle.parts {
-                let bytes = inline_len(part);
-                if bytes > ENTRY_PART_MAX_BYTES {
-                    let (moved, id) = self.contents.store(std::mem::take(part)).await?;
-                    *part = moved;
-                    live.add_content(id, bytes as u64);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// After the transaction: a log in a row needs no file, another goes to the finished ones.
-    async fn clear(&self, live: &Live, bytes: u64) {
-        let (folder, id) = (self.folder.clone(), live.id());
-        let job = move || {
-            if bytes <= ROW_LOG_MAX_BYTES { folder.remove_running(id) } else { folder.move_to_ended(id) }
-        };
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(job).await {
-            tracing::warn!(execution_id = %id, %error, "a spool file stays where it is until the next start");
+            wait.next().await;
         }
     }
 }
 
-fn history(live: &Live, end: &End, result_preview: String, outputs: Vec<OutputEvent>) -> outbox::Item {
-    let accepted = &live.accepted;
-    let id = fenxi_chassis::id::at(end.end_time);
-    let datasets = accepted.datasets.iter().map(|dataset| HistoryDataset {
-        dataset_id: dataset.dataset_id.to_string(),
-        name: dataset.name.clone(),
-        variable_name: dataset.variable_name.clone(),
-    });
-    let entry = HistoryEntry {
-        history_entry_id: id.to_string(),
-        execution_id: accepted.execution_id.to_string(),
-        kernel_id: accepted.kernel_id.to_string(),
-        title: title(&accepted.code),
-        code: accepted.code.to_string(),
-        outcome: end.outcome.into(),
-        datasets: datasets.collect(),
-        start_time: end.start_time.map(timestamp),
-        end_time: Some(timestamp(end.end_time)),
-        execution_duration: end.start_time.map(|start| duration((end.end_time - start).max(0))),
-        result_preview,
-        delete_time: None,
-    };
-    let item = HistoryRecordItem { user_id: accepted.user_id.to_string(), entry: Some(entry), outputs };
-    outbox::Item { history_entry_id: id, item: item.encode_to_vec(), create_time: end.end_time }
+/// Waits between tries, each longer than the one before.
+struct Backoff(Duration);
+
+impl Backoff {
+    async fn next(&mut self) {
+        sleep(self.0).await;
+        self.0 = (self.0 * 2).min(RETRY_MAX);
+    }
+}
+
+fn cannot_yet(live: &Live, error: &FinishError) {
+    metrics::counter!("execution_finish_failures_total").increment(1);
+    tracing::error!(execution_id = %live.id(), %error, "the end of an execution cannot be stored yet");
 }

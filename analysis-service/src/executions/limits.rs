@@ -51,3 +51,17 @@ pub(super) const READER_BATCH_EVENTS: usize = 64;
 pub(super) const READERS_MAX: usize = 10_000;
 /// File reads at one time.
 pub(super) const FILE_READS_MAX: usize = 8;
+
+/// The length of each of the journal's two files.
+pub(super) const JOURNAL_FILE_BYTES: usize = 1024 * 1024;
+/// The longest body of a record; the database itself is asked to take what is longer.
+pub(super) const JOURNAL_BODY_MAX_BYTES: usize = 128 * 1024;
+/// Records on their way to the journal.
+pub(super) const JOURNAL_COMMANDS_MAX: usize = 1024;
+/// How long a record that nobody waits for may wait for a sync that somebody waits for.
+pub(super) const JOURNAL_LAZY_WAIT: Duration = Duration::from_millis(2);
+
+/// How long an execution may run before its row is written; the rows of shorter ones are written with their end.
+pub(super) const ROW_WAIT: Duration = Duration::from_secs(1);
+/// How often ends are stored: what ended in between is stored in one transaction.
+pub(super) const SAVE_EVERY: Duration = Duration::from_millis(100);

@@ -6,7 +6,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     fs::File,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use fenxi_proto::analysis::v1::{Outcome, OutputEvent};
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{
     Accepted,
+    journal::Ticket,
     limits::{MARK_EVERY_BYTES, TIP_MAX_BYTES, TIP_MAX_EVENTS},
     requests::Requests,
 };
@@ -44,8 +45,24 @@ pub(crate) struct Live {
     tip: Mutex<Tip>,
     contents: Mutex<HashMap<ContentId, u64>>,
     requests: Mutex<Requests>,
-    /// Set once its end is in the database.
-    saved: watch::Sender<bool>,
+    kept: watch::Sender<Kept>,
+    /// Its acceptance in the journal, as long as its row is not in the database.
+    ticket: Mutex<Option<Ticket>>,
+}
+
+/// What of it is durable. It only grows, unless the acceptance fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kept {
+    /// The acceptance failed: there is no such execution.
+    Nothing,
+    /// Not known yet.
+    Coming,
+    /// Its acceptance, in the journal.
+    Accepted,
+    /// Its row, in the database.
+    Row,
+    /// Its end, in the database.
+    End,
 }
 
 /// The newest events, and marks to find older ones by.
@@ -71,7 +88,8 @@ impl Live {
             tip: Mutex::default(),
             contents: Mutex::default(),
             requests: Mutex::default(),
-            saved: watch::Sender::new(false),
+            kept: watch::Sender::new(Kept::Coming),
+            ticket: Mutex::default(),
         }
     }
 
@@ -158,15 +176,40 @@ impl Live {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says that the end is in the database.
-    pub(super) fn set_saved(&self) {
-        self.saved.send_replace(true);
+    /// Says what is durable now.
+    pub(super) fn set_kept(&self, kept: Kept) {
+        self.kept.send_replace(kept);
     }
 
-    /// Ends when the end is in the database.
-    pub(super) async fn saved(&self) {
+    /// What is durable.
+    pub(super) fn kept(&self) -> Kept {
+        *self.kept.borrow()
+    }
+
+    /// Waits until this much is durable, or the acceptance has failed; says which.
+    pub(super) async fn until(&self, least: Kept) -> Kept {
+        let done = |kept: &Kept| *kept >= least || *kept == Kept::Nothing;
         // The sender lives as long as `self`.
-        self.saved.subscribe().wait_for(|saved| *saved).await.ok();
+        self.kept.subscribe().wait_for(done).await.map_or(Kept::Nothing, |kept| *kept)
+    }
+
+    /// It is accepted by this record of the journal.
+    pub(super) fn set_ticket(&self, ticket: Ticket) {
+        *self.ticket.lock().unwrap_or_else(PoisonError::into_inner) = Some(ticket);
+        self.set_kept(Kept::Accepted);
+    }
+
+    /// The record of the journal that it is accepted by, as long as its row is not in the database.
+    pub(super) fn take_ticket(&self) -> Option<Ticket> {
+        self.ticket.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The whole log, if it is in memory.
+    pub(super) fn whole(&self) -> Option<Vec<Arc<OutputEvent>>> {
+        let tip = self.tip();
+        let (first, _) = tip.events.front()?;
+        let all = || tip.events.iter().map(|(event, _)| Arc::clone(event)).collect();
+        (first.sequence == 1).then(all)
     }
 
     fn tip(&self) -> MutexGuard<'_, Tip> {
@@ -180,24 +223,49 @@ impl Live {
 
 /// Every execution in memory.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lives(Arc<RwLock<HashMap<Uuid, Arc<Live>>>>);
+pub(super) struct Lives(Arc<RwLock<All>>);
+
+#[derive(Debug, Default)]
+struct All {
+    by_id: HashMap<Uuid, Arc<Live>>,
+    /// By user and request.
+    by_request: HashMap<(Uuid, Uuid), Arc<Live>>,
+}
 
 impl Lives {
     pub(super) fn get(&self, id: Uuid) -> Option<Arc<Live>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        self.read().by_id.get(&id).cloned()
     }
 
-    pub(super) fn add(&self, live: &Arc<Live>) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(live.id(), Arc::clone(live));
+    /// The one that this user's request began.
+    pub(super) fn by_request(&self, user_id: Uuid, request_id: Uuid) -> Option<Arc<Live>> {
+        self.read().by_request.get(&(user_id, request_id)).cloned()
     }
 
-    pub(super) fn remove(&self, id: Uuid) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    /// Adds one, unless another of the same request is there: that one it gives.
+    pub(super) fn add(&self, live: &Arc<Live>) -> Result<(), Arc<Live>> {
+        let request = (live.accepted.user_id, live.accepted.request_id);
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(other) = all.by_request.get(&request) {
+            return Err(Arc::clone(other));
+        }
+        all.by_request.insert(request, Arc::clone(live));
+        all.by_id.insert(live.id(), Arc::clone(live));
+        Ok(())
+    }
+
+    pub(super) fn remove(&self, live: &Live) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        all.by_id.remove(&live.id());
+        all.by_request.remove(&(live.accepted.user_id, live.accepted.request_id));
     }
 
     /// Those for which this holds.
     pub(super) fn those(&self, holds: impl Fn(&Live) -> bool) -> Vec<Arc<Live>> {
-        let lives = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        lives.values().filter(|live| holds(live)).map(Arc::clone).collect()
+        self.read().by_id.values().filter(|live| holds(live)).map(Arc::clone).collect()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, All> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

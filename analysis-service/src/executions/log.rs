@@ -17,6 +17,7 @@ use super::{
     content::Contents,
     cutter::{Cutter, OutputLimit},
     finish::Finisher,
+    journal::Journal,
     limits::IN_FLIGHT_MAX_BYTES,
     live::Live,
     scribe::{Command, Scribe},
@@ -31,6 +32,7 @@ pub(super) struct Desk {
     pub(super) clock: Clock,
     pub(super) limit: OutputLimit,
     pub(super) finisher: Finisher,
+    pub(super) journal: Journal,
 }
 
 /// Writes the log of one execution. Whoever holds it owns the execution's end: dropped without [`LogWriter::finish`],
@@ -100,7 +102,6 @@ impl LogWriter {
         self.complete(&mut end, time);
         self.send(time, Event::Finished(end)).await;
         self.ended = true;
-        self.desk.finisher.expect_end(Arc::clone(&self.live));
     }
 
     async fn write(&mut self, time: i64, mut event: Event) {
@@ -145,14 +146,10 @@ impl Drop for LogWriter {
         let mut end = FinishedEvent { outcome: Outcome::Lost.into(), ..FinishedEvent::default() };
         self.complete(&mut end, time);
         let command = Command::Append { id: self.live.id(), time, event: Event::Finished(end), room: None };
-        let (scribe, finisher, live) = (self.desk.scribe.clone(), self.desk.finisher.clone(), Arc::clone(&self.live));
+        let scribe = self.desk.scribe.clone();
         // Without a runtime the process ends, and its next start finds the log without an end.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                if scribe.send(command).await.is_ok() {
-                    finisher.expect_end(live);
-                }
-            });
+            runtime.spawn(async move { scribe.send(command).await });
         }
     }
 }

@@ -1,19 +1,25 @@
-//! What an earlier process left: every execution without an end in the database gets its one end. A log that holds its
+//! What an earlier process left: what only the journal has comes into the database, and every execution without an end in
+//! the database gets its one end. A log that holds its
 //! end is stored as it is; another, of a running or a waiting execution, ends as LOST. Damage at the end of a file, as a
 //! crash in the middle of a write leaves it, is cut off.
 //!
 //! It runs once, before anything is accepted. A kernel that outlived the process would take its log back here
 //! ([`LogWriter::resume`]) instead of its being ended.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use fenxi_proto::analysis::v1::{FinishedEvent, Outcome, QueuedEvent, output_event::Event};
 use uuid::Uuid;
 
 use super::{
-    ExecutionError, Executions, LogWriter,
-    live::Live,
-    store::{LogPlace, Stored},
+    Accepted, ExecutionError, Executions, LogWriter,
+    journal::Kind,
+    live::{Kept, Live},
+    store::{Insert, LogPlace, Stored},
 };
 
 /// How long the start waits for these ends to be on disk.
@@ -25,6 +31,7 @@ impl Executions {
     /// # Errors
     /// The database or the folder cannot be read.
     pub async fn recover(&self) -> Result<usize, ExecutionError> {
+        self.take_over_journal().await?;
         let unfinished = self.store.unfinished().await?;
         let ids: HashSet<Uuid> = unfinished.iter().map(|stored| stored.accepted.execution_id).collect();
         self.tidy(&ids).await?;
@@ -44,9 +51,35 @@ impl Executions {
         Ok(ids.len())
     }
 
+    /// Brings the database and the spool to where the journal is: every acceptance has a row, and every log that had
+    /// ended its end.
+    async fn take_over_journal(&self) -> Result<(), ExecutionError> {
+        let left = std::mem::take(&mut *self.left.lock().unwrap_or_else(PoisonError::into_inner));
+        let ids: Vec<Uuid> = left.iter().map(|entry| entry.id).collect();
+        let known = self.store.known(&ids).await?;
+        for entry in left.iter().filter(|entry| entry.kind == Kind::Accepted && !known.contains_key(&entry.id)) {
+            let Some(accepted) = Accepted::read(&entry.body) else { return Err(ExecutionError::Damaged) };
+            if let Insert::Known(_) = self.store.insert(Arc::new(accepted)).await? {
+                // Nobody was told of this one: the request had begun another.
+                tracing::info!(execution_id = %entry.id, "an acceptance that came to nothing is left out");
+            }
+        }
+        for entry in left.into_iter().filter(|entry| entry.kind == Kind::Ended && known.get(&entry.id) != Some(&true)) {
+            let folder = self.folder.clone();
+            let restored = tokio::task::spawn_blocking(move || folder.restore(entry.id, &entry.body));
+            restored.await.map_err(std::io::Error::other)??;
+        }
+        self.desk.journal.begin();
+        Ok(())
+    }
+
     async fn end_lost(&self, stored: Stored) -> Result<(), ExecutionError> {
         let live = Arc::new(Live::new(stored.accepted));
-        self.lives.add(&live);
+        live.set_kept(Kept::Row);
+        if self.lives.add(&live).is_err() {
+            return Ok(());
+        }
+        self.desk.finisher.follow(Arc::clone(&live));
         let Some(held) = self.desk.scribe.reopen(Arc::clone(&live)).await? else {
             // The process ended between the row and the file.
             self.desk.scribe.create(Arc::clone(&live)).await?;
@@ -55,7 +88,6 @@ impl Executions {
             return Ok(());
         };
         if held.progress.end.is_some() {
-            self.desk.finisher.expect_end(live);
             return Ok(());
         }
         let mut log = LogWriter::resume(live, self.desk.clone(), &held);

@@ -1,6 +1,10 @@
 //! The executions of this service: accepting one, looking at one, listing them, reading their logs and contents.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use fenxi_chassis::{clock::Clock, id::Ids, sqlite::Database};
@@ -11,9 +15,11 @@ use super::{
     ExecutionError, LogReader, OutputLimit, Settings,
     content::Contents,
     finish::Finisher,
+    journal::{Entry, Journal},
     limits::{FILE_READS_MAX, READERS_MAX},
-    live::{Live, Lives},
+    live::{Kept, Live, Lives},
     log::Desk,
+    material::Maker,
     readers::{Turns, beyond_end},
     retention::Keep,
     scribe::Scribe,
@@ -58,6 +64,8 @@ pub struct Executions {
     pub(super) lives: Lives,
     pub(super) keep: Keep,
     pub(super) ids: Ids,
+    /// What the journal of an earlier process holds, until it is taken over.
+    pub(super) left: Arc<Mutex<Vec<Entry>>>,
     readers: Arc<Semaphore>,
     reads: Arc<Semaphore>,
 }
@@ -70,23 +78,27 @@ impl Executions {
     /// The folder cannot be used, or the thread not be started.
     pub fn open(
         settings: &Settings,
-        folder: &Path,
+        root: &Path,
         database: Database,
         objects: Objects,
         clock: Clock,
         relay: outbox::Wake,
     ) -> anyhow::Result<Self> {
-        let folder = Folder::open(folder).with_context(|| format!("the folder {} cannot be used", folder.display()))?;
+        let folder = Folder::open(root).with_context(|| format!("the folder {} cannot be used", root.display()))?;
         let scribe =
             Scribe::start(folder.clone()).context("the thread for the logs of executions cannot be started")?;
+        let (journal, left) = Journal::open(&root.join("journal"))
+            .with_context(|| format!("the journal in {} cannot be opened", root.display()))?;
         let limit = OutputLimit { max_bytes: settings.output_max_bytes, tail_bytes: settings.output_tail_bytes };
         let (store, contents, lives) = (Store::new(database), Contents::new(objects), Lives::default());
-        let finisher = Finisher::new(store.clone(), contents.clone(), folder.clone(), lives.clone(), relay);
+        let maker = Maker::new(contents.clone());
+        let finisher = Finisher::new(store.clone(), maker, scribe.clone(), journal.clone(), lives.clone(), relay);
         let ids = Ids::new(clock.clone());
-        let desk = Desk { scribe, contents, clock, limit, finisher };
+        let desk = Desk { scribe, contents, clock, limit, finisher, journal };
         let readers = Arc::new(Semaphore::new(READERS_MAX));
         let reads = Arc::new(Semaphore::new(FILE_READS_MAX));
-        Ok(Self { desk, store, folder, lives, keep: Keep::new(settings), ids, readers, reads })
+        let left = Arc::new(Mutex::new(left));
+        Ok(Self { desk, store, folder, lives, keep: Keep::new(settings), ids, left, readers, reads })
     }
 
     /// One execution of this user as it stands.
@@ -224,12 +236,18 @@ impl Executions {
         Ok((again.end.clone(), View::of_stored(again)))
     }
 
-    /// Waits for this user's ends that were shown to readers and are not in the database yet.
+    /// Waits for what this user was told of and the database does not have yet: executions, and their ends.
     async fn until_saved(&self, user_id: Uuid) {
-        let ended = |live: &Live| live.accepted.user_id == user_id && live.progress().end.is_some();
+        let least = |live: &Live| if live.progress().end.is_some() { Kept::End } else { Kept::Row };
+        let told = |live: &Live| live.accepted.user_id == user_id && live.kept() >= Kept::Accepted;
+        let behind = self.lives.those(|live| told(live) && live.kept() < least(live));
+        if behind.is_empty() {
+            return;
+        }
+        let _hurry = self.desk.finisher.hurry();
         let saved = async {
-            for live in self.lives.those(ended) {
-                live.saved().await;
+            for live in behind {
+                live.until(least(&live)).await;
             }
         };
         tokio::time::timeout(SAVED_WAIT, saved).await.ok();

@@ -208,3 +208,95 @@ async fn a_list_shows_a_users_own_by_state_and_page() {
     let of_kernel = ListFilter { kernel_id: Some(USER), ..filter(&[]) };
     assert_eq!(codes(of_kernel, None, 10).await.0, "");
 }
+
+/// The house as the next start finds it after a power cut at this moment: without what no sync has brought to the disk.
+async fn after_a_power_cut(house: &House) -> House {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["test.db", "test.db-wal", "executions/journal/0", "executions/journal/1"] {
+        let target = folder.path().join(name);
+        std::fs::create_dir_all(target.parent().expect("a folder")).expect("made");
+        std::fs::copy(house.folder.path().join(name), target).expect("copied");
+    }
+    House::over(Arc::new(folder), &super::super::test_house::settings()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_accepted_outlives_a_power_cut_and_its_request_is_not_carried_out_again() {
+    let house = House::new().await;
+    let (view, _log) = house.accept("x = 1").await;
+    let next = after_a_power_cut(&house).await;
+    assert_eq!(next.executions.recover().await.expect("recovered"), 1);
+    let again = NewExecution { request_id: view.accepted.request_id, ..request("x = 1") };
+    let Acceptance::Known(known) = next.executions.accept(again, Vec::new(), 0).await.expect("known") else {
+        panic!("it would run twice")
+    };
+    assert_eq!(*known.accepted, *view.accepted);
+    let events = next.events(&known, 0).await;
+    dense(&events, 0);
+    let Some(Event::Finished(end)) = &events.last().expect("an end").event else { panic!("no end") };
+    assert_eq!(end.outcome(), Outcome::Lost);
+    next.until_saved(&known).await;
+    assert_eq!(outbox(&next).await.len(), 1);
+    assert_eq!(next.executions.recover().await.expect("nothing left"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_was_told_outlives_a_power_cut_with_its_log() {
+    let house = House::new().await;
+    let (view, mut log) = house.accept("1+1").await;
+    log.started(1).await;
+    log.append(result("2")).await;
+    log.finish(finished()).await;
+    let events = house.events(&view, 0).await;
+    // The journal has it before the database: its next sync, or the database's, is waited for.
+    let journal = house.folder.path().join("executions/journal/0");
+    let has_end = |bytes: Vec<u8>| bytes.windows(10).any(|bytes| bytes == b"text/plain");
+    while !has_end(std::fs::read(&journal).expect("a journal")) {
+        tokio::task::yield_now().await;
+    }
+    let next = after_a_power_cut(&house).await;
+    next.executions.recover().await.expect("recovered");
+    assert_eq!(next.events(&view, 0).await, events, "the log is another");
+    next.until_saved(&view).await;
+    let known = next.executions.get(USER, view.accepted.execution_id).await.expect("there");
+    assert_eq!(known.end.map(|(_, outcome)| outcome), Some(Outcome::Ok));
+    assert_eq!(outbox(&next).await.len(), 1);
+    assert_eq!(next.executions.recover().await.expect("nothing left"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_journal_does_not_take_is_accepted_by_the_database() {
+    let house = House::new().await;
+    let (view, log) = house.accept(&format!("'{}'", "x".repeat(500_000))).await;
+    let next = after_a_power_cut(&house).await;
+    assert_eq!(next.executions.recover().await.expect("recovered"), 1);
+    let known = next.executions.get(USER, view.accepted.execution_id).await.expect("there");
+    assert_eq!(known.accepted, view.accepted);
+    log.finish(finished()).await;
+    house.until_saved(&view).await;
+    assert_eq!(house.events(&view, 0).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_request_sent_many_times_at_once_is_accepted_once() {
+    let house = House::new().await;
+    let once = request("once()");
+    let tries = (0..20).map(|_| {
+        let (executions, new) = (house.executions.clone(), once.clone());
+        tokio::spawn(async move { executions.accept(new, Vec::new(), 0).await.expect("an answer") })
+    });
+    let (mut views, mut logs) = (Vec::new(), Vec::new());
+    for tried in futures_util::future::join_all(tries).await {
+        match tried.expect("no panic") {
+            Acceptance::New(view, log) => {
+                views.push(view);
+                logs.push(log);
+            }
+            Acceptance::Known(view) => views.push(view),
+        }
+    }
+    assert_eq!(logs.len(), 1, "it was accepted more than once");
+    assert!(views.iter().all(|view| view.accepted == views[0].accepted));
+    let other = NewExecution { code: "other()".into(), ..once };
+    assert!(matches!(house.executions.known(&other).await, Err(ExecutionError::RequestIdReused)));
+}

@@ -35,6 +35,8 @@ pub(super) enum Command {
     Append { id: Uuid, time: i64, event: Event, room: Option<OwnedSemaphorePermit> },
     /// Forgets a log that was begun for an execution that was not accepted.
     Discard(Uuid),
+    /// Clears up after a log whose end is in the database: one in a row needs no file, another goes to the finished ones.
+    Stored { id: Uuid, in_row: bool },
     /// Tries again what could not be written.
     Retry,
 }
@@ -148,6 +150,12 @@ impl Desk {
                 self.sinks.remove(&id);
                 if let Err(error) = self.folder.remove_running(id) {
                     tracing::warn!(execution_id = %id, %error, "the log of an execution that was not accepted stays");
+                }
+            }
+            Command::Stored { id, in_row } => {
+                let cleared = if in_row { self.folder.remove_running(id) } else { self.folder.move_to_ended(id) };
+                if let Err(error) = cleared {
+                    tracing::warn!(execution_id = %id, %error, "a spool file stays where it is until the next start");
                 }
             }
             Command::Retry => {

@@ -55,6 +55,19 @@ impl Folder {
         Ok(Some((file, scan)))
     }
 
+    /// Makes the log of an execution that had ended whole again, where less of it reached the disk than the journal has.
+    pub(super) fn restore(&self, id: Uuid, log: &[u8]) -> io::Result<()> {
+        let path = self.running(id);
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
+        if scan(&file, |_| {})?.finished {
+            return Ok(());
+        }
+        file.write_all_at(log, 0)?;
+        file.set_len(log.len() as u64)?;
+        file.sync_all()?;
+        File::open(&self.running)?.sync_all()
+    }
+
     /// The log of a finished execution. The move from `running/` follows the database: a crash between the two leaves
     /// the file where it was.
     pub(super) fn read_ended(&self, id: Uuid) -> io::Result<File> {

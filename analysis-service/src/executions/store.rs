@@ -1,16 +1,17 @@
 //! The executions' tables: what was accepted, how it ended, its log where that is small, the contents it refers to.
 //!
-//! Two writes an execution, and no more: accepted, and ended with its log and its outbox row in one transaction. What
-//! lies between is in the spool and in memory. Times are Unix microseconds.
+//! One write an execution, or two where it runs for long: accepted, and ended with its log and its outbox row in one
+//! transaction. What the database does not have yet is in the journal, in the spool and in memory. Times are Unix
+//! microseconds.
 
 mod old;
 mod rows;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use fenxi_chassis::sqlite::{Database, Step, Transaction, WriteError, is_unique_violation};
 use fenxi_proto::analysis::v1::Outcome;
-use sqlx::{QueryBuilder, Row as _, Sqlite};
+use sqlx::{QueryBuilder, Row as _, Sqlite, query::Query, sqlite::SqliteArguments};
 use uuid::Uuid;
 
 use self::rows::{place, stored};
@@ -74,7 +75,7 @@ pub(super) struct End {
 /// An end to be stored.
 #[derive(Clone, Debug)]
 pub(super) struct Finish {
-    pub(super) execution_id: Uuid,
+    pub(super) accepted: Arc<Accepted>,
     pub(super) end: End,
     /// With [`LogPlace::Row`].
     pub(super) log: Vec<u8>,
@@ -107,6 +108,8 @@ pub(super) struct Store {
     database: Database,
 }
 
+/// Ids in one question.
+const IDS_MAX: usize = 500;
 const COLUMNS: &str = "execution_id, user_id, request_id, request_hash, kernel_id, code, datasets, create_time, \
      start_time, end_time, outcome, last_sequence, execution_count, log_place, requests";
 
@@ -146,6 +149,24 @@ impl Store {
     /// Stores an end, with its log and its outbox row, in one transaction. A second end changes nothing.
     pub(super) async fn finish(&self, finish: Arc<Finish>) -> Result<(), StoreError> {
         self.database.writer.write(move |tx| Box::pin(async move { store_end(tx, &finish).await })).await
+    }
+
+    /// Those of these executions that the database has, and whether they have ended.
+    pub(super) async fn known(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, bool>, StoreError> {
+        let mut known = HashMap::new();
+        for ids in ids.chunks(IDS_MAX) {
+            let mut query =
+                QueryBuilder::<Sqlite>::new("SELECT execution_id, outcome FROM execution WHERE execution_id IN (");
+            let mut list = query.separated(", ");
+            for id in ids {
+                list.push_bind(*id);
+            }
+            query.push(")");
+            for row in query.build().fetch_all(&self.database.reader).await? {
+                known.insert(row.try_get("execution_id")?, row.try_get::<i32, _>("outcome")? != 0);
+            }
+        }
+        Ok(known)
     }
 
     pub(super) async fn by_request(&self, user_id: Uuid, request_id: Uuid) -> Result<Option<Stored>, StoreError> {
@@ -209,11 +230,17 @@ impl Store {
 }
 
 async fn insert(tx: &mut Transaction, accepted: &Accepted) -> Result<(), StoreError> {
-    let datasets = serde_json::to_string(&accepted.datasets).map_err(|error| StoreError::Row(error.to_string()))?;
     let sql = "INSERT INTO execution \
                (execution_id, user_id, request_id, request_hash, kernel_id, code, datasets, create_time) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    sqlx::query(sql)
+    bound(sql, accepted)?.execute(tx).await?;
+    Ok(())
+}
+
+/// A statement whose first eight parameters are what was accepted.
+fn bound<'a>(sql: &'static str, accepted: &'a Accepted) -> Result<Query<'a, Sqlite, SqliteArguments>, StoreError> {
+    let datasets = serde_json::to_string(&accepted.datasets).map_err(|error| StoreError::Row(error.to_string()))?;
+    Ok(sqlx::query(sql)
         .bind(accepted.execution_id)
         .bind(accepted.user_id)
         .bind(accepted.request_id)
@@ -221,17 +248,22 @@ async fn insert(tx: &mut Transaction, accepted: &Accepted) -> Result<(), StoreEr
         .bind(accepted.kernel_id)
         .bind(&*accepted.code)
         .bind(datasets)
-        .bind(accepted.create_time)
-        .execute(tx)
-        .await?;
-    Ok(())
+        .bind(accepted.create_time))
 }
 
 async fn store_end(tx: &mut Transaction, finish: &Finish) -> Result<(), StoreError> {
-    let (id, end) = (finish.execution_id, &finish.end);
-    let sql = "UPDATE execution SET outcome = $1, start_time = $2, end_time = $3, last_sequence = $4, \
-               execution_count = $5, log_place = $6, requests = $7 WHERE execution_id = $8 AND outcome = 0";
-    let updated = sqlx::query(sql)
+    let (accepted, end) = (&finish.accepted, &finish.end);
+    let id = accepted.execution_id;
+    // Most rows are not there before their end.
+    let sql = "INSERT INTO execution \
+               (execution_id, user_id, request_id, request_hash, kernel_id, code, datasets, create_time, \
+               outcome, start_time, end_time, last_sequence, execution_count, log_place, requests) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+               ON CONFLICT (execution_id) DO UPDATE SET outcome = excluded.outcome, \
+               start_time = excluded.start_time, end_time = excluded.end_time, \
+               last_sequence = excluded.last_sequence, execution_count = excluded.execution_count, \
+               log_place = excluded.log_place, requests = excluded.requests WHERE execution.outcome = 0";
+    let updated = bound(sql, accepted)?
         .bind(i32::from(end.outcome))
         .bind(end.start_time)
         .bind(end.end_time)
@@ -239,7 +271,6 @@ async fn store_end(tx: &mut Transaction, finish: &Finish) -> Result<(), StoreErr
         .bind(end.execution_count)
         .bind(end.log_place as i32)
         .bind(&end.requests)
-        .bind(id)
         .execute(&mut *tx)
         .await?;
     if updated.rows_affected() == 0 {

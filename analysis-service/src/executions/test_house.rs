@@ -7,7 +7,7 @@ use fenxi_proto::analysis::v1::OutputEvent;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{Acceptance, Executions, LogReader, LogWriter, NewExecution, Settings, View};
+use super::{Acceptance, Executions, LogReader, LogWriter, NewExecution, Settings, View, live::Kept};
 use crate::{objects::Objects, outbox};
 
 pub(crate) const USER: Uuid = Uuid::from_u128(0xA);
@@ -73,7 +73,7 @@ impl House {
     /// Waits until the end is in the database.
     pub(crate) async fn until_saved(&self, view: &View) {
         if let Some(live) = self.executions.live(USER, view.accepted.execution_id) {
-            live.saved().await;
+            live.until(Kept::End).await;
         }
     }
 }
