@@ -4,6 +4,11 @@ A cold kernel imports its libraries for two seconds and keeps 150 MB of them for
 them answers after some 50 ms and shares their memory. The server runs no code of anybody, reads no request's body
 (``child`` does, in the kernel) and has one thread, because a copy has only the one that asked for it.
 
-``__main__`` starts it, ``preload`` loads the libraries, ``prebuild`` the application, ``plug`` fills the holes of the
-allocators, ``serve`` answers requests, ``clone`` makes the copy, ``child`` and ``confine`` turn it into a kernel.
+``__main__`` starts it. Before the first fork: ``prepare`` in its order, ``preload`` loads the libraries, ``prebuild``
+builds the application, ``plug`` fills the holes of the allocators, ``selftest`` tries a copy. At each request: ``serve``
+answers, ``clone`` makes the copy, ``child`` turns it into a kernel, with ``confine``, ``title`` and ``libraries``.
+
+What kernels of one server have in common, for ever: the libraries, and the secret of ``hash()`` of texts. Variables that
+an interpreter reads when it starts (``PYTHONPATH``, ``PYTHONHASHSEED``, ``PYTHONUTF8``, the numbers of OpenMP's threads)
+are those of the server.
 """

@@ -29,10 +29,10 @@ def main(argv: list[str]) -> int:
     _prepare_environment()
     # Nothing is collected before the objects of the libraries are frozen: each collection would write to all of them.
     gc.disable()
-    from fenxi_kernel.forkserver import prepare, serve
+    from fenxi_kernel.forkserver import prepare, selftest, serve
 
     try:
-        prepared = prepare.prepare(deep=arguments.mode == DEEP, extra=arguments.preload)
+        prepared = selftest.checked(prepare.prepare(deep=arguments.mode == DEEP, extra=arguments.preload))
     except Exception as error:  # whatever a library raises: the service starts kernels cold then
         print(f"fork server: cannot become ready: {type(error).__name__}: {error}", file=sys.stderr)
         return 1

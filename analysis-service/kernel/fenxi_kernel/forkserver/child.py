@@ -27,32 +27,37 @@ def run(prepared: Prepared, control: socket.socket, body: int, output: int) -> N
         os.setsid()
         confine.stdio(prepared.null, output)
         control.close()
-        app = _become(prepared, _read(body))
+        app = become(prepared, _read(body))
         app.start()
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:  # noqa: BLE001  the process ends here, and its output is all that tells why
-        with contextlib.suppress(Exception):
-            traceback.print_exc(file=sys.__stderr__)
+        tell()
     finally:
         _end(code)
 
 
-def _become(prepared: Prepared, order: dict):
+def become(prepared: Prepared, order: dict):
+    """Everything up to the kernel's first message; gives the application, which is to be started."""
     os.umask(0o077)
     _environment(prepared, order)
     os.chdir(order["work_dir"])
     confine.die_with(prepared.service)
     confine.no_new_privileges()
     confine.limits(order["limits"])
+    # The server's sockets, and the folder of a cgroup: by an open folder a kernel could leave its own files.
+    service = confine.close_others(prepared.service)
     if order.get("isolation") is not None:
         if prepared.isolation is None:
             raise RuntimeError("isolation is asked for, and this server has none")
         prepared.isolation.enter(order["isolation"])
-        # A change of identity took it back.
-        confine.die_with(prepared.service)
+        # The folder may be another now, and a change of identity took back what the end of the service does.
+        os.chdir(order["work_dir"])
+        confine.die_with(service)
     confine.close_others()
+    # Files are written from here on, as the user that the kernel is.
+    environment.set_variables()
     file = order["connection_file"]
     _write_private(file, json.dumps(order["connection"]).encode())
     libraries.adopt(order["work_dir"], file)
@@ -65,6 +70,12 @@ def _become(prepared: Prepared, order: dict):
     app = FenxiKernelApp.instance(connection_file=file)
     app.initialize([])
     return app
+
+
+def tell() -> None:
+    """Writes the exception to the process's own output, past the stream that would send it to readers."""
+    with contextlib.suppress(OSError):
+        os.write(getattr(sys.stderr, "_original_stdstream_copy", 2), traceback.format_exc().encode("utf-8", "replace"))
 
 
 def _read(body: int) -> dict:
@@ -80,7 +91,6 @@ def _environment(prepared: Prepared, order: dict) -> None:
     os.environ.update(order["env"])
     time.tzset()
     title.show(prepared.areas, order["name"], order["env"])
-    environment.set_variables()
     for name, value in prepared.variables.items():
         os.environ.setdefault(name, value)
 

@@ -11,6 +11,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _SYS_CLOSE_RANGE = 436  # the same on every architecture
 _FIRST_FOREIGN_FD = 3
+_FD_MAX = 0xFFFF_FFFF
 
 _c = ctypes.PyDLL(None, use_errno=True)
 
@@ -22,11 +23,16 @@ def stdio(null: int, output: int) -> None:
     os.dup2(output, 2)
 
 
-def close_others() -> None:
-    """Closes every descriptor but the standard ones."""
-    last = ctypes.c_uint(0xFFFF_FFFF)
-    if _c.syscall(_SYS_CLOSE_RANGE, ctypes.c_uint(_FIRST_FOREIGN_FD), last, ctypes.c_uint(0)) != 0:
-        os.closerange(_FIRST_FOREIGN_FD, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+def close_others(kept: int | None = None) -> int | None:
+    """Closes every descriptor but the standard ones and one, whose new number is given."""
+    first = _FIRST_FOREIGN_FD
+    if kept is not None:
+        if kept != first:
+            os.dup2(kept, first, inheritable=False)
+        kept, first = first, first + 1
+    if _c.syscall(_SYS_CLOSE_RANGE, ctypes.c_uint(first), ctypes.c_uint(_FD_MAX), ctypes.c_uint(0)) != 0:
+        os.closerange(first, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    return kept
 
 
 def signals() -> None:

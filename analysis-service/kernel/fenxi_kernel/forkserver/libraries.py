@@ -41,7 +41,15 @@ def _matplotlib() -> None:
 
     for function in (matplotlib.get_configdir, matplotlib.get_cachedir):
         _forget_result(function)
-    matplotlib.style.USER_LIBRARY_PATHS[:] = [os.path.join(os.environ["MPLCONFIGDIR"], "stylelib")]
+    styles = os.path.join(os.environ["MPLCONFIGDIR"], "stylelib")
+    matplotlib.style.USER_LIBRARY_PATHS[:] = [styles]
+    if os.path.isdir(styles):
+        matplotlib.style.reload_library()
+    settings = matplotlib.matplotlib_fname()
+    if not settings.startswith(matplotlib.get_data_path()):
+        own = matplotlib.rc_params_from_file(settings, use_default_template=False)
+        for params in (matplotlib.rcParams, matplotlib.rcParamsOrig):
+            params.update(own)
     # Without the setter, which would import the backend now.
     dict.__setitem__(matplotlib.rcParams, "backend", os.environ["MPLBACKEND"])
 

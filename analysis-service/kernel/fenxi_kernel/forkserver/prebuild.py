@@ -44,6 +44,12 @@ def build() -> FenxiKernelApp:
     return app
 
 
+def discard() -> None:
+    """Lets kernels build an application of their own."""
+    FenxiKernelApp.clear_instance()
+    ZMQInteractiveShell.clear_instance()
+
+
 def _run_cells(shell: ZMQInteractiveShell) -> None:
     """Runs the cells with nobody to show them to, and leaves no trace of them."""
     namespace = dict(shell.user_ns)
@@ -87,6 +93,7 @@ def complete(app: FenxiKernelApp, connection_file: str) -> None:
     app.init_shell()
     app.init_gui_pylab()
     app._run_startup_files()
+    shell.user_ns_hidden.update(shell.user_ns)
     sys.stdout.flush()
     sys.stderr.flush()
 

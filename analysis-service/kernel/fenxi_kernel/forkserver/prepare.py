@@ -71,6 +71,7 @@ def _prebuild():
     except Exception as error:  # noqa: BLE001  another version of IPython: kernels are slower, and work
         reason = f"{type(error).__name__}: {error}"
         print(f"fork server: the application cannot be built before the fork: {reason}", file=sys.stderr, flush=True)
+        prebuild.discard()
         return None
 
 

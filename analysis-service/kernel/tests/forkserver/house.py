@@ -237,8 +237,15 @@ class Cold(Talk, Folder):
 class Kernel(Talk, Folder):
     """A forked kernel."""
 
-    def __init__(self, server, *, env=None, flags=0, cgroup=None, limits=None, isolation=None, name="kernel"):
+    def __init__(
+        self, server, *, env=None, flags=0, cgroup=None, limits=None, isolation=None, name="kernel", files=None
+    ):  # fmt: skip
         super().__init__(server.home, name, env)
+        for path, text in (files or {}).items():
+            path = os.path.join(self.work, path)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
         bounds = {"data_bytes": None, "open_files": 4096, "file_bytes": 1 << 30, "processes": None} | (limits or {})
         order = {
             "connection": self.connection, "connection_file": self.connection_file,

@@ -1,5 +1,6 @@
 """The control socket, whatever comes by it; who outlives whom."""
 
+import contextlib
 import json
 import os
 import signal
@@ -25,6 +26,17 @@ kernel = server.fork().start()
 print(kernel.pid, server.process.pid, flush=True)
 threading.Event().wait()
 """
+
+
+def own_cgroup():
+    """A new group of cgroup v2, if the machine lets us make one."""
+    with open("/proc/mounts", encoding="utf-8") as mounts:
+        roots = [line.split()[1] for line in mounts if line.split()[2] == "cgroup2"]
+    with contextlib.suppress(OSError, IndexError):
+        folder = os.path.join(roots[0], f"fenxi-test-{os.getpid()}")
+        os.mkdir(folder)
+        return folder
+    return None
 
 
 class Protocol(unittest.TestCase):
@@ -127,6 +139,28 @@ class Protocol(unittest.TestCase):
             self.assertEqual(server.fork(flags=0x2000_0000).start().value("__import__('os').getpid()"), 1)
         kernel.signal(signal.SIGKILL)
         self.assertEqual(kernel.wait(), -signal.SIGKILL)
+
+    def test_a_kernel_begins_in_its_cgroup(self):
+        root = own_cgroup()
+        if root is None:
+            self.skipTest("no group of cgroup v2 can be made here")
+        self.addCleanup(os.rmdir, root)
+        for program in (LIGHT, ("-c", TWO_FORKS)):
+            server = self.serve(program=program)
+            folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+            kernel = server.fork(cgroup=folder).start()
+            os.close(folder)
+            with open(os.path.join(root, "cgroup.procs"), encoding="ascii") as procs:
+                self.assertEqual(procs.read().split(), [str(kernel.pid)])
+            kernel.end()
+
+    def test_an_application_that_does_not_fit_is_left_out(self):
+        for broken in ("prebuild.build", "prebuild.complete"):
+            program = LIGHT[1].replace("sys.exit", f"from fenxi_kernel.forkserver import prebuild\n{broken} = None\nsys.exit")
+            server = self.serve(program=("-c", program))
+            self.assertEqual(server.greeting["mode"], "warm")
+            self.assertIn("'NoneType' object is not callable", server.said())
+            self.assertEqual(server.fork().start().value("1+1"), 2)
 
     @unittest.skipIf(os.geteuid() == 0, "root may")
     def test_a_namespace_that_is_not_allowed_is_said(self):

@@ -99,6 +99,20 @@ class Deep(Housed):
         libraries = "[__import__('matplotlib').get_backend(), __import__('plotly.io').io.renderers.default]"
         self.assertEqual(kernel.value(libraries), ["agg", "json"])
 
+    def test_settings_of_its_own_folder_hold(self):
+        files = {
+            "matplotlibrc": "lines.linewidth: 7\n",
+            ".config/matplotlib/stylelib/mine.mplstyle": "axes.titlesize: 20\n",
+            ".ipython/profile_default/startup/first.py": "started = 'yes'\n",
+        }
+        kernel = self.fork(files=files).start()
+        code = """
+            import matplotlib.pyplot as plt
+            plt.style.use('mine')
+            print(plt.rcParams['lines.linewidth'], plt.rcParams['axes.titlesize'], started)
+        """
+        self.assertEqual(self.run_ok(code, kernel), "7.0 20.0 yes\n")
+
     def test_it_is_shown_by_its_own_name_and_mark(self):
         kernel = self.fork(name="kernel of tests", env={"LONG": "x" * 10_000}).start()
         with open(f"/proc/{kernel.pid}/cmdline", "rb") as file:
