@@ -94,7 +94,7 @@ impl Journal {
         let (commands, queue) = sync_channel(JOURNAL_COMMANDS_MAX);
         let round = first.round.max(second.round);
         let desk = Desk { parts: [first, second], current: 0, round, broken: false, waiting: Vec::new(), due: None };
-        thread::Builder::new().name("execution-log".into()).spawn(move || desk.run(&queue))?;
+        thread::Builder::new().name("exec-journal".into()).spawn(move || desk.run(&queue))?;
         let begun = Arc::new(AtomicBool::new(entries.is_empty()));
         Ok((Self { commands, begun }, entries))
     }
