@@ -40,8 +40,8 @@ pub struct KernelSettings {
     pub kernel_isolation: Level,
 
     /// First of the user ids that kernels become where the service is root: 20,000 from here on, or the first such range
-    /// after it that no other service of this machine uses
-    #[arg(long, value_name = "UID", default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1_000..=2_000_000_000))]
+    /// after it that nobody on this machine uses
+    #[arg(long, value_name = "UID", default_value_t = 1_900_000_000, value_parser = clap::value_parser!(u32).range(1_000..=2_000_000_000))]
     pub kernel_uid_first: u32,
 
     /// Processes and threads of one kernel, where it has a user of its own; an idle one has 11

@@ -16,10 +16,12 @@ use std::{
     fs, io,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use fenxi_proto::analysis::v1::{KernelIsolation, KernelStart};
 use futures_util::future::BoxFuture;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 pub use self::{
@@ -31,7 +33,7 @@ pub use self::{
 };
 use super::{
     connection::Endpoint,
-    process::{Process, tree},
+    process::{Process, cgroup::Group, tree},
 };
 
 /// The variable that every process of a kernel has, however far it went.
@@ -70,6 +72,10 @@ pub struct Launched {
     ends_whole: bool,
     /// The user that it alone has.
     uid: Option<u32>,
+    /// Its control group.
+    group: Option<Arc<Group>>,
+    /// Its way into the group.
+    joining: Option<JoinHandle<io::Result<()>>>,
 }
 
 /// Why nothing was started.
@@ -81,6 +87,9 @@ pub enum LaunchError {
     /// The program does not start.
     #[error("the kernel's process cannot be started: {0}")]
     Spawn(io::Error),
+    /// It cannot be held to its limits.
+    #[error("the kernel's process cannot be put into its control group: {0}")]
+    Group(io::Error),
 }
 
 /// A way to start kernels.
@@ -107,7 +116,23 @@ impl Launched {
         if !self.ends_whole {
             let _ = tokio::task::spawn_blocking(move || tree::kill_rest(leader, &mark, uid)).await;
         }
+        workshop::remove_group(self.group).await;
         workshop::remove_dir(self.place).await;
+    }
+
+    /// Waits until every limit is in force. No code is run before.
+    ///
+    /// # Errors
+    /// The process is not in its control group.
+    pub(crate) async fn held(&mut self) -> Result<(), LaunchError> {
+        let Some(joining) = self.joining.take() else { return Ok(()) };
+        joining.await.map_err(io::Error::other).flatten().map_err(LaunchError::Group)
+    }
+
+    /// How often the system has killed in this kernel for want of memory since this was asked last; `None` if only the
+    /// machine's own count would tell. Blocks for a moment.
+    pub(crate) fn new_memory_kills(&self) -> Option<u64> {
+        self.group.as_ref().filter(|group| group.limits_memory()).map(|group| group.new_memory_kills())
     }
 
     /// Shows a file to the kernel, to be read only, under this name; gives the path where the kernel finds it.

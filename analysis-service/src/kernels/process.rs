@@ -3,6 +3,7 @@
 
 #![expect(unsafe_code, reason = "fork, prctl, rlimits and pidfds have no safe form; this is the one room for them")]
 
+pub(crate) mod cgroup;
 pub(crate) mod fork_server;
 pub(crate) mod tree;
 

@@ -103,7 +103,7 @@ pub(crate) fn files(folder: &Path) -> usize {
 
 async fn serve(folder: &Path, keys: &Keys, settings: &[&str]) -> (String, Lifecycle, JoinHandle<anyhow::Result<()>>) {
     // No kernel is started here: any program will do for their interpreter.
-    let python = ["--python".into(), "/bin/sh".into()];
+    let python = ["--python", "/bin/sh", "--kernel-start", "plain", "--kernel-isolation", "none"].map(OsString::from);
     let args = ["analysis-service".into(), "--auth-url".into(), keys.url.clone(), "--data-dir".into()];
     let args = args.into_iter().map(OsString::from).chain([folder.into()]).chain(python);
     let config: Config =

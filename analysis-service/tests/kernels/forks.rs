@@ -1,8 +1,11 @@
 //! Every story of kernels once more, with kernels forked from a prepared process; and what is true of these alone.
 
-use fenxi_proto::analysis::v1::KernelStart;
+use std::time::Duration;
 
-use super::house::fork_kernels;
+use analysis_service::kernels::model::{KernelLimits, Settings};
+use fenxi_proto::analysis::v1::{DeathCause, KernelStart, Outcome};
+
+use super::house::{House, fork_kernels, settings};
 
 type Story = (&'static str, fn());
 
@@ -67,4 +70,36 @@ fn the_registry_is_the_same_for_forked_kernels() {
 #[test]
 fn output_is_the_same_for_forked_kernels() {
     tell(OUTPUT, include_str!("output.rs"));
+}
+
+#[tokio::test]
+async fn a_kernel_says_how_it_came_to_be_and_what_keeps_it_apart() {
+    tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    house.run(&kernel, "1").await;
+    let kernel = kernel.snapshot();
+    assert_eq!(kernel.start, KernelStart::Forked);
+    let layers = &kernel.isolation.as_ref().expect("layers").layers;
+    assert!(["seccomp", "capabilities"].iter().all(|layer| layers.iter().any(|held| held == layer)), "{layers:?}");
+}
+
+#[tokio::test]
+async fn memory_above_a_hard_limit_ends_the_kernel_at_once_and_is_the_cause() {
+    tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
+    let limits = KernelLimits { memory_bytes: Some(512 << 20), ..settings().limits };
+    // No sample comes in between.
+    let house = House::with(Settings { limits, sample_interval: Duration::from_secs(600), ..settings() }).await;
+    let kernel = house.kernel().await;
+    house.run(&kernel, "1").await;
+    let layers = kernel.snapshot().isolation.clone().expect("layers").layers;
+    if !layers.iter().any(|layer| layer == "cgroup") {
+        // This machine hands out no control groups: its limit is a soft one, told as such and tested in `deaths`.
+        return;
+    }
+    let ran = house.run(&kernel, "x = b'1' * (1 << 30)").await;
+    assert_eq!(ran.outcome(), Outcome::Killed);
+    let death = ran.end.death.expect("a death");
+    assert_eq!((death.cause(), death.signal), (DeathCause::Memory, 9));
+    assert!(death.detail.contains("512 MiB"), "{}", death.detail);
 }

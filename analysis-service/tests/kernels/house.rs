@@ -202,7 +202,7 @@ impl House {
 }
 
 fn workshop(folder: &Path) -> Workshop {
-    let apart = Apart { level: Level::Standard, uid_first: 200_000, processes_max: 512, tmp_max_bytes: 1 << 30 };
+    let apart = Apart { level: Level::Standard, uid_first: 1_900_000_000, processes_max: 512, tmp_max_bytes: 1 << 30 };
     Workshop::open(&python(), &folder.join("run"), &folder.join("work"), apart).expect("a workshop")
 }
 

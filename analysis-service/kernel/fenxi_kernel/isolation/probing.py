@@ -168,9 +168,11 @@ def _try_proc(folder: str) -> None:
 def _try_hidden(folder: str, uid: int) -> None:
     linux.mount("none", "/", None, mounts.REC | mounts.PRIVATE)
     mounts.mount_hidden_proc(folder)
+    parent = str(os.getppid())
+    if parent not in os.listdir(folder):
+        raise OSError("the new /proc does not show the processes of this machine")
     users.become(uid, uid)
-    seen = [name for name in os.listdir(folder) if name.isdigit()]
-    if seen != [str(os.getpid())]:
+    if parent in os.listdir(folder):
         raise OSError("the new /proc shows other users' processes")
 
 

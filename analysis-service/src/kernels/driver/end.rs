@@ -8,10 +8,12 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     Driver, Work,
+    meter::MIB,
     run::{proto_duration, signed},
 };
 use crate::kernels::{
     connection::{Channel, Incoming},
+    launch::Launched,
     process::{End, Ended, tree},
     state::{Interrupter, State, death},
 };
@@ -20,6 +22,8 @@ use crate::kernels::{
 const LAST_WORDS_WAIT: Duration = Duration::from_millis(300);
 /// How long after a process's end its own log is waited for.
 const LOG_WAIT: Duration = Duration::from_millis(100);
+/// How long after the system killed it for want of memory a process may take to end.
+const KILL_TOLD_WITHIN: Duration = Duration::from_secs(5);
 
 impl Driver {
     /// Ends the process; the rest follows when its end is seen. The first cause counts.
@@ -37,7 +41,7 @@ impl Driver {
         let Some(live) = self.live.take() else { return };
         let mut live = *live;
         let _ = timeout(LOG_WAIT, live.launched.log.ended()).await;
-        let mut death = self.killed.take().unwrap_or_else(|| self.cause(ended));
+        let mut death = self.killed.take().unwrap_or_else(|| self.cause(ended, &live.launched));
         death.time = Some(self.proto_now());
         if death.detail.is_empty() {
             death.detail = live.launched.log.text();
@@ -131,16 +135,27 @@ impl Driver {
         }
     }
 
-    fn cause(&self, ended: Option<Ended>) -> Death {
+    fn cause(&self, ended: Option<Ended>, launched: &Launched) -> Death {
         match ended.map(|ended| ended.how) {
             Some(End::Exited(exit_code)) => Death { exit_code, ..death(DeathCause::Exit, "") },
-            // The system does not say why it kills; its own counter does.
-            Some(End::Signalled(libc::SIGKILL)) if tree::memory_kills() > self.meter.memory_kills => {
-                Death { signal: libc::SIGKILL, ..death(DeathCause::Memory, "the machine ran out of memory") }
+            Some(End::Signalled(libc::SIGKILL)) if let Some(why) = self.memory_death(launched) => {
+                Death { signal: libc::SIGKILL, ..death(DeathCause::Memory, why) }
             }
             Some(End::Signalled(signal)) => Death { signal, ..death(DeathCause::Signal, "") },
             None => death(DeathCause::Signal, "how it ended is not known"),
         }
+    }
+
+    /// Whether the system killed it for want of memory, in words. It does not say why it kills; its counters do.
+    fn memory_death(&self, launched: &Launched) -> Option<String> {
+        let Some(new_kills) = launched.new_memory_kills() else {
+            let killed = tree::memory_kills() > self.meter.memory_kills;
+            return killed.then(|| "the machine ran out of memory".to_owned());
+        };
+        // A sample may have read the counter between the kill and the end.
+        let sampled = self.meter.memory_killed_at.is_some_and(|at| at.elapsed() < KILL_TOLD_WITHIN);
+        let limit = self.kernel.limits.memory_bytes.unwrap_or_default() / MIB;
+        (new_kills > 0 || sampled).then(|| format!("it went over its memory limit of {limit} MiB"))
     }
 
     /// Writes down what has to outlive the service. A database that fails is said in the log, and life goes on.

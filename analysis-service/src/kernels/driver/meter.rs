@@ -17,7 +17,7 @@ use crate::kernels::{
 const WORKING_CPU_PERCENT: u32 = 1;
 /// The part of its memory limit from which on a kernel is warned, in percent.
 const MEMORY_HIGH_PERCENT: u64 = 90;
-const MIB: u64 = 1 << 20;
+pub(super) const MIB: u64 = 1 << 20;
 
 /// What was measured so far of one process.
 pub(super) struct Meter {
@@ -25,6 +25,8 @@ pub(super) struct Meter {
     pub(super) peak_bytes: u64,
     /// The machine's count of processes killed for want of memory, when it was last looked at.
     pub(super) memory_kills: u64,
+    /// When the system was last seen to have killed in this kernel for want of memory.
+    pub(super) memory_killed_at: Option<Instant>,
     /// When it was last looked at whole.
     last: Option<Usage>,
 }
@@ -52,7 +54,13 @@ impl Default for Meter {
 
 impl Meter {
     pub(super) fn new(interval: Duration) -> Self {
-        Self { next_at: Instant::now() + interval, peak_bytes: 0, memory_kills: u64::MAX, last: None }
+        Self {
+            next_at: Instant::now() + interval,
+            peak_bytes: 0,
+            memory_kills: u64::MAX,
+            memory_killed_at: None,
+            last: None,
+        }
     }
 
     pub(super) fn saw(&mut self, usage: Usage) {
@@ -133,8 +141,23 @@ impl Driver {
         self.meter.saw(usage);
         self.kernel.memory_bytes = usage.resident_bytes / MIB * MIB;
         self.meter.memory_kills = memory_kills().await;
+        self.tell_memory_kills().await;
         self.hold_to_memory(usage).await;
         self.end_if_idle();
+    }
+
+    /// A process that code had started may have been killed in place of the kernel itself.
+    async fn tell_memory_kills(&mut self) {
+        if self.live.as_ref().and_then(|live| live.launched.new_memory_kills()).is_none_or(|kills| kills == 0) {
+            return;
+        }
+        self.meter.memory_killed_at = Some(Instant::now());
+        if let Some(running) = &mut self.running {
+            let limit = self.kernel.limits.memory_bytes.unwrap_or_default() / MIB;
+            let text =
+                format!("The system killed a process of this kernel: its memory limit of {limit} MiB is reached.");
+            running.work.log.append(Event::Notice(NoticeEvent { kind: NoticeKind::MemoryHigh.into(), text })).await;
+        }
     }
 
     async fn hold_to_memory(&mut self, usage: Usage) {

@@ -95,6 +95,10 @@ impl Plan {
                 return Err(StartError::Connect { error, log });
             }
         };
+        if let Err(error) = launched.held().await {
+            launched.clear().await;
+            return Err(error.into());
+        }
         let (tables, notices) = self.load(&mut connection, &mut launched, deadline).await;
         if self.cancel.is_cancelled() {
             launched.clear().await;

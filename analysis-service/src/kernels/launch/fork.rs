@@ -62,7 +62,7 @@ impl ForkLauncher {
 
     async fn spawn(&self, prepared: &Prepared) -> io::Result<Spawned> {
         let (done, spawned) = oneshot::channel();
-        let fork = Fork { body: body(prepared)?, flags: prepared.plan.flags, done };
+        let fork = Fork { body: body(prepared)?, birth: prepared.birth()?, done };
         self.forks.try_send(fork).map_err(|_| io::Error::other("too many kernels are being started"))?;
         spawned.await.map_err(io::Error::other)?
     }

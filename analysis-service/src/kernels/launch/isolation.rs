@@ -4,8 +4,10 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Arc,
 };
 
 use anyhow::Context as _;
@@ -14,6 +16,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::users::Users;
+use crate::kernels::process::cgroup::{Group, GroupLimits, Trees};
 
 /// Flags of clone(2) by the name of the namespace, as linux/sched.h has them.
 const CLONE_FLAGS: [(&str, u64); 6] = [
@@ -94,6 +97,8 @@ struct Found {
     namespaces: Vec<String>,
     read: Vec<PathBuf>,
     levels: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    cgroups: Trees,
     why: BTreeMap<String, String>,
 }
 
@@ -103,10 +108,14 @@ impl Isolation {
     /// # Errors
     /// The level cannot be had here: one line that names the layers that are missing.
     pub(super) fn open(python: &Path, library: &Path, apart: Apart) -> anyhow::Result<Self> {
+        // Whoever has other users at hand takes some that nobody has, before they are tried.
+        let root = nix::unistd::geteuid().is_root();
+        let users = if root && apart.level != Level::None { Users::take(apart.uid_first)? } else { Users::default() };
         let found = match apart.level {
             Level::None => None,
-            Level::Standard | Level::Strict => Some(probe(python, library, apart)?),
+            Level::Standard | Level::Strict => Some(probe(python, library, users.of(Uuid::nil()))?),
         };
+        users.forget(Uuid::nil());
         if let Some(found) = &found {
             let missing = found.missing(apart.level);
             anyhow::ensure!(
@@ -115,13 +124,12 @@ impl Isolation {
                 name(apart.level),
                 missing.join("; ")
             );
+            found.cgroups.prepare().context("the control groups of kernels cannot be made ready")?;
             let layers = found.layers(true);
             tracing::info!(level = name(apart.level), ?layers, missing = ?found.why, "kernels are kept apart");
         } else {
             tracing::warn!("--kernel-isolation none: kernels can reach what the service's own user can reach");
         }
-        let own = found.as_ref().is_some_and(|found| found.own_user(true));
-        let users = if own { Users::take(apart.uid_first)? } else { Users::default() };
         Ok(Self { apart, found, users })
     }
 
@@ -155,6 +163,23 @@ impl Isolation {
         Plan { json: Some(json), flags: flags.sum(), uid, told: told(self.apart.level, &layers) }
     }
 
+    /// Makes the control group of a kernel, where the machine has any. Without one a kernel is not `strict`.
+    ///
+    /// # Errors
+    /// The level asks for the group, and it cannot be made.
+    pub(super) fn group(&self, name: &str, memory_bytes: Option<u64>) -> io::Result<Option<Arc<Group>>> {
+        let Some(found) = self.found.as_ref().filter(|found| !found.cgroups.is_empty()) else { return Ok(None) };
+        let limits = GroupLimits { memory_bytes, processes: self.apart.processes_max };
+        match found.cgroups.make(name, limits) {
+            Ok(group) => Ok(Some(Arc::new(group))),
+            Err(error) if self.apart.level == Level::Strict => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "a kernel is started without a control group: its memory limit is a soft one");
+                Ok(None)
+            }
+        }
+    }
+
     /// The kernel is gone for good: its user may be another's.
     pub(super) fn forget(&self, kernel_id: Uuid) {
         self.users.forget(kernel_id);
@@ -163,12 +188,7 @@ impl Isolation {
 
 impl Found {
     fn missing(&self, level: Level) -> Vec<&str> {
-        let missing = self.levels.get(name(level)).into_iter().flatten();
-        let mut missing: Vec<_> = missing.map(String::as_str).collect();
-        if level == Level::Strict {
-            missing.push("a hard memory limit for each kernel (not built yet)");
-        }
-        missing
+        self.levels.get(name(level)).into_iter().flatten().map(String::as_str).collect()
     }
 
     /// The namespaces that a kernel enters, if all of them together were entered as a trial.
@@ -201,9 +221,9 @@ impl Found {
     }
 }
 
-fn probe(python: &Path, library: &Path, apart: Apart) -> anyhow::Result<Found> {
+fn probe(python: &Path, library: &Path, uid: u32) -> anyhow::Result<Found> {
     let output = Command::new(python)
-        .args(["-m", "fenxi_kernel.isolation", "--uid", &apart.uid_first.to_string()])
+        .args(["-m", "fenxi_kernel.isolation", "--uid", &uid.to_string()])
         .env_clear()
         .env("PYTHONPATH", library)
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")

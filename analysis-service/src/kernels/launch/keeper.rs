@@ -13,7 +13,7 @@ use tokio::{
 use super::{LogTail, Workshop, trial, workshop::remove_dir};
 use crate::kernels::process::{
     Limits, Spawned, Spec,
-    fork_server::{ForkServer, Ready},
+    fork_server::{Birth, ForkServer, Ready},
 };
 
 /// Forks that may wait for their turn.
@@ -36,8 +36,8 @@ const OPEN_FILES_MAX: u64 = 65_536;
 pub(super) struct Fork {
     /// What it is to be.
     pub body: Vec<u8>,
-    /// Flags of clone(2).
-    pub flags: u64,
+    /// Into what it is born.
+    pub birth: Birth,
     /// Told what became of it.
     pub done: oneshot::Sender<io::Result<Spawned>>,
 }
@@ -117,8 +117,8 @@ impl Keeper {
                     break false;
                 }
             };
-            let Some(Fork { body, flags, done }) = fork else { break true };
-            let forked = timeout(FORK_MAX, tried.server.fork(&body, flags)).await;
+            let Some(Fork { body, birth, done }) = fork else { break true };
+            let forked = timeout(FORK_MAX, tried.server.fork(&body, birth)).await;
             let forked = forked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
             let broken = forked.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Other);
             metrics::counter!("kernel_forks_total", "ok" => if forked.is_ok() { "true" } else { "false" }).increment(1);

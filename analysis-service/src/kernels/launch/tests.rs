@@ -15,7 +15,7 @@ fn launcher(dir: &Path) -> PlainLauncher {
 }
 
 fn apart(level: Level) -> Apart {
-    Apart { level, uid_first: 200_000, processes_max: 512, tmp_max_bytes: 1 << 20 }
+    Apart { level, uid_first: 1_900_000_000, processes_max: 512, tmp_max_bytes: 1 << 20 }
 }
 
 #[tokio::test]

@@ -51,10 +51,9 @@ pub(super) async fn pass(workshop: &Workshop, server: &mut ForkServer) -> Result
         file_bytes: FILE_BYTES,
     };
     let prepared = workshop.prepare(order, true).await.map_err(|error| error.to_string())?;
-    let body = fork::body(&prepared).map_err(|error| error.to_string())?;
-    let forked = timeout_at(deadline, server.fork(&body, prepared.plan.flags))
-        .await
-        .map_err(|_| "it is not forked".to_owned())?;
+    let ready = fork::body(&prepared).and_then(|body| Ok((body, prepared.birth()?)));
+    let (body, birth) = ready.map_err(|error| error.to_string())?;
+    let forked = timeout_at(deadline, server.fork(&body, birth)).await.map_err(|_| "it is not forked".to_owned())?;
     let spawned = match forked {
         Ok(spawned) => spawned,
         Err(error) => return Err(prepared.given_up(error).await.to_string()),

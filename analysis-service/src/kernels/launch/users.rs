@@ -12,13 +12,17 @@ use std::{
 
 use uuid::Uuid;
 
+use crate::kernels::process::tree;
+
 /// Users of one service: more than it may have kernels.
 const RANGE_USERS: u32 = 20_000;
+/// The user that every system has and that owns nothing.
+const NOBODY: u32 = 65_534;
 /// Ranges that are looked at.
 const RANGES_MAX: u32 = 256;
 
-/// A range of users, and which kernel has which.
-#[derive(Debug, Default)]
+/// A range of users, and which kernel has which. By default one from 65,534 (nobody) on, for where none is used.
+#[derive(Debug)]
 pub(super) struct Users {
     first: u32,
     /// Held as long as the range is: the system gives the name to one process, and takes it back at its end.
@@ -27,8 +31,14 @@ pub(super) struct Users {
     taken: Mutex<BTreeMap<Uuid, u32>>,
 }
 
+impl Default for Users {
+    fn default() -> Self {
+        Self { first: NOBODY, _claim: None, taken: Mutex::default() }
+    }
+}
+
 impl Users {
-    /// Takes the first range from this user on that no other service holds.
+    /// Takes the first range from this user on that no other service holds and as which nobody runs. Blocks.
     ///
     /// # Errors
     /// All that are looked at are taken.
@@ -36,7 +46,9 @@ impl Users {
         for range in 0..RANGES_MAX {
             let first = first.saturating_add(range.saturating_mul(RANGE_USERS));
             let name = SocketAddr::from_abstract_name(format!("fenxi-users-{first}"))?;
-            if let Ok(claim) = UnixListener::bind_addr(&name) {
+            let Ok(claim) = UnixListener::bind_addr(&name) else { continue };
+            // A container's users, or what is left of a service that was killed: neither must meet a kernel.
+            if !tree::anyone_runs_as(&(first..first.saturating_add(RANGE_USERS))) {
                 return Ok(Self { first, _claim: Some(claim), taken: Mutex::default() });
             }
         }
@@ -78,7 +90,7 @@ mod tests {
 
     #[test]
     fn no_two_services_have_one_range() {
-        let first = 1_900_000_000;
+        let first = 1_990_000_000;
         let (one, two) = (Users::take(first).expect("a range"), Users::take(first).expect("another"));
         assert!(one.first >= first && two.first >= one.first + RANGE_USERS);
         let freed = one.first;

@@ -7,9 +7,11 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown, lchown},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use fenxi_proto::analysis::v1::KernelStart;
+use tokio::time::{Instant, sleep};
 
 use super::{
     Apart, LaunchError, Launched, LogTail, MARK, Order,
@@ -18,7 +20,7 @@ use super::{
 };
 use crate::kernels::{
     connection::{Channel, Endpoint, HEARTBEAT_NUMBER},
-    process::{Limits, Spawned, Spawner, tree},
+    process::{Limits, Spawned, Spawner, cgroup::Group, fork_server::Birth, tree},
 };
 
 /// The longest path of a Unix socket, without its final zero.
@@ -29,6 +31,10 @@ const SOCKET_PATH_ADDED_BYTES: usize = 1 + 16 + 2 + 4;
 const OPEN_FILES_MAX: u64 = 4096;
 /// What libraries reserve and do not use: with it, a limit on memory is one on data.
 const RESERVED_DATA_BYTES: u64 = 2 << 30;
+
+/// How long a control group may count as used after its last process has ended.
+const GROUP_REMOVE_WAIT: Duration = Duration::from_secs(2);
+const GROUP_REMOVE_PAUSE: Duration = Duration::from_millis(5);
 
 /// The interpreter and the folders of kernels. Clones are the same.
 #[derive(Clone, Debug)]
@@ -49,6 +55,7 @@ struct Inner {
 pub(super) struct Prepared {
     pub place: PathBuf,
     pub plan: Plan,
+    pub group: Option<Arc<Group>>,
     pub endpoint: Endpoint,
     pub mark: String,
     pub work_dir: PathBuf,
@@ -115,9 +122,13 @@ impl Workshop {
         let paths = Paths { work_dir: &work_dir, sockets: &own, tables: &tables };
         let plan = self.0.isolation.plan(order.kernel_id, paths, forked);
         let folders = Folders { place: place.clone(), own: own.clone(), tables, work_dir: work_dir.clone() };
-        let uid = plan.uid;
-        blocking(move || folders.make(uid)).await?;
         let mark = format!("{}-{}", order.kernel_id, order.generation);
+        let (uid, inner, name) = (plan.uid, Arc::clone(&self.0), mark.clone());
+        let make = move || {
+            folders.make(uid)?;
+            inner.isolation.group(&name, order.memory_bytes)
+        };
+        let group = blocking(make).await?;
         let mut env = self.env(&work_dir);
         env.insert("TMPDIR".into(), tmp.into());
         env.insert(MARK.into(), mark.clone().into());
@@ -125,6 +136,7 @@ impl Workshop {
             endpoint: Endpoint { prefix: own.join("s"), key: hex::encode(rand::random::<[u8; 32]>()) },
             place,
             plan,
+            group,
             mark,
             work_dir,
             env,
@@ -191,21 +203,36 @@ impl Prepared {
         let text = format!("{pid} {} {}", tree::start_ticks(pid).unwrap_or(0), self.mark);
         let _ = tokio::fs::write(self.place.join("process"), text).await;
         let mark = format!("{MARK}={}", self.mark);
+        let mut isolation = self.plan.told;
+        let joining = self.group.as_ref().map(|group| {
+            isolation.layers.push("cgroup".to_owned());
+            let (group, pid) = (Arc::clone(group), spawned.process.pid());
+            tokio::task::spawn_blocking(move || group.add(pid, start != KernelStart::Plain))
+        });
         Launched {
+            joining,
+            group: self.group,
             process: spawned.process,
             endpoint: self.endpoint,
             log: LogTail::follow(spawned.output),
             start,
-            ends_whole: self.plan.told.layers.iter().any(|layer| layer == "pid"),
+            ends_whole: isolation.layers.iter().any(|layer| layer == "pid"),
             uid: self.plan.uid,
-            isolation: self.plan.told,
+            isolation,
             place: self.place,
             mark,
         }
     }
 
+    /// Into what a fork is born.
+    pub(super) fn birth(&self) -> io::Result<Birth> {
+        let group = self.group.as_ref().map(|group| group.birthplace()).transpose()?.flatten();
+        Ok(Birth { flags: self.plan.flags, group })
+    }
+
     /// Nothing was started.
     pub(super) async fn given_up(self, error: io::Error) -> LaunchError {
+        remove_group(self.group).await;
         remove_dir(self.place).await;
         LaunchError::Spawn(error)
     }
@@ -254,12 +281,27 @@ fn give(path: &Path, uid: u32) -> io::Result<()> {
     lchown(path, Some(uid), Some(uid))
 }
 
-async fn blocking(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> Result<(), LaunchError> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, LaunchError> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other).flatten().map_err(LaunchError::Folder)
 }
 
 fn make_dir(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+pub(super) async fn remove_group(group: Option<Arc<Group>>) {
+    let Some(group) = group else { return };
+    let end = Instant::now() + GROUP_REMOVE_WAIT;
+    loop {
+        let removing = Arc::clone(&group);
+        match tokio::task::spawn_blocking(move || removing.remove()).await.map_err(io::Error::other).flatten() {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < end => {
+                sleep(GROUP_REMOVE_PAUSE).await;
+            }
+            Err(error) => return tracing::warn!(%error, "a kernel's control group was not removed"),
+            Ok(()) => return,
+        }
+    }
 }
 
 pub(super) async fn remove_dir(path: PathBuf) {

@@ -40,6 +40,15 @@ pub(crate) struct ForkServer {
     last_id: u64,
 }
 
+/// Into what a fork is born.
+#[derive(Debug, Default)]
+pub(crate) struct Birth {
+    /// Flags of clone(2) beside the server's own.
+    pub flags: u64,
+    /// The folder of its control group of version 2.
+    pub group: Option<OwnedFd>,
+}
+
 /// What a server says of itself once it takes requests.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Ready {
@@ -98,18 +107,20 @@ impl ForkServer {
         }
     }
 
-    /// Forks a process that reads `body`, with these flags of clone(2) beside the server's own.
+    /// Forks a process that reads `body`.
     ///
     /// # Errors
     /// If the server refuses or has ended; the error's kind is `Other` where the server goes on.
-    pub(crate) async fn fork(&mut self, body: &[u8], flags: u64) -> io::Result<Spawned> {
+    pub(crate) async fn fork(&mut self, body: &[u8], birth: Birth) -> io::Result<Spawned> {
         self.last_id += 1;
         let id = self.last_id;
-        let request = serde_json::to_vec(&Request { op: "fork", id, flags }).map_err(io::Error::other)?;
+        let request = serde_json::to_vec(&Request { op: "fork", id, flags: birth.flags }).map_err(io::Error::other)?;
         let memory = memory_file(body)?;
         let (output, input) = output_pipe()?;
-        self.send(&request, &[memory.as_raw_fd(), input.as_raw_fd()]).await?;
-        drop((memory, input));
+        let mut fds = vec![memory.as_raw_fd(), input.as_raw_fd()];
+        fds.extend(birth.group.as_ref().map(OwnedFd::as_raw_fd));
+        self.send(&request, &fds).await?;
+        drop((memory, input, birth));
         match self.receive().await? {
             (Answer::Forked { id: answered, pid }, fds) if answered == id => {
                 let pidfd = fds.into_iter().next().ok_or_else(|| broken("its answer brings no pidfd"))?;

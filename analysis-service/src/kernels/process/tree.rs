@@ -109,6 +109,12 @@ pub(crate) fn kill_rest(leader: Pid, mark: &str, uid: Option<u32>) {
     tracing::warn!(leader = leader.as_raw(), "processes of a kernel go on starting others");
 }
 
+/// Whether any process runs as one of these users.
+pub(crate) fn anyone_runs_as(users: &std::ops::Range<u32>) -> bool {
+    let mut processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.any(|entry| entry.metadata().is_ok_and(|owner| users.contains(&owner.uid())))
+}
+
 fn rest(leader: i32, mark: &str, uid: Option<u32>) -> BTreeSet<i32> {
     let own = nix::unistd::getpid().as_raw();
     let mut found = BTreeSet::new();

@@ -1,0 +1,163 @@
+//! Control groups: the system's own hard limits on a kernel with all that it starts. Version 2, and version 1 where the
+//! machine still has it, in which memory, processes and processors have a tree of folders each. Everything here blocks.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use nix::unistd::Pid;
+use serde::Deserialize;
+
+/// How the folders of our groups begin.
+const PREFIX: &str = "fenxi-kernel-";
+/// An empty group of this age is nobody's: another service's kernel enters its own soon after it was made.
+const LEFT_AFTER: Duration = Duration::from_secs(600);
+
+/// Where groups can be made, by what they control, as the trial found it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Trees(BTreeMap<String, Tree>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct Tree {
+    version: u8,
+    path: PathBuf,
+}
+
+/// What a group is held to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GroupLimits {
+    /// Memory, in bytes; `None` for no limit.
+    pub memory_bytes: Option<u64>,
+    /// Processes and threads.
+    pub processes: u32,
+}
+
+/// The group of one kernel. Removed by [`Group::remove`] alone.
+#[derive(Debug)]
+pub(crate) struct Group {
+    trees: Vec<(Tree, PathBuf)>,
+    memory: Option<(u8, PathBuf)>,
+    /// Kills for want of memory that were told already.
+    told_kills: AtomicU64,
+}
+
+impl Trees {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Hands the controllers of version 2 down to the groups that will be made, and removes what is left of groups of
+    /// services that have ended.
+    pub(crate) fn prepare(&self) -> io::Result<()> {
+        for (controller, tree) in &self.0 {
+            if tree.version == 2 {
+                fs::write(tree.path.join("cgroup.subtree_control"), format!("+{controller}"))?;
+            }
+            for entry in fs::read_dir(&tree.path)?.flatten() {
+                let ours = entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes());
+                let made = entry.metadata().and_then(|found| found.modified());
+                let old = made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > LEFT_AFTER));
+                if ours && old {
+                    // One that is in use stays: the system removes only empty ones.
+                    let _ = fs::remove_dir(entry.path());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the group of a kernel.
+    pub(crate) fn make(&self, name: &str, limits: GroupLimits) -> io::Result<Group> {
+        let mut group = Group { trees: Vec::new(), memory: None, told_kills: AtomicU64::new(0) };
+        let made = self.fill(&mut group, name, limits);
+        if made.is_err() {
+            let _ = group.remove();
+        }
+        made.map(|()| group)
+    }
+
+    fn fill(&self, group: &mut Group, name: &str, limits: GroupLimits) -> io::Result<()> {
+        for (controller, tree) in &self.0 {
+            let folder = tree.path.join(format!("{PREFIX}{name}"));
+            if !group.trees.iter().any(|(_, made)| *made == folder) {
+                fs::create_dir(&folder)?;
+                group.trees.push((tree.clone(), folder.clone()));
+            }
+            match (controller.as_str(), limits.memory_bytes) {
+                ("memory", Some(bytes)) => {
+                    limit_memory(&folder, tree.version, bytes)?;
+                    group.memory = Some((tree.version, folder));
+                }
+                ("pids", _) => fs::write(folder.join("pids.max"), limits.processes.to_string())?,
+                // Each group has the same share of the processors as every other, however many processes are in it.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn limit_memory(folder: &Path, version: u8, bytes: u64) -> io::Result<()> {
+    let set = |name: &str, value: &str| match fs::write(folder.join(name), value) {
+        // Without swap the file is not there.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    };
+    let bytes = bytes.to_string();
+    if version == 1 {
+        fs::write(folder.join("memory.limit_in_bytes"), &bytes)?;
+        return set("memory.memsw.limit_in_bytes", &bytes);
+    }
+    fs::write(folder.join("memory.max"), &bytes)?;
+    set("memory.swap.max", "0")?;
+    set("memory.oom.group", "1")
+}
+
+impl Group {
+    /// The folder of version 2, in which a fork is born.
+    pub(crate) fn birthplace(&self) -> io::Result<Option<OwnedFd>> {
+        let folder = self.trees.iter().find(|(tree, _)| tree.version == 2);
+        folder.map(|(_, folder)| File::open(folder).map(OwnedFd::from)).transpose()
+    }
+
+    /// Moves a process into the groups; into those of version 2 only if it was not born there.
+    pub(crate) fn add(&self, pid: Pid, born: bool) -> io::Result<()> {
+        for (tree, folder) in &self.trees {
+            if tree.version == 1 || !born {
+                fs::write(folder.join("cgroup.procs"), pid.to_string())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How often the system has killed in it for want of memory since this was asked last.
+    pub(crate) fn new_memory_kills(&self) -> u64 {
+        let Some((version, folder)) = &self.memory else { return 0 };
+        let file = folder.join(if *version == 1 { "memory.oom_control" } else { "memory.events" });
+        let counters = fs::read_to_string(file).unwrap_or_default();
+        let kills =
+            counters.lines().find_map(|line| line.strip_prefix("oom_kill ")).and_then(|n| n.trim().parse().ok());
+        let kills = kills.unwrap_or(0);
+        kills - self.told_kills.swap(kills, Ordering::Relaxed).min(kills)
+    }
+
+    /// Whether its memory has a limit that holds.
+    pub(crate) fn limits_memory(&self) -> bool {
+        self.memory.is_some()
+    }
+
+    /// Removes it. A group counts as used (`ResourceBusy`) for a moment after its last process has ended.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        self.trees.iter().try_for_each(|(_, folder)| match fs::remove_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        })
+    }
+}
