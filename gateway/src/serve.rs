@@ -41,6 +41,8 @@ const FAREWELL_MAX: Duration = Duration::from_secs(5);
 /// Flow control of one stream and of one connection.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// Bytes of one HTTP/2 frame that is taken, and so of one read; uploads need large reads, as over HTTP/1.1.
+const FRAME_MAX_BYTES: u32 = 256 << 10;
 /// Bytes that wait on one stream to be sent.
 const SEND_BUFFER_BYTES: usize = 256 << 10;
 /// Bytes read at one time from an HTTP/1.1 connection; uploads need large reads.
@@ -170,6 +172,7 @@ impl Visit {
             .max_local_error_reset_streams(RESETS_MAX)
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_frame_size(FRAME_MAX_BYTES)
             .max_send_buf_size(SEND_BUFFER_BYTES)
             .keep_alive_interval(secs(self.limits.keep_alive_interval_secs))
             .keep_alive_timeout(secs(self.limits.keep_alive_wait_secs));

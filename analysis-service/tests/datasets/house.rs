@@ -51,7 +51,7 @@ pub(crate) fn id() -> Uuid {
 pub(crate) struct House {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) keys: Keys,
-    url: String,
+    pub(crate) url: String,
     lifecycle: Lifecycle,
     service: JoinHandle<anyhow::Result<()>>,
 }

@@ -13,7 +13,11 @@ use fenxi_proto::{
     },
     error::ErrorReason,
 };
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tonic_types::StatusExt as _;
@@ -155,6 +159,22 @@ async fn many_streams_at_one_offset_leave_one_truth() {
     user.write(&upload.upload_id, received, &bytes[received..]).await.expect("the rest");
     let dataset = user.complete(&upload.upload_id).await.expect("completed");
     assert_eq!(dataset.sha256, analysis_service::objects::ContentId::of(&bytes).to_string());
+}
+
+/// Of 16 KiB, the default, a large body would need thousands (RFC 9113, 6.5.2).
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bytes_of_an_upload_may_come_in_large_frames() {
+    let house = House::start().await;
+    let address = house.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.expect("sent");
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.expect("a frame");
+    assert_eq!(head[3], 4, "the first frame is SETTINGS");
+    let mut settings = vec![0; usize::from(head[2])];
+    stream.read_exact(&mut settings).await.expect("settings");
+    let frame_max = settings.chunks(6).find(|setting| setting[..2] == [0, 5]).expect("SETTINGS_MAX_FRAME_SIZE");
+    assert_eq!(frame_max[2..], (256_u32 << 10).to_be_bytes());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,10 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, Version};
-use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use crate::{
     fakes::until,
@@ -84,6 +87,21 @@ async fn an_upload_that_breaks_off_keeps_what_arrived() {
     let rest = Bytes::from(vec![7; 700_000]);
     let answer = raw::send(house.gateway, Version::HTTP_11, patch(&path, 300_000), rest).await;
     assert_eq!(answer.header("upload-offset"), "1000000");
+}
+
+/// Of 16 KiB, the default, a large body would need thousands (RFC 9113, 6.5.2).
+#[tokio::test]
+async fn an_upload_over_http_2_may_come_in_large_frames() {
+    let house = House::start(&[]).await;
+    let mut stream = TcpStream::connect(house.gateway).await.expect("a connection");
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.expect("sent");
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.expect("a frame");
+    assert_eq!(head[3], 4, "the first frame is SETTINGS");
+    let mut settings = vec![0; usize::from(head[2])];
+    stream.read_exact(&mut settings).await.expect("settings");
+    let frame_max = settings.chunks(6).find(|setting| setting[..2] == [0, 5]).expect("SETTINGS_MAX_FRAME_SIZE");
+    assert_eq!(frame_max[2..], (256_u32 << 10).to_be_bytes());
 }
 
 #[tokio::test]
