@@ -108,7 +108,7 @@ pub(super) fn measure(parts: &Arc<Parts>, pid: Pid) -> JoinHandle<Option<Usage>>
 impl Driver {
     /// Notes what the process has used before code runs in it. Nothing is waited for: the code is under way.
     pub(super) fn note_before(&self, pid: Pid) -> Before {
-        let own_cpu = tree::own(pid).map_or(Duration::ZERO, |(cpu, _)| cpu);
+        let own_cpu = tree::own_cpu(pid).unwrap_or_default();
         let family = self.meter.family().unwrap_or_else(|| Family::Asked(measure(&self.parts, pid)));
         Before { begun: Instant::now(), own_cpu, family }
     }
@@ -119,8 +119,8 @@ impl Driver {
         let pid = self.live.as_ref().map(|live| live.launched.process.pid())?;
         let brief = before.begun.elapsed() < tree::tick() && matches!(before.family, Family::None(_));
         if brief {
-            let (own_cpu, resident_bytes) = tree::own(pid)?;
-            self.meter.saw_own(own_cpu, resident_bytes);
+            let own_cpu = tree::own_cpu(pid)?;
+            self.meter.saw_own(own_cpu, tree::own_resident_bytes(pid).unwrap_or_default());
             return Some(own_cpu.saturating_sub(before.own_cpu));
         }
         let (own_cpu, family_cpu) = before.cpu().await;
@@ -135,7 +135,8 @@ impl Driver {
         let Some(pid) = self.live.as_ref().map(|live| live.launched.process.pid()) else { return };
         let Some(usage) = measure(&self.parts, pid).await.ok().flatten() else { return };
         let working = self.parts.settings.sample_interval * WORKING_CPU_PERCENT / 100;
-        if self.meter.last.is_some_and(|before| usage.cpu().saturating_sub(before.cpu()) >= working) {
+        let works = self.meter.last.is_some_and(|before| usage.cpu().saturating_sub(before.cpu()) >= working);
+        if works {
             self.touch();
         }
         self.meter.saw(usage);
@@ -143,7 +144,9 @@ impl Driver {
         self.meter.memory_kills = memory_kills().await;
         self.tell_memory_kills().await;
         self.hold_to_memory(usage).await;
-        self.end_if_idle();
+        if !works {
+            self.end_if_idle();
+        }
     }
 
     /// A process that code had started may have been killed in place of the kernel itself.

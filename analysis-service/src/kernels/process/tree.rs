@@ -1,5 +1,5 @@
 //! What /proc tells of a process and those it started, and how to end them all. Reads files: for threads that may block,
-//! but for [`own`].
+//! but for [`own_cpu`] and [`own_resident_bytes`].
 
 use std::{collections::BTreeSet, fs, io::Read as _, os::unix::fs::MetadataExt as _, time::Duration};
 
@@ -56,7 +56,7 @@ pub(crate) fn tick() -> Duration {
 
 /// What the process and its descendants use now; `None` if it is gone.
 pub(crate) fn usage(root: Pid) -> Option<Usage> {
-    let (own_cpu, _) = own(root)?;
+    let own_cpu = own_cpu(root)?;
     let ticks_per_sec = ticks_per_sec();
     let mut usage = Usage { own_cpu, ..Usage::default() };
     for pid in descendants(root.as_raw()) {
@@ -72,15 +72,18 @@ pub(crate) fn usage(root: Pid) -> Option<Usage> {
     Some(usage)
 }
 
-/// Processor time and resident memory in bytes of this process alone; `None` if it is gone. A few system calls that
-/// wait for nothing: the runtime may make them.
-pub(crate) fn own(pid: Pid) -> Option<(Duration, u64)> {
-    let time = clock_gettime(ClockId::pid_cpu_clock_id(pid).ok()?).ok()?;
+/// Processor time of this process alone; `None` if it is gone. Waits for nothing: the runtime may ask.
+pub(crate) fn own_cpu(pid: Pid) -> Option<Duration> {
+    Some(clock_gettime(ClockId::pid_cpu_clock_id(pid).ok()?).ok()?.into())
+}
+
+/// Resident memory of this process alone, in bytes. Waits for nothing: the runtime may ask.
+pub(crate) fn own_resident_bytes(pid: Pid) -> Option<u64> {
     // proc(5): sizes in pages; the second is what is resident. One read takes the file whole.
     let mut text = [0; 128];
     let length = fs::File::open(format!("/proc/{pid}/statm")).ok()?.read(&mut text).ok()?;
     let pages: u64 = str::from_utf8(text.get(..length)?).ok()?.split_ascii_whitespace().nth(1)?.parse().ok()?;
-    Some((time.into(), pages.saturating_mul(page_bytes())))
+    Some(pages.saturating_mul(page_bytes()))
 }
 
 /// When the process started, in the system's ticks since boot: with the pid it names a process for good.
@@ -237,12 +240,14 @@ mod tests {
     #[test]
     fn what_a_process_uses_itself_is_told_finely() {
         let this = nix::unistd::getpid();
-        let (before, resident_bytes) = own(this).expect("we are here");
-        assert!(resident_bytes > 100_000, "{resident_bytes} bytes");
-        let more = || own(this).expect("we are here").0.checked_sub(before).expect("time goes on");
+        assert!(own_resident_bytes(this).expect("we are here") > 100_000);
+        let before = own_cpu(this).expect("we are here");
+        let more = || own_cpu(this).expect("we are here").checked_sub(before).expect("time goes on");
         while more().is_zero() {}
         assert_ne!(more().as_nanos() % tick().as_nanos(), 0, "it is told in whole ticks");
-        assert!(own(Pid::from_raw(i32::MAX)).is_none());
+        // Above the system's greatest id, and not so great that the clock's id cannot name it.
+        let nobody = Pid::from_raw(1 << 27);
+        assert_eq!((own_cpu(nobody), own_resident_bytes(nobody)), (None, None));
     }
 
     #[test]
