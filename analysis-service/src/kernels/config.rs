@@ -10,6 +10,8 @@ use super::{
 
 /// How often memory and processor time are measured.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(2);
+/// How long after its last execution a kernel gives back memory that it does not use; it takes 10 ms.
+const RELEASE_AFTER: Duration = Duration::from_secs(30);
 
 /// How kernels are started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -120,6 +122,7 @@ impl KernelSettings {
             start_max: secs(self.kernel_start_max_secs),
             ladder: Ladder::default(),
             sample_interval: SAMPLE_INTERVAL,
+            release_after: RELEASE_AFTER,
         }
     }
 }

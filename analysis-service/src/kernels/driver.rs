@@ -5,6 +5,7 @@
 
 mod change;
 mod end;
+mod idle;
 mod interrupt;
 mod mailbox;
 mod meter;

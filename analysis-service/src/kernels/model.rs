@@ -133,6 +133,8 @@ pub struct Settings {
     pub ladder: Ladder,
     /// How often memory and processor time are measured.
     pub sample_interval: Duration,
+    /// How long after its last execution an idle kernel gives back memory that it does not use.
+    pub release_after: Duration,
 }
 
 impl Default for Settings {
@@ -152,6 +154,7 @@ impl Default for Settings {
             start_max: Duration::from_secs(60),
             ladder: Ladder::default(),
             sample_interval: Duration::from_secs(2),
+            release_after: Duration::from_secs(30),
         }
     }
 }

@@ -16,7 +16,7 @@ macro_rules! stories {
 }
 
 const LIFE: &[Story] = stories! { life:
-    tables_are_there_before_the_first_code_and_after_a_restart
+    an_idle_kernel_gives_back_memory tables_are_there_before_the_first_code_and_after_a_restart
     a_table_that_cannot_be_loaded_is_said_and_the_rest_works a_restart_ends_what_runs_and_brings_the_dead_back
     code_sees_nothing_of_the_service children_die_with_their_kernel ten_start_at_once
     an_idle_kernel_is_ended_and_a_working_one_is_not memory_is_published

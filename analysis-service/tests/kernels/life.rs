@@ -146,3 +146,19 @@ pub(crate) async fn memory_is_published() {
     house.run(&kernel, "x = bytearray(b'1' * (200 << 20))").await;
     until_kernel(&kernel, |kernel| kernel.memory_bytes > 200 << 20).await;
 }
+
+#[tokio::test]
+pub(crate) async fn an_idle_kernel_gives_back_memory() {
+    let house =
+        House::with(analysis_service::kernels::model::Settings { release_after: Duration::ZERO, ..settings() }).await;
+    let kernel = house.kernel().await;
+    let count = "
+import fenxi_kernel.memory as memory
+released = []
+release = memory.release
+memory.release = lambda: (released.append(1), release())";
+    house.run(&kernel, count).await;
+    // Each run may come before the sample that finds the kernel idle.
+    let released = async { while house.printed(&kernel, "print(len(released))").await == "0\n" {} };
+    soon(released).await;
+}

@@ -1,8 +1,7 @@
-//! What a kernel uses: memory against its limit, processor time as a sign of life, idleness to its end.
+//! What a kernel uses: memory against its limit, processor time as a sign of life.
 
 use std::{sync::Arc, time::Duration};
 
-use fenxi_chassis::clock::micros;
 use fenxi_proto::analysis::v1::{DeathCause, NoticeEvent, NoticeKind, output_event::Event};
 use nix::unistd::Pid;
 use tokio::{task::JoinHandle, time::Instant};
@@ -10,7 +9,7 @@ use tokio::{task::JoinHandle, time::Instant};
 use super::{Driver, Parts};
 use crate::kernels::{
     process::tree::{self, Usage},
-    state::{State, death},
+    state::death,
 };
 
 /// The part of one processor's time from which on a kernel is at work, in percent: an idle one's threads use 0.002.
@@ -27,6 +26,8 @@ pub(super) struct Meter {
     pub(super) memory_kills: u64,
     /// When the system was last seen to have killed in this kernel for want of memory.
     pub(super) memory_killed_at: Option<Instant>,
+    /// Since when the kernel may hold memory that it does not use.
+    pub(super) holds_since: Option<Instant>,
     /// When it was last looked at whole.
     last: Option<Usage>,
 }
@@ -59,6 +60,7 @@ impl Meter {
             peak_bytes: 0,
             memory_kills: u64::MAX,
             memory_killed_at: None,
+            holds_since: None,
             last: None,
         }
     }
@@ -145,6 +147,7 @@ impl Driver {
         self.tell_memory_kills().await;
         self.hold_to_memory(usage).await;
         if !works {
+            self.release_memory_if_idle();
             self.end_if_idle();
         }
     }
@@ -175,17 +178,6 @@ impl Driver {
             running.memory_told = true;
             let notice = NoticeEvent { kind: NoticeKind::MemoryHigh.into(), text: text("Memory is near its limit") };
             running.work.log.append(Event::Notice(notice)).await;
-        }
-    }
-
-    fn end_if_idle(&mut self) {
-        let idle_since = self.kernel.last_activity_time;
-        let idle_for = self.parts.clock.now_micros().saturating_sub(idle_since);
-        let idle = matches!(self.state, State::Idle) && self.waiting.is_empty();
-        if idle && idle_for >= micros(self.kernel.limits.idle_max) {
-            self.state.stop();
-            let secs = self.kernel.limits.idle_max.as_secs();
-            self.kill(death(DeathCause::Idle, format!("it did nothing for {secs} s")));
         }
     }
 }

@@ -225,6 +225,7 @@ impl Driver {
         // Busy or being interrupted: something ran.
         let _ = self.state.end();
         self.touch();
+        self.note_use();
         if !goes_on {
             self.cancel_waiting(None).await;
         }
