@@ -1,9 +1,11 @@
 //! The proxy: moves the frames of an admitted call to its backend and the answer back. It never decodes a message, and
 //! it decides nothing about who may call.
 
+mod answer;
 pub(crate) mod deadline;
 mod frames;
 pub(crate) mod headers;
+mod pump;
 mod relay;
 mod sent;
 mod unhurried;
@@ -19,9 +21,10 @@ use tonic::{Code, Status};
 
 pub(crate) use self::relay::Relay;
 use self::{
+    answer::Answer,
     headers::Client,
     relay::Terms,
-    sent::{ClientBody, SentBody},
+    sent::ClientBody,
     upstream::{Away, Lease, Upstream},
 };
 use crate::{
@@ -103,7 +106,7 @@ impl Proxy {
             return Err((failure.clone(), meter));
         }
         let head = self.head(method, client, admitted, caller.as_deref(), allowed, &incoming.headers);
-        let outgoing = head.map(|()| SentBody::Client(Box::new(body)));
+        let outgoing = head.map(|()| Box::new(body));
         // A stream is watched from its beginning, so that no revocation falls between.
         let cut = method.server_streams.then(|| callers.attend(caller, method.backend));
         let sent = before(deadline, self.upstream(method.backend).send(outgoing)).await;
@@ -154,7 +157,7 @@ impl Proxy {
         head
     }
 
-    fn relayed(&self, answer: Response<Incoming>, lease: Lease, mut terms: Terms, browser: bool) -> Response<Body> {
+    fn relayed(&self, answer: Response<Answer>, lease: Lease, mut terms: Terms, browser: bool) -> Response<Body> {
         let (mut parts, body) = answer.into_parts();
         headers::end_hop(&mut parts.headers);
         if browser {
@@ -185,7 +188,7 @@ pub(crate) fn away_failure(away: &Away) -> Failure {
 }
 
 /// Something in between answered, and it does not speak gRPC.
-fn not_grpc(answer: &Response<Incoming>, backend: Backend) -> Option<Failure> {
+fn not_grpc(answer: &Response<Answer>, backend: Backend) -> Option<Failure> {
     let kind = answer.headers().get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     if answer.status() == StatusCode::OK && kind.starts_with(b"application/grpc") {
         return None;

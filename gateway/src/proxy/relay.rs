@@ -11,14 +11,13 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use fenxi_proto::error::Failure;
 use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame};
-use hyper::body::Incoming;
 use tokio::{
     sync::oneshot,
     time::{Instant, Sleep},
 };
 use tonic::{Code, Status};
 
-use super::{frames::Frames, sent::Verdict, upstream::Lease};
+use super::{answer::Answer, frames::Frames, sent::Verdict, upstream::Lease};
 use crate::{BoxError, guard::Wire, meters::CallMeter, refusal};
 
 /// The flag of the last frame of gRPC-web, which holds the trailers.
@@ -26,7 +25,7 @@ const TRAILERS_FLAG: u8 = 0x80;
 
 /// A backend's answer.
 pub(crate) struct Relay {
-    inner: Option<(Incoming, Lease)>,
+    inner: Option<(Answer, Lease)>,
     wire: Wire,
     frames: Frames,
     backend: &'static str,
@@ -55,7 +54,7 @@ pub(crate) struct Terms {
 }
 
 impl Relay {
-    pub(crate) fn new(body: Incoming, lease: Lease, terms: Terms) -> Self {
+    pub(crate) fn new(body: Answer, lease: Lease, terms: Terms) -> Self {
         let Terms { wire, backend, status_sent, deadline, cut, verdict, meter, trace_id } = terms;
         // What a backend sends is not limited here; the position is kept to know where an answer can be ended.
         let frames = Frames::new(usize::MAX);

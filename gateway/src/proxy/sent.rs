@@ -1,4 +1,4 @@
-//! What is sent to a backend: a client's body as it arrives, held to its limits, or a message of the gateway's own.
+//! What a client sends to a backend: its body as it arrives, held to its limits.
 
 use std::{
     future::poll_fn,
@@ -21,19 +21,11 @@ use crate::{
     contract::Method,
 };
 
-/// A body towards a backend. Its size is never told: frames are passed as they come (hyper would otherwise promise a
-/// `content-length` that a broken client does not keep).
-pub(crate) enum SentBody {
-    /// A client's.
-    Client(Box<ClientBody>),
-    /// The gateway's own.
-    Local(tonic::body::Body),
-}
-
 /// Why a client's body was given up, for whoever answers the call.
 pub(crate) type Verdict = Arc<OnceLock<Failure>>;
 
-/// A client's body.
+/// A client's body. Its size is never told: frames are passed as they come, and a broken client does not keep what it
+/// promises.
 pub(crate) struct ClientBody {
     inner: Incoming,
     frames: Frames,
@@ -144,26 +136,15 @@ impl ClientBody {
     }
 }
 
-impl Body for SentBody {
+impl Body for ClientBody {
     type Data = Bytes;
     type Error = BoxError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.get_mut() {
-            Self::Local(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
-            Self::Client(body) => body.poll_sent(cx),
-        }
+        self.get_mut().poll_sent(cx)
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Local(body) => body.is_end_stream(),
-            Self::Client(body) => {
-                body.begun.is_none()
-                    && body.broken.is_none()
-                    && body.inner.is_end_stream()
-                    && body.frames.between_messages()
-            }
-        }
+        self.begun.is_none() && self.broken.is_none() && self.inner.is_end_stream() && self.frames.between_messages()
     }
 }

@@ -14,20 +14,20 @@ use tokio::{runtime::Handle, time::timeout};
 pub(super) const LINGER: Duration = Duration::from_millis(250);
 
 /// A future that lives on for a moment when it is dropped unfinished.
-pub(super) struct Unhurried<F: Future + Send + 'static>(Option<Pin<Box<F>>>);
+pub(super) struct Unhurried<F: Future + Send + Unpin + 'static>(Option<F>);
 
-impl<F: Future + Send + 'static> Unhurried<F> {
+impl<F: Future + Send + Unpin + 'static> Unhurried<F> {
     pub(super) fn new(future: F) -> Self {
-        Self(Some(Box::pin(future)))
+        Self(Some(future))
     }
 }
 
-impl<F: Future + Send + 'static> Future for Unhurried<F> {
+impl<F: Future + Send + Unpin + 'static> Future for Unhurried<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let Some(future) = &mut self.0 else { return Poll::Pending };
-        let polled = future.as_mut().poll(cx);
+        let polled = Pin::new(future).poll(cx);
         if polled.is_ready() {
             self.0 = None;
         }
@@ -35,7 +35,7 @@ impl<F: Future + Send + 'static> Future for Unhurried<F> {
     }
 }
 
-impl<F: Future + Send + 'static> Drop for Unhurried<F> {
+impl<F: Future + Send + Unpin + 'static> Drop for Unhurried<F> {
     fn drop(&mut self) {
         // Without a runtime the process is at its end, and the connection with it.
         if let (Some(future), Ok(runtime)) = (self.0.take(), Handle::try_current()) {

@@ -1,11 +1,15 @@
 //! The connections to one backend: opened when needed, shared by all calls, replaced when they break. A backend that is
 //! away is found out quickly, and tried again by the next call.
+//!
+//! They are spoken to by `h2` itself: a call that its client has sent whole goes out, and its answer comes back, in the
+//! client's own task, without a task or a channel in between.
 
 use std::{
+    future::poll_fn,
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -14,19 +18,19 @@ use std::{
 use bytes::Bytes;
 use fenxi_chassis::server::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use futures_util::future::BoxFuture;
-use http::{Request, Response, Uri, uri};
-use http_body::Frame;
-use hyper::{
-    body::Incoming,
-    client::conn::http2::{Builder, SendRequest},
+use h2::{
+    Ping, PingPong,
+    client::{Builder, SendRequest},
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use http::{Request, Response, Uri, uri};
+use http_body::{Body, Frame};
 use tokio::{
     net::TcpStream,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
-use super::{sent::SentBody, unhurried::Unhurried};
+use super::{answer::Answer, pump::Pump, unhurried::Unhurried};
+use crate::BoxError;
 
 /// How long opening a connection may take.
 const CONNECT_WAIT: Duration = Duration::from_secs(2);
@@ -61,8 +65,10 @@ pub(crate) struct Upstream {
 }
 
 struct Connection {
-    sender: SendRequest<SentBody>,
+    sender: SendRequest<Bytes>,
     calls: AtomicUsize,
+    /// It takes no more calls: it broke, or the backend is leaving.
+    over: AtomicBool,
 }
 
 /// A call's place on a connection, given back when dropped.
@@ -82,23 +88,49 @@ impl Upstream {
     }
 
     /// Sends a call; its answer's headers have arrived when this returns. The lease is to live as long as the body.
-    pub(crate) async fn send(&self, mut request: Request<SentBody>) -> Result<(Response<Incoming>, Lease), Away> {
-        let path = request.uri().path_and_query().cloned();
+    pub(crate) async fn send<B>(&self, request: Request<B>) -> Result<(Response<Answer>, Lease), Away>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let (mut head, body) = request.into_parts();
         let mut target = uri::Parts::default();
         target.scheme = Some(uri::Scheme::HTTP);
         target.authority = Some(self.authority.clone());
-        target.path_and_query = path;
-        *request.uri_mut() = Uri::from_parts(target).map_err(|error| self.away(&error))?;
-        *request.version_mut() = http::Version::HTTP_2;
+        target.path_and_query = head.uri.path_and_query().cloned();
+        head.uri = Uri::from_parts(target).map_err(|error| self.away(&error))?;
+        head.version = http::Version::HTTP_2;
+        let (mut sender, lease) = self.ready().await?;
+        let ends = body.is_end_stream();
+        let sent = sender.send_request(Request::from_parts(head, ()), ends);
+        let (answer, stream) = sent.map_err(|error| self.away(&error))?;
+        if !ends {
+            let mut pump = Pump::new(body, stream);
+            // Most bodies are there already and are gone after this.
+            if poll_fn(|cx| Poll::Ready(Pin::new(&mut pump).poll(cx))).await.is_pending() {
+                tokio::spawn(pump);
+            }
+        }
+        match Unhurried::new(answer).await {
+            Ok(answer) => Ok((answer.map(Answer::new), lease)),
+            Err(error) => Err(self.away(&error)),
+        }
+    }
+
+    /// A connection that takes a call now.
+    async fn ready(&self) -> Result<(SendRequest<Bytes>, Lease), Away> {
         for last_try in [false, true] {
             let lease = self.lease().await?;
-            match Unhurried::new(lease.0.sender.clone().try_send_request(request)).await {
-                Ok(answer) => return Ok((answer, lease)),
-                Err(mut error) => match error.take_message() {
-                    // The connection ended before it took the call, so another may.
-                    Some(unsent) if !last_try => request = unsent,
-                    _ => return Err(self.away(error.error())),
-                },
+            let mut sender = lease.0.sender.clone();
+            match poll_fn(|cx| sender.poll_ready(cx)).await {
+                Ok(()) => return Ok((sender, lease)),
+                Err(error) => {
+                    // It ended before it took the call, so another may.
+                    lease.0.over.store(true, Ordering::Relaxed);
+                    if last_try {
+                        return Err(self.away(&error));
+                    }
+                }
             }
         }
         Err(self.away(&"no connection took the call"))
@@ -131,9 +163,8 @@ impl Upstream {
             return Err(away.clone());
         }
         match self.connect().await {
-            Ok(sender) => {
+            Ok(connection) => {
                 *opening = None;
-                let connection = Arc::new(Connection { sender, calls: AtomicUsize::new(1) });
                 self.connections().push(connection.clone());
                 Ok(Lease(connection))
             }
@@ -148,7 +179,7 @@ impl Upstream {
     /// A place on the least loaded connection, unless all are full and another may be opened.
     fn lease_open(&self) -> Option<Lease> {
         let mut connections = self.connections();
-        connections.retain(|connection| !connection.sender.is_closed());
+        connections.retain(|connection| !connection.over.load(Ordering::Relaxed));
         let calls = |connection: &Arc<Connection>| connection.calls.load(Ordering::Relaxed);
         let least = connections.iter().min_by_key(|connection| calls(connection))?;
         if calls(least) >= CALLS_PER_CONNECTION && connections.len() < CONNECTIONS_MAX {
@@ -158,33 +189,50 @@ impl Upstream {
         Some(Lease(least.clone()))
     }
 
-    async fn connect(&self) -> Result<SendRequest<SentBody>, Away> {
+    /// A new connection, with the place of the call that it is for.
+    async fn connect(&self) -> Result<Arc<Connection>, Away> {
         let open = async {
             let stream = TcpStream::connect(self.authority.as_str()).await?;
             stream.set_nodelay(true)?;
-            let mut builder = Builder::new(TokioExecutor::new());
+            let mut builder = Builder::new();
             builder
-                .timer(TokioTimer::new())
-                .initial_stream_window_size(STREAM_WINDOW_BYTES)
+                .enable_push(false)
+                .initial_window_size(STREAM_WINDOW_BYTES)
                 .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-                .keep_alive_interval(KEEP_ALIVE_INTERVAL)
-                .keep_alive_timeout(KEEP_ALIVE_WAIT)
-                .keep_alive_while_idle(true)
-                .max_send_buf_size(SEND_BUFFER_BYTES)
+                .max_send_buffer_size(SEND_BUFFER_BYTES)
                 .max_header_list_size(HEADERS_MAX_BYTES);
-            let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(std::io::Error::other)?;
-            Ok::<_, std::io::Error>((sender, connection))
+            builder.handshake(stream).await.map_err(std::io::Error::other)
         };
         let opened = timeout(CONNECT_WAIT, open).await.map_err(|_| self.away(&"it took too long to connect"))?;
-        let (sender, connection) = opened.map_err(|error| self.away(&error))?;
-        let backend = self.backend;
-        tokio::spawn(async move {
-            match connection.await {
-                Ok(()) => tracing::debug!(backend, "a connection to a backend ended"),
-                Err(error) => tracing::warn!(backend, %error, "a connection to a backend broke"),
-            }
-        });
-        Ok(sender)
+        let (sender, driver) = opened.map_err(|error| self.away(&error))?;
+        let connection = Connection { sender, calls: AtomicUsize::new(1), over: AtomicBool::new(false) };
+        let connection = Arc::new(connection);
+        tokio::spawn(drive(self.backend, driver, connection.clone()));
+        Ok(connection)
+    }
+}
+
+/// Moves a connection's frames until it ends or is silent for too long.
+async fn drive(backend: &'static str, mut driver: h2::client::Connection<TcpStream>, connection: Arc<Connection>) {
+    let pings = driver.ping_pong();
+    tokio::select! {
+        ended = driver => match ended {
+            Ok(()) => tracing::debug!(backend, "a connection to a backend ended"),
+            Err(error) => tracing::warn!(backend, %error, "a connection to a backend broke"),
+        },
+        () = silence(pings) => tracing::warn!(backend, "a connection to a backend is silent"),
+    }
+    connection.over.store(true, Ordering::Relaxed);
+}
+
+/// Returns when the other end does not answer any more.
+async fn silence(pings: Option<PingPong>) {
+    let Some(mut pings) = pings else { return std::future::pending().await };
+    loop {
+        sleep(KEEP_ALIVE_INTERVAL).await;
+        if !matches!(timeout(KEEP_ALIVE_WAIT, pings.ping(Ping::opaque())).await, Ok(Ok(_))) {
+            return;
+        }
     }
 }
 
@@ -204,7 +252,7 @@ impl tower::Service<Request<tonic::body::Body>> for Typed {
     fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
         let upstream = self.0.clone();
         Box::pin(async move {
-            let (answer, lease) = upstream.send(request.map(SentBody::Local)).await?;
+            let (answer, lease) = upstream.send(request).await?;
             Ok(answer.map(|body| LeasedBody(Some((body, lease)))))
         })
     }
@@ -212,13 +260,13 @@ impl tower::Service<Request<tonic::body::Body>> for Typed {
 
 /// The body of an answer to a typed call.
 #[derive(Default)]
-pub(crate) struct LeasedBody(Option<(Incoming, Lease)>);
+pub(crate) struct LeasedBody(Option<(Answer, Lease)>);
 
-impl http_body::Body for LeasedBody {
+impl Body for LeasedBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = h2::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         match &mut self.get_mut().0 {
             Some((body, _)) => Pin::new(body).poll_frame(cx),
             None => Poll::Ready(None),
