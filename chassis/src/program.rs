@@ -74,10 +74,7 @@ where
     let common = config.common().clone();
     telemetry::init_logs(&common.log, common.log_format)?;
     let metrics = telemetry::init_metrics()?;
-    let workers = match common.worker_threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from).min(WORKER_THREADS_MAX),
-        wanted => wanted,
-    };
+    let workers = workers(&common);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
     runtime.block_on(async move {
         let frame = Frame::new(Clock::system());
@@ -94,6 +91,15 @@ where
         }
         served
     })
+}
+
+/// The threads that a service is to work with.
+#[must_use]
+pub fn workers(common: &config::Common) -> usize {
+    match common.worker_threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from).min(WORKER_THREADS_MAX),
+        wanted => wanted,
+    }
 }
 
 /// Listens on an address.

@@ -9,6 +9,7 @@ mod caller;
 mod config;
 mod contract;
 mod cookies;
+mod desks;
 mod guard;
 mod layers;
 mod limits;
@@ -25,7 +26,11 @@ mod uploads;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use fenxi_chassis::{client::Bearer, files, program::Frame};
+use fenxi_chassis::{
+    client::Bearer,
+    files,
+    program::{self, Frame},
+};
 use http::HeaderValue;
 use tokio::net::TcpListener;
 
@@ -36,6 +41,7 @@ pub use crate::{
 use crate::{
     contract::Backend,
     cookies::Cookies,
+    desks::Desks,
     layers::House,
     limits::Limits,
     login::Login,
@@ -55,7 +61,9 @@ pub async fn serve(listener: TcpListener, config: Config, frame: Frame) -> anyho
         (Some(chain), Some(key)) => Some(serve::tls::acceptor(chain, key)?),
         _ => None,
     };
-    let house = build(&config, &frame).await?;
+    let desks = program::workers(&config.common);
+    let house = build(&config, &frame, desks).await?;
+    let desks = Desks::open(desks)?;
     let Frame { lifecycle, .. } = frame;
     let (limits, forgetting) = (house.limits.clone(), lifecycle.clone());
     lifecycle.spawn(async move { limits.forget_unused(&forgetting).await });
@@ -64,12 +72,12 @@ pub async fn serve(listener: TcpListener, config: Config, frame: Frame) -> anyho
     drop(tokio::task::spawn_blocking(move || assets.compress()));
     tracing::info!(address = %listener.local_addr()?, public_url = %config.public_url, "gateway serving");
     lifecycle.set_ready("gateway", true);
-    serve::accept(listener, tls, house, config.connections, lifecycle).await;
+    serve::accept(listener, tls, house, desks, config.connections, lifecycle).await;
     Ok(())
 }
 
-async fn build(config: &Config, frame: &Frame) -> anyhow::Result<Arc<House>> {
-    let upstream = |backend: Backend, url| Upstream::new(backend.name(), &config::authority(url)?);
+async fn build(config: &Config, frame: &Frame, desks: usize) -> anyhow::Result<Arc<House>> {
+    let upstream = |backend: Backend, url| Upstream::new(backend.name(), &config::authority(url)?, desks);
     let auth = upstream(Backend::Auth, &config.auth_url)?;
     let analysis = upstream(Backend::Analysis, &config.analysis_url)?;
     let secret_file = config.secret_file.as_deref();

@@ -27,6 +27,7 @@ use self::{
 };
 use crate::{
     config::{Connections, secs},
+    desks::{Desk, Desks},
     layers::{self, House},
     limits::connections::{Doors, Place},
     meters,
@@ -57,6 +58,7 @@ pub(crate) async fn accept(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     house: Arc<House>,
+    desks: Desks,
     limits: Connections,
     lifecycle: Lifecycle,
 ) {
@@ -76,9 +78,10 @@ pub(crate) async fn accept(
             }
         };
         let Some(place) = doors.enter(peer.ip()) else { continue };
+        let (Ok(stream), Some(desk)) = (stream.into_std(), desks.freest()) else { continue };
         let (house, limits, lifecycle, tls) = (house.clone(), limits.clone(), lifecycle.clone(), tls.clone());
-        let visit = Visit { peer, house, limits, lifecycle, tls, place };
-        tracked.spawn(visit.attend(stream));
+        let visit = Visit { peer, house, limits, lifecycle, tls, place, desk: desk.clone() };
+        tracked.spawn_on(visit.attend(stream), desk.runtime());
     }
 }
 
@@ -90,14 +93,16 @@ struct Visit {
     lifecycle: Lifecycle,
     tls: Option<TlsAcceptor>,
     place: Place,
+    desk: Arc<Desk>,
 }
 
 impl Visit {
-    async fn attend(self, stream: TcpStream) {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection was gone at once");
-            return;
-        }
+    async fn attend(self, stream: std::net::TcpStream) {
+        let stream = stream.set_nodelay(true).and_then(|()| TcpStream::from_std(stream));
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(error) => return tracing::debug!(%error, "a connection was gone at once"),
+        };
         let first = tokio::select! {
             () = self.lifecycle.stopping() => return,
             first = timeout(secs(self.limits.first_bytes_max_secs), self.first(stream)) => first,
@@ -113,6 +118,7 @@ impl Visit {
             Protocol::Http2 => self.http2(io, pulse).await,
         }
         drop(self.place);
+        drop(self.desk);
     }
 
     /// The TLS handshake, where there is one, and what the client says first.

@@ -30,7 +30,7 @@ use tokio::{
 };
 
 use super::{answer::Answer, pump::Pump, unhurried::Unhurried};
-use crate::BoxError;
+use crate::{BoxError, desks::PerDesk};
 
 /// How long opening a connection may take.
 const CONNECT_WAIT: Duration = Duration::from_secs(2);
@@ -41,7 +41,7 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEP_ALIVE_WAIT: Duration = Duration::from_secs(5);
 /// Calls on one connection before another is opened: one connection's task is one core at most.
 const CALLS_PER_CONNECTION: usize = 1_000;
-/// Connections to one backend.
+/// Connections of one desk to one backend.
 const CONNECTIONS_MAX: usize = 16;
 /// Bytes that wait on one stream to be sent.
 const SEND_BUFFER_BYTES: usize = 1 << 20;
@@ -60,6 +60,12 @@ pub(crate) struct Away {
 pub(crate) struct Upstream {
     backend: &'static str,
     authority: uri::Authority,
+    connections: PerDesk<Connections>,
+}
+
+/// The connections of one desk.
+#[derive(Default)]
+struct Connections {
     open: Mutex<Vec<Arc<Connection>>>,
     opening: tokio::sync::Mutex<Option<(Instant, Away)>>,
 }
@@ -81,10 +87,9 @@ impl Drop for Lease {
 }
 
 impl Upstream {
-    /// The backend at `host:port`.
-    pub(crate) fn new(backend: &'static str, authority: &str) -> anyhow::Result<Arc<Self>> {
-        let authority = authority.parse()?;
-        Ok(Arc::new(Self { backend, authority, open: Mutex::default(), opening: tokio::sync::Mutex::default() }))
+    /// The backend at `host:port`, for this many desks.
+    pub(crate) fn new(backend: &'static str, authority: &str, desks: usize) -> anyhow::Result<Arc<Self>> {
+        Ok(Arc::new(Self { backend, authority: authority.parse()?, connections: PerDesk::new(desks) }))
     }
 
     /// Sends a call; its answer's headers have arrived when this returns. The lease is to live as long as the body.
@@ -141,7 +146,7 @@ impl Upstream {
     }
 
     fn connections(&self) -> MutexGuard<'_, Vec<Arc<Connection>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connections.here().open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn lease(&self) -> Result<Lease, Away> {
@@ -153,7 +158,7 @@ impl Upstream {
 
     async fn lease_new(&self) -> Result<Lease, Away> {
         // One opens, the others wait for what becomes of it.
-        let mut opening = self.opening.lock().await;
+        let mut opening = self.connections.here().opening.lock().await;
         if let Some(lease) = self.lease_open() {
             return Ok(lease);
         }
