@@ -5,7 +5,10 @@
 //! the same origin. A request with `authorization` is a program's and its cookies are never read. Nothing after this
 //! room reads a cookie.
 
-use http::{HeaderMap, Method, Version, header};
+use http::{
+    HeaderMap, Method, Version,
+    header::{self, AsHeaderName},
+};
 
 use crate::cookies::{Cookies, Secret, Which};
 
@@ -82,7 +85,7 @@ impl Guard {
         if method != Method::POST {
             return Err(Refused::Method);
         }
-        match only(headers, header::CONTENT_TYPE.as_str()) {
+        match only(headers, header::CONTENT_TYPE) {
             Some("application/grpc-web" | "application/grpc-web+proto") => Ok(Wire::Web),
             Some("application/grpc" | "application/grpc+proto") if version == Version::HTTP_2 => Ok(Wire::Native),
             Some("application/grpc" | "application/grpc+proto") => Err(Refused::NeedsHttp2),
@@ -129,12 +132,12 @@ impl Guard {
         if headers.contains_key("sec-fetch-site") {
             return only(headers, "sec-fetch-site") == Some("same-origin");
         }
-        only(headers, header::ORIGIN.as_str()) == Some(self.public_origin.as_str())
+        only(headers, header::ORIGIN) == Some(self.public_origin.as_str())
     }
 }
 
 fn program(headers: &HeaderMap) -> Result<Admitted, Refused> {
-    let value = only(headers, header::AUTHORIZATION.as_str()).filter(|v| v.len() <= AUTHORIZATION_MAX_BYTES);
+    let value = only(headers, header::AUTHORIZATION).filter(|v| v.len() <= AUTHORIZATION_MAX_BYTES);
     let (scheme, secret) = value.and_then(|v| v.split_once(' ')).ok_or(Refused::Authorization)?;
     let credential = scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(secret)).flatten();
     // Only what this house issues is asked about; a Caller or a foreign token ends here.
@@ -144,7 +147,7 @@ fn program(headers: &HeaderMap) -> Result<Admitted, Refused> {
 }
 
 /// The value of a header that stands there exactly once and is text.
-fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn only(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?;
     values.next().is_none().then(|| first.to_str().ok()).flatten()

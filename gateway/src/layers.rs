@@ -4,10 +4,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use fenxi_chassis::id::Ids;
-use fenxi_proto::{
-    METADATA_TRACE_ID,
-    error::{ErrorReason, Failure},
-};
+use fenxi_proto::error::{ErrorReason, Failure};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tonic::Status;
@@ -24,7 +21,10 @@ use crate::{
     login::Login,
     meters::{self, CallMeter},
     net::{self, Network},
-    proxy::{Call, Proxy, headers::Client},
+    proxy::{
+        Call, Proxy,
+        headers::{self, Client},
+    },
     refusal,
     router::{self, Route},
     uploads::Uploads,
@@ -66,7 +66,7 @@ pub(crate) async fn answer(house: Arc<House>, peer: SocketAddr, request: Request
     };
     // 3. Last, on whatever was answered: what browsers are to hold themselves to, and the id to ask about it.
     assets::policy::apply(answer.headers_mut(), is_app.then_some(path.as_str()), house.https);
-    answer.headers_mut().insert(METADATA_TRACE_ID, client.trace_id);
+    answer.headers_mut().insert(headers::TRACE_ID.clone(), client.trace_id);
     if is_head {
         // hyper leaves the body away over HTTP/1.1 only.
         *answer.body_mut() = Body::default();

@@ -38,6 +38,9 @@ use crate::{
     refusal,
 };
 
+/// Headers that the gateway adds to an answer.
+const ADDED_HEADERS: usize = 8;
+
 /// The connections to every backend, and the limits of calls.
 pub(crate) struct Proxy {
     pub(crate) auth: Arc<Upstream>,
@@ -93,7 +96,10 @@ impl Proxy {
     ) -> Result<Response<Body>, (Failure, CallMeter)> {
         let Call { method, wire, client, admitted, caller, meter } = call;
         let Ok(allowed) = deadline::time_allowed(method, request.headers(), &self.limits) else {
-            return Err((Failure::invalid(deadline::GRPC_TIMEOUT, "is not at most 8 digits and a unit"), meter));
+            return Err((
+                Failure::invalid(deadline::GRPC_TIMEOUT.as_str(), "is not at most 8 digits and a unit"),
+                meter,
+            ));
         };
         let deadline = deadline::moment(allowed);
         let (incoming, body) = request.into_parts();
@@ -152,20 +158,22 @@ impl Proxy {
             }
         }
         if let Some(timeout) = allowed.and_then(deadline::for_backend) {
-            headers.insert(deadline::GRPC_TIMEOUT, timeout);
+            headers.insert(deadline::GRPC_TIMEOUT.clone(), timeout);
         }
         head
     }
 
     fn relayed(&self, answer: Response<Answer>, lease: Lease, mut terms: Terms, browser: bool) -> Response<Body> {
         let (mut parts, body) = answer.into_parts();
+        // Room for what is added here and in `layers`, made at once.
+        parts.headers.reserve(ADDED_HEADERS);
         headers::end_hop(&mut parts.headers);
         if browser {
             headers::secrets_to_cookies(&mut parts.headers, self.cookies);
         }
         parts.headers.insert(header::CONTENT_TYPE, refusal::content_type(terms.wire));
         parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if parts.headers.contains_key("grpc-status") {
+        if parts.headers.contains_key(&headers::GRPC_STATUS) {
             terms.status_sent = true;
             terms.meter.end(relay::code_of(&parts.headers));
         }

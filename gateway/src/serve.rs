@@ -143,7 +143,9 @@ impl Visit {
         let (house, peer, pulse) = (self.house.clone(), self.peer, pulse.clone());
         service_fn(move |request| {
             let (house, beat) = (house.clone(), pulse.begin());
-            async move { Ok(layers::answer(house, peer, request).await.map(|body| pulse::Felt::new(body, beat))) }
+            // The way of a request needs some room, and the server moves its task about: only a box is moved.
+            let answer = Box::pin(layers::answer(house, peer, request));
+            async move { Ok(answer.await.map(|body| pulse::Felt::new(body, beat))) }
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
 use crate::{config::Calls, config::secs, contract::Method};
@@ -13,7 +13,7 @@ const BACKEND_GRACE: Duration = Duration::from_secs(1);
 const DIGITS_MAX: usize = 8;
 
 /// The header that carries it.
-pub(crate) const GRPC_TIMEOUT: &str = "grpc-timeout";
+pub(crate) static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// `grpc-timeout` is no number of at most eight digits with its unit.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(crate) fn time_allowed(
     limits: &Calls,
 ) -> Result<Option<Duration>, Malformed> {
     let asked =
-        headers.get(GRPC_TIMEOUT).map(|value| value.to_str().map_err(|_| Malformed).and_then(parse)).transpose()?;
+        headers.get(&GRPC_TIMEOUT).map(|value| value.to_str().map_err(|_| Malformed).and_then(parse)).transpose()?;
     if method.server_streams || method.client_streams {
         return Ok(asked.map(|asked| asked.min(secs(limits.stream_deadline_max_secs))));
     }

@@ -19,10 +19,22 @@ const TRACE_ID_MAX_BYTES: usize = 64;
 /// Longest header that passes as it came, in bytes: together they stay far below what a backend takes.
 const PASSED_MAX_BYTES: usize = 1024;
 
+/// The names that every call needs, made once.
+pub(crate) static TRACE_ID: HeaderName = HeaderName::from_static(METADATA_TRACE_ID);
+pub(crate) static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+static CLIENT_ADDRESS: HeaderName = HeaderName::from_static(METADATA_CLIENT_ADDRESS);
+static CLIENT_AGENT: HeaderName = HeaderName::from_static(METADATA_CLIENT_AGENT);
+static LOGIN_ATTEMPT: HeaderName = HeaderName::from_static(METADATA_LOGIN_ATTEMPT);
+
 /// What passes towards a backend as it came, beside `content-type`.
-const PASSED: [&str; 4] = ["grpc-encoding", "grpc-accept-encoding", "traceparent", "tracestate"];
+static PASSED: [HeaderName; 4] = [
+    HeaderName::from_static("grpc-encoding"),
+    HeaderName::from_static("grpc-accept-encoding"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+];
 /// What ends at each hop (RFC 9110, section 7.6.1), and what the gateway says anew.
-const ENDS_HERE: [HeaderName; 7] = [
+static ENDS_HERE: [HeaderName; 9] = [
     header::CONNECTION,
     header::TRANSFER_ENCODING,
     header::TRAILER,
@@ -30,6 +42,8 @@ const ENDS_HERE: [HeaderName; 7] = [
     header::TE,
     header::CONTENT_LENGTH,
     header::DATE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
 ];
 
 /// What the gateway knows of the client of a request.
@@ -50,21 +64,24 @@ impl Client {
             .get(header::USER_AGENT)
             .and_then(|agent| agent.to_str().ok())
             .and_then(|agent| HeaderValue::from_str(agent.get(..AGENT_MAX_BYTES).unwrap_or(agent)).ok());
-        let taken = headers.get(METADATA_TRACE_ID).filter(|id| is_trace_id(id.as_bytes())).cloned();
-        let trace_id =
+        let taken = headers.get(&TRACE_ID).filter(|id| is_trace_id(id.as_bytes())).cloned();
+        let mut trace_id =
             taken.or_else(|| HeaderValue::try_from(new_id()).ok()).unwrap_or_else(|| HeaderValue::from_static("none"));
+        // It is no secret, but never the same twice: so marked it stays out of the tables of HPACK (RFC 7541, 7.1.3),
+        // where it would push out what is the same in every call and be compared with all its forerunners.
+        trace_id.set_sensitive(true);
         Self { address, agent, trace_id }
     }
 
     /// Says of the client what backends believe from the gateway.
     pub(crate) fn tell(&self, headers: &mut HeaderMap) {
         if let Ok(address) = HeaderValue::try_from(self.address.to_string()) {
-            headers.insert(METADATA_CLIENT_ADDRESS, address);
+            headers.insert(CLIENT_ADDRESS.clone(), address);
         }
         if let Some(agent) = &self.agent {
-            headers.insert(METADATA_CLIENT_AGENT, agent.clone());
+            headers.insert(CLIENT_AGENT.clone(), agent.clone());
         }
-        headers.insert(METADATA_TRACE_ID, self.trace_id.clone());
+        headers.insert(TRACE_ID.clone(), self.trace_id.clone());
     }
 }
 
@@ -78,9 +95,9 @@ pub(crate) fn to_backend(incoming: &HeaderMap, client: &Client) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(12);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(header::TE, HeaderValue::from_static("trailers"));
-    for name in PASSED {
+    for name in &PASSED {
         if let Some(value) = incoming.get(name).filter(|value| value.len() <= PASSED_MAX_BYTES) {
-            headers.insert(HeaderName::from_static(name), value.clone());
+            headers.insert(name.clone(), value.clone());
         }
     }
     client.tell(&mut headers);
@@ -92,21 +109,19 @@ pub(crate) fn add_attempt(headers: &mut HeaderMap, incoming: &HeaderMap, browser
     let value = if browser {
         cookie.and_then(|secret| HeaderValue::from_str(secret.expose()).ok())
     } else {
-        incoming.get(METADATA_LOGIN_ATTEMPT).filter(|value| value.len() <= PASSED_MAX_BYTES).cloned()
+        incoming.get(&LOGIN_ATTEMPT).filter(|value| value.len() <= PASSED_MAX_BYTES).cloned()
     };
     if let Some(mut value) = value {
         value.set_sensitive(true);
-        headers.insert(METADATA_LOGIN_ATTEMPT, value);
+        headers.insert(LOGIN_ATTEMPT.clone(), value);
     }
 }
 
 /// Takes from a backend's answer what ends here.
 pub(crate) fn end_hop(headers: &mut HeaderMap) {
-    for name in ENDS_HERE {
+    for name in &ENDS_HERE {
         headers.remove(name);
     }
-    headers.remove("keep-alive");
-    headers.remove("proxy-connection");
 }
 
 /// Turns the secrets in a backend's answer into cookies, and takes them out: a browser's page never sees them.
@@ -165,6 +180,7 @@ mod tests {
         assert_eq!(client(&incoming).trace_id, "abc-1.2_3");
         incoming.insert("x-request-id", HeaderValue::from_static("a b"));
         assert_eq!(client(&incoming).trace_id, "made");
+        assert!(client(&incoming).trace_id.is_sensitive(), "every call would put one into the tables of HPACK");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tonic::{Code, Status};
 
-use super::{answer::Answer, frames::Frames, sent::Verdict, upstream::Lease};
+use super::{answer::Answer, frames::Frames, headers::GRPC_STATUS, sent::Verdict, upstream::Lease};
 use crate::{BoxError, guard::Wire, meters::CallMeter, refusal};
 
 /// The flag of the last frame of gRPC-web, which holds the trailers.
@@ -148,7 +148,7 @@ impl Body for Relay {
 
 /// The status code in trailers, or in the headers of an answer without a body.
 pub(crate) fn code_of(headers: &HeaderMap) -> Code {
-    headers.get("grpc-status").map_or(Code::Unknown, |status| Code::from_bytes(status.as_bytes()))
+    headers.get(&GRPC_STATUS).map_or(Code::Unknown, |status| Code::from_bytes(status.as_bytes()))
 }
 
 /// Trailers as the last frame of gRPC-web.
