@@ -2,6 +2,10 @@
 //!
 //! Reads go to [`Database::reader`]; every write goes through [`Database::writer`]. SQL stands in the stores of the
 //! services, in words that PostgreSQL understands too.
+//!
+//! One habit of that SQL looks odd: `LIMIT $1 + 0`, and `LIKE $1 || ''`. SQLite plans with the value of a parameter that
+//! stands there alone, and so prepares the statement anew at every call; a sum is just a value. A test of the whole
+//! house holds every store to it.
 
 mod writer;
 

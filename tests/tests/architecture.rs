@@ -142,3 +142,78 @@ fn the_wiring_is_one_page() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// The first LIMIT or LIKE whose operand is a parameter and nothing else.
+fn bare_parameter(code: &str) -> Option<String> {
+    let text = code.replace("\\\n", " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    [("LIMIT ", "+ 0"), ("LIKE ", "|| ''")].into_iter().find_map(|(word, rest)| {
+        let bare = |at: usize| {
+            let operand = &text[at + word.len()..];
+            let (parameter, after) = operand.split_once(' ').unwrap_or((operand, ""));
+            match parameter.chars().next() {
+                Some('$' | '{' | '?' | ':' | '@') => !after.starts_with(rest),
+                // The text ends here: what is bound follows it, and what follows that has to be there.
+                Some('"') => !operand.split(';').next().unwrap_or_default().contains(&format!(".push(\" {rest}")),
+                _ => false,
+            }
+        };
+        let at = text.match_indices(word).map(|(at, _)| at).find(|at| bare(*at))?;
+        Some(text[at..].chars().take(60).collect())
+    })
+}
+
+#[test]
+fn no_statement_is_planned_with_the_value_of_a_parameter() -> anyhow::Result<()> {
+    for folder in ["chassis/src", "auth-service/src", "analysis-service/src"] {
+        for (name, text) in sources(folder)? {
+            let found = bare_parameter(&code(&text));
+            assert!(
+                found.is_none(),
+                "{name}: {found:?} is prepared anew at every call (chassis/src/sqlite.rs says why)"
+            );
+        }
+    }
+    for bare in [
+        "LIMIT $2",
+        "LIMIT \\\n     $2) AS page",
+        "LIMIT {5}) AS page",
+        "a LIKE $1 OR b",
+        ".push(\" LIMIT \").push_bind(rows); query.push(\" + 0\")",
+    ] {
+        assert!(bare_parameter(bare).is_some(), "{bare}");
+    }
+    for good in [
+        "LIMIT 1",
+        "LIMIT $2 + 0)",
+        "LIMIT {5} + 0",
+        "a LIKE $1 || '' ESCAPE",
+        "LIMIT \").push_bind(1).push(\" + 0\");",
+    ] {
+        assert_eq!(bare_parameter(good), None, "{good}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_bare_parameter_is_what_sqlite_prepares_anew() -> anyhow::Result<()> {
+    let database = rusqlite::Connection::open_in_memory()?;
+    database.execute_batch("CREATE TABLE t (a TEXT PRIMARY KEY) WITHOUT ROWID; INSERT INTO t VALUES ('x'), ('y')")?;
+    for (sql, value, anew) in [
+        ("SELECT a FROM t ORDER BY a LIMIT $1", "1", true),
+        ("SELECT a FROM t ORDER BY a LIMIT $1 + 0", "1", false),
+        ("SELECT a FROM t WHERE a LIKE $1 ESCAPE '\\'", "x%", true),
+        ("SELECT a FROM t WHERE a LIKE $1 || '' ESCAPE '\\'", "x%", false),
+    ] {
+        let mut statement = database.prepare(sql)?;
+        for _ in 0..10 {
+            let mut rows = match value.parse::<i64>() {
+                Ok(number) => statement.query([number])?,
+                Err(_) => statement.query([value])?,
+            };
+            assert!(rows.next()?.is_some() && rows.next()?.is_none(), "{sql}");
+        }
+        let times = statement.get_status(rusqlite::StatementStatus::RePrepare);
+        assert_eq!(times > 0, anew, "{sql}: prepared anew {times} times in 10");
+    }
+    Ok(())
+}

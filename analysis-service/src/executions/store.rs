@@ -209,7 +209,7 @@ impl Store {
         if let Some(before) = filter.before {
             query.push(" AND execution_id < ").push_bind(before);
         }
-        query.push(" ORDER BY execution_id DESC LIMIT ").push_bind(i64::from(filter.rows));
+        query.push(" ORDER BY execution_id DESC LIMIT ").push_bind(i64::from(filter.rows)).push(" + 0");
         query.build().fetch_all(&self.database.reader).await?.iter().map(stored).collect()
     }
 

@@ -57,7 +57,7 @@ impl Store {
     pub(super) async fn due(&self, now: i64, max_entries: i64, max_bytes: i64) -> Result<Vec<Due>, StoreError> {
         // Lengths first: the items themselves may be megabytes.
         let sql = "SELECT history_entry_id, LENGTH(item) AS bytes FROM outbox \
-                   WHERE set_aside_time IS NULL AND next_attempt_time <= $1 ORDER BY history_entry_id LIMIT $2";
+                   WHERE set_aside_time IS NULL AND next_attempt_time <= $1 ORDER BY history_entry_id LIMIT $2 + 0";
         let rows = sqlx::query(sql).bind(now).bind(max_entries).fetch_all(&self.database.reader).await?;
         let mut sum = 0;
         let mut last: Option<Uuid> = None;
@@ -71,7 +71,7 @@ impl Store {
         let Some(last) = last else { return Ok(Vec::new()) };
         let sql = "SELECT history_entry_id, item, attempts FROM outbox \
                    WHERE set_aside_time IS NULL AND next_attempt_time <= $1 AND history_entry_id <= $2 \
-                   ORDER BY history_entry_id LIMIT $3";
+                   ORDER BY history_entry_id LIMIT $3 + 0";
         let rows = sqlx::query(sql).bind(now).bind(last).bind(max_entries).fetch_all(&self.database.reader).await?;
         rows.iter()
             .map(|row| {

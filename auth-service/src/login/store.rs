@@ -68,7 +68,7 @@ pub(super) async fn use_up(
 pub(crate) async fn remove_ended(transaction: &mut Transaction, before: i64, rows_max: i64) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "DELETE FROM login_attempt WHERE secret_hash IN \
-         (SELECT secret_hash FROM login_attempt WHERE expire_time <= $1 LIMIT $2)",
+         (SELECT secret_hash FROM login_attempt WHERE expire_time <= $1 LIMIT $2 + 0)",
     )
     .bind(before)
     .bind(rows_max)

@@ -45,7 +45,7 @@ pub(crate) async fn keep(
 pub(crate) async fn remove_old(transaction: &mut Transaction, before: i64, rows_max: i64) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "DELETE FROM request_answer WHERE (user_id, request_id) IN \
-         (SELECT user_id, request_id FROM request_answer WHERE create_time < $1 LIMIT $2)",
+         (SELECT user_id, request_id FROM request_answer WHERE create_time < $1 LIMIT $2 + 0)",
     )
     .bind(before)
     .bind(rows_max)

@@ -75,7 +75,7 @@ pub(crate) async fn page(
         "SELECT ",
         columns!(),
         " FROM login_session WHERE user_id = $1 AND login_session_id < $2 AND expire_time > $3 \
-         AND last_used_time > $4 ORDER BY login_session_id DESC LIMIT $5"
+         AND last_used_time > $4 ORDER BY login_session_id DESC LIMIT $5 + 0"
     ))
     .bind(user_id)
     .bind(before.unwrap_or(Uuid::max()))
@@ -148,7 +148,7 @@ pub(crate) async fn remove_ended(
 ) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "DELETE FROM login_session WHERE login_session_id IN (SELECT login_session_id FROM login_session \
-         WHERE expire_time <= $1 OR last_used_time <= $2 LIMIT $3)",
+         WHERE expire_time <= $1 OR last_used_time <= $2 LIMIT $3 + 0)",
     )
     .bind(in_force.now)
     .bind(in_force.used_after)

@@ -59,7 +59,7 @@ pub(crate) async fn count(
 ) -> Result<i64, StoreError> {
     let row = sqlx::query(
         "SELECT COUNT(*) AS tokens FROM \
-         (SELECT api_token_id FROM api_token WHERE user_id = $1 AND expire_time > $2 LIMIT $3) AS some",
+         (SELECT api_token_id FROM api_token WHERE user_id = $1 AND expire_time > $2 LIMIT $3 + 0) AS some",
     )
     .bind(user_id)
     .bind(now)
@@ -95,7 +95,7 @@ pub(crate) async fn page(
         "SELECT ",
         columns!(),
         " FROM api_token WHERE user_id = $1 AND api_token_id < $2 AND expire_time > $3 \
-         ORDER BY api_token_id DESC LIMIT $4"
+         ORDER BY api_token_id DESC LIMIT $4 + 0"
     ))
     .bind(user_id)
     .bind(before.unwrap_or(Uuid::max()))
@@ -133,7 +133,7 @@ pub(crate) async fn remove_all(transaction: &mut Transaction, user_id: Uuid) -> 
 pub(crate) async fn remove_ended(transaction: &mut Transaction, before: i64, rows_max: i64) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "DELETE FROM api_token WHERE api_token_id IN \
-         (SELECT api_token_id FROM api_token WHERE expire_time <= $1 LIMIT $2)",
+         (SELECT api_token_id FROM api_token WHERE expire_time <= $1 LIMIT $2 + 0)",
     )
     .bind(before)
     .bind(rows_max)

@@ -79,8 +79,8 @@ pub(crate) async fn page(
     let rows = sqlx::query(concat!(
         "SELECT ",
         columns!(),
-        " FROM user_account WHERE user_id > $1 AND ($2 IS NULL OR names LIKE $2 ESCAPE '\\') \
-         ORDER BY user_id LIMIT $3"
+        " FROM user_account WHERE user_id > $1 AND ($2 IS NULL OR names LIKE $2 || '' ESCAPE '\\') \
+         ORDER BY user_id LIMIT $3 + 0"
     ))
     .bind(after.unwrap_or(Uuid::nil()))
     .bind(pattern)

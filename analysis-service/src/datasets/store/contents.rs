@@ -72,7 +72,7 @@ impl Store {
         count_max: u32,
     ) -> Result<Vec<Orphan>, DatasetError> {
         let sql = "SELECT sha256 FROM content WHERE reference_count = 0 AND orphan_time < $1
-            ORDER BY orphan_time LIMIT $2";
+            ORDER BY orphan_time LIMIT $2 + 0";
         let query = sqlx::query(sql).bind(before_micros).bind(i64::from(count_max));
         let mut orphans = Vec::new();
         for row in query.fetch_all(&self.database.reader).await? {

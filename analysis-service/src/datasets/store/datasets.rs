@@ -18,8 +18,8 @@ use crate::{
 /// All but the columns, which can be large.
 const LISTED: &str = "SELECT d.*, p.row_count, p.column_count, p.options, p.warnings
     FROM dataset d JOIN parsed_table p ON p.table_id = d.table_id
-    WHERE d.user_id = $1 AND d.dataset_id < $2 AND d.name_folded LIKE $3 ESCAPE '\\'
-    ORDER BY d.dataset_id DESC LIMIT $4";
+    WHERE d.user_id = $1 AND d.dataset_id < $2 AND d.name_folded LIKE $3 || '' ESCAPE '\\'
+    ORDER BY d.dataset_id DESC LIMIT $4 + 0";
 const LISTED_ONE: &str = "SELECT d.*, p.row_count, p.column_count, p.options, p.warnings
     FROM dataset d JOIN parsed_table p ON p.table_id = d.table_id WHERE d.user_id = $1 AND d.dataset_id = $2";
 const WHOLE: &str = "SELECT d.*, p.row_count, p.column_count, p.options, p.warnings, p.columns

@@ -142,7 +142,7 @@ impl Store {
         now_micros: i64,
         count_max: u32,
     ) -> Result<Vec<Upload>, DatasetError> {
-        let sql = "SELECT * FROM upload WHERE expire_time < $1 AND state = 1 ORDER BY expire_time LIMIT $2";
+        let sql = "SELECT * FROM upload WHERE expire_time < $1 AND state = 1 ORDER BY expire_time LIMIT $2 + 0";
         let query = sqlx::query(sql).bind(now_micros).bind(i64::from(count_max));
         query.fetch_all(&self.database.reader).await?.iter().map(upload).collect()
     }

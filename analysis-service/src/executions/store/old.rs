@@ -14,7 +14,7 @@ impl Store {
         rows: i64,
     ) -> Result<Vec<(Uuid, LogPlace)>, StoreError> {
         let sql = "SELECT execution_id, log_place FROM execution \
-                   WHERE log_place IN (1, 2) AND end_time < $1 ORDER BY end_time LIMIT $2";
+                   WHERE log_place IN (1, 2) AND end_time < $1 ORDER BY end_time LIMIT $2 + 0";
         let rows = sqlx::query(sql).bind(time).bind(rows).fetch_all(&self.database.reader).await?;
         rows.iter().map(|row| Ok((row.try_get("execution_id")?, place(row.try_get("log_place")?)?))).collect()
     }
@@ -44,7 +44,7 @@ impl Store {
         rows: i64,
     ) -> Result<Vec<(Uuid, ContentId)>, StoreError> {
         let sql = "SELECT c.execution_id, c.sha256 FROM execution_content c \
-                   JOIN execution e ON e.execution_id = c.execution_id WHERE e.end_time < $1 LIMIT $2";
+                   JOIN execution e ON e.execution_id = c.execution_id WHERE e.end_time < $1 LIMIT $2 + 0";
         let rows = sqlx::query(sql).bind(time).bind(rows).fetch_all(&self.database.reader).await?;
         rows.iter()
             .map(|row| {
@@ -57,7 +57,7 @@ impl Store {
 
     /// Whether an execution other than these refers to a content.
     pub(in crate::executions) async fn is_kept(&self, content: ContentId, but: &[Uuid]) -> Result<bool, StoreError> {
-        let sql = "SELECT execution_id FROM execution_content WHERE sha256 = $1 LIMIT $2";
+        let sql = "SELECT execution_id FROM execution_content WHERE sha256 = $1 LIMIT $2 + 0";
         let enough = i64::try_from(but.len()).unwrap_or(i64::MAX).saturating_add(1);
         let rows = sqlx::query(sql).bind(content.to_string()).bind(enough).fetch_all(&self.database.reader).await?;
         for row in rows {
