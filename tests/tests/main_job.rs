@@ -92,9 +92,9 @@ async fn history_survives_an_absent_auth_service_and_a_killed_one() -> anyhow::R
     ada.history_of(1).await?;
 
     // Five executions are accepted, one after the other; the first waits until auth-service is gone.
-    let gate = house.folder().join("gate");
-    let waits = format!("1\nimport os, time\nwhile not os.path.exists({gate:?}): time.sleep(0.01)");
-    let codes = [waits.as_str(), "2", "3", "4", "5"];
+    let gate = house.folder().join("analysis/work").join(&kernel.kernel_id).join("gate");
+    let waits = "1\nimport os, time\nwhile not os.path.exists('gate'): time.sleep(0.01)";
+    let codes = [waits, "2", "3", "4", "5"];
     let mut streams = Vec::new();
     for code in codes {
         let request = ExecuteRequest {
