@@ -87,6 +87,9 @@ pub enum LaunchError {
     /// The program does not start.
     #[error("the kernel's process cannot be started: {0}")]
     Spawn(io::Error),
+    /// The fork server is not ready yet, or does not answer.
+    #[error("the kernel's process was not started in time")]
+    Timeout,
     /// It cannot be held to its limits.
     #[error("the kernel's process cannot be put into its control group: {0}")]
     Group(io::Error),

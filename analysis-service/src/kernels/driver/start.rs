@@ -72,7 +72,11 @@ impl Plan {
             () = self.cancel.cancelled() => return Err(StartError::Cancelled),
         };
         let deadline = Instant::now() + self.start_max;
-        let mut launched = self.launcher.launch(self.order).await?;
+        let launching = timeout_at(deadline, self.launcher.launch(self.order));
+        let mut launched = tokio::select! {
+            launched = launching => launched.map_err(|_| LaunchError::Timeout)??,
+            () = self.cancel.cancelled() => return Err(StartError::Cancelled),
+        };
         let endpoint = launched.endpoint.clone();
         let opened = tokio::select! {
             opened = open(&endpoint, deadline) => opened,

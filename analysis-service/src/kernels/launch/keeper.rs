@@ -135,10 +135,20 @@ impl Keeper {
     }
 }
 
-/// Starts a server and tries it.
+/// Starts a server and tries it, in a folder of its own.
 async fn prepare(workshop: &Workshop, mode: &str) -> Result<Tried, String> {
     let place = workshop.place().await.map_err(|error| error.to_string())?;
-    let started = ForkServer::start(workshop.spawner(), |socket| spec(workshop, &place, socket, mode)).await;
+    match start(workshop, mode, &place).await {
+        Ok((server, log, ready)) => Ok(Tried { server, log, ready, place }),
+        Err(why) => {
+            remove_dir(place).await;
+            Err(why)
+        }
+    }
+}
+
+async fn start(workshop: &Workshop, mode: &str, place: &Path) -> Result<(ForkServer, LogTail, Ready), String> {
+    let started = ForkServer::start(workshop.spawner(), |socket| spec(workshop, place, socket, mode)).await;
     let (mut server, output) = started.map_err(|error| format!("it cannot be started: {error}"))?;
     let mut log = LogTail::follow(output);
     let ready = match timeout(READY_MAX, server.ready()).await {
@@ -146,13 +156,12 @@ async fn prepare(workshop: &Workshop, mode: &str) -> Result<Tried, String> {
         Ok(Err(error)) => {
             drop(server);
             log.ended().await;
-            remove_dir(place).await;
             return Err(format!("{error}: {}", log.text()));
         }
         Err(_) => return Err(format!("it was not ready after {} s", READY_MAX.as_secs())),
     };
     trial::pass(workshop, &mut server).await.map_err(|why| format!("a kernel forked from it failed: {why}"))?;
-    Ok(Tried { server, log, ready, place })
+    Ok((server, log, ready))
 }
 
 fn spec(workshop: &Workshop, place: &Path, socket: RawFd, mode: &str) -> Spec {
