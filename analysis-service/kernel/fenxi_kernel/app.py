@@ -16,6 +16,8 @@ from traitlets.config import Config
 # How long one wait for a line of input lasts before the next begins. A signal ends it at once; ipykernel's own 10 ms
 # cost each waiting kernel 1 % of a core.
 _INPUT_WAIT_MS = 60_000
+# How long the last answer on the control channel may take.
+_CONTROL_END_SECS = 5.0
 
 
 class FenxiKernel(IPythonKernel):
@@ -124,3 +126,7 @@ class FenxiKernelApp(IPKernelApp):
         # Without this an interrupt of a cell that awaits is only seen when the next message arrives.
         signal.set_wakeup_fd(loop._csock.fileno(), warn_on_full_buffer=False)
         super().start()
+        # The thread that was told to shut down still answers; ipykernel's end closes the output under it, and now and
+        # then the two would wait for each other for ever.
+        self.control_thread.stop()
+        self.control_thread.join(_CONTROL_END_SECS)

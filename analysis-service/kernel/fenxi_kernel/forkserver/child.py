@@ -24,7 +24,6 @@ def run(prepared: Prepared, control: socket.socket, body: int, output: int) -> N
     code = 1
     try:
         confine.signals()
-        os.setsid()
         confine.stdio(prepared.null, output)
         control.close()
         app = become(prepared, _read(body))

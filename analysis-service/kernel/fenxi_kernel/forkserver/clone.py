@@ -13,6 +13,8 @@ from collections.abc import Callable
 
 _PR_GET_TID_ADDRESS = 40
 _SYS_CLONE3 = 435  # the same on every architecture
+# What the process between two forks says: a pid, or why there is none.
+_SAID_MAX_BYTES = 256
 _CLONE_PIDFD = 0x0000_1000
 _CLONE_PARENT = 0x0000_8000
 _CLONE_CHILD_CLEARTID = 0x0020_0000
@@ -38,11 +40,30 @@ class _Arguments(ctypes.Structure):
     ]  # fmt: skip
 
 
+class _Session:
+    """Has the caller wait until the child leads a session of its own: signals to its process group reach it then."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe()
+
+    def lead(self) -> None:
+        """In the child, before anything else, because the caller waits. It may be no Python process yet: plain calls."""
+        _c.setsid()
+        _c.close(self._writer)
+        _c.close(self._reader)
+
+    def wait(self) -> None:
+        """In the caller; comes back when the child is dead, too, or was never there."""
+        os.close(self._writer)
+        os.read(self._reader, 1)
+        os.close(self._reader)
+
+
 Copy = Callable[[int, int | None], tuple[int, int] | None]
 
 
 def by_clone3(flags: int, cgroup: int | None = None, *, own_child: bool = False) -> tuple[int, int] | None:
-    """Copies this process. Gives the child's pid and a pidfd, and ``None`` in the child.
+    """Copies this process. Gives the child's pid and a pidfd, and ``None`` in the child, which leads a session.
 
     ``flags`` are namespaces, ``cgroup`` is the descriptor of a folder of cgroup v2. libc's own steps around a fork are
     left out, which is right for one thread: they hold and release locks that nobody else can have. What libc keeps of
@@ -63,13 +84,16 @@ def by_clone3(flags: int, cgroup: int | None = None, *, own_child: bool = False)
         arguments.flags |= _CLONE_INTO_CGROUP
         arguments.cgroup = cgroup
     address, size = ctypes.byref(arguments), ctypes.sizeof(arguments)
+    session = _Session()
     _c.PyOS_BeforeFork()
     pid = _c.syscall(_SYS_CLONE3, address, ctypes.c_size_t(size))
     if pid == 0:
+        session.lead()
         _c.PyOS_AfterFork_Child()
         return None
     error = ctypes.get_errno()
     _c.PyOS_AfterFork_Parent()
+    session.wait()
     if pid < 0:
         raise OSError(error, f"clone3: {os.strerror(error)}")
     return pid, pidfd.value
@@ -79,15 +103,24 @@ def by_two_forks(flags: int, cgroup: int | None = None) -> tuple[int, int] | Non
     """The same with two forks: the service must be a subreaper (``PR_SET_CHILD_SUBREAPER``)."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     go_reader, go_writer = os.pipe()
-    between = os.fork()
+    session = _Session()
+    try:
+        between = os.fork()
+    except OSError:
+        theirs.close()
+        os.close(go_reader)
+        _let_go(ours, go_writer, session)
+        raise
     if between == 0:
         ours.close()
         os.close(go_writer)
-        return _between(flags, cgroup, theirs, go_reader)
+        _between(flags, cgroup, theirs, go_reader)
+        session.lead()
+        return None
     theirs.close()
     os.close(go_reader)
     try:
-        said, descriptors, _, _ = socket.recv_fds(ours, 256, 1)
+        said, descriptors, _, _ = socket.recv_fds(ours, _SAID_MAX_BYTES, 1)
         os.waitpid(between, 0)
         if not descriptors:
             raise OSError(said.decode("utf-8", "replace") or "the process between two forks ended")
@@ -95,8 +128,14 @@ def by_two_forks(flags: int, cgroup: int | None = None) -> tuple[int, int] | Non
         os.write(go_writer, b"g")
         return int(said), descriptors[0]
     finally:
-        ours.close()
-        os.close(go_writer)
+        _let_go(ours, go_writer, session)
+
+
+def _let_go(ours: socket.socket, go_writer: int, session: _Session) -> None:
+    """Closes the server's ends. A kernel that was not told to go on ends by that."""
+    ours.close()
+    os.close(go_writer)
+    session.wait()
 
 
 def _between(flags: int, cgroup: int | None, theirs: socket.socket, go_reader: int) -> None:
@@ -117,8 +156,8 @@ def _between(flags: int, cgroup: int | None, theirs: socket.socket, go_reader: i
             os.close(go_reader)
             return
         socket.send_fds(theirs, [str(pid).encode()], [os.pidfd_open(pid)])
-    except OSError as error:
-        theirs.send(str(error).encode()[:256])
+    except BaseException as error:  # noqa: BLE001  nothing may go on as a second server
+        theirs.send(str(error).encode()[:_SAID_MAX_BYTES])
     os._exit(0)
 
 

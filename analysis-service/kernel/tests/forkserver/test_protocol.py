@@ -9,7 +9,7 @@ import subprocess
 import sys
 import unittest
 
-from forkserver.house import LIGHT, LIMIT_SECS, ROOT, Failed, Server, memfd
+from forkserver.house import LIGHT, LIMIT_SECS, ROOT, Failed, Server, memfd, wait_until
 
 TWO_FORKS = LIGHT[1].replace(
     "preload\n",
@@ -106,6 +106,23 @@ class Protocol(unittest.TestCase):
         kernels = [server.fork() for _ in range(10)]
         self.assertEqual([kernel.start().value("1+1") for kernel in kernels], [2] * 10)
 
+    def test_a_signal_to_its_group_reaches_a_kernel_at_once(self):
+        for program in (LIGHT, ("-c", TWO_FORKS)):
+            server = self.serve(program=program)
+            for _ in range(10):
+                kernel = server.fork()
+                os.killpg(kernel.pid, signal.SIGKILL)
+                self.assertEqual(kernel.wait(), -signal.SIGKILL)
+            self.assertEqual(server.fork().start().value("1+1"), 2)
+
+    def test_kernels_end_every_time(self):
+        server = self.serve()
+        for _ in range(2):
+            kernels = [server.fork().start() for _ in range(6)]
+            for kernel in kernels:
+                kernel.client.shutdown()
+            self.assertEqual([kernel.wait() for kernel in kernels], [0] * len(kernels))
+
     def test_kernels_outlive_it(self):
         for end in (lambda server: server.process.kill(), lambda server: server.control.close()):
             server = self.serve()
@@ -132,9 +149,11 @@ class Protocol(unittest.TestCase):
         kernel = server.fork().start()
         self.assertEqual(kernel.value("[__import__('os').getpid(), __import__('os').getppid()]"), [kernel.pid, os.getpid()])
         null = os.open(os.devnull, os.O_RDONLY)
+        before = os.listdir(f"/proc/{server.process.pid}/fd")
         answer, _ = server.request([null, null, null])
         os.close(null)
         self.assertEqual(answer["op"], "failed", answer)
+        wait_until(lambda: os.listdir(f"/proc/{server.process.pid}/fd") == before, "a descriptor stays open")
         if os.geteuid() == 0:
             self.assertEqual(server.fork(flags=0x2000_0000).start().value("__import__('os').getpid()"), 1)
         kernel.signal(signal.SIGKILL)
