@@ -107,8 +107,9 @@ impl Callers {
             return Box::pin(self.ask(credential, backend, source)).await.map(Arc::new);
         }
         let key = (Sha256::digest(credential.expose()).into(), backend);
-        // Nearly every call ends here; the rest is boxed, so that these do not carry the room that it needs.
-        if let Some(caller) = self.cache.get(&key).await
+        // Nearly every call ends here. What needs room is boxed: pieces of less than 1 KiB are had at once, and a call that
+        // is larger as a whole is not.
+        if let Some(caller) = Box::pin(self.cache.get(&key)).await
             && !self.revocations.touch(&caller)
         {
             return Ok(caller);

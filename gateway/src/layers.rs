@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use fenxi_chassis::id::Ids;
 use fenxi_proto::error::{ErrorReason, Failure};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, request::Parts};
 use hyper::body::Incoming;
 use tonic::Status;
 
@@ -46,28 +46,56 @@ pub(crate) struct House {
 }
 
 /// Answers a request.
-pub(crate) async fn answer(house: Arc<House>, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
-    // 1. Who is on the line: everything after counts and logs by it. Headers were bounded before they came here.
-    let address = net::client_address(peer.ip(), request.headers(), &house.trusted_proxies);
-    let client = Client::of(address, request.headers(), || house.ids.next().to_string());
-    // 2. Where to: the path alone decides.
-    let path = request.uri().path().to_owned();
-    let route = router::route(&path);
-    let (is_app, is_head) = (matches!(route, Route::App), request.method() == http::Method::HEAD);
-    let mut answer = match route {
-        Route::Rpc(method) => rpc(&house, &client, Some(method), request).await,
-        Route::UnknownRpc => rpc(&house, &client, None, request).await,
-        // The rarer ways are boxed, so that every RPC does not carry the room that they need.
-        Route::Local => Box::pin(local(&house, request)).await,
-        Route::Uploads => Box::pin(house.uploads.answer(&house, &client, None, request)).await,
-        Route::Upload(id) => Box::pin(house.uploads.answer(&house, &client, Some(id), request)).await,
-        Route::Callback(method) => Box::pin(callback(&house, &client, method, &request)).await,
-        Route::App => house.assets.answer(request.method(), &path, request.headers()),
+pub(crate) fn answer(
+    house: Arc<House>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> impl Future<Output = Response<Body>> {
+    // Parted before it waits for anything, so that there is room for it once and not at each step.
+    let (head, body) = request.into_parts();
+    async move {
+        // 1. Who is on the line: everything after counts and logs by it. Headers were bounded before they came here.
+        let address = net::client_address(peer.ip(), &head.headers, &house.trusted_proxies);
+        let client = Client::of(address, &head.headers, || house.ids.next().to_string());
+        // 2. Where to: the path alone decides.
+        let method = match router::route(head.uri.path()) {
+            Route::Rpc(method) => Some(method),
+            Route::UnknownRpc => None,
+            // The rarer ways are boxed, so that every RPC does not carry the room that they need.
+            _ => return Box::pin(elsewhere(&house, client, Request::from_parts(head, body))).await,
+        };
+        let answer = rpc(&house, &client, method, &head, body).await;
+        finished(answer, &house, client, None, &head.method)
+    }
+}
+
+/// Everything but the RPCs of the contract.
+async fn elsewhere(house: &House, client: Client, request: Request<Incoming>) -> Response<Body> {
+    let (path, method) = (request.uri().path().to_owned(), request.method().clone());
+    let answer = match router::route(&path) {
+        Route::Local => local(house, request).await,
+        Route::Uploads => house.uploads.answer(house, &client, None, request).await,
+        Route::Upload(id) => house.uploads.answer(house, &client, Some(id), request).await,
+        Route::Callback(method) => callback(house, &client, method, &request).await,
+        Route::App | Route::Rpc(_) | Route::UnknownRpc => {
+            let answer = house.assets.answer(&method, &path, request.headers());
+            return finished(answer, house, client, Some(&path), &method);
+        }
     };
-    // 3. Last, on whatever was answered: what browsers are to hold themselves to, and the id to ask about it.
-    assets::policy::apply(answer.headers_mut(), is_app.then_some(path.as_str()), house.https);
+    finished(answer, house, client, None, &method)
+}
+
+/// 3. Last, on whatever was answered: what browsers are to hold themselves to, and the id to ask about it.
+fn finished(
+    mut answer: Response<Body>,
+    house: &House,
+    client: Client,
+    app_path: Option<&str>,
+    method: &http::Method,
+) -> Response<Body> {
+    assets::policy::apply(answer.headers_mut(), app_path, house.https);
     answer.headers_mut().insert(headers::TRACE_ID.clone(), client.trace_id);
-    if is_head {
+    if method == http::Method::HEAD {
         // hyper leaves the body away over HTTP/1.1 only.
         *answer.body_mut() = Body::default();
     }
@@ -78,14 +106,15 @@ async fn rpc(
     house: &House,
     client: &Client,
     method: Option<&'static Method>,
-    request: Request<Incoming>,
+    head: &Parts,
+    body: Incoming,
 ) -> Response<Body> {
     // a. The guard goes first: only what it admits is looked at any further, and only it reads cookies.
-    let wire = match Guard::wire(request.method(), request.version(), request.headers()) {
+    let wire = match Guard::wire(&head.method, head.version, &head.headers) {
         Ok(wire) => wire,
         Err(refused) => return refused_rpc(None, refused),
     };
-    let admitted = match house.guard.admit_rpc(wire, request.headers()) {
+    let admitted = match house.guard.admit_rpc(wire, &head.headers) {
         Ok(admitted) => admitted,
         Err(refused) => return refused_rpc(Some(wire), refused),
     };
@@ -94,18 +123,19 @@ async fn rpc(
         return refusal::rpc(wire, &Status::unimplemented("no such method"));
     };
     let meter = CallMeter::start(&method.meter);
-    match admit(house, client, method, &admitted).await {
+    let (status, mut meter) = match admit(house, client, method, &admitted).await {
         // e. The proxy moves the frames.
         Ok(caller) => {
             let call = Call { method, wire, client, admitted: &admitted, caller, meter };
-            house.proxy.forward(call, &house.callers, request).await
+            match Box::pin(house.proxy.forward(call, &house.callers, &head.headers, body)).await {
+                Ok(answer) => return answer,
+                Err((failure, meter)) => (Status::from(failure), meter),
+            }
         }
-        Err(status) => {
-            let mut meter = meter;
-            meter.end(status.code());
-            refusal::rpc(wire, &status)
-        }
-    }
+        Err(status) => (status, meter),
+    };
+    meter.end(status.code());
+    refusal::rpc(wire, &status)
 }
 
 async fn admit(
@@ -175,4 +205,25 @@ fn refused_rpc(wire: Option<Wire>, refused: Refused) -> Response<Body> {
         answer.headers_mut().insert(http::header::ALLOW, http::HeaderValue::from_static("POST"));
     }
     answer
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Larger pieces of memory are looked for at length by the allocator, in every call.
+    const PIECE_MAX_BYTES: usize = 1_024;
+
+    fn piece<A, B, C, F>(_: impl Fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn long_piece<A, B, C, D, E, F>(_: impl Fn(A, B, C, D, E) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_way_of_a_call_is_made_of_small_pieces() {
+        assert!(piece(answer) <= PIECE_MAX_BYTES, "answer: {}", piece(answer));
+        assert!(long_piece(Proxy::forward) <= PIECE_MAX_BYTES, "forward: {}", long_piece(Proxy::forward));
+    }
 }

@@ -11,7 +11,7 @@ mod sent;
 mod unhurried;
 pub(crate) mod upstream;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use fenxi_proto::error::{ErrorReason, Failure};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
@@ -70,52 +70,44 @@ impl Proxy {
         }
     }
 
-    /// Sends a call on and gives the answer as far as its headers; the body follows as it comes.
+    /// Sends a call on and gives the answer as far as its headers; the body follows as it comes. What goes wrong is told
+    /// with the meter of the call, which has not ended.
     pub(crate) async fn forward(
         &self,
         call: Call<'_>,
         callers: &Arc<Callers>,
-        request: Request<Incoming>,
-    ) -> Response<Body> {
-        let wire = call.wire;
-        match self.exchange(call, callers, request).await {
-            Ok(answer) => answer,
-            Err((failure, mut meter)) => {
-                let status = Status::from(failure);
-                meter.end(status.code());
-                refusal::rpc(wire, &status)
-            }
-        }
-    }
-
-    async fn exchange(
-        &self,
-        call: Call<'_>,
-        callers: &Arc<Callers>,
-        request: Request<Incoming>,
+        incoming: &HeaderMap,
+        body: Incoming,
     ) -> Result<Response<Body>, (Failure, CallMeter)> {
         let Call { method, wire, client, admitted, caller, meter } = call;
-        let Ok(allowed) = deadline::time_allowed(method, request.headers(), &self.limits) else {
-            return Err((
-                Failure::invalid(deadline::GRPC_TIMEOUT.as_str(), "is not at most 8 digits and a unit"),
-                meter,
-            ));
+        let Ok(allowed) = deadline::time_allowed(method, incoming, &self.limits) else {
+            let what = "is not at most 8 digits and a unit";
+            return Err((Failure::invalid(deadline::GRPC_TIMEOUT.as_str(), what), meter));
         };
         let deadline = deadline::moment(allowed);
-        let (incoming, body) = request.into_parts();
-        let (mut body, verdict) = ClientBody::new(body, method, &self.limits);
+        let (body, verdict) = ClientBody::new(body, method, &self.limits);
+        let mut body = Box::new(body);
         // No backend is bothered before the client has begun to send something that can be right.
-        if before(deadline, body.begin()).await.is_none() {
+        if before(deadline, pin!(body.begin())).await.is_none() {
             return Err((refusal::too_late(), meter));
         }
         if let Some(failure) = verdict.get() {
             return Err((failure.clone(), meter));
         }
-        let head = self.head(method, client, admitted, caller.as_deref(), allowed, &incoming.headers);
-        let outgoing = head.map(|()| Box::new(body));
         // A stream is watched from its beginning, so that no revocation falls between.
-        let cut = method.server_streams.then(|| callers.attend(caller, method.backend));
-        let sent = before(deadline, self.upstream(method.backend).send(outgoing)).await;
+        let cut = method.server_streams.then(|| callers.attend(caller.clone(), method.backend));
+        let upstream = self.upstream(method.backend);
+        let sent = match before(deadline, pin!(upstream.ready())).await {
+            Some(Ok(place)) => {
+                let head = self.head(method, client, admitted, caller.as_deref(), allowed, incoming);
+                match upstream.start(place, head.map(|()| body)) {
+                    Ok(sent) => before(deadline, sent).await,
+                    Err(away) => Some(Err(away)),
+                }
+            }
+            Some(Err(away)) => Some(Err(away)),
+            None => None,
+        };
         let (answer, lease) = match sent {
             Some(Ok(answered)) => answered,
             Some(Err(away)) => return Err((verdict.get().cloned().unwrap_or_else(|| away_failure(&away)), meter)),
@@ -183,9 +175,9 @@ impl Proxy {
 }
 
 /// The outcome of a future, or `None` once the deadline has passed.
-async fn before<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Output> {
+async fn before<F: Future + Unpin>(deadline: Option<Instant>, mut future: F) -> Option<F::Output> {
     match deadline {
-        Some(deadline) => timeout_at(deadline, future).await.ok(),
+        Some(deadline) => timeout_at(deadline, &mut future).await.ok(),
         None => Some(future.await),
     }
 }

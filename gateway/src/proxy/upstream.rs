@@ -11,7 +11,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -20,7 +20,7 @@ use fenxi_chassis::server::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use futures_util::future::BoxFuture;
 use h2::{
     Ping, PingPong,
-    client::{Builder, SendRequest},
+    client::{Builder, ResponseFuture, SendRequest},
 };
 use http::{Request, Response, Uri, uri};
 use http_body::{Body, Frame};
@@ -86,6 +86,46 @@ impl Drop for Lease {
     }
 }
 
+/// A call's place on a connection that takes it now.
+pub(crate) struct Ready {
+    sender: SendRequest<Bytes>,
+    lease: Lease,
+}
+
+/// A body that can be sent.
+pub(crate) trait Sendable: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static {}
+
+impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static> Sendable for B {}
+
+/// A call on its way: ready when its answer's headers have arrived.
+pub(crate) struct Sent<B: Sendable> {
+    backend: &'static str,
+    pump: Option<Pump<B>>,
+    answer: Unhurried<ResponseFuture>,
+    lease: Option<Lease>,
+}
+
+impl<B: Sendable> Future for Sent<B> {
+    type Output = Result<(Response<Answer>, Lease), Away>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        // Most bodies are there already and are gone after this; the others go on beside the answer.
+        if let Some(mut pump) = this.pump.take()
+            && Pin::new(&mut pump).poll(cx).is_pending()
+        {
+            tokio::spawn(pump);
+        }
+        let answered = ready!(Pin::new(&mut this.answer).poll(cx));
+        let away = |cause: String| Away { backend: this.backend, cause };
+        Poll::Ready(match (answered, this.lease.take()) {
+            (Ok(answer), Some(lease)) => Ok((answer.map(Answer::new), lease)),
+            (Ok(_), None) => Err(away("it has answered already".into())),
+            (Err(error), _) => Err(away(error.to_string())),
+        })
+    }
+}
+
 impl Upstream {
     /// The backend at `host:port`, for this many desks.
     pub(crate) fn new(backend: &'static str, authority: &str, desks: usize) -> anyhow::Result<Arc<Self>> {
@@ -93,42 +133,18 @@ impl Upstream {
     }
 
     /// Sends a call; its answer's headers have arrived when this returns. The lease is to live as long as the body.
-    pub(crate) async fn send<B>(&self, request: Request<B>) -> Result<(Response<Answer>, Lease), Away>
-    where
-        B: Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Into<BoxError>,
-    {
-        let (mut head, body) = request.into_parts();
-        let mut target = uri::Parts::default();
-        target.scheme = Some(uri::Scheme::HTTP);
-        target.authority = Some(self.authority.clone());
-        target.path_and_query = head.uri.path_and_query().cloned();
-        head.uri = Uri::from_parts(target).map_err(|error| self.away(&error))?;
-        head.version = http::Version::HTTP_2;
-        let (mut sender, lease) = self.ready().await?;
-        let ends = body.is_end_stream();
-        let sent = sender.send_request(Request::from_parts(head, ()), ends);
-        let (answer, stream) = sent.map_err(|error| self.away(&error))?;
-        if !ends {
-            let mut pump = Pump::new(body, stream);
-            // Most bodies are there already and are gone after this.
-            if poll_fn(|cx| Poll::Ready(Pin::new(&mut pump).poll(cx))).await.is_pending() {
-                tokio::spawn(pump);
-            }
-        }
-        match Unhurried::new(answer).await {
-            Ok(answer) => Ok((answer.map(Answer::new), lease)),
-            Err(error) => Err(self.away(&error)),
-        }
+    pub(crate) async fn send<B: Sendable>(&self, request: Request<B>) -> Result<(Response<Answer>, Lease), Away> {
+        let place = self.ready().await?;
+        self.start(place, request)?.await
     }
 
-    /// A connection that takes a call now.
-    async fn ready(&self) -> Result<(SendRequest<Bytes>, Lease), Away> {
+    /// A place on a connection that takes a call now.
+    pub(crate) async fn ready(&self) -> Result<Ready, Away> {
         for last_try in [false, true] {
             let lease = self.lease().await?;
             let mut sender = lease.0.sender.clone();
             match poll_fn(|cx| sender.poll_ready(cx)).await {
-                Ok(()) => return Ok((sender, lease)),
+                Ok(()) => return Ok(Ready { sender, lease }),
                 Err(error) => {
                     // It ended before it took the call, so another may.
                     lease.0.over.store(true, Ordering::Relaxed);
@@ -139,6 +155,23 @@ impl Upstream {
             }
         }
         Err(self.away(&"no connection took the call"))
+    }
+
+    /// Hands a call over; its body goes out while its answer is waited for.
+    pub(crate) fn start<B: Sendable>(&self, place: Ready, request: Request<B>) -> Result<Sent<B>, Away> {
+        let (mut head, body) = request.into_parts();
+        let mut target = uri::Parts::default();
+        target.scheme = Some(uri::Scheme::HTTP);
+        target.authority = Some(self.authority.clone());
+        target.path_and_query = head.uri.path_and_query().cloned();
+        head.uri = Uri::from_parts(target).map_err(|error| self.away(&error))?;
+        head.version = http::Version::HTTP_2;
+        let Ready { mut sender, lease } = place;
+        let ends = body.is_end_stream();
+        let sent = sender.send_request(Request::from_parts(head, ()), ends);
+        let (answer, stream) = sent.map_err(|error| self.away(&error))?;
+        let pump = (!ends).then(|| Pump::new(body, stream));
+        Ok(Sent { backend: self.backend, pump, answer: Unhurried::new(answer), lease: Some(lease) })
     }
 
     fn away(&self, cause: &impl ToString) -> Away {
