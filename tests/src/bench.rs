@@ -6,4 +6,5 @@ pub mod door;
 pub mod figure;
 pub mod history;
 pub mod kernels;
+pub mod logins;
 pub mod uploads;

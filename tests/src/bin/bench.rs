@@ -8,7 +8,7 @@ use e2e::{
     bench::{
         door,
         figure::{self, Figure},
-        history, kernels, uploads,
+        history, kernels, logins, uploads,
     },
     client::Client,
     house::House,
@@ -54,7 +54,11 @@ async fn measure(part: &str, quick: bool) -> anyhow::Result<Vec<Figure>> {
     let client = Client::administrator(&house).await?;
     let figures = match part {
         "gateway" => door::gateway(&house, &client, scale(40_000)).await?,
-        "logins" => door::logins(&house, scale(100).max(4)).await?,
+        "logins" => {
+            let mut figures = door::logins(&house, scale(100).max(4)).await?;
+            figures.extend(logins::feishu(scale(400).max(8)).await?);
+            figures
+        }
         "kernels" => kernels::kernels(&house, &client).await?,
         "uploads" => {
             let mut figures = uploads::upload(&client, scratch.path(), scale(100 << 20)).await?;
