@@ -16,6 +16,12 @@ pub(crate) async fn an_exit_and_a_signal_are_told_apart() {
         ("import ctypes; ctypes.string_at(0)", DeathCause::Signal, 0, 11),
     ] {
         let kernel = house.kernel().await;
+        house.run(&kernel, "0").await;
+        let layers = kernel.snapshot().isolation.clone().expect("layers").layers;
+        if signal == 9 && layers.iter().any(|layer| layer == "pid") {
+            // The first process of a pid namespace, as a service that is not root has it, cannot be killed from inside.
+            continue;
+        }
         let (_, running) = house.send(&kernel, code).await;
         let (_, waiting) = house.send(&kernel, "1+1").await;
         let (ran, behind) = (Ran::read(running).await, Ran::read(waiting).await);
