@@ -25,6 +25,8 @@ def main(argv: list[str]) -> int:
         print(f"fork server: --control-fd {arguments.control_fd} cannot be used: {error}", file=sys.stderr)
         return 2
     os.set_inheritable(control.fileno(), False)
+    # Whatever it was when it was made: the server has nothing to do but wait for it.
+    control.setblocking(True)
     os.umask(0o077)
     _prepare_environment()
     # Nothing is collected before the objects of the libraries are frozen: each collection would write to all of them.

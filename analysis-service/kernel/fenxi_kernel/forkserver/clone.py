@@ -47,7 +47,7 @@ class _Session:
         self._reader, self._writer = os.pipe()
 
     def lead(self) -> None:
-        """In the child, before anything else, because the caller waits. It may be no Python process yet: plain calls."""
+        """In the child, before anything else, because the caller waits. Python is not ready yet: plain calls."""
         _c.setsid()
         _c.close(self._writer)
         _c.close(self._reader)

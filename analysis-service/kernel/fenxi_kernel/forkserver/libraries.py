@@ -1,6 +1,7 @@
 """What libraries took from the server when they were imported, and must have from the kernel: its folders, its
 environment, random numbers of its own."""
 
+import contextlib
 import multiprocessing
 import os
 import random
@@ -43,6 +44,15 @@ def _matplotlib() -> None:
         _forget_result(function)
     styles = os.path.join(os.environ["MPLCONFIGDIR"], "stylelib")
     matplotlib.style.USER_LIBRARY_PATHS[:] = [styles]
+    # A file that cannot be read must not keep the kernel from starting.
+    with contextlib.suppress(Exception):
+        _own_settings(matplotlib, styles)
+    # Without the setter, which would import the backend now.
+    dict.__setitem__(matplotlib.rcParams, "backend", os.environ["MPLBACKEND"])
+
+
+def _own_settings(matplotlib, styles: str) -> None:
+    """The styles and the ``matplotlibrc`` that the kernel's folders have."""
     if os.path.isdir(styles):
         matplotlib.style.reload_library()
     settings = matplotlib.matplotlib_fname()
@@ -50,8 +60,6 @@ def _matplotlib() -> None:
         own = matplotlib.rc_params_from_file(settings, use_default_template=False)
         for params in (matplotlib.rcParams, matplotlib.rcParamsOrig):
             params.update(own)
-    # Without the setter, which would import the backend now.
-    dict.__setitem__(matplotlib.rcParams, "backend", os.environ["MPLBACKEND"])
 
 
 def _plotly() -> None:

@@ -37,11 +37,12 @@ _LIBRARIES = (
     "sklearn.preprocessing", "sklearn.svm", "sklearn.tree", "statsmodels.api", "statsmodels.formula.api",
 )  # fmt: skip
 
-# What these import only when they are first used, found by comparing sys.modules before and after ordinary work. A test
-# says what is missing here when a library's new version loads something else.
+# What these import only when they are first used, found by comparing sys.modules before and after ordinary work. A
+# test says what is missing here when a library's new version loads something else.
 _LATE = (
     "joblib.externals.loky.backend.fork_exec", "joblib.externals.loky.backend.popen_loky_posix",
-    "joblib.externals.loky.backend.synchronize", "matplotlib_inline.config", "narwhals.stable.v1._namespace", "narwhals.stable.v2._namespace",
+    "joblib.externals.loky.backend.synchronize", "matplotlib_inline.config", "narwhals.stable.v1._namespace",
+    "narwhals.stable.v2._namespace",
     "openpyxl.packaging.extended", "pandas.core.arrays.arrow.extension_types", "pandas.core.methods.to_dict",
     "pandas.io.formats.csvs", "pandas.io.formats.excel", "pandas.plotting._matplotlib", "plotly.io._renderers",
     "pyarrow.pandas_compat", "sklearn.utils._pprint",
@@ -49,7 +50,7 @@ _LATE = (
 
 
 def load(extra: Iterable[str] = ()) -> None:
-    """Imports everything. What is not installed is left out and said; ``extra`` are modules that the service asks for."""
+    """Imports everything, and ``extra``. What cannot be imported is left out and said."""
     for name in (*_KERNEL, *_LIBRARIES, *_LATE, *extra):
         try:
             with _as_in_a_kernel() if name == "pandas" else contextlib.nullcontext():

@@ -1,6 +1,7 @@
-"""Tries in a copy, which is thrown away, whether the prebuilt application can be made a kernel here.
+"""Tries in a copy, which is thrown away, whether a kernel comes of it.
 
-It leans on the inside of libraries. Where they have changed, kernels are made without it: slower, and sure to work.
+What is done to a copy leans on the inside of libraries. Where they have changed, kernels are made without the prebuilt
+application, slower; where that fails, too, there is no server, and the service starts kernels cold.
 """
 
 import os
@@ -19,12 +20,16 @@ _PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 
 
 def checked(prepared: Prepared) -> Prepared:
-    """What is prepared, without the application if no kernel comes of it."""
-    if prepared.app is None or _works(prepared):
+    """What is prepared, without the application if no kernel comes of that; raises if none comes at all."""
+    if _works(prepared):
         return prepared
-    print("fork server: no kernel comes of the application that was built before the fork", file=sys.stderr, flush=True)
-    prebuild.discard()
-    return prepared._replace(app=None)
+    if prepared.app is not None:
+        print("fork server: the prebuilt application does not become a kernel", file=sys.stderr, flush=True)
+        prebuild.discard()
+        prepared = prepared._replace(app=None)
+        if _works(prepared):
+            return prepared
+    raise RuntimeError("a copy does not become a kernel")
 
 
 def _works(prepared: Prepared) -> bool:

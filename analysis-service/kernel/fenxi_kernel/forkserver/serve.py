@@ -95,8 +95,9 @@ def _answer(control: socket.socket, prepared: Prepared, packet: bytes, descripto
         return
     try:
         made = prepared.copy(request.flags, request.cgroup)
-    except OSError as error:
-        _send_failed(control, request.id, f"the kernel cannot be forked: {error.strerror or error}")
+    except Exception as error:  # noqa: BLE001  no request may end the server
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        _send_failed(control, request.id, f"the kernel cannot be forked: {reason}")
         return
     if made is None:
         child.run(prepared, control, request.body, request.output)

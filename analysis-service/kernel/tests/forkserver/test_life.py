@@ -4,7 +4,8 @@ import os
 import signal
 import time
 
-from forkserver.house import LIMIT_SECS, Housed
+from forkserver.house import Housed
+from forkserver.talk import LIMIT_SECS
 
 
 class Deep(Housed):

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import unittest
 
-from forkserver.house import LIGHT, LIMIT_SECS, ROOT, Failed, Server, memfd, wait_until
+from forkserver.house import LIGHT, Failed, Server, memfd, wait_until
+from forkserver.talk import LIMIT_SECS, ROOT
 
 TWO_FORKS = LIGHT[1].replace(
     "preload\n",
@@ -50,7 +51,7 @@ class Protocol(unittest.TestCase):
     def test_it_greets(self):
         server = self.serve()
         greeting = server.greeting
-        self.assertEqual({name: greeting[name] for name in ("op", "mode", "clone")}, {"op": "ready", "mode": "deep", "clone": "clone3"})
+        self.assertEqual([greeting[name] for name in ("op", "mode", "clone")], ["ready", "deep", "clone3"])
         self.assertEqual(greeting["pid"], server.process.pid)
         self.assertGreater(greeting["modules"], 500)
         self.assertGreater(greeting["preload_ms"], 0)
@@ -77,7 +78,8 @@ class Protocol(unittest.TestCase):
             with self.subTest(fields=fields, descriptors=len(descriptors)):
                 if reason == "JSON":
                     # Cut off: without an id nothing is answered.
-                    socket.send_fds(server.control, [json.dumps({"op": "fork", "id": 5, **fields}).encode()], descriptors)
+                    packet = json.dumps({"op": "fork", "id": 5, **fields}).encode()
+                    socket.send_fds(server.control, [packet], descriptors)
                     continue
                 answer, received = server.request(descriptors, **fields)
                 self.assertEqual((answer["op"], received), ("failed", []), answer)
@@ -147,7 +149,8 @@ class Protocol(unittest.TestCase):
         server = self.serve(program=("-c", TWO_FORKS))
         self.assertEqual(server.greeting["clone"], "double-fork")
         kernel = server.fork().start()
-        self.assertEqual(kernel.value("[__import__('os').getpid(), __import__('os').getppid()]"), [kernel.pid, os.getpid()])
+        pids = kernel.value("[__import__('os').getpid(), __import__('os').getppid()]")
+        self.assertEqual(pids, [kernel.pid, os.getpid()])
         null = os.open(os.devnull, os.O_RDONLY)
         before = os.listdir(f"/proc/{server.process.pid}/fd")
         answer, _ = server.request([null, null, null])
@@ -175,7 +178,8 @@ class Protocol(unittest.TestCase):
 
     def test_an_application_that_does_not_fit_is_left_out(self):
         for broken in ("prebuild.build", "prebuild.complete"):
-            program = LIGHT[1].replace("sys.exit", f"from fenxi_kernel.forkserver import prebuild\n{broken} = None\nsys.exit")
+            change = f"from fenxi_kernel.forkserver import prebuild\n{broken} = None\n"
+            program = LIGHT[1].replace("sys.exit", f"{change}sys.exit")
             server = self.serve(program=("-c", program))
             self.assertEqual(server.greeting["mode"], "warm")
             self.assertIn("'NoneType' object is not callable", server.said())
@@ -194,6 +198,13 @@ class Protocol(unittest.TestCase):
         command = [sys.executable, "-m", "fenxi_kernel.forkserver", "--control-fd", "99"]
         done = subprocess.run(command, env={"PYTHONPATH": ROOT}, capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+
+    def test_there_is_no_server_where_no_kernel_comes_of_it(self):
+        change = "from fenxi_kernel.forkserver import libraries\nlibraries.adopt = None\n"
+        server = self.serve(program=("-c", LIGHT[1].replace("sys.exit", f"{change}sys.exit")), ready=False)
+        self.assertEqual(server.process.wait(LIMIT_SECS), 1)
+        last = server.said().splitlines()[-1]
+        self.assertEqual(last, "fork server: cannot become ready: RuntimeError: a copy does not become a kernel")
 
     def test_modules_asked_for_are_loaded_and_bad_ones_left_out(self):
         files = {"good.py": "x = 1", "bad.py": "1/0"}

@@ -3,15 +3,15 @@
 import json
 import pprint
 
-from forkserver.house import Cold, Housed
+from forkserver.house import Housed
+from forkserver.talk import Cold
 
-# What a kernel tells of itself. Objects are told by their class, places by the names of the kernel's own folders.
+# What a kernel tells of itself: objects by their class, places by the names of the kernel's own folders.
 REPORT = r"""
 def report():
-    import atexit, builtins, locale, logging, matplotlib, multiprocessing, os, random, re, signal, sys, tempfile, threading
-    import warnings, numpy, pandas, plotly.io, resource, asyncio, gc
+    import gc, locale, logging, multiprocessing, os, re, signal, sys, tempfile, threading
+    import matplotlib, numpy, pandas, plotly.io
     import matplotlib.pyplot, matplotlib.font_manager, matplotlib.style
-    from traitlets import HasTraits
     from ipykernel.kernelapp import IPKernelApp
     app = IPKernelApp.instance()
     kernel, shell = app.kernel, get_ipython()

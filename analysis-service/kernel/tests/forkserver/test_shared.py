@@ -1,0 +1,75 @@
+"""What kernels share with their server: memory, and loaded modules."""
+
+import unittest
+
+from forkserver.house import Housed, private_kib
+
+KIB_PER_MB = 1000 / 1.024
+
+# A table of 10 MB, read and drawn.
+WORK = """
+import numpy as np, pandas as pd, matplotlib.pyplot as plt
+with open('t.csv', 'w') as file:
+    file.write('a,b,c\\n')
+    file.writelines(f'{i},{i / 7:.6f},name{i % 1000}\\n' for i in range(430_000))
+df = pd.read_csv('t.csv')
+df.a.hist()
+plt.show()
+"""
+
+ORDINARY = (
+    "import pandas, numpy, matplotlib.pyplot as plt, seaborn, scipy.stats, sklearn, statsmodels.api, plotly.express",
+    "df = pandas.DataFrame({'a': [1, 2, 3], 'b': [3., 4., 5.], 'c': ['x', 'y', 'y']})\ndf",
+    "df.describe()", "df.info()", "df.groupby('c').b.agg(['mean', 'std'])", "df.plot()", "df.style",
+    "seaborn.histplot(df, x='b', kde=True)", "plt.hist(df.b)\nplt.show()",
+    "df.to_csv('a.csv'); pandas.read_csv('a.csv')",
+    "df.to_parquet('a.pq'); pandas.read_parquet('a.pq')", "df.to_excel('a.xlsx'); pandas.read_excel('a.xlsx')",
+    "!true", "%%bash\ntrue", "%timeit -n1 -r1 1", "%whos", "plotly.express.scatter(df, x='a', y='b', color='c')",
+    "from sklearn.linear_model import LinearRegression\nLinearRegression().fit(df[['a']], df.b)",
+    "statsmodels.api.OLS(df.b, df.a).fit().params", "import sqlite3, uuid, zipfile, urllib.request, concurrent.futures",
+)  # fmt: skip
+
+
+class Deep(Housed):
+    """With the application built before the fork."""
+
+    idle_max_mb = 18
+    # This one connects the backend with the kernel's shell when it is imported.
+    imported = {"matplotlib_inline.backend_inline"}
+
+    def test_its_memory_is_shared_with_the_server(self):
+        kernel = self.fork().start()
+        self.run_ok("import pandas, numpy, matplotlib.pyplot as plt, seaborn, scipy.stats, sklearn", kernel)
+        idle = private_kib(kernel.pid) / KIB_PER_MB
+        self.run_ok(WORK, kernel)
+        used = private_kib(kernel.pid) / KIB_PER_MB
+        self.run_ok("from fenxi_kernel import memory\nmemory.release()", kernel)
+        released = private_kib(kernel.pid) / KIB_PER_MB
+        print(f"\n{self.mode}: idle {idle:.1f} MB, after work {used:.1f} MB, released {released:.1f} MB", flush=True)
+        self.assertLess(idle, self.idle_max_mb)
+        self.assertLess(used, idle + 80)
+        self.assertLess(released, used - 5)
+
+    def test_nothing_is_imported_in_it(self):
+        # What a kernel imports itself costs each of them time and memory: it belongs into preload.
+        kernel = self.fork().start()
+        modules = "sorted(__import__('sys').modules)"
+        before = set(kernel.value(modules))
+        for code in ORDINARY:
+            self.run_ok(code, kernel)
+        kernel.run("1/0")
+        kernel.ask(lambda client: client.complete("pandas.read_c"))
+        kernel.ask(lambda client: client.inspect("pandas.read_csv"))
+        after = set(kernel.value(modules)) - before
+        self.assertEqual({name for name in after if not name.startswith("plotly.graph_objs")}, self.imported)
+
+
+class Warm(Deep):
+    """With the libraries only."""
+
+    mode = "warm"
+    idle_max_mb = 45
+
+
+if __name__ == "__main__":
+    unittest.main()
