@@ -5,97 +5,187 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use fenxi_chassis::client::{Bearer, channel};
 use fenxi_proto::{
-    analysis::v1::{ListKernelsRequest, kernel_service_client::KernelServiceClient},
+    analysis::v1::{
+        CreateUploadRequest, GetUploadRequest, ListKernelsRequest, dataset_service_client::DatasetServiceClient,
+        kernel_service_client::KernelServiceClient,
+    },
     auth::v1::{ResolveCredentialRequest, caller_service_client::CallerServiceClient},
 };
 use futures_util::future::try_join_all;
 use tonic::service::interceptor::InterceptedService;
 
 use super::{
+    bare::Bare,
     cpu,
     figure::{Figure, Goal, Limit, median},
 };
 use crate::{
-    client::{Client, SignedIn, with_credential},
+    client::{Client, SignedIn, request_id, with_credential},
     house::{ADMIN_PASSWORD, House, Part},
 };
 
 const RUNS: usize = 7;
 const CLIENTS: usize = 32;
 
+/// The Caller that the gateway would present to analysis-service for this user.
+async fn caller(house: &House, client: &Client) -> anyhow::Result<Bearer> {
+    let secret = std::fs::read_to_string(house.folder().join("secrets/gateway"))?;
+    let auth = channel(&format!("http://{}", house.address(Part::Auth)))?;
+    let mut callers = CallerServiceClient::new(InterceptedService::new(auth, Bearer::new(secret.trim())?));
+    let request = ResolveCredentialRequest { credential: client.secret.clone(), audience: "analysis-service".into() };
+    Bearer::new(&callers.resolve_credential(request).await?.into_inner().caller_token)
+}
+
 /// A channel to analysis-service itself, past the gateway, with the Caller that the gateway would present.
 ///
 /// # Errors
 /// What auth-service answers.
 pub async fn past_the_gateway(house: &House, client: &Client) -> anyhow::Result<SignedIn> {
-    let secret = std::fs::read_to_string(house.folder().join("secrets/gateway"))?;
-    let auth = channel(&format!("http://{}", house.address(Part::Auth)))?;
-    let mut callers = CallerServiceClient::new(InterceptedService::new(auth, Bearer::new(secret.trim())?));
-    let request = ResolveCredentialRequest { credential: client.secret.clone(), audience: "analysis-service".into() };
-    let caller = callers.resolve_credential(request).await?.into_inner().caller_token;
     let analysis = channel(&format!("http://{}", house.address(Part::Analysis)))?;
-    Ok(InterceptedService::new(analysis, Bearer::new(&caller)?))
+    Ok(InterceptedService::new(analysis, caller(house, client).await?))
 }
 
-/// Processor time and latency of a small unary call, with and without the gateway.
+/// The ways to analysis-service, with the processes that work on each.
+struct Ways {
+    gateway: (SignedIn, [u32; 2]),
+    bare: (SignedIn, [u32; 2]),
+    alone: (SignedIn, [u32; 2]),
+}
+
+impl Ways {
+    async fn new(house: &House, client: &Client, bare: &Bare) -> anyhow::Result<Self> {
+        let [gateway, analysis] = [Part::Gateway, Part::Analysis].map(|part| house.pid(part).unwrap_or(0));
+        let caller = caller(house, client).await?;
+        let to = |address| anyhow::Ok(InterceptedService::new(channel(&format!("http://{address}"))?, caller.clone()));
+        Ok(Self {
+            gateway: (with_credential(house, &client.secret)?, [gateway, analysis]),
+            bare: (to(bare.address)?, [bare.pid, analysis]),
+            alone: (to(house.address(Part::Analysis))?, [gateway, analysis]),
+        })
+    }
+}
+
+/// A small unary call.
+#[derive(Clone)]
+enum Call {
+    /// Nothing but gRPC and a look at an empty list in memory: there is no cheaper call.
+    ListKernels,
+    /// 100 bytes, read from the database.
+    GetUpload(String),
+}
+
+impl Call {
+    async fn make(&self, channel: &SignedIn) -> anyhow::Result<()> {
+        match self {
+            Self::ListKernels => {
+                KernelServiceClient::new(channel.clone()).list_kernels(ListKernelsRequest::default()).await?;
+            }
+            Self::GetUpload(upload_id) => {
+                let request = GetUploadRequest { upload_id: upload_id.clone() };
+                DatasetServiceClient::new(channel.clone()).get_upload(request).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Processor time and latency of small unary calls, with and without the gateway.
 ///
 /// # Errors
 /// A call failed.
 pub async fn gateway(house: &House, client: &Client, calls: usize) -> anyhow::Result<Vec<Figure>> {
-    let pids = [Part::Gateway, Part::Analysis].map(|part| house.pid(part).unwrap_or(0));
-    let through = with_credential(house, &client.secret)?;
-    let past = past_the_gateway(house, client).await?;
-    for channel in [&through, &past] {
-        load(channel, calls / 4).await?;
-    }
-    let (mut ratios, mut limits, mut extras) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..RUNS {
-        let (with, with_latency) = measure(&pids, &through, calls).await?;
-        let (without, without_latency) = measure(&pids, &past, calls).await?;
-        ratios.push(with.as_secs_f64() / without.as_secs_f64());
-        limits.push(without.as_secs_f64() * 1e6 / calls as f64);
-        extras.push((with_latency.as_secs_f64() - without_latency.as_secs_f64()) * 1e3);
-    }
-    let limit =
-        Some(Limit { what: "cpu us of a ListKernels call at the service alone:".into(), value: median(&limits) });
-    let figure = |name, values: &[f64], unit, goal| Figure {
+    let bare = Bare::start(house.address(Part::Analysis)).await?;
+    let ways = Ways::new(house, client, &bare).await?;
+    let file_name = "sales of the north in 2026.csv".into();
+    let new = CreateUploadRequest { file_name, size_bytes: 1 << 20, request_id: request_id(), ..Default::default() };
+    let upload = client.datasets().create_upload(new).await?.into_inner().upload.context("no upload")?;
+    let list = figures(&ways, &Call::ListKernels, calls).await?;
+    let stored = figures(&ways, &Call::GetUpload(upload.upload_id), calls / 4).await?;
+    let figure = |name, measured: &Measured, call: &str, goal| Figure {
         name,
-        value: median(values),
-        unit,
-        goal: Some(Goal::AtMost(goal)),
-        limit: limit.clone(),
+        value: median(&measured.gateway_ratios),
+        unit: "ratio",
+        goal,
+        limit: Some(Limit {
+            what: format!("{call} ({:.1} us alone) by a bare HTTP/2 proxy:", median(&measured.alone_us)),
+            value: median(&measured.bare_ratios),
+        }),
         runs: RUNS,
     };
-    Ok(vec![figure("gateway_cpu_ratio", &ratios, "ratio", 1.6), figure("gateway_extra_ms", &extras, "ms", 0.3)])
+    let extra = Figure {
+        name: "gateway_extra_ms",
+        value: median(&list.extra_ms),
+        unit: "ms",
+        goal: Some(Goal::AtMost(0.3)),
+        limit: Some(Limit {
+            what: "ms of a ListKernels call at the service alone:".into(),
+            value: median(&list.alone_ms),
+        }),
+        runs: RUNS,
+    };
+    let goal = Some(Goal::AtMost(1.6));
+    Ok(vec![
+        figure("gateway_cpu_ratio", &list, "ListKernels, empty", goal),
+        figure("gateway_cpu_ratio_stored", &stored, "GetUpload, 100 bytes", goal),
+        extra,
+    ])
 }
 
-/// The processor time of many calls at once, and the median latency of calls one after the other.
-async fn measure(pids: &[u32], channel: &SignedIn, calls: usize) -> anyhow::Result<(Duration, Duration)> {
+#[derive(Default)]
+struct Measured {
+    gateway_ratios: Vec<f64>,
+    bare_ratios: Vec<f64>,
+    alone_us: Vec<f64>,
+    alone_ms: Vec<f64>,
+    extra_ms: Vec<f64>,
+}
+
+async fn figures(ways: &Ways, call: &Call, calls: usize) -> anyhow::Result<Measured> {
+    for (channel, _) in [&ways.gateway, &ways.bare, &ways.alone] {
+        load(channel, call, calls / 4).await?;
+    }
+    let mut measured = Measured::default();
+    for _ in 0..RUNS {
+        let gateway = cpu_of(&ways.gateway, call, calls).await?;
+        let gateway_ms = latency_ms(&ways.gateway.0, call).await?;
+        let alone = cpu_of(&ways.alone, call, calls).await?;
+        let alone_ms = latency_ms(&ways.alone.0, call).await?;
+        let bare = cpu_of(&ways.bare, call, calls).await?;
+        measured.gateway_ratios.push(gateway.as_secs_f64() / alone.as_secs_f64());
+        measured.bare_ratios.push(bare.as_secs_f64() / alone.as_secs_f64());
+        measured.alone_us.push(alone.as_secs_f64() * 1e6 / calls as f64);
+        measured.alone_ms.push(alone_ms);
+        measured.extra_ms.push(gateway_ms - alone_ms);
+    }
+    Ok(measured)
+}
+
+/// The processor time of many calls at once.
+async fn cpu_of((channel, pids): &(SignedIn, [u32; 2]), call: &Call, calls: usize) -> anyhow::Result<Duration> {
     let before = cpu::used_by(pids)?;
-    load(channel, calls).await?;
-    let used = cpu::used_by(pids)? - before;
-    let mut kernels = KernelServiceClient::new(channel.clone());
+    load(channel, call, calls).await?;
+    Ok(cpu::used_by(pids)? - before)
+}
+
+/// The median latency of calls one after the other.
+async fn latency_ms(channel: &SignedIn, call: &Call) -> anyhow::Result<f64> {
     let mut latencies = Vec::new();
     for _ in 0..200 {
         let start = Instant::now();
-        kernels.list_kernels(ListKernelsRequest::default()).await?;
-        latencies.push(start.elapsed().as_secs_f64());
+        call.make(channel).await?;
+        latencies.push(start.elapsed().as_secs_f64() * 1e3);
     }
-    Ok((used, Duration::from_secs_f64(median(&latencies))))
+    Ok(median(&latencies))
 }
 
-async fn load(channel: &SignedIn, calls: usize) -> anyhow::Result<()> {
-    try_join_all((0..CLIENTS).map(|_| {
-        let mut kernels = KernelServiceClient::new(channel.clone());
-        async move {
-            for _ in 0..calls / CLIENTS {
-                kernels.list_kernels(ListKernelsRequest::default()).await?;
-            }
-            anyhow::Ok(())
+async fn load(channel: &SignedIn, call: &Call, calls: usize) -> anyhow::Result<()> {
+    let one = || async {
+        for _ in 0..calls / CLIENTS {
+            call.make(channel).await?;
         }
-    }))
-    .await
-    .map(drop)
+        anyhow::Ok(())
+    };
+    try_join_all((0..CLIENTS).map(|_| one())).await.map(drop)
 }
 
 /// Local logins answered in a second, many at once: the password's hash is the limit.

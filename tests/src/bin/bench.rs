@@ -6,7 +6,7 @@
 use anyhow::ensure;
 use e2e::{
     bench::{
-        door,
+        bare, door,
         figure::{self, Figure},
         history, kernels, logins, uploads,
     },
@@ -25,8 +25,16 @@ const ROOMY: [(&str, &str); 6] = [
     ("FENXI_ANALYSIS_KERNELS_PER_USER_MAX", "20"),
 ];
 
+fn main() -> anyhow::Result<()> {
+    if let Some(target) = std::env::args().find_map(|argument| argument.strip_prefix(bare::ARGUMENT).map(str::to_owned))
+    {
+        return bare::run(target.parse()?);
+    }
+    bench()
+}
+
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn bench() -> anyhow::Result<()> {
     let (flags, mut parts): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
     let quick = flags.iter().any(|flag| flag == "--quick");
     ensure!(flags.iter().all(|flag| flag == "--quick"), "usage: bench [--quick] [{}]", PARTS.join("] ["));
