@@ -10,9 +10,9 @@ export FENXI_HOME
 profile_dir = $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 kernel_env = $(FENXI_HOME)/python
 
-.PHONY: help run build test lint bench web kernel-env
+.PHONY: help run build test lint bench bench-kernels web kernel-env
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 run: tools kernel-env build ## Install what is missing, build, and run Fenxi on this machine
 	@exec $(PYTHON) deploy/local/run.py --binaries target/$(profile_dir) --python $(kernel_env)/bin/python
@@ -28,6 +28,9 @@ lint: tools ## Only the checks that run no test: formats, lints, the contract, l
 
 bench: tools kernel-env build ## Measure, print a table, write target/bench/*.jsonl
 	@exec tests/bench
+
+bench-kernels: tools kernel-env build ## Measure kernels beside Jupyter's; BENCH=--quick for a short try
+	@exec tests/bench_kernels $(BENCH)
 
 web:
 	@exec deploy/local/web_build

@@ -43,6 +43,30 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// The median of these runs, without a goal.
+    #[must_use]
+    pub fn median(name: &'static str, unit: &'static str, runs: &[f64]) -> Self {
+        Self { name, value: median(runs), unit, goal: None, limit: None, runs: runs.len() }
+    }
+
+    /// To be no more than this.
+    #[must_use]
+    pub fn at_most(self, most: f64) -> Self {
+        Self { goal: Some(Goal::AtMost(most)), ..self }
+    }
+
+    /// To be no less than this.
+    #[must_use]
+    pub fn at_least(self, least: f64) -> Self {
+        Self { goal: Some(Goal::AtLeast(least)), ..self }
+    }
+
+    /// Held against this value, in the unit that `what` names.
+    #[must_use]
+    pub fn against(self, what: impl Into<String>, value: f64) -> Self {
+        Self { limit: Some(Limit { what: what.into(), value }), ..self }
+    }
+
     /// Whether the goal is met; `None` without one.
     #[must_use]
     pub fn met(&self) -> Option<bool> {

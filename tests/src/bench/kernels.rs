@@ -1,89 +1,97 @@
-//! What a kernel costs to be ready, and what an execution costs beside talking to the kernel directly.
+//! What a kernel costs, beside its peers of the Jupyter project: to be ready, in memory, in a crowd, in a rush; what its
+//! output loses, how its death is told, and what an execution and a dataset cost in it.
+//!
+//! Ours is used as a user does, through the gateway, and the kernels are as they come, kept apart and limited. The peers
+//! are plain ipykernel through jupyter_client, Jupyter Server and Jupyter Kernel Gateway, with the same libraries.
 
-use std::time::{Duration, Instant};
+pub mod crowd;
+pub mod dataset;
+pub mod death;
+pub mod execute;
+pub mod output;
+pub mod peers;
+pub mod ready;
+pub mod rush;
+
+use std::{future::Future, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use fenxi_proto::analysis::v1::{
-    CreateKernelRequest, ExecuteRequest, execution_service_client::ExecutionServiceClient,
+    CreateKernelRequest, DeleteKernelRequest, GetKernelRequest, KernelStart, Outcome,
     kernel_service_client::KernelServiceClient,
 };
-use tokio::process::Command;
+use futures_util::future::try_join_all;
+use tokio::time::{Instant, sleep};
 
-use super::{
-    cpu,
-    door::past_the_gateway,
-    figure::{Figure, Goal, Limit, median},
-};
+use super::{door::past_the_gateway, figure::Figure, processes};
 use crate::{
-    client::{Client, SignedIn, request_id, with_credential},
-    house::{House, Part, python, workspace},
+    client::{Client, SignedIn, request_id},
+    house::{House, Part},
 };
 
+/// The libraries of an analysis.
+const LIBRARIES: &str = "import pandas, numpy, matplotlib.pyplot, seaborn, scipy.stats, sklearn";
 const READY_RUNS: usize = 5;
-const ROUNDS: usize = 5;
-const EXECUTIONS: usize = 100;
+/// How long a kernel is idle before its memory is looked at.
+const SETTLE: Duration = Duration::from_secs(1);
+const MB: f64 = (1 << 20) as f64;
 
-/// `kernel_ready_ms`, and what `1+1` to its end costs beside jupyter_client on a kernel started the same way: at the
-/// service itself, in its processor time, and through the gateway.
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    /// Kernels at once in a crowd.
+    pub crowd: usize,
+    /// How long a crowd is watched doing nothing.
+    pub idle: Duration,
+    /// Kernels at once in a rush.
+    pub rush: usize,
+    /// Kernels that hold the dataset.
+    pub holders: usize,
+    /// Bytes of the dataset's CSV file.
+    pub dataset_bytes: usize,
+    /// Runs of what is repeated.
+    pub runs: usize,
+}
+
+impl Scale {
+    /// What the figures are about.
+    pub const FULL: Self =
+        Self { crowd: 1_000, idle: Duration::from_secs(30), rush: 50, holders: 20, dataset_bytes: 100 << 20, runs: 7 };
+    /// Proves that everything can be measured.
+    pub const QUICK: Self =
+        Self { crowd: 40, idle: Duration::from_secs(3), rush: 8, holders: 3, dataset_bytes: 2 << 20, runs: 1 };
+}
+
+/// The main suite's part: `kernel_ready_ms`, to the answer of `1+1`, and what an execution costs.
 ///
 /// # Errors
 /// A call failed, or the peer could not be measured.
 pub async fn kernels(house: &House, client: &Client) -> anyhow::Result<Vec<Figure>> {
     let channel = past_the_gateway(house, client).await?;
-    let through = with_credential(house, &client.secret)?;
-    let service = house.pid(Part::Analysis).context("analysis-service")?;
     let mut ready = Vec::new();
     let mut kernel_id = String::new();
     for _ in 0..READY_RUNS {
         let start = Instant::now();
         kernel_id = create(&channel).await?;
-        execute(&channel, &kernel_id).await?;
+        execute::execute(&channel, &kernel_id).await?;
         ready.push(start.elapsed().as_secs_f64() * 1e3);
     }
-    let (mut ours, mut direct, mut behind) = (Vec::new(), Vec::new(), Vec::new());
-    let mut cpu = Duration::ZERO;
-    for _ in 0..ROUNDS {
-        let before = cpu::used(service)?;
-        ours.push(executions(&channel, &kernel_id).await?);
-        cpu += cpu::used(service)? - before;
-        direct.push(peer().await?);
-        behind.push(executions(&through, &kernel_id).await?);
-    }
-    let (ours, direct, behind) = (median(&ours), median(&direct), median(&behind));
-    let cpu = cpu.as_secs_f64() * 1e3 / (ROUNDS * EXECUTIONS) as f64;
-    let figure = |name, value, unit, goal, what: &str, limit| Figure {
-        name,
-        value,
-        unit,
-        goal: Some(Goal::AtMost(goal)),
-        limit: Some(Limit { what: what.to_owned(), value: limit }),
-        runs: ROUNDS,
-    };
-    let peer = "ms of 1+1 by jupyter_client on the same kernel:";
-    let itself = "ms of 1+1 at the service itself:";
-    Ok(vec![
-        Figure {
-            name: "kernel_ready_ms",
-            value: median(&ready),
-            unit: "ms",
-            goal: None,
-            limit: None,
-            runs: READY_RUNS,
-        },
-        figure("execute_extra_ms", ours - direct, "ms", 1.0, peer, direct),
-        figure("execute_ratio_direct", ours / direct, "ratio", 1.3, peer, direct),
-        figure("execute_cpu_ms", cpu, "ms", 0.5, itself, ours),
-        figure("execute_gateway_extra_ms", behind - ours, "ms", 0.5, itself, ours),
-    ])
+    let mut figures = vec![Figure::median("kernel_ready_ms", "ms", &ready)];
+    figures.extend(execute::executions(house, client, &kernel_id).await?);
+    Ok(figures)
 }
 
-/// Median milliseconds of executions one after the other.
-async fn executions(channel: &SignedIn, kernel_id: &str) -> anyhow::Result<f64> {
-    let mut round = Vec::new();
-    for _ in 0..EXECUTIONS {
-        round.push(execute(channel, kernel_id).await? * 1e3);
-    }
-    Ok(median(&round))
+/// Waits until kernels are forked, by a first one: the service takes calls before, and has them wait.
+///
+/// # Errors
+/// A call failed, or this machine does not fork kernels.
+pub async fn prepared(client: &Client) -> anyhow::Result<()> {
+    let kernel_id = client.kernel(&[]).await?.kernel_id;
+    run(client, &kernel_id, "1+1").await?;
+    let request = GetKernelRequest { kernel_id: kernel_id.clone() };
+    let kernel = client.kernels().get_kernel(request).await?.into_inner().kernel.context("no kernel")?;
+    ensure!(kernel.start() == KernelStart::Forked, "kernels are not forked here but {:?}", kernel.start());
+    delete(client, &kernel_id).await
 }
 
 async fn create(channel: &SignedIn) -> anyhow::Result<String> {
@@ -92,33 +100,43 @@ async fn create(channel: &SignedIn) -> anyhow::Result<String> {
     Ok(answer.kernel.context("no kernel")?.kernel_id)
 }
 
-/// Seconds from the call to its last event.
-async fn execute(channel: &SignedIn, kernel_id: &str) -> anyhow::Result<f64> {
-    let request = ExecuteRequest {
-        kernel_id: kernel_id.into(),
-        code: "1+1".into(),
-        request_id: request_id(),
-        ..ExecuteRequest::default()
-    };
-    let start = Instant::now();
-    let mut stream = ExecutionServiceClient::new(channel.clone()).execute(request).await?.into_inner();
-    let mut events = 0;
-    while let Some(message) = stream.message().await? {
-        events += i32::from(message.event.is_some());
-    }
-    ensure!(events >= 4, "{events} events");
-    Ok(start.elapsed().as_secs_f64())
+/// Runs code that has to end well.
+async fn run(client: &Client, kernel_id: &str, code: &str) -> anyhow::Result<()> {
+    let run = client.run(kernel_id, code).await?;
+    ensure!(run.outcome() == Outcome::Ok, "`{code}`: {:?}", run.events.last());
+    Ok(())
 }
 
-/// Median milliseconds of `1+1` through jupyter_client on a kernel started as ours are.
-async fn peer() -> anyhow::Result<f64> {
-    let script = workspace().join("tests/python/direct_kernel.py");
-    let output = Command::new(python())
-        .arg(script)
-        .arg(EXECUTIONS.to_string())
-        .env("PYTHONPATH", workspace().join("analysis-service/kernel"))
-        .output()
-        .await?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+async fn delete(client: &Client, kernel_id: &str) -> anyhow::Result<()> {
+    let request = DeleteKernelRequest { kernel_id: kernel_id.into(), request_id: request_id() };
+    client.kernels().delete_kernel(request).await?;
+    Ok(())
+}
+
+async fn delete_all(client: &Client, kernel_ids: &[String]) -> anyhow::Result<()> {
+    try_join_all(kernel_ids.iter().map(|kernel_id| delete(client, kernel_id))).await.map(drop)
+}
+
+/// The process of a kernel, by the name that it gives itself.
+fn process(house: &House, kernel_id: &str) -> anyhow::Result<u32> {
+    processes::child_with(service(house)?, &format!("kernel {kernel_id}"))
+}
+
+/// The process that kernels are forked from, and the service.
+fn makers(house: &House) -> anyhow::Result<[u32; 2]> {
+    let service = service(house)?;
+    Ok([service, processes::child_with(service, "fenxi_kernel.forkserver")?])
+}
+
+fn service(house: &House) -> anyhow::Result<u32> {
+    house.pid(Part::Analysis).context("analysis-service")
+}
+
+/// Waits for something that must come, at most so long.
+async fn within<T>(limit: Duration, what: &str, wait: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::time::timeout(limit, wait).await.with_context(|| format!("{what}: not within {limit:?}"))?
+}
+
+async fn settle() {
+    sleep(SETTLE).await;
 }

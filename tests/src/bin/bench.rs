@@ -6,7 +6,7 @@
 use anyhow::ensure;
 use e2e::{
     bench::{
-        bare, door,
+        ROOMY, bare, door,
         figure::{self, Figure},
         history, kernels, logins, uploads,
     },
@@ -15,15 +15,6 @@ use e2e::{
 };
 
 const PARTS: [&str; 5] = ["gateway", "logins", "kernels", "uploads", "history"];
-/// The limits per address and user are for strangers; here one client is everybody.
-const ROOMY: [(&str, &str); 6] = [
-    ("FENXI_GATEWAY_ADDRESS_RATE_PER_SEC", "1000000"),
-    ("FENXI_GATEWAY_ADDRESS_RATE_BURST", "1000000"),
-    ("FENXI_GATEWAY_USER_RATE_PER_SEC", "1000000"),
-    ("FENXI_GATEWAY_USER_RATE_BURST", "1000000"),
-    ("FENXI_GATEWAY_CONNECTIONS_PER_ADDRESS_MAX", "10000"),
-    ("FENXI_ANALYSIS_KERNELS_PER_USER_MAX", "20"),
-];
 
 fn main() -> anyhow::Result<()> {
     if let Some(target) = std::env::args().find_map(|argument| argument.strip_prefix(bare::ARGUMENT).map(str::to_owned))
@@ -58,7 +49,8 @@ async fn measure(part: &str, quick: bool) -> anyhow::Result<Vec<Figure>> {
         let scale = if quick { history::Scale::QUICK } else { history::Scale::FULL };
         return history::history(scratch.path(), scale).await;
     }
-    let house = House::with(ROOMY).await?;
+    let kernels = ("FENXI_ANALYSIS_KERNELS_PER_USER_MAX", "20");
+    let house = House::with(ROOMY.into_iter().chain([kernels])).await?;
     let client = Client::administrator(&house).await?;
     let figures = match part {
         "gateway" => door::gateway(&house, &client, scale(40_000)).await?,
