@@ -13,7 +13,7 @@ const RELEASE: &str = "__import__('fenxi_kernel.memory').memory.release()";
 
 impl Driver {
     /// Nothing runs and nothing waits.
-    fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         matches!(self.state, State::Idle) && self.waiting.is_empty() && self.killed.is_none()
     }
 

@@ -14,6 +14,8 @@ use crate::kernels::{
 
 /// The part of one processor's time from which on a kernel is at work, in percent: an idle one's threads use 0.002.
 const WORKING_CPU_PERCENT: u32 = 1;
+/// How many times seldomer an idle kernel is looked at, at the most.
+const REST_MAX: u32 = 8;
 /// The part of its memory limit from which on a kernel is warned, in percent.
 const MEMORY_HIGH_PERCENT: u64 = 90;
 pub(super) const MIB: u64 = 1 << 20;
@@ -26,6 +28,8 @@ pub(super) struct Meter {
     pub(super) memory_kills: u64,
     /// When the system was last seen to have killed in this kernel for want of memory.
     pub(super) memory_killed_at: Option<Instant>,
+    /// How many times the interval lies between two samples: more than once while it does nothing.
+    rest: u32,
     /// Since when the kernel may hold memory that it does not use.
     pub(super) holds_since: Option<Instant>,
     /// When it was last looked at whole.
@@ -61,6 +65,7 @@ impl Meter {
             memory_kills: u64::MAX,
             memory_killed_at: None,
             holds_since: None,
+            rest: 1,
             last: None,
         }
     }
@@ -108,6 +113,12 @@ pub(super) fn measure(parts: &Arc<Parts>, pid: Pid) -> JoinHandle<Option<Usage>>
 }
 
 impl Driver {
+    /// Looks again soon: something happens from now on.
+    pub(super) fn end_rest(&mut self) {
+        self.meter.rest = 1;
+        self.meter.next_at = self.meter.next_at.min(Instant::now() + self.parts.settings.sample_interval);
+    }
+
     /// Notes what the process has used before code runs in it. Nothing is waited for: the code is under way.
     pub(super) fn note_before(&self, pid: Pid) -> Before {
         let own_cpu = tree::own_cpu(pid).unwrap_or_default();
@@ -133,10 +144,10 @@ impl Driver {
 
     /// Measures, and does what follows from it.
     pub(super) async fn sample(&mut self) {
-        self.meter.next_at = Instant::now() + self.parts.settings.sample_interval;
+        self.meter.next_at = Instant::now() + self.parts.settings.sample_interval * self.meter.rest;
         let Some(pid) = self.live.as_ref().map(|live| live.launched.process.pid()) else { return };
         let Some(usage) = measure(&self.parts, pid).await.ok().flatten() else { return };
-        let working = self.parts.settings.sample_interval * WORKING_CPU_PERCENT / 100;
+        let working = self.parts.settings.sample_interval * self.meter.rest * WORKING_CPU_PERCENT / 100;
         let works = self.meter.last.is_some_and(|before| usage.cpu().saturating_sub(before.cpu()) >= working);
         if works {
             self.touch();
@@ -146,6 +157,9 @@ impl Driver {
         self.meter.memory_kills = memory_kills().await;
         self.tell_memory_kills().await;
         self.hold_to_memory(usage).await;
+        // A thousand kernels that do nothing are looked at seldom, one that does something at once.
+        let rests = !works && self.is_idle();
+        self.meter.rest = if rests { (self.meter.rest * 2).min(REST_MAX) } else { 1 };
         if !works {
             self.release_memory_if_idle();
             self.end_if_idle();

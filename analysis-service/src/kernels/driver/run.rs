@@ -114,6 +114,7 @@ impl Driver {
         }
         self.running = Some(running);
         self.touch();
+        self.end_rest();
         if sent.is_err() {
             self.kill(death(DeathCause::Unresponsive, "the kernel takes no requests"));
         }
