@@ -76,8 +76,8 @@ class Server:
         return json.loads(packet)
 
     def said(self):
-        self.log.seek(0)
-        return self.log.read().decode()
+        # Without moving the place in the file, at which the server goes on writing.
+        return os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0).decode()
 
     def receive(self):
         packet, descriptors, _, _ = socket.recv_fds(self.control, PACKET_BYTES, 4)
