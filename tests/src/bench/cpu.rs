@@ -1,6 +1,7 @@
-//! Processor time of processes, from /proc (proc(5), `stat`, fields 14 and 15, in clock ticks).
+//! Processor time of processes, from their processor-time clocks (clock_getcpuclockid(3)), which count in nanoseconds what
+//! all threads have used, ended ones too.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use nix::{time::ClockId, unistd::Pid};
@@ -13,12 +14,9 @@ const TICKS_PER_SEC: f64 = 100.0;
 /// # Errors
 /// There is no such process.
 pub fn used(pid: u32) -> anyhow::Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).with_context(|| format!("process {pid}"))?;
-    // The second field is the name in parentheses and may hold anything; the third follows the last parenthesis.
-    let fields: Vec<_> = stat.rsplit_once(')').context("no stat")?.1.split_ascii_whitespace().collect();
-    let ticks: f64 =
-        fields.get(11).context("utime")?.parse::<f64>()? + fields.get(12).context("stime")?.parse::<f64>()?;
-    Ok(Duration::from_secs_f64(ticks / TICKS_PER_SEC))
+    let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(i32::try_from(pid)?));
+    let time = clock.and_then(ClockId::now).with_context(|| format!("process {pid}"))?;
+    Ok(Duration::from(time))
 }
 
 /// The processor time that these processes have used together.

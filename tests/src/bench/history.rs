@@ -6,12 +6,12 @@ mod raw;
 mod seed;
 mod service;
 
-use std::path::Path;
+use std::{fs::File, io, path::Path};
 
 use anyhow::{Context as _, ensure};
 
 use self::{
-    load::{Reads, Writes},
+    load::{Reads, Writes, Written},
     seed::{Spread, seed, seed_plain},
     service::Service,
 };
@@ -42,7 +42,8 @@ const FEW: u32 = 1_000;
 /// Bytes of an entry that is written.
 const ENTRY_BYTES: usize = 2_048;
 const ENTRIES_A_USER: u32 = 20;
-const TURNS: usize = 4;
+/// Pieces of a run, in which what is compared takes turns.
+const TURNS: usize = 10;
 
 /// Every figure of the history.
 ///
@@ -65,7 +66,8 @@ async fn one_user(folder: &Path, scale: Scale) -> anyhow::Result<Vec<Figure>> {
     let (mut packed_ratios, mut packed_costs) = (Vec::new(), Vec::new());
     let (mut ratios, mut totals, mut currents) = (Vec::new(), Vec::new(), Vec::new());
     for warm in [&many, &few] {
-        warm.pages(scale.calls / 4, 20).await?;
+        // What is measured is a service that has run for a while.
+        warm.pages(scale.calls, 20).await?;
     }
     for _ in 0..scale.runs {
         let (database, owner, calls) = (service.database(), users[0].clone(), scale.calls / 2);
@@ -104,12 +106,18 @@ async fn one_user(folder: &Path, scale: Scale) -> anyhow::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// What a page costs at both, measured in turns: whatever else the machine does meets both.
+/// What a page costs at both, measured in turns, each as often before the other as after it: whatever else the machine
+/// does meets both.
 async fn in_turns(one: &Reads, other: &Reads, calls: usize, page_size: i32) -> anyhow::Result<(f64, f64)> {
     let (mut first, mut second) = (0.0, 0.0);
-    for _ in 0..TURNS {
-        first += one.pages(calls / TURNS, page_size).await?;
-        second += other.pages(calls / TURNS, page_size).await?;
+    for turn in 0..TURNS {
+        if turn % 2 == 0 {
+            first += one.pages(calls / TURNS, page_size).await?;
+            second += other.pages(calls / TURNS, page_size).await?;
+        } else {
+            second += other.pages(calls / TURNS, page_size).await?;
+            first += one.pages(calls / TURNS, page_size).await?;
+        }
     }
     Ok((first / TURNS as f64, second / TURNS as f64))
 }
@@ -141,17 +149,23 @@ async fn many_users(scratch: &Path, scale: Scale) -> anyhow::Result<Vec<Figure>>
 async fn writes(folder: &Path, scale: Scale) -> anyhow::Result<Vec<Figure>> {
     let service = Service::start(folder).await?;
     let writes = Writes::new(&service, ENTRY_BYTES)?;
-    let (mut ratios, mut singles, mut raws, mut grouped, mut refused) = (vec![], vec![], vec![], vec![], 0);
+    let (mut ratios, mut singles, mut raws, mut grouped) = (vec![], vec![], vec![], vec![]);
+    let (mut calls_made, mut refused) = (0, 0);
     writes.run(50, scale.calls / 4).await?;
     for run in 0..scale.runs {
-        let together = writes.run(50, scale.calls).await?;
-        let single = writes.run(1, scale.calls / 20).await?;
+        let (mut together, mut single) = (Written::default(), Written::default());
+        // The pace of a disk changes from one second to the next: both have to meet the same one.
+        for _ in 0..TURNS {
+            together.add(&writes.run(50, scale.calls / TURNS).await?);
+            single.add(&writes.run(1, scale.calls / 20 / TURNS).await?);
+        }
         let (path, calls) = (folder.join(format!("raw-{run}.db")), scale.calls / 10);
         raws.push(tokio::task::spawn_blocking(move || raw::commits_per_sec(&path, calls)).await??);
         refused += together.refused + single.refused;
-        ratios.push(together.per_sec / single.per_sec);
-        grouped.push(together.per_sec);
-        singles.push(single.per_sec);
+        calls_made += together.calls + single.calls;
+        ratios.push(together.per_sec() / single.per_sec());
+        grouped.push(together.per_sec());
+        singles.push(single.per_sec());
     }
     let database = service.database();
     service.stop().await?;
@@ -171,7 +185,7 @@ async fn writes(folder: &Path, scale: Scale) -> anyhow::Result<Vec<Figure>> {
                 "history_write_busy",
                 &[refused as f64],
                 0.0,
-                Limit { what: "calls in all:".into(), value: (scale.runs * (scale.calls + scale.calls / 20)) as f64 },
+                Limit { what: "calls in all:".into(), value: calls_made as f64 },
             )
         },
         figure.ratio(
@@ -209,5 +223,14 @@ async fn prepared(folder: &Path, spreads: &[Spread], plain: bool) -> anyhow::Res
         anyhow::Ok(users)
     });
     let users = users.await?.context("the database cannot be filled")?;
-    Ok((Service::start(folder).await?, users))
+    Ok((warm(folder).await?, users))
+}
+
+/// A service on a database that the kernel has read: what its reads cost is compared, and not how much of it happened to be
+/// in memory.
+async fn warm(folder: &Path) -> anyhow::Result<Service> {
+    let service = Service::start(folder).await?;
+    let mut database = File::open(service.database())?;
+    tokio::task::spawn_blocking(move || io::copy(&mut database, &mut io::sink())).await??;
+    Ok(service)
 }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
@@ -114,11 +114,25 @@ pub(super) struct Writes {
     number: AtomicU64,
 }
 
-/// What came of a run.
+/// What came of a run, or of several.
+#[derive(Default)]
 pub(super) struct Written {
-    pub(super) per_sec: f64,
+    pub(super) calls: usize,
     /// Calls that were not taken.
     pub(super) refused: usize,
+    took: Duration,
+}
+
+impl Written {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.refused += other.refused;
+        self.took += other.took;
+    }
+
+    pub(super) fn per_sec(&self) -> f64 {
+        self.calls as f64 / self.took.as_secs_f64()
+    }
 }
 
 impl Writes {
@@ -142,7 +156,7 @@ impl Writes {
         Ok(template)
     }
 
-    /// Acknowledged entries in a second, handed over one a call by so many clients.
+    /// Entries, handed over one a call by so many clients and acknowledged.
     pub(super) async fn run(&self, clients: usize, calls: usize) -> anyhow::Result<Written> {
         let each = calls.div_ceil(clients);
         let start = Instant::now();
@@ -160,8 +174,7 @@ impl Writes {
             Ok(refused)
         }))
         .await?;
-        let per_sec = (each * clients) as f64 / start.elapsed().as_secs_f64();
-        Ok(Written { per_sec, refused: refused.into_iter().sum() })
+        Ok(Written { calls: each * clients, refused: refused.into_iter().sum(), took: start.elapsed() })
     }
 
     fn item(&self, client: usize) -> HistoryRecordItem {
