@@ -13,7 +13,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use fenxi_chassis::{
     clock::{self, Clock},
@@ -76,9 +76,11 @@ impl From<WriteError> for HistoryError {
     }
 }
 
-/// The history of all users. Clones are the same.
+/// The history of all users. Clones are the same, and cheap: every call makes some.
 #[derive(Clone)]
-pub(crate) struct History {
+pub(crate) struct History(Arc<Shared>);
+
+struct Shared {
     database: Database,
     clock: Clock,
     tokens: PageTokens,
@@ -90,19 +92,19 @@ impl History {
     /// The history in this database; its cleaning goes on until the process stops.
     pub(crate) fn start(database: Database, clock: Clock, tokens: PageTokens, lifecycle: &Lifecycle) -> Self {
         let recorder = Recorder::start(database.writer.clone());
-        let pages = PageReader::start(database.reader.clone());
+        let pages = PageReader::new(database.reader.clone());
         lifecycle.spawn(cleanup::keep_clean(database.writer.clone(), clock.clone(), lifecycle.clone()));
-        Self { database, clock, tokens, recorder, pages }
+        Self(Arc::new(Shared { database, clock, tokens, recorder, pages }))
     }
 
     /// Takes entries, each once by its id; gives how many were new. They are durable when this returns.
     pub(crate) async fn record(&self, entries: Vec<NewEntry>) -> Result<usize, HistoryError> {
-        self.recorder.record(entries).await
+        self.0.recorder.record(entries).await
     }
 
     /// One of the user's entries, deleted or not.
     pub(crate) async fn get(&self, user_id: Uuid, id: Uuid) -> Result<WholeEntry, HistoryError> {
-        let entry = store::whole(&self.database.reader, user_id, id, self.deleted_after()).await?;
+        let entry = store::whole(&self.0.database.reader, user_id, id, self.deleted_after()).await?;
         entry.ok_or(HistoryError::NotFound)
     }
 
@@ -114,7 +116,8 @@ impl History {
         request_id: Option<Uuid>,
     ) -> Result<WholeEntry, HistoryError> {
         let wish = self.wish(user_id, id, request_id);
-        self.database
+        self.0
+            .database
             .writer
             .write(move |transaction| Box::pin(async move { done(store::delete(transaction, wish).await?) }))
             .await
@@ -128,7 +131,8 @@ impl History {
         request_id: Option<Uuid>,
     ) -> Result<WholeEntry, HistoryError> {
         let wish = self.wish(user_id, id, request_id);
-        self.database
+        self.0
+            .database
             .writer
             .write(move |transaction| Box::pin(async move { done(store::undelete(transaction, wish).await?) }))
             .await
@@ -136,15 +140,15 @@ impl History {
 
     /// The user's sums.
     pub(crate) async fn statistics(&self, user_id: Uuid) -> Result<Statistics, HistoryError> {
-        Ok(statistics::of(&self.database, user_id).await?)
+        Ok(statistics::of(&self.0.database, user_id).await?)
     }
 
     fn wish(&self, user_id: Uuid, id: Uuid, request_id: Option<Uuid>) -> Change {
-        Change { user_id, id, request_id, now: self.clock.now_micros(), deleted_after: self.deleted_after() }
+        Change { user_id, id, request_id, now: self.0.clock.now_micros(), deleted_after: self.deleted_after() }
     }
 
     fn deleted_after(&self) -> i64 {
-        self.clock.now_micros().saturating_sub(clock::micros(DELETED_KEPT))
+        self.0.clock.now_micros().saturating_sub(clock::micros(DELETED_KEPT))
     }
 }
 

@@ -37,21 +37,21 @@ impl History {
             below: filter.until_time.map_or(Uuid::max(), id::floor),
             limit: page_size,
         };
-        if let Some(cursor) = self.tokens.open(&fingerprint, token).map_err(HistoryError::PageToken)? {
+        if let Some(cursor) = self.0.tokens.open(&fingerprint, token).map_err(HistoryError::PageToken)? {
             range.below = Uuid::from_slice(&cursor).unwrap_or_default();
         }
         let page = if filter.picks() { self.picked(filter, range).await? } else { self.plain(range).await? };
-        let token = page.next.map(|next| self.tokens.seal(&fingerprint, next.as_bytes())).unwrap_or_default();
+        let token = page.next.map(|next| self.0.tokens.seal(&fingerprint, next.as_bytes())).unwrap_or_default();
         Ok((page, token))
     }
 
     async fn plain(&self, range: Range) -> Result<Page, HistoryError> {
-        let PackedPage { entries, next, total } = self.pages.page(range).await?;
+        let PackedPage { entries, next, total } = self.0.pages.page(range).await?;
         Ok(Page { entries: Entries::Packed(entries), next, total })
     }
 
     async fn picked(&self, filter: &Filter, range: Range) -> Result<Page, HistoryError> {
-        let PackedPage { total, .. } = self.pages.page(Range { limit: 0, ..range }).await?;
+        let PackedPage { total, .. } = self.0.pages.page(Range { limit: 0, ..range }).await?;
         let search = Search::new(filter);
         let source = match filter.dataset_id {
             _ if filter.deleted => Source::Deleted(self.deleted_after()),
@@ -64,7 +64,7 @@ impl History {
         let (mut rows, mut bytes, mut below) = (0, 0, range.below);
         while rows < SCAN_MAX_ROWS && bytes < SCAN_MAX_BYTES {
             let step_range = Range { below, limit: step, ..range };
-            let scanned = store::scan(&self.database.reader, source, step_range, search.reads_code()).await?;
+            let scanned = store::scan(&self.0.database.reader, source, step_range, search.reads_code()).await?;
             let last = scanned.len() < step as usize;
             for Scanned { entry, code } in scanned {
                 if entries.len() == range.limit as usize {

@@ -1,10 +1,13 @@
 //! Reads pages of the plain list. Pages that are asked for while others are read are read together, in one statement: what
 //! a statement costs beside the reading is paid once for all of them.
 
-use std::sync::Arc;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-use sqlx::SqlitePool;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use sqlx::{SqlitePool, pool::PoolConnection, sqlite::Sqlite};
+use tokio::sync::oneshot;
 
 use super::{
     HistoryError,
@@ -13,7 +16,7 @@ use super::{
 
 /// Pages that may wait.
 const QUEUE_MAX: usize = 4_096;
-/// Statements at one time; the other readers are for everyone else.
+/// Statements at one time; the other connections are for everyone else.
 const STATEMENTS_MAX: usize = 2;
 
 type Answer = Result<PackedPage, HistoryError>;
@@ -23,62 +26,136 @@ struct Asked {
     sender: oneshot::Sender<Answer>,
 }
 
-/// Sends ranges to the task that reads them.
+/// Hands ranges to the tasks that read them. Clones hand them to the same ones.
 #[derive(Clone)]
-pub(super) struct PageReader(mpsc::Sender<Asked>);
+pub(super) struct PageReader(Arc<Shared>);
+
+struct Shared {
+    reader: SqlitePool,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    asked: VecDeque<Asked>,
+    /// Tasks that read.
+    tasks: usize,
+}
 
 impl PageReader {
-    /// Starts the task; it ends with the last of its senders.
-    pub(super) fn start(reader: SqlitePool) -> Self {
-        let (sender, receiver) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(work(receiver, reader));
-        Self(sender)
+    /// Reads from this database.
+    pub(super) fn new(reader: SqlitePool) -> Self {
+        Self(Arc::new(Shared { reader, waiting: Mutex::default() }))
     }
 
     /// The entries of the range, newest first, and the user's total.
     pub(super) async fn page(&self, range: Range) -> Answer {
         let (sender, receiver) = oneshot::channel();
-        self.0.try_send(Asked { range, sender }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => HistoryError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => HistoryError::Stopping,
-        })?;
+        if let Some(task) = self.take_in(Asked { range, sender })? {
+            tokio::spawn(task.read());
+        }
         receiver.await.unwrap_or(Err(HistoryError::Stopping))
     }
-}
 
-async fn work(mut queue: mpsc::Receiver<Asked>, reader: SqlitePool) {
-    let free = Arc::new(Semaphore::new(STATEMENTS_MAX));
-    let mut group = Vec::with_capacity(PAGES_MAX);
-    // A place first, then whoever has come meanwhile.
-    while let Ok(place) = Arc::clone(&free).acquire_owned().await {
-        if queue.recv_many(&mut group, PAGES_MAX).await == 0 {
-            break;
+    /// Puts it in the line; gives a new task if there is work for one more.
+    fn take_in(&self, asked: Asked) -> Result<Option<Task>, HistoryError> {
+        let mut waiting = self.0.waiting();
+        if waiting.asked.len() >= QUEUE_MAX {
+            return Err(HistoryError::Overloaded);
         }
-        let group = std::mem::replace(&mut group, Vec::with_capacity(PAGES_MAX));
-        let reader = reader.clone();
-        tokio::spawn(async move {
-            read(&reader, group).await;
-            drop(place);
-        });
+        waiting.asked.push_back(asked);
+        let wanted = waiting.asked.len().div_ceil(PAGES_MAX).min(STATEMENTS_MAX);
+        if waiting.tasks >= wanted {
+            return Ok(None);
+        }
+        waiting.tasks += 1;
+        Ok(Some(Task { shared: Arc::clone(&self.0), counted: true }))
     }
 }
 
-async fn read(reader: &SqlitePool, group: Vec<Asked>) {
+impl Shared {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads what waits until nothing does. It keeps its connection so long: what that has in memory is what is asked for.
+struct Task {
+    shared: Arc<Shared>,
+    counted: bool,
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        if self.counted {
+            self.shared.waiting().tasks -= 1;
+        }
+    }
+}
+
+impl Task {
+    async fn read(mut self) {
+        let mut connection = None;
+        loop {
+            // Whoever asks first makes this task before the calls that arrived with theirs have run: those go first.
+            tokio::task::yield_now().await;
+            let Some(group) = self.next_group() else { return };
+            connection = read(&self.shared.reader, connection, group).await;
+        }
+    }
+
+    /// Those who wait, as many as one statement serves. Where nobody does, this is the end of the task, and known to be
+    /// before anybody can come and rely on it.
+    fn next_group(&mut self) -> Option<Vec<Asked>> {
+        let mut waiting = self.shared.waiting();
+        if waiting.asked.is_empty() {
+            waiting.tasks -= 1;
+            self.counted = false;
+            return None;
+        }
+        let size = waiting.asked.len().min(PAGES_MAX);
+        Some(waiting.asked.drain(..size).collect())
+    }
+}
+
+type Connection = PoolConnection<Sqlite>;
+
+/// Answers them; gives the connection back if it is good.
+async fn read(pool: &SqlitePool, connection: Option<Connection>, group: Vec<Asked>) -> Option<Connection> {
     let ranges: Vec<_> = group.iter().map(|asked| asked.range).collect();
-    match store::pages(reader, &ranges).await {
-        Ok(pages) => {
+    match read_together(pool, connection, &ranges).await {
+        Ok((pages, connection)) => {
             for (asked, page) in group.into_iter().zip(pages) {
                 let _ = asked.sender.send(Ok(page));
             }
+            Some(connection)
         }
         Err(error) => {
             // One row that cannot be read is to be the trouble of those alone whose page it stands in.
             tracing::debug!(%error, pages = group.len(), "reading one by one");
             for asked in group {
-                let page = store::pages(reader, &[asked.range]).await;
-                let page = page.map(|pages| pages.into_iter().next().unwrap_or_default());
-                let _ = asked.sender.send(page.map_err(HistoryError::from));
+                let page = read_together(pool, None, &[asked.range]).await;
+                let page = page.map(|(pages, _)| pages.into_iter().next().unwrap_or_default());
+                let _ = asked.sender.send(page);
             }
+            None
         }
     }
+}
+
+async fn read_together(
+    pool: &SqlitePool,
+    connection: Option<Connection>,
+    ranges: &[Range],
+) -> Result<(Vec<PackedPage>, Connection), HistoryError> {
+    let mut connection = match connection {
+        Some(connection) => connection,
+        None => pool.acquire().await.map_err(store_error)?,
+    };
+    let pages = store::pages(&mut connection, ranges).await?;
+    Ok((pages, connection))
+}
+
+fn store_error(error: sqlx::Error) -> HistoryError {
+    HistoryError::Store(error.into())
 }

@@ -55,11 +55,14 @@ async fn work(mut queue: mpsc::Receiver<HandOver>, writer: Writer) {
     while queue.recv_many(&mut group, GROUP_MAX).await > 0 {
         if linger {
             tokio::time::sleep(LINGER).await;
-            while group.len() < GROUP_MAX
-                && let Ok(over) = queue.try_recv()
-            {
-                group.push(over);
-            }
+        } else {
+            // Whoever comes first wakes this task before the calls that arrived with theirs have run: those go first.
+            tokio::task::yield_now().await;
+        }
+        while group.len() < GROUP_MAX
+            && let Ok(over) = queue.try_recv()
+        {
+            group.push(over);
         }
         metrics::histogram!("history_record_group").record(f64::from(u32::try_from(group.len()).unwrap_or(u32::MAX)));
         let calls: Vec<_> = group.drain(..).map(|over| (Arc::new(over.entries), over.sender)).collect();

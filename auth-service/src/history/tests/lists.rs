@@ -151,3 +151,29 @@ async fn a_token_is_good_for_its_list_alone() {
         assert_eq!(failure.reason(), ErrorReason::InvalidPageToken);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_asked_for_at_once_are_each_their_own_and_nobody_is_forgotten() {
+    let room = Room::new().await;
+    for user in 1..=5 {
+        for at in 0..user {
+            room.record(entry(Uuid::from_u128(user), i64::try_from(at).expect("small"))).await;
+        }
+    }
+    // Some come while others are read, some just as the last one was: each gets an answer.
+    let callers = (0..40_u128).map(|caller| {
+        let room = room.clone();
+        tokio::spawn(async move {
+            for call in 0..100_u128 {
+                let user = 1 + (caller + call) % 6;
+                let size = 1 + u32::try_from(call % 5).expect("small");
+                let (page, token) = room.page(Uuid::from_u128(user), &Filter::default(), size, "").await;
+                let total = if user == 6 { 0 } else { usize::try_from(user).expect("small") };
+                assert_eq!((page.entries.len(), page.total), (total.min(size as usize), total as i64), "{user} {size}");
+                assert_eq!(token.is_empty(), total <= size as usize, "{user} {size}");
+            }
+        })
+    });
+    let all = futures_util::future::try_join_all(callers);
+    tokio::time::timeout(std::time::Duration::from_secs(120), all).await.expect("all answered").expect("no panic");
+}
