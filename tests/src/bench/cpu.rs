@@ -6,9 +6,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use nix::{time::ClockId, unistd::Pid};
 
-/// Ticks in a second on Linux, as user space sees them.
-const TICKS_PER_SEC: f64 = 100.0;
-
 /// The processor time that a process has used in all its threads so far.
 ///
 /// # Errors
