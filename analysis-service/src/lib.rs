@@ -28,6 +28,7 @@ use fenxi_chassis::{
     server,
     sqlite::Database,
 };
+use fenxi_supervisor::client::{self as supervisor, Supervisor};
 use tokio::net::TcpListener;
 
 use config::{Auth, Config};
@@ -135,7 +136,15 @@ fn history(auth: &Auth) -> anyhow::Result<Option<History>> {
 async fn launcher(settings: &KernelSettings, data: PathBuf) -> anyhow::Result<Arc<dyn Launcher>> {
     let (python, apart) = (settings.python.clone(), settings.apart());
     let run = settings.kernel_run_dir.clone().unwrap_or_else(|| data.join("run"));
-    let open = move || Workshop::open(&python, &run, &data.join("work"), apart);
+    fenxi_chassis::files::private_folder(&run)?;
+    let supervisor = supervisor::Settings {
+        program: settings.supervisor()?,
+        // Links are followed once and for all: the path of a socket has to stay short and valid.
+        socket: run.canonicalize()?.join("supervisor.sock"),
+        linger: Duration::ZERO,
+    };
+    let (supervisor, _) = Supervisor::open(supervisor).await.context("the supervisor of kernels")?;
+    let open = move || Workshop::open(&python, &run, &data.join("work"), apart, supervisor);
     let workshop = tokio::task::spawn_blocking(open).await??;
     Ok(match settings.kernel_start {
         KernelStart::Fork => ForkLauncher::start(workshop),

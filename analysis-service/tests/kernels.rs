@@ -9,6 +9,8 @@ mod deaths;
 mod forks;
 #[path = "kernels/house.rs"]
 mod house;
+#[path = "kernels/launching.rs"]
+mod launching;
 #[path = "kernels/life.rs"]
 mod life;
 #[path = "kernels/output.rs"]

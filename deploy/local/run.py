@@ -45,7 +45,7 @@ def parse() -> argparse.Namespace:
                         help="the folder of all data (FENXI_HOME, default ./data)")
     parser.add_argument("--listen", default=os.environ.get("FENXI_LISTEN") or "127.0.0.1:8080",
                         help="address and port of the page (FENXI_LISTEN, default 127.0.0.1:8080; port 0: any)")
-    parser.add_argument("--binaries", type=Path, required=True, help="the folder with the three programs")
+    parser.add_argument("--binaries", type=Path, required=True, help="the folder with the programs")
     parser.add_argument("--python", type=Path, required=True, help="the interpreter that kernels run")
     return parser.parse_args()
 
@@ -108,7 +108,7 @@ def settings(home: Path, arguments: argparse.Namespace, ports: dict, listen: str
 
 
 class Services:
-    """The three programs, each in a session of its own, so that a Ctrl-C at the terminal reaches none of them unasked."""
+    """The three services, each in a session of its own, so that a Ctrl-C at the terminal reaches none of them unasked."""
 
     def __init__(self, home: Path, variables: dict, binaries: Path):
         self.variables, self.binaries = variables, binaries

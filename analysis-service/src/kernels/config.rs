@@ -33,6 +33,10 @@ pub struct KernelSettings {
     #[arg(long, value_name = "FOLDER")]
     pub kernel_run_dir: Option<PathBuf>,
 
+    /// Program of the process that kernels belong to. Unset: `kernel-supervisor` beside this program
+    #[arg(long, value_name = "FILE")]
+    pub kernel_supervisor: Option<PathBuf>,
+
     /// How kernels are started
     #[arg(long, value_enum, default_value_t = KernelStart::Fork)]
     pub kernel_start: KernelStart,
@@ -91,7 +95,21 @@ pub struct KernelSettings {
     pub kernel_queue_max: u32,
 }
 
+/// The file name of the supervisor's program.
+const SUPERVISOR: &str = "kernel-supervisor";
+
 impl KernelSettings {
+    /// The supervisor's program.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn supervisor(&self) -> anyhow::Result<PathBuf> {
+        let beside = || Ok::<_, std::io::Error>(std::env::current_exe()?.with_file_name(SUPERVISOR));
+        let program = self.kernel_supervisor.clone().map_or_else(beside, Ok)?;
+        anyhow::ensure!(program.is_file(), "--kernel-supervisor: {} is not there", program.display());
+        Ok(std::path::absolute(program)?)
+    }
+
     /// How far kernels are kept apart.
     #[must_use]
     pub fn apart(&self) -> Apart {

@@ -1,46 +1,41 @@
-//! The conversation with one kernel: four channels over Unix sockets, signatures, Jupyter messages.
+//! The conversation with one kernel: signatures and Jupyter messages, over the supervisor, which has the kernel's sockets.
 //!
 //! It knows no state and decides nothing: what a message means is the driver's business, the only caller. Whatever a
 //! kernel sends, nothing here panics, stops or grows without bound: what is not understood is counted and dropped, and
 //! a kernel whose output is not read yet has to wait.
 
 mod wire;
-mod zmtp;
 
-use std::{
-    collections::VecDeque,
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
+use fenxi_supervisor::{
+    Channel,
+    client::{Heard, Hearing, Line, NotSent, Talk},
+};
+use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     task::JoinSet,
-    time::{Instant, sleep, timeout_at},
+    time::Instant,
 };
 
-pub(crate) use self::{wire::Message, zmtp::MESSAGE_MAX_BYTES};
-use self::{
-    wire::{Signer, WireError},
-    zmtp::{Reader, Received, Socket, Writer},
-};
+pub(crate) use self::wire::Message;
+use self::wire::{Signer, WireError};
 
 /// Messages received and not yet taken.
 const INCOMING_MAX_COUNT: usize = 1024;
 /// Their bytes, in units of 1 KiB. The kernel waits when they are used up.
 const INCOMING_MAX_KIB: u32 = 128 * 1024;
-/// Requests not yet sent on one channel.
-const OUTGOING_MAX_COUNT: usize = 16;
 /// From this size on, a message is checked on a thread where that blocks nobody.
 pub(crate) const LARGE_MESSAGE_BYTES: usize = 512 * 1024;
-/// How often a socket file is looked for while its kernel starts.
-const SOCKET_POLL: Duration = Duration::from_millis(5);
+/// After so many messages that are written down, the supervisor is told. It is with each request, too.
+const ACKNOWLEDGE_COUNT: u64 = 256;
+/// After so many bytes of them.
+const ACKNOWLEDGE_BYTES: usize = 1024 * 1024;
 
 /// Where a kernel listens, and the key it shares with us.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Endpoint {
     /// The path of each socket file without its `-1` to `-5`.
     pub prefix: PathBuf,
@@ -48,27 +43,17 @@ pub struct Endpoint {
     pub key: String,
 }
 
-/// The channels of a kernel; the number is the end of the socket's file name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Channel {
-    Shell = 1,
-    Iopub = 2,
-    Stdin = 3,
-    Control = 4,
-}
-
-/// The heartbeat's number: ipykernel must have one, we watch the process itself.
-pub(crate) const HEARTBEAT_NUMBER: u8 = 5;
-
-/// Something that came.
+/// Something that came. Numbers count what came, from 1, over all channels.
 #[derive(Debug)]
 pub(crate) enum Incoming {
     /// A message. Its room in the buffer is given back when it is dropped.
-    Message { channel: Channel, message: Message, room: OwnedSemaphorePermit },
+    Message { number: u64, channel: Channel, message: Message, room: OwnedSemaphorePermit },
     /// A message above the limit, dropped.
-    Oversized { parent_id: String, dropped_bytes: u64 },
+    Oversized { number: u64, parent_id: String, dropped_bytes: u64 },
+    /// A message that is none of this kernel's, dropped.
+    Refused { number: u64 },
     /// A channel was closed by the kernel, or broke.
-    Closed(Channel),
+    Closed { number: u64, channel: Channel },
 }
 
 /// Why there is no conversation.
@@ -80,67 +65,58 @@ pub(crate) enum ConnectError {
     /// A socket does not work.
     #[error("the kernel's socket failed: {0}")]
     Io(#[from] io::Error),
-    /// The key or the path cannot be used.
+    /// The key cannot be used.
     #[error("the connection cannot be described: {0}")]
     Endpoint(&'static str),
 }
 
-/// A request could not be handed to the kernel: it takes none, or has gone.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the kernel takes no requests")]
-pub(crate) struct NotSent;
-
-/// An open conversation. Dropping it ends it.
+/// An open conversation. Dropping it ends it on this side.
 #[derive(Debug)]
 pub(crate) struct Connection {
     signer: Signer,
-    shell: Outgoing,
-    stdin: Outgoing,
-    /// Nothing is sent on these, but a socket whose writing half is closed is closed by the kernel.
-    _silent: [Outgoing; 2],
+    talk: Talk,
     incoming: mpsc::Receiver<Incoming>,
-    _tasks: JoinSet<()>,
+    /// What is written down.
+    written: u64,
+    /// What of that the supervisor knows.
+    acknowledged: u64,
+    /// Bytes that came since it was told.
+    unacknowledged_bytes: usize,
+    _task: JoinSet<()>,
 }
 
 impl Connection {
-    /// Connects every channel, waiting for the socket files to appear until `deadline`.
-    pub(crate) async fn open(endpoint: &Endpoint, deadline: Instant) -> Result<Self, ConnectError> {
+    /// Connects every channel, waiting for the socket files to appear until `deadline`; or takes up the conversation of an
+    /// earlier service, of which everything is heard again that was not acknowledged.
+    pub(crate) async fn open(line: &Line, endpoint: &Endpoint, deadline: Instant) -> Result<Self, ConnectError> {
         let session = hex::encode(rand::random::<[u8; 16]>());
         let signer = Signer::new(&endpoint.key, &session).ok_or(ConnectError::Endpoint("its key is unusable"))?;
-        let (incoming_in, incoming) = mpsc::channel(INCOMING_MAX_COUNT);
+        let wait = deadline.saturating_duration_since(Instant::now());
+        let mut talk = line.converse(&endpoint.prefix, wait).await.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => ConnectError::Timeout,
+            _ => ConnectError::Io(error),
+        })?;
+        let hearing = talk.hearing().ok_or(ConnectError::Endpoint("it is in use"))?;
+        let (to, incoming) = mpsc::channel(INCOMING_MAX_COUNT);
         let room = Arc::new(Semaphore::new(INCOMING_MAX_KIB as usize));
-        let mut tasks = JoinSet::new();
-        // One identity on every channel: the kernel addresses its questions on stdin to whom it was asked by on shell.
-        let dealer = Socket::Dealer { identity: &session };
-        // iopub first, so that nothing is said before we listen.
-        let mut writers = Vec::new();
-        for (channel, socket) in [
-            (Channel::Iopub, Socket::Subscriber),
-            (Channel::Shell, dealer),
-            (Channel::Stdin, dealer),
-            (Channel::Control, dealer),
-        ] {
-            let path = socket_path(&endpoint.prefix, channel as u8);
-            let (reader, writer) =
-                timeout_at(deadline, connect_when_there(&path, socket)).await.map_err(|_| ConnectError::Timeout)??;
-            let task =
-                Receiver { channel, reader, signer: signer.clone(), to: incoming_in.clone(), room: room.clone() };
-            tasks.spawn(task.run());
-            writers.push(Outgoing { writer, unsent: VecDeque::new(), broken: false });
-        }
-        let [iopub, shell, stdin, control] =
-            <[_; 4]>::try_from(writers).map_err(|_| ConnectError::Endpoint("a channel is missing"))?;
-        Ok(Self { signer, shell, stdin, _silent: [iopub, control], incoming, _tasks: tasks })
+        let mut task = JoinSet::new();
+        task.spawn(Receiver { hearing, signer: signer.clone(), to, room }.run());
+        let (written, acknowledged) = (0, 0);
+        Ok(Self { signer, talk, incoming, written, acknowledged, unacknowledged_bytes: 0, _task: task })
     }
 
-    /// The next thing that came. What the kernel did not take yet is sent meanwhile. Cancel-safe.
+    /// The next thing that came. What was not sent yet is sent meanwhile. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Option<Incoming> {
         loop {
             tokio::select! {
                 biased;
-                incoming = self.incoming.recv() => return incoming,
-                () = self.shell.go_on(), if self.shell.is_behind() => {}
-                () = self.stdin.go_on(), if self.stdin.is_behind() => {}
+                incoming = self.incoming.recv() => {
+                    if let Some(Incoming::Message { message, .. }) = &incoming {
+                        self.unacknowledged_bytes = self.unacknowledged_bytes.saturating_add(message.content.len());
+                    }
+                    return incoming;
+                }
+                () = self.talk.go_on(), if self.talk.is_behind() => {}
             }
         }
     }
@@ -150,90 +126,55 @@ impl Connection {
         self.incoming.is_empty()
     }
 
+    /// Everything up to this number is written down, so that the supervisor need not keep it.
+    pub(crate) fn written_down(&mut self, number: u64) {
+        self.written = self.written.max(number);
+        let count = self.written - self.acknowledged;
+        if count >= ACKNOWLEDGE_COUNT || (count > 0 && self.unacknowledged_bytes >= ACKNOWLEDGE_BYTES) {
+            self.acknowledged();
+            self.talk.acknowledge(self.written);
+        }
+    }
+
+    fn acknowledged(&mut self) -> u64 {
+        (self.acknowledged, self.unacknowledged_bytes) = (self.written, 0);
+        self.written
+    }
+
     /// Sends a request on shell; the answer names `id` as its parent.
     pub(crate) fn request(&mut self, id: &str, kind: &str, content: &serde_json::Value) -> Result<(), NotSent> {
-        let content = serde_json::to_vec(content).map_err(|_| NotSent)?;
-        self.shell.send(&self.signer.frames(id, kind, Bytes::from_static(b"{}"), content))
+        self.send(Channel::Shell, id, kind, content, Bytes::new())
+    }
+
+    /// Sends code to be run. A later service is told of this execution, if it is the last.
+    pub(crate) fn execute(&mut self, id: &str, content: &serde_json::Value) -> Result<(), NotSent> {
+        self.send(Channel::Shell, id, "execute_request", content, Bytes::copy_from_slice(id.as_bytes()))
     }
 
     /// Answers a question of the kernel.
     pub(crate) fn input_reply(&mut self, id: &str, value: &str) -> Result<(), NotSent> {
-        let content =
-            serde_json::to_vec(&serde_json::json!({ "value": value, "status": "ok" })).map_err(|_| NotSent)?;
-        let frames = self.signer.frames(id, "input_reply", Bytes::from_static(b"{}"), content);
-        self.stdin.send(&frames)
+        let content = serde_json::json!({ "value": value, "status": "ok" });
+        self.send(Channel::Stdin, id, "input_reply", &content, Bytes::new())
+    }
+
+    fn send(
+        &mut self,
+        channel: Channel,
+        id: &str,
+        kind: &str,
+        content: &serde_json::Value,
+        tag: Bytes,
+    ) -> Result<(), NotSent> {
+        let content = serde_json::to_vec(content).map_err(|_| NotSent)?;
+        let frames = self.signer.frames(id, kind, Bytes::from_static(b"{}"), content);
+        let acknowledged = self.acknowledged();
+        self.talk.send(channel, frames, tag, acknowledged)
     }
 }
 
-/// The way to the kernel on one channel. What its socket takes is sent at once, without a task in between.
-#[derive(Debug)]
-struct Outgoing {
-    writer: Writer,
-    /// Messages that the socket did not take yet; of the first, what is left of it.
-    unsent: VecDeque<Vec<u8>>,
-    broken: bool,
-}
-
-impl Outgoing {
-    fn send(&mut self, frames: &[Bytes]) -> Result<(), NotSent> {
-        if self.broken || self.unsent.len() >= OUTGOING_MAX_COUNT {
-            return Err(NotSent);
-        }
-        self.unsent.push_back(zmtp::message(frames));
-        if self.unsent.len() == 1 {
-            self.push();
-        }
-        if self.broken { Err(NotSent) } else { Ok(()) }
-    }
-
-    fn is_behind(&self) -> bool {
-        !self.unsent.is_empty()
-    }
-
-    /// Sends more once the socket takes more. Cancel-safe.
-    async fn go_on(&mut self) {
-        self.broken |= self.writer.writable().await.is_err();
-        self.push();
-    }
-
-    /// Hands the socket what it takes.
-    fn push(&mut self) {
-        while let Some(message) = self.unsent.front_mut().filter(|_| !self.broken) {
-            match self.writer.try_write(message) {
-                Ok(written) if written == message.len() => drop(self.unsent.pop_front()),
-                Ok(written) => drop(message.drain(..written)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => self.broken = true,
-            }
-        }
-        if self.broken {
-            self.unsent.clear();
-        }
-    }
-}
-
-/// The path of a channel's socket file, as jupyter_client forms it.
-pub(crate) fn socket_path(prefix: &Path, number: u8) -> PathBuf {
-    let mut path = prefix.as_os_str().to_owned();
-    path.push(format!("-{number}"));
-    path.into()
-}
-
-async fn connect_when_there(path: &Path, socket: Socket<'_>) -> io::Result<(Reader, Writer)> {
-    loop {
-        match zmtp::connect(path, socket).await {
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-                sleep(SOCKET_POLL).await;
-            }
-            result => return result,
-        }
-    }
-}
-
-/// The task that reads one channel.
+/// The task that reads what the kernel says.
 struct Receiver {
-    channel: Channel,
-    reader: Reader,
+    hearing: Hearing,
     signer: Signer,
     to: mpsc::Sender<Incoming>,
     room: Arc<Semaphore>,
@@ -241,27 +182,26 @@ struct Receiver {
 
 impl Receiver {
     async fn run(mut self) {
-        loop {
-            let incoming = match self.reader.receive().await {
-                Ok(Some(Received::Message(frames))) => match self.take(frames).await {
+        while let Ok(Some(heard)) = self.hearing.next().await {
+            let incoming = match heard {
+                Heard::Message(number, channel, frames) => match self.take(number, channel, frames).await {
                     Some(incoming) => incoming,
-                    None => continue,
+                    None => return,
                 },
-                Ok(Some(Received::Oversized { frames, dropped_bytes })) => {
+                Heard::Oversized(number, frames, dropped_bytes) => {
                     let parent_id = Signer::parent_of_rest(&frames).unwrap_or_default();
-                    Incoming::Oversized { parent_id, dropped_bytes }
+                    Incoming::Oversized { number, parent_id, dropped_bytes }
                 }
-                Ok(None) | Err(_) => Incoming::Closed(self.channel),
+                Heard::Closed(number, channel) => Incoming::Closed { number, channel },
             };
-            let closed = matches!(incoming, Incoming::Closed(_));
-            if self.to.send(incoming).await.is_err() || closed {
+            if self.to.send(incoming).await.is_err() {
                 return;
             }
         }
     }
 
-    /// Checks a message and waits for room; `None` if it is none of this kernel's.
-    async fn take(&self, frames: Vec<Bytes>) -> Option<Incoming> {
+    /// Checks a message and waits for room.
+    async fn take(&self, number: u64, channel: Channel, frames: Vec<Bytes>) -> Option<Incoming> {
         let bytes: usize = frames.iter().map(Bytes::len).sum();
         let units = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).min(INCOMING_MAX_KIB);
         let room = self.room.clone().acquire_many_owned(units).await.ok()?;
@@ -271,13 +211,13 @@ impl Receiver {
             let signer = self.signer.clone();
             tokio::task::spawn_blocking(move || signer.read(&frames)).await.unwrap_or(Err(WireError::Incomplete))
         };
-        match read {
-            Ok(message) => Some(Incoming::Message { channel: self.channel, message, room }),
+        Some(match read {
+            Ok(message) => Incoming::Message { number, channel, message, room },
             Err(error) => {
                 metrics::counter!("kernel_messages_refused_total").increment(1);
-                tracing::debug!(channel = ?self.channel, %error, "a message of a kernel was refused");
-                None
+                tracing::debug!(?channel, %error, "a message of a kernel was refused");
+                Incoming::Refused { number }
             }
-        }
+        })
     }
 }

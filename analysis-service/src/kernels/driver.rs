@@ -12,10 +12,11 @@ mod meter;
 mod run;
 mod start;
 
-use std::{collections::VecDeque, future::Future, io, sync::Arc};
+use std::{collections::VecDeque, future::Future, sync::Arc};
 
 use fenxi_chassis::clock::{Clock, micros};
 use fenxi_proto::analysis::v1::{Death, DeathCause, KernelState};
+use fenxi_supervisor::{client::Lost, process::Ended};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
     task::{JoinError, JoinHandle},
@@ -34,7 +35,6 @@ use super::{
     connection::Incoming,
     launch::Launcher,
     model::{Kernel, Settings, TableSource},
-    process::Ended,
     state::{State, death},
     store::Store,
 };
@@ -87,7 +87,7 @@ pub(crate) struct Driver {
 enum Wake {
     Request(Option<Request>),
     Started(Result<Result<Box<Live>, StartError>, JoinError>),
-    Ended(io::Result<Ended>),
+    Ended(Result<Ended, Lost>),
     Heard(Option<Incoming>),
     Tick,
 }

@@ -5,7 +5,6 @@
 mod fork;
 mod isolation;
 mod keeper;
-mod log;
 mod plain;
 mod python;
 mod trial;
@@ -17,27 +16,32 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use fenxi_proto::analysis::v1::{KernelIsolation, KernelStart};
+use fenxi_supervisor::client::Process;
 use futures_util::future::BoxFuture;
-use tokio::task::JoinHandle;
+use nix::sys::signal::Signal;
+use tokio::{task::JoinHandle, time::timeout};
 use uuid::Uuid;
 
 pub use self::{
     fork::ForkLauncher,
     isolation::{Apart, Level},
-    log::LogTail,
     plain::PlainLauncher,
     workshop::Workshop,
 };
 use super::{
     connection::Endpoint,
-    process::{Process, cgroup::Group, tree},
+    machine::{cgroup::Group, tree},
 };
 
 /// The variable that every process of a kernel has, however far it went.
 pub(crate) const MARK: &str = "FENXI_KERNEL";
+
+/// How long the system may take to end a process that is killed.
+const END_WAIT: Duration = Duration::from_secs(5);
 
 /// What is to be started.
 #[derive(Clone, Copy, Debug)]
@@ -59,8 +63,6 @@ pub struct Launched {
     pub process: Process,
     /// Where it listens.
     pub endpoint: Endpoint,
-    /// What its process itself wrote.
-    pub log: LogTail,
     /// How it was started.
     pub start: KernelStart,
     /// What keeps it apart.
@@ -112,10 +114,13 @@ impl std::fmt::Debug for Endpoint {
 
 impl Launched {
     /// Ends whatever the kernel's process left running, and removes its sockets.
-    pub(crate) async fn clear(self) {
+    pub async fn clear(self) {
         let (leader, mark, uid) = (self.process.pid(), self.mark, self.uid);
         // The process first, if it lives: what it would start next is not started then.
-        drop(self.process);
+        let mut process = self.process;
+        process.signal(Signal::SIGKILL);
+        let _ = timeout(END_WAIT, process.ended()).await;
+        process.end();
         if !self.ends_whole {
             let _ = tokio::task::spawn_blocking(move || tree::kill_rest(leader, &mark, uid)).await;
         }
@@ -156,7 +161,3 @@ fn share(file: &Path, target: &Path) -> io::Result<()> {
     // Whoever the kernel is: what keeps others away is the folder, and nobody changes a table.
     fs::set_permissions(target, fs::Permissions::from_mode(0o444))
 }
-
-#[cfg(test)]
-#[path = "launch/tests.rs"]
-mod tests;

@@ -112,7 +112,7 @@ impl House {
 
 async fn serve(folder: &Path, auth: &Auth) -> (String, Lifecycle, JoinHandle<anyhow::Result<()>>) {
     let secret = folder.join("secret");
-    let args: [OsString; 9] = [
+    let args: [OsString; 11] = [
         "analysis-service".into(),
         "--auth-url".into(),
         auth.url.clone().into(),
@@ -122,6 +122,8 @@ async fn serve(folder: &Path, auth: &Auth) -> (String, Lifecycle, JoinHandle<any
         folder.join("data").into(),
         "--python".into(),
         python().into(),
+        "--kernel-supervisor".into(),
+        env!("CARGO_BIN_EXE_kernel-supervisor").into(),
     ];
     let config: Config = config::load(PREFIX, args).expect("good");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -25,6 +25,7 @@ use fenxi_chassis::{clock::Clock, config, id, lifecycle::Lifecycle, sqlite::Data
 use fenxi_proto::analysis::v1::{
     FinishedEvent, KernelState, Outcome, OutputEvent, StreamName, mime_part::Content, output_event::Event,
 };
+use fenxi_supervisor::client::{self as supervisor, Supervisor};
 use futures_util::FutureExt as _;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -115,7 +116,7 @@ impl House {
             Executions::open(&log_settings, &room, database.clone(), objects, clock.clone(), wake).expect("a room");
         let (launcher, files): (Arc<dyn Launcher>, _) = match FORKS.get() {
             Some(forks) => (Arc::clone(&forks.launcher) as _, forks.folder.path().to_owned()),
-            None => (Arc::new(PlainLauncher::new(workshop(path))), path.to_owned()),
+            None => (Arc::new(PlainLauncher::new(workshop(path).await)), path.to_owned()),
         };
         let tables = Tables::default();
         let store = Store::new(database.clone(), settings.limits);
@@ -201,9 +202,22 @@ impl House {
     }
 }
 
-fn workshop(folder: &Path) -> Workshop {
+/// The supervisor of a folder's kernels, which ends with this process.
+pub(crate) async fn supervisor(folder: &Path) -> Supervisor {
+    let run = folder.join("run");
+    std::fs::create_dir_all(&run).expect("a folder");
+    let settings = supervisor::Settings {
+        program: env!("CARGO_BIN_EXE_kernel-supervisor").into(),
+        socket: run.join("supervisor.sock"),
+        linger: Duration::ZERO,
+    };
+    Supervisor::open(settings).await.expect("a supervisor").0
+}
+
+async fn workshop(folder: &Path) -> Workshop {
+    let supervisor = supervisor(folder).await;
     let apart = Apart { level: Level::Standard, uid_first: 1_900_000_000, processes_max: 512, tmp_max_bytes: 1 << 30 };
-    Workshop::open(&python(), &folder.join("run"), &folder.join("work"), apart).expect("a workshop")
+    Workshop::open(&python(), &folder.join("run"), &folder.join("work"), apart, supervisor).expect("a workshop")
 }
 
 /// From here on, every house of this process forks its kernels, all from one fork server.
@@ -213,7 +227,7 @@ pub(crate) fn fork_kernels() -> &'static Forks {
         // Of its own, because it outlives each story's.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let launcher = runtime.block_on(async { ForkLauncher::start(workshop(folder.path())) });
+        let launcher = runtime.block_on(async { ForkLauncher::start(workshop(folder.path()).await) });
         Forks { launcher, folder, runtime }
     })
 }

@@ -3,8 +3,12 @@
 use std::{future::Future, time::Duration};
 
 use fenxi_proto::analysis::v1::{Death, DeathCause, FinishedEvent, Outcome};
+use fenxi_supervisor::{
+    Channel,
+    process::{End, Ended},
+};
 use nix::sys::signal::Signal;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     Driver, Work,
@@ -12,16 +16,14 @@ use super::{
     run::{proto_duration, signed},
 };
 use crate::kernels::{
-    connection::{Channel, Incoming},
+    connection::Incoming,
     launch::Launched,
-    process::{End, Ended, tree},
+    machine::tree,
     state::{Interrupter, State, death},
 };
 
 /// How long after a process's end its last output is waited for.
 const LAST_WORDS_WAIT: Duration = Duration::from_millis(300);
-/// How long after a process's end its own log is waited for.
-const LOG_WAIT: Duration = Duration::from_millis(100);
 /// How long after the system killed it for want of memory a process may take to end.
 const KILL_TOLD_WITHIN: Duration = Duration::from_secs(5);
 
@@ -39,12 +41,11 @@ impl Driver {
         let died_at = Instant::now();
         self.last_words(died_at).await;
         let Some(live) = self.live.take() else { return };
-        let mut live = *live;
-        let _ = timeout(LOG_WAIT, live.launched.log.ended()).await;
+        let live = *live;
         let mut death = self.killed.take().unwrap_or_else(|| self.cause(ended, &live.launched));
         death.time = Some(self.proto_now());
         if death.detail.is_empty() {
-            death.detail = live.launched.log.text();
+            death.detail = live.launched.process.log().await;
         }
         tracing::info!(kernel_id = %self.kernel.kernel_id, cause = death.cause().as_str_name(), "a kernel's process ended");
         self.end_running(&death, ended).await;
@@ -101,7 +102,7 @@ impl Driver {
         while open > 0 {
             let Some(live) = &mut self.live else { return };
             let Ok(Some(incoming)) = timeout_at(deadline, live.connection.next()).await else { break };
-            if let Incoming::Closed(channel) = &incoming {
+            if let Incoming::Closed { channel, .. } = &incoming {
                 open -= i32::from(matches!(channel, Channel::Iopub | Channel::Shell | Channel::Stdin));
             }
             self.hear(incoming).await;

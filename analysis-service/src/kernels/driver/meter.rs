@@ -8,7 +8,7 @@ use tokio::{task::JoinHandle, time::Instant};
 
 use super::{Driver, Parts};
 use crate::kernels::{
-    process::tree::{self, Usage},
+    machine::tree::{self, Usage},
     state::death,
 };
 

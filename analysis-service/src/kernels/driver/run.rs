@@ -5,11 +5,12 @@ use std::time::Duration;
 use fenxi_proto::analysis::v1::{
     DeathCause, DisplayEvent, FinishedEvent, InputRequestEvent, Outcome, TruncatedEvent, output_event::Event,
 };
+use fenxi_supervisor::{Channel, MESSAGE_MAX_BYTES};
 use tokio::time::Instant;
 
 use super::{Driver, Waiting, Work, meter::Before};
 use crate::kernels::{
-    connection::{Channel, Incoming, LARGE_MESSAGE_BYTES, MESSAGE_MAX_BYTES, Message},
+    connection::{Incoming, LARGE_MESSAGE_BYTES, Message},
     output::{self, Reply, Said},
     state::{Interrupter, Run, State, death},
 };
@@ -88,7 +89,7 @@ impl Driver {
         });
         let limit = work.time_limit.unwrap_or(self.kernel.limits.execution_max);
         let limit = limit.min(self.kernel.limits.execution_max);
-        let sent = live.connection.request(&id, "execute_request", &content);
+        let sent = live.connection.execute(&id, &content);
         let now = Instant::now();
         // Idle was checked above.
         let _ = self.state.begin(Run { execution_id: work.execution_id, deadline: now.checked_add(limit) });
@@ -122,8 +123,8 @@ impl Driver {
 
     /// Takes in what the kernel said.
     pub(super) async fn hear(&mut self, incoming: Incoming) {
-        match incoming {
-            Incoming::Message { channel, message, room } => {
+        let number = match incoming {
+            Incoming::Message { number, channel, message, room } => {
                 match channel {
                     Channel::Iopub => {
                         let parent_id = message.parent_id.clone();
@@ -149,15 +150,24 @@ impl Driver {
                 }
                 // Only now may the kernel say as much again.
                 drop(room);
+                number
             }
-            Incoming::Oversized { parent_id, dropped_bytes } => {
+            Incoming::Oversized { number, parent_id, dropped_bytes } => {
                 if let Some(running) = self.running.as_mut().filter(|running| running.id == parent_id) {
                     let (dropped_bytes, limit_bytes) = (signed(dropped_bytes), signed(MESSAGE_MAX_BYTES));
                     let cut = TruncatedEvent { kept_bytes: 0, dropped_bytes, limit_bytes };
                     running.work.log.append(Event::Truncated(cut)).await;
                 }
+                number
             }
-            Incoming::Closed(_) => self.deaf(),
+            Incoming::Refused { number } => number,
+            Incoming::Closed { number, .. } => {
+                self.deaf();
+                number
+            }
+        };
+        if let Some(live) = &mut self.live {
+            live.connection.written_down(number);
         }
     }
 

@@ -4,6 +4,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use fenxi_proto::analysis::v1::{NoticeEvent, NoticeKind};
+use fenxi_supervisor::{Channel, client::Line, process::Ended};
 use serde::Deserialize;
 use tokio::{
     sync::Semaphore,
@@ -13,10 +14,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::kernels::{
-    connection::{Channel, ConnectError, Connection, Incoming},
+    connection::{ConnectError, Connection, Endpoint, Incoming},
     launch::{LaunchError, Launched, Launcher, Order},
     model::{KernelDatasetRef, KernelTable, TableSource},
-    process::Ended,
 };
 
 /// How long one probe waits before the next: the first ones may pass before the kernel listens.
@@ -77,12 +77,11 @@ impl Plan {
             launched = launching => launched.map_err(|_| LaunchError::Timeout)??,
             () = self.cancel.cancelled() => return Err(StartError::Cancelled),
         };
-        let endpoint = launched.endpoint.clone();
+        let (line, endpoint) = (launched.process.line(), launched.endpoint.clone());
         let opened = tokio::select! {
-            opened = open(&endpoint, deadline) => opened,
+            opened = open(&line, &endpoint, deadline) => opened,
             ended = launched.process.ended() => {
-                let _ = timeout(PROBE_WAIT, launched.log.ended()).await;
-                let log = launched.log.text();
+                let log = launched.process.log().await;
                 launched.clear().await;
                 return Err(StartError::Ended { ended: ended.ok(), log });
             }
@@ -94,7 +93,7 @@ impl Plan {
         let mut connection = match opened {
             Ok(connection) => connection,
             Err(error) => {
-                let log = launched.log.text();
+                let log = launched.process.log().await;
                 launched.clear().await;
                 return Err(StartError::Connect { error, log });
             }
@@ -151,8 +150,8 @@ impl Plan {
 }
 
 /// Connects, and asks until what is said on iopub is heard.
-async fn open(endpoint: &crate::kernels::connection::Endpoint, deadline: Instant) -> Result<Connection, ConnectError> {
-    let mut connection = Connection::open(endpoint, deadline).await?;
+async fn open(line: &Line, endpoint: &Endpoint, deadline: Instant) -> Result<Connection, ConnectError> {
+    let mut connection = Connection::open(line, endpoint, deadline).await?;
     let heard = async {
         for number in 0_u32.. {
             let id = format!("probe-{number}");

@@ -4,6 +4,7 @@
 use std::{io, os::unix::ffi::OsStrExt as _, sync::Arc};
 
 use fenxi_proto::analysis::v1::KernelStart;
+use fenxi_supervisor::client::Process;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
@@ -13,7 +14,6 @@ use super::{
     keeper::{FORKS_MAX, Fork, Keeper, Standing},
     workshop::Prepared,
 };
-use crate::kernels::process::Spawned;
 
 /// Forks kernels from a prepared process, which it keeps running.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl ForkLauncher {
         }
         let prepared = self.workshop.prepare(order, true).await?;
         match self.spawn(&prepared).await {
-            Ok(spawned) => Ok(prepared.launched(spawned, start).await),
+            Ok(process) => Ok(prepared.launched(process, start).await),
             Err(error) => {
                 tracing::warn!(kernel_id = %order.kernel_id, %error, "a kernel was not forked; it is started plainly");
                 prepared.given_up(error).await;
@@ -60,9 +60,9 @@ impl ForkLauncher {
         }
     }
 
-    async fn spawn(&self, prepared: &Prepared) -> io::Result<Spawned> {
+    async fn spawn(&self, prepared: &Prepared) -> io::Result<Process> {
         let (done, spawned) = oneshot::channel();
-        let fork = Fork { body: body(prepared)?, birth: prepared.birth()?, done };
+        let fork = Fork { body: body(prepared)?, birth: prepared.birth(), done };
         self.forks.try_send(fork).map_err(|_| io::Error::other("too many kernels are being started"))?;
         spawned.await.map_err(io::Error::other)?
     }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::users::Users;
-use crate::kernels::process::cgroup::{Group, GroupLimits, Trees};
+use crate::kernels::machine::cgroup::{Group, GroupLimits, Trees};
 
 /// Flags of clone(2) by the name of the namespace, as linux/sched.h has them.
 const CLONE_FLAGS: [(&str, u64); 6] = [

@@ -2,19 +2,19 @@
 //! one request after the other, and starts another when it dies. What it cannot do it says, and the launcher goes the
 //! plain way.
 
-use std::{io, os::fd::RawFd, path::Path, time::Duration};
+use std::{io, path::Path, time::Duration};
 
 use fenxi_proto::analysis::v1::KernelStart;
+use fenxi_supervisor::{
+    client::{Birth, ForkServer, Process, Ready},
+    process::{Limits, Spec},
+};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, sleep, timeout},
 };
 
-use super::{LogTail, Workshop, trial, workshop::remove_dir};
-use crate::kernels::process::{
-    Limits, Spawned, Spec,
-    fork_server::{Birth, ForkServer, Ready},
-};
+use super::{Workshop, trial, workshop::remove_dir};
 
 /// Forks that may wait for their turn.
 pub(super) const FORKS_MAX: usize = 64;
@@ -39,7 +39,7 @@ pub(super) struct Fork {
     /// Into what it is born.
     pub birth: Birth,
     /// Told what became of it.
-    pub done: oneshot::Sender<io::Result<Spawned>>,
+    pub done: oneshot::Sender<io::Result<Process>>,
 }
 
 /// What can be had of the fork server.
@@ -63,7 +63,6 @@ pub(super) struct Keeper {
 /// A server that passed its trial.
 struct Tried {
     server: ForkServer,
-    log: LogTail,
     ready: Ready,
     place: std::path::PathBuf,
 }
@@ -112,20 +111,22 @@ impl Keeper {
         let over = loop {
             let fork = tokio::select! {
                 fork = self.requests.recv() => fork,
-                ended = tried.server.ended() => {
-                    tracing::warn!(?ended, log = tried.log.text(), "the fork server ended");
+                ended = tried.server.process.ended() => {
+                    let log = tried.server.process.log().await;
+                    tracing::warn!(?ended, log, "the fork server ended");
                     break false;
                 }
             };
             let Some(Fork { body, birth, done }) = fork else { break true };
-            let forked = timeout(FORK_MAX, tried.server.fork(&body, birth)).await;
+            let forked = timeout(FORK_MAX, tried.server.fork(body, birth)).await;
             let forked = forked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
             let broken = forked.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Other);
             metrics::counter!("kernel_forks_total", "ok" => if forked.is_ok() { "true" } else { "false" }).increment(1);
             // Nobody waits if the start was given up: the process ends with its handle.
             let _ = done.send(forked);
             if broken {
-                tracing::warn!(log = tried.log.text(), "the fork server broke and is ended");
+                let log = tried.server.process.log().await;
+                tracing::warn!(log, "the fork server broke and is ended");
                 break false;
             }
         };
@@ -139,7 +140,7 @@ impl Keeper {
 async fn prepare(workshop: &Workshop, mode: &str) -> Result<Tried, String> {
     let place = workshop.place().await.map_err(|error| error.to_string())?;
     match start(workshop, mode, &place).await {
-        Ok((server, log, ready)) => Ok(Tried { server, log, ready, place }),
+        Ok((server, ready)) => Ok(Tried { server, ready, place }),
         Err(why) => {
             remove_dir(place).await;
             Err(why)
@@ -147,25 +148,20 @@ async fn prepare(workshop: &Workshop, mode: &str) -> Result<Tried, String> {
     }
 }
 
-async fn start(workshop: &Workshop, mode: &str, place: &Path) -> Result<(ForkServer, LogTail, Ready), String> {
-    let started = ForkServer::start(workshop.spawner(), |socket| spec(workshop, place, socket, mode)).await;
-    let (mut server, output) = started.map_err(|error| format!("it cannot be started: {error}"))?;
-    let mut log = LogTail::follow(output);
+async fn start(workshop: &Workshop, mode: &str, place: &Path) -> Result<(ForkServer, Ready), String> {
+    let started = workshop.supervisor().start_fork_server(spec(workshop, place, mode)).await;
+    let server = started.map_err(|error| format!("it cannot be started: {error}"))?;
     let ready = match timeout(READY_MAX, server.ready()).await {
         Ok(Ok(ready)) => ready,
-        Ok(Err(error)) => {
-            drop(server);
-            log.ended().await;
-            return Err(format!("{error}: {}", log.text()));
-        }
+        Ok(Err(error)) => return Err(format!("{error}: {}", server.process.log().await)),
         Err(_) => return Err(format!("it was not ready after {} s", READY_MAX.as_secs())),
     };
-    trial::pass(workshop, &mut server).await.map_err(|why| format!("a kernel forked from it failed: {why}"))?;
-    Ok((server, log, ready))
+    trial::pass(workshop, &server).await.map_err(|why| format!("a kernel forked from it failed: {why}"))?;
+    Ok((server, ready))
 }
 
-fn spec(workshop: &Workshop, place: &Path, socket: RawFd, mode: &str) -> Spec {
-    let args = ["-m", "fenxi_kernel.forkserver", "--control-fd", &socket.to_string(), "--mode", mode].map(Into::into);
+fn spec(workshop: &Workshop, place: &Path, mode: &str) -> Spec {
+    let args = ["-m", "fenxi_kernel.forkserver", "--mode", mode].map(Into::into);
     Spec {
         program: workshop.python().to_owned(),
         args: args.into(),

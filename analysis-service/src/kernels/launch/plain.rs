@@ -6,11 +6,11 @@ use std::{
 };
 
 use fenxi_proto::analysis::v1::KernelStart;
+use fenxi_supervisor::process::Spec;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::{LaunchError, Launched, Launcher, Order, Workshop, workshop::Prepared};
-use crate::kernels::process::Spec;
 
 /// Starts kernels as plain processes of a Python interpreter that has the libraries of `requirements.txt`.
 #[derive(Clone, Debug)]
@@ -36,8 +36,8 @@ impl PlainLauncher {
             prepared.given_up(io::ErrorKind::Other.into()).await;
             return Err(LaunchError::Folder(error));
         }
-        match self.0.spawner().spawn(self.spec(&prepared)).await {
-            Ok(spawned) => Ok(prepared.launched(spawned, KernelStart::Plain).await),
+        match self.0.supervisor().spawn(self.spec(&prepared)).await {
+            Ok(process) => Ok(prepared.launched(process, KernelStart::Plain).await),
             Err(error) => Err(prepared.given_up(error).await),
         }
     }

@@ -4,15 +4,16 @@
 use std::time::Duration;
 
 use fenxi_proto::analysis::v1::KernelStart;
+use fenxi_supervisor::{
+    Channel,
+    client::{ForkServer, Line},
+};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use super::{Order, Workshop, fork};
-use crate::kernels::{
-    connection::{Channel, Connection, Incoming},
-    process::fork_server::ForkServer,
-};
+use crate::kernels::connection::{Connection, Endpoint, Incoming};
 
 /// How long the trial may take.
 const TRIAL_MAX: Duration = Duration::from_secs(60);
@@ -42,7 +43,7 @@ struct Reply {
 ///
 /// # Errors
 /// Why it did not, in words.
-pub(super) async fn pass(workshop: &Workshop, server: &mut ForkServer) -> Result<(), String> {
+pub(super) async fn pass(workshop: &Workshop, server: &ForkServer) -> Result<(), String> {
     let deadline = Instant::now() + TRIAL_MAX;
     let order = Order {
         kernel_id: Uuid::from_bytes(rand::random()),
@@ -51,27 +52,27 @@ pub(super) async fn pass(workshop: &Workshop, server: &mut ForkServer) -> Result
         file_bytes: FILE_BYTES,
     };
     let prepared = workshop.prepare(order, true).await.map_err(|error| error.to_string())?;
-    let ready = fork::body(&prepared).and_then(|body| Ok((body, prepared.birth()?)));
-    let (body, birth) = ready.map_err(|error| error.to_string())?;
-    let forked = timeout_at(deadline, server.fork(&body, birth)).await.map_err(|_| "it is not forked".to_owned())?;
-    let spawned = match forked {
-        Ok(spawned) => spawned,
+    let body = fork::body(&prepared).map_err(|error| error.to_string())?;
+    let forked =
+        timeout_at(deadline, server.fork(body, prepared.birth())).await.map_err(|_| "it is not forked".to_owned())?;
+    let process = match forked {
+        Ok(process) => process,
         Err(error) => return Err(prepared.given_up(error).await.to_string()),
     };
-    let mut launched = prepared.launched(spawned, KernelStart::Forked).await;
-    let endpoint = launched.endpoint.clone();
+    let mut launched = prepared.launched(process, KernelStart::Forked).await;
+    let (line, endpoint) = (launched.process.line(), launched.endpoint.clone());
     let passed = tokio::select! {
-        passed = timeout_at(deadline, run(&endpoint, deadline)) => passed.unwrap_or_else(|_| Err("it hangs".to_owned())),
+        passed = timeout_at(deadline, run(&line, &endpoint, deadline)) => passed.unwrap_or_else(|_| Err("it hangs".to_owned())),
         ended = launched.process.ended() => Err(format!("it ended ({ended:?})")),
     };
-    let log = launched.log.text();
+    let log = launched.process.log().await;
     launched.clear().await;
     workshop.forget(order.kernel_id).await;
     passed.map_err(|why| format!("{why}: {log}"))
 }
 
-async fn run(endpoint: &crate::kernels::connection::Endpoint, deadline: Instant) -> Result<(), String> {
-    let mut connection = Connection::open(endpoint, deadline).await.map_err(|error| error.to_string())?;
+async fn run(line: &Line, endpoint: &Endpoint, deadline: Instant) -> Result<(), String> {
+    let mut connection = Connection::open(line, endpoint, deadline).await.map_err(|error| error.to_string())?;
     let content = serde_json::json!({
         "code": CODE, "silent": true, "store_history": false, "user_expressions": {}, "allow_stdin": false,
         "stop_on_error": false,

@@ -12,7 +12,7 @@ use std::{
 
 use uuid::Uuid;
 
-use crate::kernels::process::tree;
+use crate::kernels::machine::tree;
 
 /// Users of one service: more than it may have kernels.
 const RANGE_USERS: u32 = 20_000;

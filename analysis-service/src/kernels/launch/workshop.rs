@@ -11,16 +11,21 @@ use std::{
 };
 
 use fenxi_proto::analysis::v1::KernelStart;
+use fenxi_supervisor::{
+    Channel, HEARTBEAT_NUMBER,
+    client::{Birth, Process, Supervisor},
+    process::Limits,
+};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Apart, LaunchError, Launched, LogTail, MARK, Order,
+    Apart, LaunchError, Launched, MARK, Order,
     isolation::{Isolation, Paths, Plan},
     python,
 };
 use crate::kernels::{
-    connection::{Channel, Endpoint, HEARTBEAT_NUMBER},
-    process::{Limits, Spawned, Spawner, cgroup::Group, fork_server::Birth, tree},
+    connection::Endpoint,
+    machine::{cgroup::Group, tree},
 };
 
 /// The longest path of a Unix socket, without its final zero.
@@ -46,7 +51,7 @@ struct Inner {
     run_dir: PathBuf,
     work_dir: PathBuf,
     library: PathBuf,
-    spawner: Spawner,
+    supervisor: Supervisor,
     isolation: Isolation,
 }
 
@@ -70,7 +75,13 @@ impl Workshop {
     ///
     /// # Errors
     /// One line that names the folder, the interpreter or the level and what is wrong with it.
-    pub fn open(python: &Path, run_dir: &Path, work_dir: &Path, apart: Apart) -> anyhow::Result<Self> {
+    pub fn open(
+        python: &Path,
+        run_dir: &Path,
+        work_dir: &Path,
+        apart: Apart,
+        supervisor: Supervisor,
+    ) -> anyhow::Result<Self> {
         anyhow::ensure!(
             python.is_file(),
             "--python {}: no interpreter is there; make one with deploy/local/python_env",
@@ -90,15 +101,15 @@ impl Workshop {
         let library = python::write(&run_dir)?;
         let python = std::path::absolute(python)?;
         let isolation = Isolation::open(&python, &library, apart)?;
-        Ok(Self(Arc::new(Inner { python, run_dir, work_dir, library, spawner: Spawner::start()?, isolation })))
+        Ok(Self(Arc::new(Inner { python, run_dir, work_dir, library, supervisor, isolation })))
     }
 
     pub(super) fn python(&self) -> &Path {
         &self.0.python
     }
 
-    pub(super) fn spawner(&self) -> &Spawner {
-        &self.0.spawner
+    pub(super) fn supervisor(&self) -> &Supervisor {
+        &self.0.supervisor
     }
 
     /// A new folder below the one of sockets, for this user alone.
@@ -198,23 +209,22 @@ impl Prepared {
     }
 
     /// The kernel that was started so, with a record of it for a service that comes after a crash of this one.
-    pub(super) async fn launched(self, spawned: Spawned, start: KernelStart) -> Launched {
-        let pid = spawned.process.pid().as_raw();
+    pub(super) async fn launched(self, process: Process, start: KernelStart) -> Launched {
+        let pid = process.pid().as_raw();
         let text = format!("{pid} {} {}", tree::start_ticks(pid).unwrap_or(0), self.mark);
         let _ = tokio::fs::write(self.place.join("process"), text).await;
         let mark = format!("{MARK}={}", self.mark);
         let mut isolation = self.plan.told;
         let joining = self.group.as_ref().map(|group| {
             isolation.layers.push("cgroup".to_owned());
-            let (group, pid) = (Arc::clone(group), spawned.process.pid());
+            let (group, pid) = (Arc::clone(group), process.pid());
             tokio::task::spawn_blocking(move || group.add(pid, start != KernelStart::Plain))
         });
         Launched {
             joining,
             group: self.group,
-            process: spawned.process,
+            process,
             endpoint: self.endpoint,
-            log: LogTail::follow(spawned.output),
             start,
             ends_whole: isolation.layers.iter().any(|layer| layer == "pid"),
             uid: self.plan.uid,
@@ -225,9 +235,8 @@ impl Prepared {
     }
 
     /// Into what a fork is born.
-    pub(super) fn birth(&self) -> io::Result<Birth> {
-        let group = self.group.as_ref().map(|group| group.birthplace()).transpose()?.flatten();
-        Ok(Birth { flags: self.plan.flags, group })
+    pub(super) fn birth(&self) -> Birth {
+        Birth { flags: self.plan.flags, group: self.group.as_ref().and_then(|group| group.birthplace()) }
     }
 
     /// Nothing was started.

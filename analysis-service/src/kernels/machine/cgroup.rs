@@ -3,9 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io,
-    os::fd::OwnedFd,
+    fs, io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -122,9 +120,8 @@ fn limit_memory(folder: &Path, version: u8, bytes: u64) -> io::Result<()> {
 
 impl Group {
     /// The folder of version 2, in which a fork is born.
-    pub(crate) fn birthplace(&self) -> io::Result<Option<OwnedFd>> {
-        let folder = self.trees.iter().find(|(tree, _)| tree.version == 2);
-        folder.map(|(_, folder)| File::open(folder).map(OwnedFd::from)).transpose()
+    pub(crate) fn birthplace(&self) -> Option<PathBuf> {
+        self.trees.iter().find(|(tree, _)| tree.version == 2).map(|(_, folder)| folder.clone())
     }
 
     /// Moves a process into the groups; into those of version 2 only if it was not born there.

@@ -65,23 +65,6 @@ async fn a_dropped_process_dies_with_its_group() {
 }
 
 #[tokio::test]
-async fn children_that_left_the_session_are_found_and_killed() {
-    let spawner = Spawner::start().expect("a thread");
-    let script = "setsid sh -c 'sleep 600' & echo started; wait";
-    let mut spec = shell(script);
-    spec.env.push(("FENXI_KERNEL".into(), "leavers".into()));
-    let mut spawned = spawner.spawn(spec).await.expect("started");
-    let mut text = [0; 8];
-    timeout(LIMIT, spawned.output.read_exact(&mut text)).await.expect("in time").expect("text");
-    let pid = spawned.process.pid();
-    spawned.process.signal(Signal::SIGKILL);
-    spawned.process.ended().await.expect("an end");
-    tokio::task::spawn_blocking(move || tree::kill_rest(pid, "FENXI_KERNEL=leavers", None)).await.expect("ran");
-    let read = timeout(LIMIT, spawned.output.read_to_end(&mut Vec::new())).await;
-    read.expect("the child lives on").expect("read");
-}
-
-#[tokio::test]
 async fn processes_die_with_the_thread_that_starts_them() {
     let spawner = Spawner::start().expect("a thread");
     let mut spawned = spawner.spawn(shell("sleep 600")).await.expect("started");

@@ -25,17 +25,16 @@ use tokio::{
     net::unix::pipe,
 };
 
-use super::{Ended, Process, Spawned, Spawner, Spec, output_pipe};
+use super::{Process, Spawned, Spawner, Spec, output_pipe};
 
 /// The longest answer.
 const ANSWER_MAX_BYTES: usize = 16 * 1024;
 /// The most descriptors that an answer may bring.
 const ANSWER_FDS_MAX: usize = 4;
 
-/// A running fork server. Dropping it ends it; what it forked lives on.
+/// The way to a running fork server, which ends when this is dropped; what it forked lives on.
 #[derive(Debug)]
 pub(crate) struct ForkServer {
-    process: Process,
     socket: AsyncFd<OwnedFd>,
     last_id: u64,
 }
@@ -79,21 +78,18 @@ enum Answer {
 }
 
 impl ForkServer {
-    /// Starts a server: `spec` makes its program from the number of its socket. Gives what it writes, too.
+    /// Starts a server as this says; `--control-fd N` is added to its arguments. Gives its process, too.
     ///
     /// # Errors
     /// If it cannot be started.
-    pub(crate) async fn start(
-        spawner: &Spawner,
-        spec: impl FnOnce(RawFd) -> Spec,
-    ) -> io::Result<(Self, pipe::Receiver)> {
+    pub(crate) async fn start(spawner: &Spawner, mut spec: Spec) -> io::Result<(Self, Spawned)> {
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
-        let spec = spec(theirs.as_raw_fd());
-        let Spawned { process, output } = spawner.spawn(Spec { kept: Some(theirs), ..spec }).await?;
+        spec.args.extend(["--control-fd".into(), theirs.as_raw_fd().to_string().into()]);
+        let spawned = spawner.spawn(Spec { kept: Some(theirs), ..spec }).await?;
         nix::fcntl::fcntl(&ours, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
         // SAFETY: the descriptor is owned by the AsyncFd and closed only with it.
         let socket = unsafe { AsyncFd::register_with_interest(ours, Interest::READABLE | Interest::WRITABLE) }?;
-        Ok((Self { process, socket, last_id: 0 }, output))
+        Ok((Self { socket, last_id: 0 }, spawned))
     }
 
     /// Waits until it takes requests.
@@ -130,11 +126,6 @@ impl ForkServer {
             (Answer::Failed { id: answered, error }, _) if answered == id => Err(io::Error::other(error)),
             (other, _) => Err(unexpected(&other)),
         }
-    }
-
-    /// Waits for its end. Cancel-safe.
-    pub(crate) async fn ended(&mut self) -> io::Result<Ended> {
-        self.process.ended().await
     }
 
     async fn send(&self, packet: &[u8], fds: &[RawFd]) -> io::Result<()> {

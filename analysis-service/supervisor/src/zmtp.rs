@@ -16,7 +16,7 @@ use tokio::{
 };
 
 /// The most bytes of one message that are kept.
-pub(crate) const MESSAGE_MAX_BYTES: u64 = 96 * 1024 * 1024;
+pub const MESSAGE_MAX_BYTES: u64 = 96 * 1024 * 1024;
 /// The most frames of one message.
 const MESSAGE_MAX_FRAMES: usize = 64;
 /// The longest command of a handshake.

@@ -1,34 +1,42 @@
 //! What a process itself writes, beside all that its kernel says: the last of it, for when it dies.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use tokio::{io::AsyncReadExt as _, net::unix::pipe, sync::watch};
+use tokio::{net::unix::pipe, sync::watch};
 
 /// What is kept.
 const LOG_TAIL_BYTES: usize = 32 * 1024;
+/// What is read at once.
+const READ_BYTES: usize = 4 * 1024;
 /// How the line begins in which Python lists every library that was loaded: thousands of characters that hide where it
 /// crashed.
 const LIBRARIES_LINE: &str = "Extension modules: ";
 
 /// The last lines that a process itself wrote: what a crash leaves behind.
 #[derive(Clone, Debug)]
-pub struct LogTail {
+pub(crate) struct LogTail {
     tail: Arc<Mutex<Vec<u8>>>,
     ended: watch::Receiver<bool>,
 }
 
 impl LogTail {
-    pub(super) fn follow(mut output: pipe::Receiver) -> Self {
+    /// Reads until every writing end is closed.
+    pub(crate) fn follow(output: pipe::Receiver) -> Self {
         let tail = Arc::new(Mutex::new(Vec::new()));
         let (end, ended) = watch::channel(false);
         let kept = Arc::clone(&tail);
         tokio::spawn(async move {
-            let mut buffer = vec![0; LOG_TAIL_BYTES];
-            while let Ok(count @ 1..) = output.read(&mut buffer).await {
-                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                kept.extend_from_slice(&buffer[..count]);
-                let over = kept.len().saturating_sub(LOG_TAIL_BYTES);
-                kept.drain(..over);
+            while output.readable().await.is_ok() {
+                // Not kept while nothing comes: there is one of these for each kernel.
+                let mut buffer = [0; READ_BYTES];
+                match output.try_read(&mut buffer) {
+                    Ok(count @ 1..) => keep(&kept, &buffer[..count]),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    _ => break,
+                }
             }
             let _ = end.send(true);
         });
@@ -41,11 +49,17 @@ impl LogTail {
     }
 
     /// The tail as text.
-    #[must_use]
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
         let text = String::from_utf8_lossy(&tail);
         let lines: Vec<_> = text.lines().filter(|line| !line.starts_with(LIBRARIES_LINE)).collect();
         lines.join("\n").trim().to_owned()
     }
+}
+
+fn keep(kept: &Mutex<Vec<u8>>, bytes: &[u8]) {
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.extend_from_slice(bytes);
+    let over = kept.len().saturating_sub(LOG_TAIL_BYTES);
+    kept.drain(..over);
 }

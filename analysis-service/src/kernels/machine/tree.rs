@@ -263,4 +263,21 @@ mod tests {
         assert!(after.family_cpu >= before.family_cpu + tick(), "a child that was waited for is forgotten");
         assert_eq!(after.cpu(), after.own_cpu + after.family_cpu);
     }
+
+    #[test]
+    fn children_that_left_the_session_are_found_and_killed() {
+        use std::{io::Read as _, os::unix::process::CommandExt as _, process::Stdio};
+        let script = "setsid sh -c 'sleep 600' & echo started; wait";
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", script]).env("FENXI_KERNEL", "leavers").stdout(Stdio::piped()).process_group(0);
+        let mut child = command.spawn().expect("started");
+        let mut output = child.stdout.take().expect("a pipe");
+        output.read_exact(&mut [0; 8]).expect("text");
+        child.kill().expect("killed");
+        let leader = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
+        child.wait().expect("an end");
+        kill_rest(leader, "FENXI_KERNEL=leavers", None);
+        // Ends only when the last of them has: they hold the pipe.
+        output.read_to_end(&mut Vec::new()).expect("read");
+    }
 }

@@ -1,11 +1,9 @@
 //! The operating system's part of a kernel: a process with limits of its own, its signals, its end. The only `unsafe`
-//! of the service. It knows nothing of Jupyter or of users; the launcher starts processes, the driver owns them.
+//! of the supervisor and of the service. It knows nothing of Jupyter or of users.
 
 #![expect(unsafe_code, reason = "fork, prctl, rlimits and pidfds have no safe form; this is the one room for them")]
 
-pub(crate) mod cgroup;
 pub(crate) mod fork_server;
-pub(crate) mod tree;
 
 use std::{
     ffi::OsString,

@@ -1,0 +1,5 @@
+//! What the machine says of a kernel's processes and holds them to, beside what the supervisor does with its own
+//! children. It knows nothing of Jupyter or of users.
+
+pub(crate) mod cgroup;
+pub(crate) mod tree;

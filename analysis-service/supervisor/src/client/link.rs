@@ -1,0 +1,258 @@
+//! The one connection by which the service asks for processes and hears of their ends. When it breaks, the supervisor has
+//! died and all its children with it: whoever waits is told, and the next request starts another.
+
+use std::{collections::HashMap, fs::File, io, process::Stdio, sync::Arc, time::Duration};
+
+use tokio::{
+    net::UnixStream,
+    process::{Child, Command},
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, sleep, timeout},
+};
+
+use super::{Cast, Casts, Lost, Settings, ended};
+use crate::{
+    frames::{Frames, frame, write},
+    process::Ended,
+    protocol::{Ask, Asked, Held, Hello, Signal, Started, Tell, Told, VERSION, Welcome},
+};
+
+/// How long the supervisor may take to open its socket.
+const START_WAIT: Duration = Duration::from_secs(20);
+/// How often its socket is looked for meanwhile.
+const START_POLL: Duration = Duration::from_millis(5);
+/// How long it may take to say who it is.
+const WELCOME_WAIT: Duration = Duration::from_secs(10);
+
+pub(super) type End = watch::Receiver<Option<Result<Ended, Lost>>>;
+
+/// Something to be asked.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub asked: Asked,
+    pub done: oneshot::Sender<io::Result<Answer>>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub told: Told,
+    /// The end of the process that was started.
+    pub end: Option<End>,
+}
+
+/// The task's own.
+pub(super) struct Link {
+    settings: Settings,
+    requests: mpsc::Receiver<Request>,
+    casts: Arc<Casts>,
+    open: Option<Open>,
+    last_id: u64,
+    waiting: HashMap<u64, oneshot::Sender<io::Result<Answer>>>,
+    ends: HashMap<u64, watch::Sender<Option<Result<Ended, Lost>>>>,
+}
+
+struct Open {
+    stream: UnixStream,
+    frames: Frames,
+}
+
+enum Wake {
+    Request(Option<Request>),
+    Cast,
+    Told(io::Result<Option<Tell>>),
+}
+
+impl Link {
+    /// Finds or starts the supervisor; gives what it held, with the ends.
+    pub(super) async fn open(
+        settings: Settings,
+        requests: mpsc::Receiver<Request>,
+        casts: Arc<Casts>,
+    ) -> io::Result<(Self, Vec<(Held, End)>)> {
+        let mut link =
+            Self { settings, requests, casts, open: None, last_id: 0, waiting: HashMap::new(), ends: HashMap::new() };
+        let held = link.connect().await?;
+        let held = held.into_iter().map(|held| {
+            let (tell, end) = watch::channel(held.ended.as_ref().map(ended));
+            link.ends.insert(held.child, tell);
+            (held, end)
+        });
+        let held = held.collect();
+        Ok((link, held))
+    }
+
+    /// Runs until nobody asks any more.
+    pub(super) async fn run(mut self) {
+        loop {
+            match self.wake().await {
+                Wake::Request(None) => {
+                    // The last ones: what was dropped with whoever asked.
+                    return self.send_casts().await;
+                }
+                Wake::Request(Some(request)) => self.send(request).await,
+                Wake::Cast => self.send_casts().await,
+                Wake::Told(Ok(Some(tell))) => self.take(tell),
+                Wake::Told(_) => self.lose(),
+            }
+        }
+    }
+
+    async fn wake(&mut self) -> Wake {
+        let told = async {
+            match &mut self.open {
+                Some(open) => open.frames.next(&open.stream).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            told = told => Wake::Told(told),
+            request = self.requests.recv() => Wake::Request(request),
+            () = self.casts.news.notified() => Wake::Cast,
+        }
+    }
+
+    async fn send(&mut self, Request { asked, done }: Request) {
+        if self.open.is_none()
+            && let Err(error) = self.connect().await
+        {
+            let _ = done.send(Err(error));
+            return;
+        }
+        self.last_id += 1;
+        self.waiting.insert(self.last_id, done);
+        self.write(&Ask::new(self.last_id, asked)).await;
+    }
+
+    async fn send_casts(&mut self) {
+        for (child, cast) in self.casts.take() {
+            let asked = match cast {
+                Cast::Signal(signal) => Asked::Signal(Signal { child, signal }),
+                Cast::Release => {
+                    self.ends.remove(&child);
+                    Asked::Release(child)
+                }
+            };
+            self.write(&Ask::new(0, asked)).await;
+        }
+    }
+
+    async fn write(&mut self, ask: &Ask) {
+        let Some(open) = &self.open else { return };
+        if write(&open.stream, &frame(ask)).await.is_err() {
+            self.lose();
+        }
+    }
+
+    fn take(&mut self, Tell { id, told }: Tell) {
+        let Some(told) = told else { return };
+        if let Told::Ended(told) = &told {
+            if let Some(end) = self.ends.get(&told.child) {
+                end.send_replace(Some(ended(told)));
+            }
+            return;
+        }
+        let end = match &told {
+            Told::Started(Started { child, .. }) => {
+                let (tell, end) = watch::channel(None);
+                self.ends.insert(*child, tell);
+                Some((*child, end))
+            }
+            _ => None,
+        };
+        let started = end.as_ref().map(|(child, _)| *child);
+        let answer = match told {
+            Told::Failed(failed) => Err(failed.into_error()),
+            told => Ok(Answer { told, end: end.map(|(_, end)| end) }),
+        };
+        let taken = self.waiting.remove(&id).is_some_and(|done| done.send(answer).is_ok());
+        if let Some(child) = started.filter(|_| !taken) {
+            // Whoever asked has given it up.
+            self.casts.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert((child, Cast::Release));
+            self.casts.news.notify_one();
+        }
+    }
+
+    /// The supervisor is gone.
+    fn lose(&mut self) {
+        tracing::error!("the supervisor of kernels has ended, and every kernel with it");
+        self.open = None;
+        for (_, done) in self.waiting.drain() {
+            let _ = done.send(Err(io::Error::new(io::ErrorKind::ConnectionAborted, Lost.to_string())));
+        }
+        for (_, end) in self.ends.drain() {
+            end.send_if_modified(|end| end.is_none() && end.replace(Err(Lost)).is_none());
+        }
+    }
+
+    /// Finds the supervisor, or starts it.
+    async fn connect(&mut self) -> io::Result<Vec<Held>> {
+        if let Ok(found) = UnixStream::connect(&self.settings.socket).await {
+            let pid = found.peer_cred()?.pid();
+            match self.greet(found).await {
+                Ok(held) => return Ok(held),
+                Err(error) => replace(pid, &error).await?,
+            }
+        }
+        let mut started = start(&self.settings)?;
+        let deadline = Instant::now() + START_WAIT;
+        loop {
+            match UnixStream::connect(&self.settings.socket).await {
+                Ok(found) => return self.greet(found).await,
+                Err(_) if let Some(status) = started.try_wait()? => {
+                    let said = tokio::fs::read_to_string(self.settings.socket.with_extension("log")).await;
+                    let said = said.unwrap_or_default();
+                    return Err(io::Error::other(format!("the supervisor ended ({status}): {}", said.trim())));
+                }
+                Err(_) if Instant::now() < deadline => sleep(START_POLL).await,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn greet(&mut self, stream: UnixStream) -> io::Result<Vec<Held>> {
+        let linger_ms = u64::try_from(self.settings.linger.as_millis()).unwrap_or(u64::MAX);
+        write(&stream, &frame(&Ask::new(0, Asked::Hello(Hello { version: VERSION, linger_ms })))).await?;
+        let mut frames = Frames::default();
+        let welcome = timeout(WELCOME_WAIT, frames.next::<Tell>(&stream)).await??;
+        match welcome.and_then(|tell| tell.told) {
+            Some(Told::Welcome(Welcome { version: VERSION, held })) => {
+                self.open = Some(Open { stream, frames });
+                Ok(held)
+            }
+            _ => Err(io::Error::new(io::ErrorKind::Unsupported, "the supervisor that runs is of another version")),
+        }
+    }
+}
+
+/// Ends a supervisor that cannot be used, and its kernels with it.
+async fn replace(pid: Option<i32>, why: &io::Error) -> io::Result<()> {
+    tracing::warn!(error = %why, "the supervisor that runs is replaced; its kernels end");
+    let pid = pid.map(nix::unistd::Pid::from_raw).ok_or_else(|| io::Error::other("the supervisor is not known"))?;
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL)?;
+    let deadline = Instant::now() + START_WAIT;
+    while nix::sys::signal::kill(pid, None).is_ok() && Instant::now() < deadline {
+        sleep(START_POLL).await;
+    }
+    Ok(())
+}
+
+/// Starts the supervisor. It makes a session of its own, and what it has to say stands in a file beside its socket.
+fn start(settings: &Settings) -> io::Result<Child> {
+    let log = File::create(settings.socket.with_extension("log"))?;
+    let started = Command::new(&settings.program)
+        .arg("--socket")
+        .arg(&settings.socket)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .process_group(0)
+        .spawn();
+    started.map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!("the supervisor {} cannot be started: {error}", settings.program.display()),
+        )
+    })
+}

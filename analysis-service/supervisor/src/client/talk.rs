@@ -1,0 +1,164 @@
+//! The service's side of the exchange with one kernel.
+
+use std::{collections::VecDeque, io, path::Path, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::{net::UnixStream, time::timeout};
+
+use super::odd;
+use crate::{
+    frames::{Frames, frame, push, write},
+    protocol::{Ask, Asked, Channel, Closed, Converse, Conversing, Heard as ToldHeard, Oversized, Send, Tell, Told},
+};
+
+/// Requests not yet taken by the supervisor.
+const OUTGOING_MAX_COUNT: usize = 64;
+/// How much longer than the sockets may take the answer may.
+const ANSWER_GRACE: Duration = Duration::from_secs(5);
+
+/// Something that came from the kernel, with its number, which counts over all channels from 1.
+#[derive(Debug)]
+pub enum Heard {
+    /// A message.
+    Message(u64, Channel, Vec<Bytes>),
+    /// A message above the limit: its number, the frames before the limit, and how many bytes were dropped.
+    Oversized(u64, Vec<Bytes>, u64),
+    /// A channel was closed by the kernel, or broke.
+    Closed(u64, Channel),
+}
+
+/// A request could not be handed over: the kernel takes none, or the supervisor has gone.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the kernel takes no requests")]
+pub struct NotSent;
+
+/// The sending half of the exchange.
+#[derive(Debug)]
+pub struct Talk {
+    stream: Arc<UnixStream>,
+    frames: Option<Frames>,
+    /// The tag of the newest request with one that an earlier service sent, if any.
+    last_tag: Bytes,
+    /// Frames that the socket did not take yet; of the first, what is left of it.
+    unsent: VecDeque<Bytes>,
+    broken: bool,
+}
+
+/// The receiving half.
+#[derive(Debug)]
+pub struct Hearing {
+    stream: Arc<UnixStream>,
+    frames: Frames,
+}
+
+impl Talk {
+    pub(super) async fn begin(socket: &Path, child: u64, prefix: &Path, wait: Duration) -> io::Result<Self> {
+        let prefix = prefix.to_str().ok_or_else(|| io::Error::other("a path is no text"))?.to_owned();
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let stream = UnixStream::connect(socket).await?;
+        write(&stream, &frame(&Ask::new(0, Asked::Converse(Converse { child, prefix, wait_ms })))).await?;
+        let mut frames = Frames::default();
+        let told = timeout(wait.saturating_add(ANSWER_GRACE), frames.next::<Tell>(&stream)).await??;
+        match told.and_then(|tell| tell.told) {
+            Some(Told::Conversing(Conversing { last_tag })) => Ok(Self {
+                stream: Arc::new(stream),
+                frames: Some(frames),
+                last_tag,
+                unsent: VecDeque::new(),
+                broken: false,
+            }),
+            Some(Told::Failed(failed)) => Err(failed.into_error()),
+            _ => Err(odd()),
+        }
+    }
+
+    /// The tag of the newest request with one that was sent to this kernel; empty for none.
+    #[must_use]
+    pub fn last_tag(&self) -> &[u8] {
+        &self.last_tag
+    }
+
+    /// The receiving half, once.
+    pub fn hearing(&mut self) -> Option<Hearing> {
+        Some(Hearing { stream: Arc::clone(&self.stream), frames: self.frames.take()? })
+    }
+
+    /// Sends a message whole or not at all. With a tag, a service that comes later is told it; everything up to
+    /// `acknowledged` need not be kept.
+    ///
+    /// # Errors
+    /// The kernel takes no more, or the supervisor has gone.
+    pub fn send(&mut self, channel: Channel, frames: Vec<Bytes>, tag: Bytes, acknowledged: u64) -> Result<(), NotSent> {
+        if self.unsent.len() >= OUTGOING_MAX_COUNT {
+            return Err(NotSent);
+        }
+        self.hand_over(Asked::Send(Send { channel: channel.into(), frames, tag, acknowledged }));
+        if self.broken { Err(NotSent) } else { Ok(()) }
+    }
+
+    /// Everything up to this number need not be kept.
+    pub fn acknowledge(&mut self, number: u64) {
+        if self.unsent.len() < OUTGOING_MAX_COUNT {
+            self.hand_over(Asked::Acknowledge(number));
+        }
+    }
+
+    /// Whether there is something that the socket did not take.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    /// Sends more once the socket takes more. Cancel-safe.
+    pub async fn go_on(&mut self) {
+        self.broken |= self.stream.writable().await.is_err();
+        self.push();
+    }
+
+    fn hand_over(&mut self, asked: Asked) {
+        if self.broken {
+            return;
+        }
+        self.unsent.push_back(frame(&Ask::new(0, asked)));
+        if self.unsent.len() == 1 {
+            self.push();
+        }
+    }
+
+    fn push(&mut self) {
+        while let Some(first) = self.unsent.front_mut().filter(|_| !self.broken) {
+            match push(&self.stream, first) {
+                Ok(written) if written == first.len() => drop(self.unsent.pop_front()),
+                Ok(written) => {
+                    let _ = first.split_to(written);
+                    return;
+                }
+                Err(_) => self.broken = true,
+            }
+        }
+        if self.broken {
+            self.unsent.clear();
+        }
+    }
+}
+
+impl Hearing {
+    /// The next thing that came; `None` when the supervisor has gone. Cancel-safe.
+    ///
+    /// # Errors
+    /// What came is not understood.
+    pub async fn next(&mut self) -> io::Result<Option<Heard>> {
+        let channel = |number: i32| Channel::try_from(number).map_err(|_| odd());
+        let Some(tell) = self.frames.next::<Tell>(&self.stream).await? else { return Ok(None) };
+        Ok(Some(match tell.told {
+            Some(Told::Heard(ToldHeard { number, channel: on, frames })) => {
+                Heard::Message(number, channel(on)?, frames)
+            }
+            Some(Told::Oversized(Oversized { number, frames, dropped_bytes, .. })) => {
+                Heard::Oversized(number, frames, dropped_bytes)
+            }
+            Some(Told::Closed(Closed { number, channel: on })) => Heard::Closed(number, channel(on)?),
+            _ => return Err(odd()),
+        }))
+    }
+}

@@ -1,0 +1,183 @@
+//! The exchange with one kernel: its sockets on one side, on the other the service that is there now, or none. A kernel's
+//! messages are numbered and kept; a request goes to the kernel whole or not at all.
+
+use std::{io, path::Path, sync::Arc};
+
+use bytes::Bytes;
+use tokio::{
+    net::UnixStream,
+    sync::{Semaphore, mpsc},
+    task::JoinSet,
+    time::Instant,
+};
+
+use crate::{
+    channels::{Channels, Outgoing},
+    frames::{Frames, frame, write},
+    journal::Journal,
+    protocol::{Ask, Asked, Channel, Closed, Conversing, Heard, Oversized, Send, Tell, Told},
+    zmtp::{Reader, Received},
+};
+
+/// Services that may wait to take part; there is one.
+const LISTENERS_MAX: usize = 4;
+
+/// Who takes part for the service: its socket, the number of what it asked for, and what it has sent already.
+pub(crate) type Listener = (UnixStream, u64, Frames);
+
+/// A running conversation. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    listeners: mpsc::Sender<Listener>,
+}
+
+impl Conversation {
+    /// Connects to a kernel's sockets, waiting for them until `deadline`, and listens from then on. `all` is the room that
+    /// all journals share.
+    ///
+    /// # Errors
+    /// There are no sockets in time, or they do not work.
+    pub(crate) async fn open(prefix: &Path, deadline: Instant, all: Arc<Semaphore>) -> io::Result<Self> {
+        let Channels { readers, outgoing } = Channels::open(prefix, deadline).await?;
+        let journal = Arc::new(Journal::new(all));
+        let mut tasks = JoinSet::new();
+        for (channel, reader) in readers {
+            tasks.spawn(listen(channel, reader, Arc::clone(&journal)));
+        }
+        let (listeners, waiting) = mpsc::channel(LISTENERS_MAX);
+        let talk = Talk { outgoing, journal, waiting, last_tag: Bytes::new(), _tasks: tasks };
+        tokio::spawn(talk.run());
+        Ok(Self { listeners })
+    }
+
+    /// Takes the service's socket in place of a former one.
+    pub(crate) async fn attach(&self, listener: Listener) {
+        // The task lives as long as this.
+        let _ = self.listeners.send(listener).await;
+    }
+}
+
+/// Reads one channel to its end.
+async fn listen(channel: Channel, mut reader: Reader, journal: Arc<Journal>) {
+    let channel = channel.into();
+    loop {
+        let received = reader.receive().await;
+        let (frames, dropped) = match received {
+            Ok(Some(Received::Message(frames))) => (frames, None),
+            Ok(Some(Received::Oversized { frames, dropped_bytes })) => (frames, Some(dropped_bytes)),
+            Ok(None) | Err(_) => {
+                let room = journal.room(0).await;
+                return journal.add(room, |number| Told::Closed(Closed { number, channel }));
+            }
+        };
+        let room = journal.room(frames.iter().map(Bytes::len).sum()).await;
+        journal.add(room, |number| match dropped {
+            None => Told::Heard(Heard { number, channel, frames }),
+            Some(dropped_bytes) => Told::Oversized(Oversized { number, channel, frames, dropped_bytes }),
+        });
+    }
+}
+
+/// The task of a conversation.
+struct Talk {
+    outgoing: Vec<(Channel, Outgoing)>,
+    journal: Arc<Journal>,
+    waiting: mpsc::Receiver<Listener>,
+    last_tag: Bytes,
+    _tasks: JoinSet<()>,
+}
+
+enum Wake {
+    Listener(Option<Listener>),
+    Asked(io::Result<Option<Ask>>),
+    Behind,
+    Writable,
+    Sent,
+}
+
+impl Talk {
+    async fn run(mut self) {
+        let mut listener: Option<(Arc<UnixStream>, Frames)> = None;
+        let mut behind = false;
+        loop {
+            match self.wake(&mut listener, behind).await {
+                Wake::Listener(None) => return,
+                Wake::Listener(Some((stream, id, frames))) => {
+                    self.journal.detach();
+                    let last_tag = self.last_tag.clone();
+                    let told = frame(&Tell::new(id, Told::Conversing(Conversing { last_tag })));
+                    // A new socket has room for so little.
+                    listener = write(&stream, &told).await.is_ok().then(|| (Arc::new(stream), frames));
+                    behind = false;
+                    if let Some((stream, _)) = &listener {
+                        self.journal.attach(Arc::clone(stream));
+                    }
+                }
+                Wake::Asked(Ok(Some(Ask { asked: Some(asked), .. }))) => self.take(asked),
+                Wake::Asked(Ok(Some(_))) => {}
+                Wake::Asked(Ok(None) | Err(_)) => {
+                    self.journal.detach();
+                    listener = None;
+                }
+                Wake::Behind => behind = true,
+                Wake::Writable => {
+                    behind = false;
+                    self.journal.go_on();
+                }
+                Wake::Sent => {}
+            }
+        }
+    }
+
+    async fn wake(&mut self, listener: &mut Option<(Arc<UnixStream>, Frames)>, behind: bool) -> Wake {
+        // A kernel that takes no more requests is not asked more.
+        let full = self.outgoing.iter().any(|(_, outgoing)| outgoing.is_full());
+        let stream = listener.as_ref().map(|(stream, _)| Arc::clone(stream));
+        let asked = async {
+            match listener {
+                Some((stream, frames)) if !full => frames.next(stream).await,
+                _ => std::future::pending().await,
+            }
+        };
+        let writable = async {
+            match &stream {
+                Some(stream) if behind => stream.writable().await,
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            listener = self.waiting.recv() => Wake::Listener(listener),
+            () = sent(&mut self.outgoing) => Wake::Sent,
+            asked = asked => Wake::Asked(asked),
+            _ = writable => Wake::Writable,
+            () = self.journal.behind(), if !behind => Wake::Behind,
+        }
+    }
+
+    fn take(&mut self, asked: Asked) {
+        match asked {
+            Asked::Send(Send { channel, frames, tag, acknowledged }) => {
+                self.journal.acknowledge(acknowledged);
+                let Some((_, outgoing)) = self.outgoing.iter_mut().find(|(open, _)| i32::from(*open) == channel) else {
+                    return;
+                };
+                outgoing.send(&frames);
+                if !tag.is_empty() {
+                    // A copy: the frame it came in is larger.
+                    self.last_tag = Bytes::copy_from_slice(&tag);
+                }
+            }
+            Asked::Acknowledge(number) => self.journal.acknowledge(number),
+            _ => {}
+        }
+    }
+}
+
+/// Sends on what a kernel did not take at once; never ends where nothing waits.
+async fn sent(outgoing: &mut [(Channel, Outgoing)]) {
+    match outgoing.iter_mut().find(|(_, outgoing)| outgoing.is_behind()) {
+        Some((_, outgoing)) => outgoing.go_on().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,189 @@
+//! What one kernel said and the service has not yet written down: numbered, bounded, sent to whoever listens now, and
+//! sent again from its beginning to who listens next.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use tokio::{
+    net::UnixStream,
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+};
+
+use crate::{
+    frames::{frame, push},
+    protocol::{Tell, Told},
+};
+
+/// What is kept of one kernel, in units of 1 KiB: more than the longest message. A kernel waits when it is used up.
+const KEPT_MAX_KIB: u32 = 128 * 1024;
+/// What is kept of all kernels, in units of 1 KiB.
+pub(crate) const ALL_KEPT_MAX_KIB: u32 = 1024 * 1024;
+
+/// The journal of one kernel.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    inner: Mutex<Inner>,
+    /// Told when the listener's socket takes no more.
+    behind: Notify,
+    own: Arc<Semaphore>,
+    all: Arc<Semaphore>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    kept: VecDeque<Entry>,
+    last_number: u64,
+    /// Entries of `kept` that the listener has whole.
+    sent: usize,
+    /// What it has of the next one, in bytes.
+    offset: usize,
+    listener: Option<Arc<UnixStream>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    number: u64,
+    frame: Bytes,
+    _room: Room,
+}
+
+/// Room for one message, given back when the message is forgotten.
+#[derive(Debug)]
+pub(crate) struct Room {
+    _own: Option<OwnedSemaphorePermit>,
+    _all: Option<OwnedSemaphorePermit>,
+}
+
+impl Journal {
+    /// An empty one; `all` is what all journals share, of [`ALL_KEPT_MAX_KIB`].
+    pub(crate) fn new(all: Arc<Semaphore>) -> Self {
+        let own = Arc::new(Semaphore::new(KEPT_MAX_KIB as usize));
+        Self { inner: Mutex::default(), behind: Notify::new(), own, all }
+    }
+
+    /// Waits for room for a message of so many bytes.
+    pub(crate) async fn room(&self, bytes: usize) -> Room {
+        let units = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).clamp(1, KEPT_MAX_KIB);
+        // The semaphores are never closed. The own one first: a kernel that waits for itself holds nothing of the others'.
+        let own = Arc::clone(&self.own).acquire_many_owned(units).await.ok();
+        let all = Arc::clone(&self.all).acquire_many_owned(units).await.ok();
+        Room { _own: own, _all: all }
+    }
+
+    /// Keeps what came, under the next number, and sends it if somebody listens.
+    pub(crate) fn add(&self, room: Room, told: impl FnOnce(u64) -> Told) {
+        let mut inner = self.inner();
+        inner.last_number += 1;
+        let number = inner.last_number;
+        inner.kept.push_back(Entry { number, frame: frame(&Tell::new(0, told(number))), _room: room });
+        self.send(&mut inner);
+    }
+
+    /// Forgets what came up to this number.
+    pub(crate) fn acknowledge(&self, number: u64) {
+        let mut inner = self.inner();
+        while inner.sent > 0 && inner.kept.front().is_some_and(|entry| entry.number <= number) {
+            inner.kept.pop_front();
+            inner.sent -= 1;
+        }
+    }
+
+    /// From here on, who is at the other end of this listens: all that is kept is sent.
+    pub(crate) fn attach(&self, listener: Arc<UnixStream>) {
+        let mut inner = self.inner();
+        (inner.listener, inner.sent, inner.offset) = (Some(listener), 0, 0);
+        self.send(&mut inner);
+    }
+
+    /// Nobody listens any more.
+    pub(crate) fn detach(&self) {
+        self.inner().listener = None;
+    }
+
+    /// Waits until the listener's socket takes no more. Cancel-safe.
+    pub(crate) async fn behind(&self) {
+        self.behind.notified().await;
+    }
+
+    /// Sends on, now that the listener's socket takes more.
+    pub(crate) fn go_on(&self) {
+        self.send(&mut self.inner());
+    }
+
+    fn send(&self, inner: &mut Inner) {
+        let Some(listener) = inner.listener.clone() else { return };
+        while let Some(entry) = inner.kept.get(inner.sent) {
+            let rest = entry.frame.get(inner.offset..).unwrap_or_default();
+            let (length, written) = (rest.len(), push(&listener, rest));
+            match written {
+                Ok(written) if written == length => (inner.sent, inner.offset) = (inner.sent + 1, 0),
+                Ok(written) => {
+                    inner.offset += written;
+                    return self.behind.notify_one();
+                }
+                // Its reading half tells the conversation.
+                Err(_) => return inner.listener = None,
+            }
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{frames::Frames, protocol::Closed};
+
+    async fn say(journal: &Journal) {
+        let room = journal.room(100).await;
+        journal.add(room, |number| Told::Closed(Closed { number, channel: 1 }));
+    }
+
+    async fn heard(stream: &UnixStream, count: usize) -> Vec<u64> {
+        let (mut frames, mut numbers) = (Frames::default(), Vec::new());
+        for _ in 0..count {
+            let tell: Tell = frames.next(stream).await.expect("a frame").expect("a message");
+            let Some(Told::Closed(closed)) = tell.told else { panic!("something else") };
+            numbers.push(closed.number);
+        }
+        numbers
+    }
+
+    #[tokio::test]
+    async fn who_comes_later_hears_what_is_not_acknowledged_and_what_follows() {
+        let journal = Journal::new(Arc::new(Semaphore::new(ALL_KEPT_MAX_KIB as usize)));
+        for _ in 0..3 {
+            say(&journal).await;
+        }
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        journal.attach(Arc::new(ours));
+        assert_eq!(heard(&theirs, 3).await, [1, 2, 3]);
+        journal.acknowledge(2);
+        journal.detach();
+        say(&journal).await;
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        journal.attach(Arc::new(ours));
+        say(&journal).await;
+        assert_eq!(heard(&theirs, 3).await, [3, 4, 5]);
+    }
+
+    #[tokio::test]
+    async fn what_is_acknowledged_gives_its_room_back_and_what_was_not_sent_stays() {
+        let all = Arc::new(Semaphore::new(ALL_KEPT_MAX_KIB as usize));
+        let journal = Journal::new(Arc::clone(&all));
+        say(&journal).await;
+        journal.acknowledge(1);
+        assert_eq!(all.available_permits(), ALL_KEPT_MAX_KIB as usize - 1, "nobody has heard it yet");
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        journal.attach(Arc::new(ours));
+        assert_eq!(heard(&theirs, 1).await, [1]);
+        journal.acknowledge(1);
+        assert_eq!(all.available_permits(), ALL_KEPT_MAX_KIB as usize);
+    }
+}

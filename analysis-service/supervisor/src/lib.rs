@@ -1,0 +1,34 @@
+//! The supervisor: the process that kernels belong to. It is small and outlives the service, so that a kernel goes on
+//! while the service is restarted, upgraded or killed.
+//!
+//! It starts processes and tells of their ends ([`process`]), holds the conversation with each kernel ([`zmtp`]), and
+//! keeps what a kernel says until the service has written it down. It knows nothing of users, of code or of what a
+//! message means: that is the service's, which asks over one socket ([`protocol`], [`client`]).
+//!
+//! | part | what it does |
+//! |---|---|
+//! | `process`, `log` | the operating system's part; what a process itself writes |
+//! | `zmtp`, `channels` | the wire of a kernel's sockets; all of one kernel |
+//! | `journal`, `conversation` | what a kernel said and is not written down yet; the exchange with the service |
+//! | `house`, `control`, `serve` | all children; what the service asks for; the socket |
+//! | `protocol`, `frames` | what goes over the socket, for both sides |
+//! | `client` | the service's side |
+
+mod channels;
+pub mod client;
+mod control;
+mod conversation;
+mod frames;
+mod house;
+mod journal;
+mod log;
+pub mod process;
+mod protocol;
+mod serve;
+mod zmtp;
+
+pub use self::{
+    protocol::{Channel, HEARTBEAT_NUMBER, socket_path},
+    serve::{Arguments, run},
+    zmtp::MESSAGE_MAX_BYTES,
+};

@@ -1,0 +1,383 @@
+//! What the service and its supervisor say to each other over the supervisor's socket.
+//!
+//! Every frame is a length (`u32`, little-endian) and one message below. A connection begins with [`Hello`] or
+//! [`Converse`] and stays what that makes it: the one connection by which the service asks for processes and hears of
+//! their ends, or the exchange with one kernel. A service and a supervisor of different [`VERSION`]s do not talk, and the
+//! service replaces the supervisor: fields may be added within a version, and nothing else may change.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+/// What both sides must have in common.
+pub(crate) const VERSION: u32 = 1;
+
+/// The channels of a kernel; the number is the end of the socket's file name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub enum Channel {
+    /// Requests and their answers, one at a time.
+    Shell = 1,
+    /// What everybody may hear.
+    Iopub = 2,
+    /// The kernel's questions.
+    Stdin = 3,
+    /// Requests that are answered while code runs.
+    Control = 4,
+}
+
+/// The heartbeat's number: ipykernel must have one; the process itself is watched instead.
+pub const HEARTBEAT_NUMBER: u8 = 5;
+
+/// The path of a channel's socket file, as jupyter_client forms it.
+#[must_use]
+pub fn socket_path(prefix: &Path, number: u8) -> PathBuf {
+    let mut path = prefix.as_os_str().to_owned();
+    path.push(format!("-{number}"));
+    path.into()
+}
+
+/// From the service.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Ask {
+    /// Comes back with the answer; 0 where none is wanted.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    #[prost(oneof = "Asked", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    pub asked: Option<Asked>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(crate) enum Asked {
+    /// Answered with `Welcome`.
+    #[prost(message, tag = "2")]
+    Hello(Hello),
+    /// Answered with `Conversing`.
+    #[prost(message, tag = "3")]
+    Converse(Converse),
+    /// Answered with `Started`.
+    #[prost(message, tag = "4")]
+    Spawn(Spawn),
+    /// Answered with `ServerReady`.
+    #[prost(uint64, tag = "5")]
+    AwaitServer(u64),
+    /// Answered with `Started`.
+    #[prost(message, tag = "6")]
+    Fork(Fork),
+    /// Answered with `Done`.
+    #[prost(message, tag = "7")]
+    Hold(Hold),
+    /// Not answered.
+    #[prost(message, tag = "8")]
+    Signal(Signal),
+    /// Answered with `Log` once the process writes no more, or soon in any case.
+    #[prost(uint64, tag = "9")]
+    ReadLog(u64),
+    /// Ends the child if it lives, and forgets it. Not answered.
+    #[prost(uint64, tag = "10")]
+    Release(u64),
+    /// Not answered.
+    #[prost(message, tag = "11")]
+    Send(Send),
+    /// Every message up to this number is written down and need not be kept. Not answered.
+    #[prost(uint64, tag = "12")]
+    Acknowledge(u64),
+}
+
+/// From the supervisor.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Tell {
+    /// Of what it answers; 0 where nobody asked.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    #[prost(oneof = "Told", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    pub told: Option<Told>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(crate) enum Told {
+    #[prost(message, tag = "2")]
+    Welcome(Welcome),
+    #[prost(message, tag = "3")]
+    Conversing(Conversing),
+    #[prost(message, tag = "4")]
+    Started(Started),
+    #[prost(message, tag = "5")]
+    ServerReady(ServerReady),
+    #[prost(bool, tag = "6")]
+    Done(bool),
+    #[prost(string, tag = "7")]
+    Log(String),
+    #[prost(message, tag = "8")]
+    Failed(Failed),
+    /// A child has ended.
+    #[prost(message, tag = "9")]
+    Ended(Ended),
+    #[prost(message, tag = "10")]
+    Heard(Heard),
+    #[prost(message, tag = "11")]
+    Oversized(Oversized),
+    /// A channel was closed by the kernel, or broke.
+    #[prost(message, tag = "12")]
+    Closed(Closed),
+}
+
+/// Begins the service's own connection.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Hello {
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+    /// How long kernels go on when this connection ends, in milliseconds.
+    #[prost(uint64, tag = "2")]
+    pub linger_ms: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Welcome {
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+    /// The children that an earlier service held.
+    #[prost(message, repeated, tag = "2")]
+    pub held: Vec<Held>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Held {
+    #[prost(uint64, tag = "1")]
+    pub child: u64,
+    #[prost(int32, tag = "2")]
+    pub pid: i32,
+    /// As the service named it.
+    #[prost(string, tag = "3")]
+    pub name: String,
+    /// Its end, if it has ended.
+    #[prost(message, optional, tag = "4")]
+    pub ended: Option<Ended>,
+}
+
+/// Begins the exchange with a kernel, or takes it up again.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Converse {
+    #[prost(uint64, tag = "1")]
+    pub child: u64,
+    /// The path of each socket file without its `-1` to `-4`.
+    #[prost(string, tag = "2")]
+    pub prefix: String,
+    /// How long the sockets may take to appear, in milliseconds.
+    #[prost(uint64, tag = "3")]
+    pub wait_ms: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Conversing {
+    /// The tag of the newest tagged request that was sent to the kernel.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub last_tag: Bytes,
+}
+
+/// A program to be started.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Spawn {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub program: Bytes,
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub args: Vec<Bytes>,
+    #[prost(message, repeated, tag = "3")]
+    pub env: Vec<Variable>,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub work_dir: Bytes,
+    /// In bytes.
+    #[prost(uint64, optional, tag = "5")]
+    pub data_bytes: Option<u64>,
+    #[prost(uint64, tag = "6")]
+    pub open_files: u64,
+    /// In bytes.
+    #[prost(uint64, tag = "7")]
+    pub file_bytes: u64,
+    /// It is a fork server: `--control-fd N` is added to its arguments.
+    #[prost(bool, tag = "8")]
+    pub forks: bool,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Variable {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub name: Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub value: Bytes,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Started {
+    #[prost(uint64, tag = "1")]
+    pub child: u64,
+    #[prost(int32, tag = "2")]
+    pub pid: i32,
+}
+
+/// What a fork server says of itself.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct ServerReady {
+    #[prost(string, tag = "1")]
+    pub clone: String,
+    #[prost(double, tag = "2")]
+    pub preload_ms: f64,
+    #[prost(uint64, tag = "3")]
+    pub modules: u64,
+}
+
+/// A process to be forked.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Fork {
+    /// The fork server.
+    #[prost(uint64, tag = "1")]
+    pub server: u64,
+    /// What it is told, unread here.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub body: Bytes,
+    /// Flags of clone(2) beside the server's own.
+    #[prost(uint64, tag = "3")]
+    pub flags: u64,
+    /// The folder of its control group of version 2; empty for none.
+    #[prost(string, tag = "4")]
+    pub group: String,
+}
+
+/// Keeps a child when the service goes.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Hold {
+    #[prost(uint64, tag = "1")]
+    pub child: u64,
+    /// By which the next service knows it.
+    #[prost(string, tag = "2")]
+    pub name: String,
+}
+
+/// A signal for a child's process group.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Signal {
+    #[prost(uint64, tag = "1")]
+    pub child: u64,
+    #[prost(int32, tag = "2")]
+    pub signal: i32,
+}
+
+/// Something could not be done.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Failed {
+    #[prost(string, tag = "1")]
+    pub why: String,
+    /// The system's number for it; 0 for none.
+    #[prost(int32, tag = "2")]
+    pub errno: i32,
+    /// It took too long.
+    #[prost(bool, tag = "3")]
+    pub timed_out: bool,
+    /// The fork server can do no more.
+    #[prost(bool, tag = "4")]
+    pub broken: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub(crate) struct Ended {
+    #[prost(uint64, tag = "1")]
+    pub child: u64,
+    /// An exit code, or a signal's number.
+    #[prost(int32, tag = "2")]
+    pub number: i32,
+    /// It is a signal's.
+    #[prost(bool, tag = "3")]
+    pub signalled: bool,
+    #[prost(uint64, tag = "4")]
+    pub cpu_us: u64,
+    #[prost(uint64, tag = "5")]
+    pub peak_bytes: u64,
+    /// How it ended is not known.
+    #[prost(bool, tag = "6")]
+    pub unknown: bool,
+}
+
+/// A message for the kernel.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Send {
+    #[prost(enumeration = "Channel", tag = "1")]
+    pub channel: i32,
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub frames: Vec<Bytes>,
+    /// What the next service is told of it, if this is the newest with one; empty for none.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub tag: Bytes,
+    /// As `Acknowledge`; 0 for nothing.
+    #[prost(uint64, tag = "4")]
+    pub acknowledged: u64,
+}
+
+/// A message of the kernel.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Heard {
+    /// Counts what came, from 1, over all channels.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    #[prost(enumeration = "Channel", tag = "2")]
+    pub channel: i32,
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub frames: Vec<Bytes>,
+}
+
+/// A message above the limit, of which this is left.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Oversized {
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    #[prost(enumeration = "Channel", tag = "2")]
+    pub channel: i32,
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub frames: Vec<Bytes>,
+    #[prost(uint64, tag = "4")]
+    pub dropped_bytes: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub(crate) struct Closed {
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    #[prost(enumeration = "Channel", tag = "2")]
+    pub channel: i32,
+}
+
+impl Ask {
+    /// To be answered under this number; 0: not at all.
+    pub(crate) fn new(id: u64, asked: Asked) -> Self {
+        Self { id, asked: Some(asked) }
+    }
+}
+
+impl Tell {
+    /// Answers what was asked under this number; 0: nobody asked.
+    pub(crate) fn new(id: u64, told: Told) -> Self {
+        Self { id, told: Some(told) }
+    }
+}
+
+impl Failed {
+    /// For this error.
+    pub(crate) fn of(error: &std::io::Error) -> Self {
+        Self {
+            why: error.to_string(),
+            errno: error.raw_os_error().unwrap_or_default(),
+            timed_out: error.kind() == std::io::ErrorKind::TimedOut,
+            broken: error.kind() == std::io::ErrorKind::ConnectionAborted,
+        }
+    }
+
+    /// As the other side meant it.
+    pub(crate) fn into_error(self) -> std::io::Error {
+        use std::io::{Error, ErrorKind};
+        match self {
+            Self { broken: true, why, .. } => Error::new(ErrorKind::ConnectionAborted, why),
+            Self { timed_out: true, why, .. } => Error::new(ErrorKind::TimedOut, why),
+            Self { errno: 0, why, .. } => Error::other(why),
+            Self { errno, .. } => Error::from_raw_os_error(errno),
+        }
+    }
+}

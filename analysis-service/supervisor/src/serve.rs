@@ -1,0 +1,152 @@
+//! The program: one socket, one service at a time, and an end when no service comes back.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::mpsc,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+
+use crate::{
+    control,
+    frames::{Frames, frame, write},
+    house::House,
+    protocol::{Ask, Asked, Converse, Failed, Tell, Told},
+};
+
+/// How long a service may take to say what it wants.
+const HELLO_WAIT: Duration = Duration::from_secs(10);
+/// How long the first service may take to come.
+const FIRST_WAIT: Duration = Duration::from_secs(30);
+/// How long the system may take to end the children at the end.
+const LAST_WAIT: Duration = Duration::from_secs(5);
+/// How long a former supervisor of the same socket may take to end.
+const FORMER_WAIT: Duration = Duration::from_secs(15);
+/// How often it is looked for.
+const FORMER_POLL: Duration = Duration::from_millis(10);
+
+/// The process that the kernels of one analysis-service belong to. The service starts it; it goes on when the service
+/// ends, and ends when none comes back in time
+#[derive(Debug, clap::Parser)]
+#[command(name = "kernel-supervisor", version)]
+pub struct Arguments {
+    /// The socket to be made; its folder is to be readable by one user alone
+    #[arg(long, value_name = "FILE")]
+    pub socket: PathBuf,
+}
+
+/// What happened to the service.
+enum News {
+    Came,
+    /// Kernels go on for so long.
+    Went(Duration),
+}
+
+/// Runs until no service is left.
+///
+/// # Errors
+/// One line that says what the system does not give.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).init();
+    // Of no terminal, so that nothing that ends there ends kernels.
+    let _ = nix::unistd::setsid();
+    std::env::set_current_dir("/")?;
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(&arguments.socket))
+}
+
+async fn serve(socket: &Path) -> anyhow::Result<()> {
+    let _only = only_one(socket).await?;
+    let _ = std::fs::remove_file(socket);
+    let listener = UnixListener::bind(socket).with_context(|| format!("{} cannot be made", socket.display()))?;
+    let house = House::new()?;
+    let (news, mut heard) = mpsc::channel(1);
+    let mut deadline = Some(Instant::now() + FIRST_WAIT);
+    let mut services = 0_u32;
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else { continue };
+                tokio::spawn(meet(Arc::clone(&house), stream, news.clone()));
+            }
+            Some(news) = heard.recv() => match news {
+                News::Came => (services, deadline) = (services + 1, None),
+                News::Went(linger) => {
+                    services -= 1;
+                    if services == 0 {
+                        house.farewell();
+                        deadline = Some(Instant::now() + linger);
+                    }
+                }
+            },
+            () = at(deadline) => break,
+        }
+    }
+    // The file first: whoever looks for a supervisor now starts another.
+    let _ = std::fs::remove_file(socket);
+    if timeout(LAST_WAIT, house.clear()).await.is_err() {
+        tracing::error!("some processes did not end in time");
+    }
+    Ok(())
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Finds out what a connection is for, and serves it.
+async fn meet(house: Arc<House>, stream: UnixStream, news: mpsc::Sender<News>) {
+    if !is_own(&stream) {
+        return;
+    }
+    let mut frames = Frames::default();
+    let Ok(Ok(Some(Ask { id, asked }))) = timeout(HELLO_WAIT, frames.next(&stream)).await else { return };
+    match asked {
+        Some(Asked::Hello(hello)) => {
+            let _ = news.send(News::Came).await;
+            let linger = control::serve(&house, stream, frames, id, hello).await;
+            let _ = news.send(News::Went(linger)).await;
+        }
+        Some(Asked::Converse(Converse { child, prefix, wait_ms })) => {
+            let deadline = Instant::now() + Duration::from_millis(wait_ms);
+            let begun = house.converse(child, Path::new(&prefix), deadline, (stream, id, frames)).await;
+            if let Err((error, stream)) = begun {
+                let _ = write(&stream, &frame(&Tell::new(id, Told::Failed(Failed::of(&error))))).await;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether the other end is a process of this user. Its folder keeps others away; this does where that fails.
+fn is_own(stream: &UnixStream) -> bool {
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == nix::unistd::getuid().as_raw())
+}
+
+/// Held as long as this runs: two would take the socket from each other.
+async fn only_one(socket: &Path) -> anyhow::Result<File> {
+    let path = socket.with_extension("lock");
+    let file = File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+    let deadline = Instant::now() + FORMER_WAIT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(_) if Instant::now() < deadline => sleep(FORMER_POLL).await,
+            Err(error) => return Err(error).with_context(|| format!("another supervisor has {}", socket.display())),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Folders, files and leftovers of kernels; what runs in them is told elsewhere.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use analysis_service::kernels::launch::{Apart, Launcher as _, Level, Order, PlainLauncher, Workshop};
+use uuid::Uuid;
+
+use super::house::{soon, supervisor};
+
+fn order() -> Order {
+    Order { kernel_id: Uuid::from_u128(7), generation: 1, memory_bytes: Some(1 << 30), file_bytes: 1 << 30 }
+}
+
+/// `/bin/sh` instead of Python: it reads `-m` as an option and ends, or stays when given a script of that name.
+async fn launcher(dir: &Path) -> PlainLauncher {
+    let supervisor = supervisor(dir).await;
+    let opened =
+        Workshop::open(Path::new("/bin/sh"), &dir.join("run"), &dir.join("work"), apart(Level::None), supervisor);
+    PlainLauncher::new(opened.expect("a workshop"))
+}
+
+fn apart(level: Level) -> Apart {
+    Apart { level, uid_first: 1_900_000_000, processes_max: 512, tmp_max_bytes: 1 << 20 }
+}
+
+/// The folders of kernels' sockets.
+fn places(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir.join("run")).expect("there").map(|entry| entry.expect("an entry").path());
+    entries.filter(|path| path.join("k").is_dir()).collect()
+}
+
+#[tokio::test]
+async fn a_kernels_folders_are_its_own_and_go_with_it() {
+    let dir = tempfile::tempdir_in("/tmp").expect("a folder");
+    let launcher = launcher(dir.path()).await;
+    let mut launched = launcher.launch(order()).await.expect("started");
+    let places = || places(dir.path());
+    let [place] = &places()[..] else { panic!("one place") };
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(place), 0o700);
+    assert_eq!(mode(&place.join("k/connection.json")), 0o600);
+    assert_eq!(mode(&dir.path().join("work").join(order().kernel_id.to_string())), 0o700);
+    soon(launched.process.ended()).await.expect("it ends");
+    assert!(!launched.process.log().await.is_empty(), "what the process said is lost");
+    launched.clear().await;
+    assert!(places().is_empty());
+    launcher.forget(order().kernel_id).await;
+    assert_eq!(fs::read_dir(dir.path().join("work")).expect("there").count(), 0);
+}
+
+#[tokio::test]
+async fn what_a_former_service_left_is_ended_at_start() {
+    let dir = tempfile::tempdir_in("/tmp").expect("a folder");
+    let place = dir.path().join("run/0123");
+    fs::create_dir_all(&place).expect("made");
+    let mut left = std::process::Command::new("sleep").arg("600").env("FENXI_KERNEL", "k-1").spawn().expect("started");
+    let stat = fs::read_to_string(format!("/proc/{}/stat", left.id())).expect("it runs");
+    let start_ticks = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(19)).expect("a start");
+    fs::write(place.join("process"), format!("{} {start_ticks} k-1", left.id())).expect("written");
+    launcher(dir.path()).await;
+    let ended = tokio::task::spawn_blocking(move || left.wait());
+    soon(ended).await.expect("joined").expect("ended");
+    assert!(!place.exists());
+}
+
+#[tokio::test]
+async fn a_path_too_long_for_sockets_and_a_missing_python_are_said() {
+    let dir = tempfile::tempdir_in("/tmp").expect("a folder");
+    let supervisor = supervisor(dir.path()).await;
+    let open = |python: &str, run: &Path| {
+        let opened = Workshop::open(Path::new(python), run, dir.path(), apart(Level::None), supervisor.clone());
+        opened.expect_err("refused").to_string()
+    };
+    let error = open("/bin/sh", &dir.path().join("x".repeat(100)));
+    assert!(error.contains("too long a path"), "{error}");
+    let error = open("/nonexistent", dir.path());
+    assert!(error.contains("/nonexistent"), "{error}");
+}

@@ -1,0 +1,131 @@
+//! The supervisor as its service meets it: what it holds lives on, what it does not ends, and its death is no secret.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "what cannot be is the test's failure")]
+
+use std::{fs, future::Future, path::Path, time::Duration};
+
+use fenxi_supervisor::{
+    client::{Held, Lost, Settings, Supervisor},
+    process::{End, Limits, Spec},
+};
+use nix::sys::signal::{Signal, kill};
+use tempfile::TempDir;
+
+/// No story takes as long on any machine; reaching it is the failure.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Longer than any of these tests.
+const LINGER: Duration = Duration::from_secs(600);
+
+async fn soon<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(LIMIT, future).await.expect("it takes too long")
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir_in("/tmp").expect("a folder")
+}
+
+async fn open(folder: &Path, linger: Duration) -> (Supervisor, Vec<Held>) {
+    let program = env!("CARGO_BIN_EXE_kernel-supervisor").into();
+    let settings = Settings { program, socket: folder.join("s.sock"), linger };
+    soon(Supervisor::open(settings)).await.expect("a supervisor")
+}
+
+fn shell(script: &str) -> Spec {
+    Spec {
+        program: "/bin/sh".into(),
+        args: vec!["-c".into(), script.into()],
+        env: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        work_dir: "/".into(),
+        limits: Limits { data_bytes: None, open_files: 64, file_bytes: 1 << 20 },
+        kept: None,
+    }
+}
+
+/// Waits until there is no such process.
+async fn gone(pid: nix::unistd::Pid) {
+    soon(async {
+        while fs::exists(format!("/proc/{pid}")).expect("a look") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+/// Which process holds the lock of this folder's supervisor.
+fn supervisor_pid(folder: &Path) -> nix::unistd::Pid {
+    let socket = folder.join("s.sock").display().to_string();
+    let found = fs::read_dir("/proc").expect("there").flatten().find_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        let line = fs::read(entry.path().join("cmdline")).ok()?;
+        String::from_utf8_lossy(&line).contains(&socket).then_some(pid)
+    });
+    nix::unistd::Pid::from_raw(found.expect("a supervisor"))
+}
+
+#[tokio::test]
+async fn what_is_held_lives_on_and_the_rest_ends_with_the_service() {
+    let folder = folder();
+    let (service, held) = open(folder.path(), LINGER).await;
+    assert!(held.is_empty());
+    let mut kept = service.spawn(shell("echo said; read x; exit 3")).await.expect("started");
+    let left = service.spawn(shell("sleep 600")).await.expect("started");
+    soon(kept.hold("the kept one".into())).await.expect("held");
+    let (kept_pid, left_pid) = (kept.pid(), left.pid());
+    // As if the service were killed: nothing is said, the connection ends.
+    std::mem::forget(left);
+    drop((kept, service));
+    // `forget` kept the connection open: the next service takes its place.
+    let (second, mut held) = open(folder.path(), Duration::ZERO).await;
+    let Held { name, mut process } = held.pop().expect("one that was held");
+    assert_eq!((name.as_str(), process.pid()), ("the kept one", kept_pid));
+    assert!(held.is_empty());
+    // Its standard input is empty, so that it has ended by itself, while nobody looked or since.
+    let ended = soon(process.ended()).await.expect("an end");
+    assert_eq!(ended.how, End::Exited(3));
+    assert_eq!(soon(process.log()).await, "said");
+    process.end();
+    drop(second);
+    gone(kept_pid).await;
+    kill(left_pid, Signal::SIGKILL).ok();
+}
+
+#[tokio::test]
+async fn without_a_service_it_ends_in_time_and_so_does_what_it_held() {
+    let folder = folder();
+    let (service, _) = open(folder.path(), Duration::from_millis(100)).await;
+    let mut kept = service.spawn(shell("sleep 600")).await.expect("started");
+    kept.hold("kept".into()).await.expect("held");
+    let (pid, supervisor) = (kept.pid(), supervisor_pid(folder.path()));
+    drop((kept, service));
+    gone(pid).await;
+    gone(supervisor).await;
+    assert!(!fs::exists(folder.path().join("s.sock")).expect("a look"));
+}
+
+#[tokio::test]
+async fn its_death_is_told_and_another_takes_its_place() {
+    let folder = folder();
+    let (service, _) = open(folder.path(), LINGER).await;
+    let mut one = service.spawn(shell("sleep 600")).await.expect("started");
+    one.hold("one".into()).await.expect("held");
+    let (pid, supervisor) = (one.pid(), supervisor_pid(folder.path()));
+    kill(supervisor, Signal::SIGKILL).expect("killed");
+    assert_eq!(soon(one.ended()).await, Err(Lost));
+    gone(pid).await;
+    let mut two = soon(service.spawn(shell("exit 5"))).await.expect("started by another");
+    assert_eq!(soon(two.ended()).await.expect("an end").how, End::Exited(5));
+    assert_ne!(supervisor_pid(folder.path()), supervisor);
+    // Not to wait for the next service.
+    kill(supervisor_pid(folder.path()), Signal::SIGKILL).expect("killed");
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_said_by_its_name() {
+    let folder = folder();
+    let settings = Settings { program: "/nonexistent/x".into(), socket: folder.path().join("s.sock"), linger: LINGER };
+    let error = Supervisor::open(settings).await.expect_err("nothing to start").to_string();
+    assert!(error.contains("/nonexistent/x"), "{error}");
+    let (service, _) = open(folder.path(), Duration::ZERO).await;
+    let error = service.spawn(Spec { program: "/nonexistent/y".into(), ..shell("") }).await.expect_err("no program");
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+}
