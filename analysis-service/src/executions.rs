@@ -131,6 +131,12 @@ pub struct Accepted {
     pub datasets: Vec<DatasetRef>,
     /// When it was accepted.
     pub create_time: i64,
+    /// The most time it may run, in microseconds; `None` for the kernel's limit.
+    #[serde(default)]
+    pub time_limit_micros: Option<i64>,
+    /// Whether the queue goes on after an exception.
+    #[serde(default)]
+    pub continue_on_error: bool,
 }
 
 impl Accepted {

@@ -29,6 +29,7 @@ use fenxi_chassis::{
     sqlite::Database,
 };
 use fenxi_supervisor::client::{self as supervisor, Supervisor};
+use futures_util::future::join_all;
 use tokio::net::TcpListener;
 
 use config::{Auth, Config};
@@ -37,9 +38,9 @@ use executions::{Executions, run::Runner};
 use fenxi_proto::history::v1::history_service_client::HistoryServiceClient;
 use kernels::{
     config::{KernelSettings, KernelStart},
-    launch::{ForkLauncher, Launcher, PlainLauncher, Workshop},
+    launch::{ForkLauncher, Launched, Launcher, PlainLauncher, Workshop},
     model::{KernelTable, TableSource, TableUnavailable},
-    registry::Registry,
+    registry::{Adopted, Inherited, Registry},
 };
 use objects::Objects;
 use outbox::{History, Relay};
@@ -82,10 +83,14 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
 
     // Kernels. Their tables come from the datasets, which know nothing of kernels.
     let settings = config.kernels.settings(config.executions.output_max_bytes);
-    let launcher = launcher(&config.kernels, data.to_owned()).await?;
+    let linger = config.kernels.linger();
+    let (launcher, kept) = launcher(&config.kernels, data.to_owned()).await?;
+    let mut inherited = Inherited::default();
+    for adopted in join_all(kept.into_iter().map(Adopted::connect)).await.into_iter().flatten() {
+        inherited.kernels.insert(adopted.kernel_id(), adopted);
+    }
     let store = kernels::store::Store::new(database.clone(), settings.limits);
     let tables = tables(&datasets);
-    let kernels = Registry::open(launcher, tables, store, settings, frame.clock.clone(), &lifecycle).await?;
 
     // Executions, and the outbox that carries the finished ones to the history. What an earlier process left is ended
     // before anything new is accepted.
@@ -95,18 +100,25 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
     let (room, clock) = (data.join("executions"), frame.clock.clone());
     let executions =
         Executions::open(&config.executions, &room, database.clone(), objects, clock.clone(), wake.clone())?;
-    executions.recover().await.context("the executions of an earlier run cannot be ended")?;
+    let works = executions.recover(|kernel_id| inherited.kernels.contains_key(&kernel_id)).await;
+    for (kernel_id, work) in works.context("the executions of an earlier run cannot be taken up")? {
+        inherited.works.entry(kernel_id).or_default().push(work);
+    }
     lifecycle.spawn(executions.clone().keep_tidy(lifecycle.clone()));
     if let Some(history) = history(&config.auth)? {
         lifecycle.spawn(Relay::new(database.clone(), history, clock, wake).run(lifecycle.clone()));
     }
+    let clock = frame.clock.clone();
+    let kernels = Registry::open(launcher, tables, store, settings, clock, &lifecycle, inherited).await?;
     let runner = Runner::new(executions.clone(), kernels.clone());
 
-    // Kernels end as soon as the service is to stop, so that whoever watches sees the ends of executions.
-    let (ending, stopping) = (kernels.clone(), lifecycle.clone());
+    // Kernels are left to the next service; or they end as soon as this one is to stop, so that whoever watches sees the
+    // ends of executions.
+
+    let (closing, stopping) = (kernels.clone(), lifecycle.clone());
     lifecycle.spawn(async move {
         stopping.stopping().await;
-        ending.shut_down().await;
+        close(&closing, linger).await;
     });
 
     let routes = rpc::routes(datasets.clone(), kernels.clone(), runner, pages, lifecycle.token());
@@ -115,11 +127,20 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
 
     // The end, in the reverse order: no new calls any more, then kernels, executions, datasets, the database last.
     lifecycle.stop();
-    kernels.shut_down().await;
+    close(&kernels, linger).await;
     executions.drain(DRAIN_WAIT).await;
     datasets.close().await;
     database.close().await;
     served
+}
+
+/// Leaves the kernels to the next service, or ends them where they are not to outlive this one.
+async fn close(kernels: &Registry, linger: Duration) {
+    if linger.is_zero() {
+        kernels.shut_down().await;
+    } else {
+        kernels.leave().await;
+    }
 }
 
 /// The history, with this service's credential; `None` without one.
@@ -133,7 +154,7 @@ fn history(auth: &Auth) -> anyhow::Result<Option<History>> {
 }
 
 /// How kernels are started. Its folders are made, and what a former service left is ended, on a thread that may block.
-async fn launcher(settings: &KernelSettings, data: PathBuf) -> anyhow::Result<Arc<dyn Launcher>> {
+async fn launcher(settings: &KernelSettings, data: PathBuf) -> anyhow::Result<(Arc<dyn Launcher>, Vec<Launched>)> {
     let (python, apart) = (settings.python.clone(), settings.apart());
     let run = settings.kernel_run_dir.clone().unwrap_or_else(|| data.join("run"));
     fenxi_chassis::files::private_folder(&run)?;
@@ -141,15 +162,18 @@ async fn launcher(settings: &KernelSettings, data: PathBuf) -> anyhow::Result<Ar
         program: settings.supervisor()?,
         // Links are followed once and for all: the path of a socket has to stay short and valid.
         socket: run.canonicalize()?.join("supervisor.sock"),
-        linger: Duration::ZERO,
+        linger: settings.linger(),
     };
-    let (supervisor, _) = Supervisor::open(supervisor).await.context("the supervisor of kernels")?;
-    let open = move || Workshop::open(&python, &run, &data.join("work"), apart, supervisor);
-    let workshop = tokio::task::spawn_blocking(open).await??;
-    Ok(match settings.kernel_start {
+    let (supervisor, held) = Supervisor::open(supervisor).await.context("the supervisor of kernels")?;
+    let open = move || Ok((Workshop::open(&python, &run, &data.join("work"), apart, (supervisor, &held))?, held));
+    let (workshop, held): (Workshop, _) =
+        tokio::task::spawn_blocking(open).await.map_err(anyhow::Error::from).flatten()?;
+    let kept = workshop.take_up(held).await;
+    let launcher: Arc<dyn Launcher> = match settings.kernel_start {
         KernelStart::Fork => ForkLauncher::start(workshop),
         KernelStart::Plain => Arc::new(PlainLauncher::new(workshop)),
-    })
+    };
+    Ok((launcher, kept))
 }
 
 /// The datasets as kernels see them.

@@ -7,5 +7,7 @@
 mod house;
 #[path = "executions/life.rs"]
 mod life;
+#[path = "executions/outliving.rs"]
+mod outliving;
 #[path = "executions/requests.rs"]
 mod requests;

@@ -95,6 +95,8 @@ def settings(home: Path, arguments: argparse.Namespace, ports: dict, listen: str
             "FENXI_ANALYSIS_AUTH_URL": auth,
             "FENXI_ANALYSIS_SECRET_FILE": str(secret["analysis"]),
             "FENXI_ANALYSIS_PYTHON": str(arguments.python.absolute()),
+            # Ctrl-C leaves nothing running.
+            "FENXI_ANALYSIS_KERNEL_LINGER_SECS": "0",
         },
         "gateway": {
             "FENXI_GATEWAY_LISTEN": listen,

@@ -249,6 +249,7 @@ impl House {
                 ("FENXI_ANALYSIS_AUTH_URL", format!("http://{auth}")),
                 ("FENXI_ANALYSIS_SECRET_FILE", path("secrets/analysis")),
                 ("FENXI_ANALYSIS_PYTHON", python().display().to_string()),
+                ("FENXI_ANALYSIS_KERNEL_LINGER_SECS", "0".to_owned()),
             ],
             Part::Gateway => vec![
                 ("FENXI_GATEWAY_LISTEN", gateway.to_string()),

@@ -74,6 +74,8 @@ impl Executions {
             code: Arc::clone(&new.code),
             datasets,
             create_time: self.desk.clock.now_micros(),
+            time_limit_micros: new.time_limit.map(micros),
+            continue_on_error: new.continue_on_error,
         });
         let live = Arc::new(Live::new(Arc::clone(&accepted)));
         if let Err(other) = self.lives.add(&live) {

@@ -91,6 +91,13 @@ impl Cutter {
     pub(super) fn resume(&mut self, kept_bytes: u64, cost: u64) {
         self.kept_bytes = kept_bytes;
         self.used = cost;
+        // What was held back then is gone, and so is the count of what was dropped.
+        self.cutting = cost >= self.limit.max_bytes - self.limit.tail_bytes;
+    }
+
+    /// Whether output is held back, to be written or dropped later.
+    pub(super) fn is_cutting(&self) -> bool {
+        self.cutting
     }
 
     /// Bytes of output written.

@@ -134,7 +134,11 @@ impl Inner {
             self.until_there(live).await;
         }
         let mut watched = live.watch();
-        let ended = watched.wait_for(|progress| progress.end.is_some()).await.map(|progress| *progress);
+        let ended = tokio::select! {
+            biased;
+            ended = watched.wait_for(|progress| progress.end.is_some()) => ended.map(|progress| *progress),
+            () = live.left() => return,
+        };
         let Some((progress, end)) = ended.ok().and_then(|progress| Some((progress, progress.end?))) else { return };
         let finish = self.until_made(live, &progress, end).await;
         let ticket = self.wait_for_turn(live.id(), &progress, &finish).await;

@@ -11,12 +11,14 @@ use std::{
 
 use fenxi_proto::analysis::v1::{Outcome, OutputEvent};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
     Accepted,
     journal::Ticket,
     limits::{MARK_EVERY_BYTES, TIP_MAX_BYTES, TIP_MAX_EVENTS},
+    record::Through,
     requests::Requests,
 };
 use crate::objects::ContentId;
@@ -32,6 +34,8 @@ pub(crate) struct Progress {
     pub(super) start_time: Option<i64>,
     /// The Jupyter execution count, once it began.
     pub(super) execution_count: i32,
+    /// Up to which of its kernel's messages everything is on disk.
+    pub(super) through: u64,
     /// When it ended, and how.
     pub(super) end: Option<(i64, Outcome)>,
 }
@@ -48,6 +52,8 @@ pub(crate) struct Live {
     kept: watch::Sender<Kept>,
     /// Its acceptance in the journal, as long as its row is not in the database.
     ticket: Mutex<Option<Ticket>>,
+    /// This service lets it go: the next one takes it up.
+    left: CancellationToken,
 }
 
 /// What of it is durable. It only grows, unless the acceptance fails.
@@ -68,14 +74,16 @@ pub(super) enum Kept {
 /// The newest events, and marks to find older ones by.
 #[derive(Debug, Default)]
 struct Tip {
-    events: VecDeque<(Arc<OutputEvent>, usize)>,
+    events: VecDeque<Written>,
     bytes: usize,
     marks: Vec<(i64, u64)>,
 }
 
 /// An event on disk, and the length of its record.
+#[derive(Debug)]
 pub(super) struct Written {
     pub(super) event: Arc<OutputEvent>,
+    pub(super) through: Through,
     pub(super) bytes: usize,
 }
 
@@ -90,6 +98,7 @@ impl Live {
             requests: Mutex::default(),
             kept: watch::Sender::new(Kept::Coming),
             ticket: Mutex::default(),
+            left: CancellationToken::new(),
         }
     }
 
@@ -103,6 +112,16 @@ impl Live {
 
     pub(super) fn watch(&self) -> watch::Receiver<Progress> {
         self.progress.subscribe()
+    }
+
+    /// The next service takes it up.
+    pub(super) fn leave(&self) {
+        self.left.cancel();
+    }
+
+    /// Waits until this service lets it go.
+    pub(super) async fn left(&self) {
+        self.left.cancelled().await;
     }
 
     /// The log's file, once it is there.
@@ -119,16 +138,16 @@ impl Live {
         let mut offset = self.progress.borrow().bytes;
         {
             let mut tip = self.tip();
-            for Written { event, bytes } in written {
+            for entry in written {
                 if tip.marks.last().is_none_or(|(_, at)| offset >= at + MARK_EVERY_BYTES) {
-                    tip.marks.push((event.sequence, offset));
+                    tip.marks.push((entry.event.sequence, offset));
                 }
-                offset += bytes as u64;
-                tip.bytes += bytes;
-                tip.events.push_back((event, bytes));
+                offset += entry.bytes as u64;
+                tip.bytes += entry.bytes;
+                tip.events.push_back(entry);
                 while tip.bytes > TIP_MAX_BYTES || tip.events.len() > TIP_MAX_EVENTS {
-                    let Some((_, bytes)) = tip.events.pop_front() else { break };
-                    tip.bytes -= bytes;
+                    let Some(oldest) = tip.events.pop_front() else { break };
+                    tip.bytes -= oldest.bytes;
                 }
             }
         }
@@ -144,9 +163,9 @@ impl Live {
     /// The events from this number on that are in memory, at most `max` of them; `None` if it is not among them.
     pub(super) fn newest(&self, from: i64, max: usize) -> Option<Vec<Arc<OutputEvent>>> {
         let tip = self.tip();
-        let (first, _) = tip.events.front()?;
+        let first = &tip.events.front()?.event;
         let skip = usize::try_from(from.checked_sub(first.sequence)?).ok().filter(|skip| *skip < tip.events.len())?;
-        Some(tip.events.iter().skip(skip).take(max).map(|(event, _)| Arc::clone(event)).collect())
+        Some(tip.events.iter().skip(skip).take(max).map(|entry| Arc::clone(&entry.event)).collect())
     }
 
     /// The nearest known place at or before an event: its number and offset in the file.
@@ -205,10 +224,10 @@ impl Live {
     }
 
     /// The whole log, if it is in memory.
-    pub(super) fn whole(&self) -> Option<Vec<Arc<OutputEvent>>> {
+    pub(super) fn whole(&self) -> Option<Vec<(Arc<OutputEvent>, Through)>> {
         let tip = self.tip();
-        let (first, _) = tip.events.front()?;
-        let all = || tip.events.iter().map(|(event, _)| Arc::clone(event)).collect();
+        let first = &tip.events.front()?.event;
+        let all = || tip.events.iter().map(|entry| (Arc::clone(&entry.event), entry.through)).collect();
         (first.sequence == 1).then(all)
     }
 

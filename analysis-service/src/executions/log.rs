@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
+    Accepted,
     bounds::{bound, cost_bytes},
     content::Contents,
     cutter::{Cutter, OutputLimit},
@@ -20,6 +21,7 @@ use super::{
     journal::Journal,
     limits::IN_FLIGHT_MAX_BYTES,
     live::Live,
+    record::Through,
     scribe::{Command, Scribe},
     sink::Held,
 };
@@ -45,7 +47,23 @@ pub struct LogWriter {
     /// In bytes.
     room: Arc<Semaphore>,
     start_time: Option<i64>,
+    /// The newest of the kernel's messages that was taken in whole.
+    through: u64,
+    /// The input that was given last, to an earlier service.
+    answered: Option<String>,
     ended: bool,
+}
+
+/// An end on its way to the disk.
+#[derive(Debug)]
+pub struct Ending(Arc<Live>);
+
+impl Ending {
+    /// Whether it is there.
+    #[must_use]
+    pub fn is_on_disk(&self) -> bool {
+        self.0.progress().end.is_some()
+    }
 }
 
 impl LogWriter {
@@ -61,12 +79,23 @@ impl LogWriter {
         let mut log = Self::over(live, desk);
         log.cutter.resume(held.kept_bytes, held.cost_bytes);
         log.start_time = held.progress.start_time;
+        log.through = held.progress.through;
+        log.answered.clone_from(&held.answered);
         log
     }
 
     fn over(live: Arc<Live>, desk: Desk) -> Self {
         let room = Arc::new(Semaphore::new(IN_FLIGHT_MAX_BYTES as usize));
-        Self { cutter: Cutter::new(desk.limit), live, desk, room, start_time: None, ended: false }
+        Self {
+            cutter: Cutter::new(desk.limit),
+            live,
+            desk,
+            room,
+            start_time: None,
+            through: 0,
+            answered: None,
+            ended: false,
+        }
     }
 
     /// Whose log this is.
@@ -75,14 +104,59 @@ impl LogWriter {
         self.live.id()
     }
 
-    /// Appends an event as it came from the kernel: forms of outputs whole, JSON forms as their text, binary forms
-    /// decoded. `Queued` is written already, and the end has [`LogWriter::finish`].
+    /// What was accepted.
+    #[must_use]
+    pub fn accepted(&self) -> &Accepted {
+        &self.live.accepted
+    }
+
+    /// When the kernel began, if it has.
+    #[must_use]
+    pub fn start_time(&self) -> Option<i64> {
+        self.start_time
+    }
+
+    /// Appends what the service says itself. `Queued` is written already, and the end has [`LogWriter::finish`].
     pub async fn append(&mut self, event: Event) {
+        self.put(event, None).await;
+    }
+
+    /// Appends what the kernel said with its message of this number: forms of outputs whole, JSON forms as their text,
+    /// binary forms decoded. One that is in the log already, of an earlier service, is passed over.
+    pub async fn hear(&mut self, number: u64, event: Event) {
+        if number > self.through {
+            self.put(event, Some(number)).await;
+            self.through = number;
+        }
+    }
+
+    /// Whether this input was given to an earlier service: the question, heard again, is none any more.
+    #[must_use]
+    pub fn is_answered(&self, input_id: &str) -> bool {
+        self.answered.as_deref() == Some(input_id)
+    }
+
+    /// Up to which of the kernel's messages everything is on disk, if that of this number is the newest that was taken in.
+    /// What is held back above the output limit does not count: it is not kept for another service.
+    #[must_use]
+    pub fn on_disk(&self, newest: u64) -> u64 {
+        let through = self.live.progress().through;
+        if self.cutter.is_cutting() || through >= self.through { newest } else { through }
+    }
+
+    async fn put(&mut self, event: Event, number: Option<u64>) {
         let time = self.desk.clock.now_micros();
+        let mut last = None;
         for piece in bound(event) {
             for kept in self.cutter.take(piece) {
-                self.write(time, kept).await;
+                if let Some(before) = last.replace(kept) {
+                    let through = if number.is_none() { Some(self.through) } else { None };
+                    self.write(time, before, through).await;
+                }
             }
+        }
+        if let Some(last) = last {
+            self.write(time, last, number.or(Some(self.through))).await;
         }
     }
 
@@ -94,30 +168,44 @@ impl LogWriter {
 
     /// Ends the log. Durations of the queue and of the run that are unset, and the counts of bytes, are filled in. The
     /// end is on disk before anyone reads it; database and history follow by themselves.
-    pub async fn finish(mut self, mut end: FinishedEvent) {
+    pub async fn finish(mut self, mut end: FinishedEvent) -> Ending {
         let time = self.desk.clock.now_micros();
-        for event in self.cutter.flush() {
-            self.write(time, event).await;
-        }
+        self.flush(time).await;
         self.complete(&mut end, time);
-        self.send(time, Event::Finished(end)).await;
+        self.send(time, Event::Finished(end), Some(self.through)).await;
+        self.ended = true;
+        Ending(Arc::clone(&self.live))
+    }
+
+    /// Lets the log go, for the next service to go on with.
+    pub async fn leave(mut self) {
+        let time = self.desk.clock.now_micros();
+        self.flush(time).await;
+        self.live.leave();
         self.ended = true;
     }
 
-    async fn write(&mut self, time: i64, mut event: Event) {
-        let lost_bytes = self.desk.contents.move_out(&self.live, &mut event).await;
-        self.send(time, event).await;
-        if lost_bytes > 0 {
-            let marker = self.cutter.lost(lost_bytes);
-            self.send(time, marker).await;
+    async fn flush(&mut self, time: i64) {
+        for event in self.cutter.flush() {
+            self.write(time, event, Some(self.through)).await;
         }
     }
 
-    async fn send(&self, time: i64, event: Event) {
+    async fn write(&mut self, time: i64, mut event: Event, through: Through) {
+        let lost_bytes = self.desk.contents.move_out(&self.live, &mut event).await;
+        if lost_bytes == 0 {
+            return self.send(time, event, through).await;
+        }
+        let marker = self.cutter.lost(lost_bytes);
+        self.send(time, event, None).await;
+        self.send(time, marker, through).await;
+    }
+
+    async fn send(&self, time: i64, event: Event, through: Through) {
         let bytes = u32::try_from(cost_bytes(&event)).unwrap_or(u32::MAX).min(IN_FLIGHT_MAX_BYTES);
         // The semaphore is never closed; without a permit the event goes on its way all the same.
         let room = Arc::clone(&self.room).acquire_many_owned(bytes).await.ok();
-        if self.desk.scribe.send(Command::Append { id: self.live.id(), time, event, room }).await.is_err() {
+        if self.desk.scribe.send(Command::Append { id: self.live.id(), time, event, through, room }).await.is_err() {
             tracing::error!(execution_id = %self.live.id(), "an event came after the spool had ended");
         }
     }
@@ -145,7 +233,8 @@ impl Drop for LogWriter {
         let time = self.desk.clock.now_micros();
         let mut end = FinishedEvent { outcome: Outcome::Lost.into(), ..FinishedEvent::default() };
         self.complete(&mut end, time);
-        let command = Command::Append { id: self.live.id(), time, event: Event::Finished(end), room: None };
+        let (event, through) = (Event::Finished(end), Some(self.through));
+        let command = Command::Append { id: self.live.id(), time, event, through, room: None };
         let scribe = self.desk.scribe.clone();
         // Without a runtime the process ends, and its next start finds the log without an end.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {

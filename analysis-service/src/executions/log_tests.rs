@@ -181,7 +181,7 @@ async fn a_process_that_is_killed_leaves_dense_logs_and_one_end_each() {
     in_time.expect("the child wrote nothing");
 
     let house = House::over(Arc::clone(&folder), &settings()).await;
-    assert_eq!(house.executions.recover().await.expect("recovered"), 2);
+    assert!(house.executions.recover(|_| false).await.expect("recovered").is_empty());
     let filter = ListFilter { user_id: USER, kernel_id: None, states: Vec::new() };
     let ended = house.executions.list(&filter, None, 10).await.expect("a page").executions;
     assert_eq!(ended.len(), 2);
@@ -203,6 +203,6 @@ async fn a_process_that_is_killed_leaves_dense_logs_and_one_end_each() {
     let sql = "SELECT COUNT(*) FROM outbox";
     let count: i64 = sqlx::Row::get(&sqlx::query(sql).fetch_one(&house.database.reader).await.expect("a row"), 0);
     assert_eq!(count, 2);
-    assert_eq!(house.executions.recover().await.expect("nothing left"), 0);
+    assert!(house.executions.recover(|_| false).await.expect("nothing left").is_empty());
     assert_eq!(std::fs::read_dir(&running).expect("a folder").count(), 0);
 }

@@ -76,7 +76,7 @@ impl Maker {
         let file = live.file().ok_or_else(|| io::Error::other("the log has no file"))?;
         let job = move || -> io::Result<(Summary, Vec<u8>)> {
             let mut summary = Summary::default();
-            spool::scan(&file, |event| summary.see(event, whole))?;
+            spool::scan(&file, |entry| summary.see(entry.event, whole))?;
             if in_row {
                 let (mut log, length) = spool::read_from(&file, 0, bytes, usize::try_from(bytes).unwrap_or(0))?;
                 log.truncate(length);
@@ -114,8 +114,8 @@ impl Maker {
 fn remembered(live: &Live, bytes: u64) -> Option<(Summary, Vec<u8>)> {
     let mut summary = Summary::default();
     let mut log = Vec::with_capacity(usize::try_from(bytes).ok()?);
-    for event in live.whole()? {
-        record::write(&event, &mut log);
+    for (event, through) in live.whole()? {
+        record::write(&event, through, &mut log);
         summary.see(Arc::unwrap_or_clone(event), true);
     }
     (log.len() as u64 == bytes).then_some((summary, log))

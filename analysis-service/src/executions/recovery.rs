@@ -1,10 +1,9 @@
 //! What an earlier process left: what only the journal has comes into the database, and every execution without an end in
-//! the database gets its one end. A log that holds its
-//! end is stored as it is; another, of a running or a waiting execution, ends as LOST. Damage at the end of a file, as a
-//! crash in the middle of a write leaves it, is cut off.
+//! the database gets its one end, or goes on. A log that holds its end is stored as it is. Another goes back to its kernel,
+//! where that has outlived the process, and ends as LOST where it has not. Damage at the end of a file, as a crash in the
+//! middle of a write leaves it, is cut off.
 //!
-//! It runs once, before anything is accepted. A kernel that outlived the process would take its log back here
-//! ([`LogWriter::resume`]) instead of its being ended.
+//! It runs once, before anything is accepted.
 
 use std::{
     collections::HashSet,
@@ -19,36 +18,48 @@ use super::{
     Accepted, ExecutionError, Executions, LogWriter,
     journal::Kind,
     live::{Kept, Live},
-    store::{Insert, LogPlace, Stored},
+    store::{Insert, LogPlace},
 };
+use crate::kernels::Work;
 
 /// How long the start waits for these ends to be on disk.
 const ENDS_WAIT: Duration = Duration::from_secs(10);
 
 impl Executions {
-    /// Ends what an earlier process left without an end, and tidies the folder. Gives how many executions were ended.
+    /// Ends what an earlier process left without an end, and tidies the folder. What belongs to a kernel that `lives` is
+    /// given, in the order in which it was accepted.
     ///
     /// # Errors
     /// The database or the folder cannot be read.
-    pub async fn recover(&self) -> Result<usize, ExecutionError> {
+    pub async fn recover(&self, lives: impl Fn(Uuid) -> bool) -> Result<Vec<(Uuid, Work)>, ExecutionError> {
         self.take_over_journal().await?;
         let unfinished = self.store.unfinished().await?;
         let ids: HashSet<Uuid> = unfinished.iter().map(|stored| stored.accepted.execution_id).collect();
         self.tidy(&ids).await?;
+        let mut works = Vec::new();
         for stored in unfinished {
-            self.end_lost(stored).await?;
+            let kernel_id = stored.accepted.kernel_id;
+            let goes_on = lives(kernel_id);
+            let Some(log) = self.take_up(stored.accepted, goes_on).await? else { continue };
+            if goes_on {
+                works.push((kernel_id, work(log)));
+            } else {
+                log.finish(lost()).await;
+            }
         }
         // Whoever looks from now on sees ends. On a disk that takes nothing they come when it does.
+        let go_on: HashSet<Uuid> = works.iter().map(|(_, work)| work.execution_id).collect();
         let ends = async {
-            for live in self.lives.those(|_| true) {
+            for live in self.lives.those(|live| !go_on.contains(&live.id())) {
                 live.watch().wait_for(|progress| progress.end.is_some()).await.ok();
             }
         };
         tokio::time::timeout(ENDS_WAIT, ends).await.ok();
         if !ids.is_empty() {
-            tracing::info!(executions = ids.len(), "executions of an earlier process were ended");
+            let (ended, go_on) = (ids.len() - works.len(), works.len());
+            tracing::info!(ended, go_on, "executions of an earlier process were taken up");
         }
-        Ok(ids.len())
+        Ok(works)
     }
 
     /// Brings the database and the spool to where the journal is: every acceptance has a row, and every log that had
@@ -73,29 +84,27 @@ impl Executions {
         Ok(())
     }
 
-    async fn end_lost(&self, stored: Stored) -> Result<(), ExecutionError> {
-        let live = Arc::new(Live::new(stored.accepted));
+    /// The log of an execution that an earlier process left; `None` where that holds its end.
+    async fn take_up(&self, accepted: Arc<Accepted>, resumed: bool) -> Result<Option<LogWriter>, ExecutionError> {
+        let live = Arc::new(Live::new(accepted));
         live.set_kept(Kept::Row);
         if self.lives.add(&live).is_err() {
-            return Ok(());
+            return Ok(None);
         }
         self.desk.finisher.follow(Arc::clone(&live));
-        let Some(held) = self.desk.scribe.reopen(Arc::clone(&live)).await? else {
+        let Some(held) = self.desk.scribe.reopen(Arc::clone(&live), resumed).await? else {
             // The process ended between the row and the file.
             self.desk.scribe.create(Arc::clone(&live)).await?;
-            let log = LogWriter::begin(live, self.desk.clone(), 0).await;
-            log.finish(lost()).await;
-            return Ok(());
+            return Ok(Some(LogWriter::begin(live, self.desk.clone(), 0).await));
         };
         if held.progress.end.is_some() {
-            return Ok(());
+            return Ok(None);
         }
         let mut log = LogWriter::resume(live, self.desk.clone(), &held);
         if held.progress.last_sequence == 0 {
             log.append(Event::Queued(QueuedEvent { position: 0 })).await;
         }
-        log.finish(lost()).await;
-        Ok(())
+        Ok(Some(log))
     }
 
     /// Brings the files in line with the rows: what is unfinished stays, what is stored in a row or was never accepted
@@ -114,6 +123,19 @@ impl Executions {
             tidied.await.map_err(std::io::Error::other)??;
         }
         Ok(())
+    }
+}
+
+/// What the kernel goes on with.
+fn work(log: LogWriter) -> Work {
+    let accepted = log.accepted();
+    let micros = |micros: i64| Duration::from_micros(u64::try_from(micros).unwrap_or_default());
+    Work {
+        execution_id: accepted.execution_id,
+        code: accepted.code.to_string(),
+        time_limit: accepted.time_limit_micros.map(micros),
+        continue_on_error: accepted.continue_on_error,
+        log,
     }
 }
 

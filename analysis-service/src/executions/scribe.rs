@@ -21,18 +21,21 @@ use uuid::Uuid;
 use super::{
     limits::{COMMANDS_BATCH_MAX, COMMANDS_MAX, WRITE_RETRY},
     live::Live,
+    record::Through,
     sink::Sink,
     spool::Folder,
 };
 
 /// Asks the thread for something.
+#[expect(clippy::large_enum_variant, reason = "nearly all are of the large one, and an allocation each costs more")]
 pub(super) enum Command {
     /// Begins the log of a new execution; answers when its file is there.
     Create(Arc<Live>, oneshot::Sender<io::Result<()>>),
-    /// Goes on with the log of an execution of an earlier process; answers what it holds, `None` without a file.
-    Reopen(Arc<Live>, oneshot::Sender<io::Result<Option<super::sink::Held>>>),
+    /// Goes on with the log of an execution of an earlier process; answers what it holds, `None` without a file. To be
+    /// `resumed` with what its kernel says next, it is cut after the last whole message.
+    Reopen { live: Arc<Live>, resumed: bool, answer: oneshot::Sender<io::Result<Option<super::sink::Held>>> },
     /// Appends an event, received at this time. The permit is given back when it is written or left out.
-    Append { id: Uuid, time: i64, event: Event, room: Option<OwnedSemaphorePermit> },
+    Append { id: Uuid, time: i64, event: Event, through: Through, room: Option<OwnedSemaphorePermit> },
     /// Forgets a log that was begun for an execution that was not accepted.
     Discard(Uuid),
     /// Clears up after a log whose end is in the database: one in a row needs no file, another goes to the finished ones.
@@ -76,9 +79,9 @@ impl Scribe {
     }
 
     /// Goes on with the log of an execution of an earlier process.
-    pub(super) async fn reopen(&self, live: Arc<Live>) -> io::Result<Option<super::sink::Held>> {
+    pub(super) async fn reopen(&self, live: Arc<Live>, resumed: bool) -> io::Result<Option<super::sink::Held>> {
         let (answer, answered) = oneshot::channel();
-        self.send(Command::Reopen(live, answer)).await.map_err(io::Error::other)?;
+        self.send(Command::Reopen { live, resumed, answer }).await.map_err(io::Error::other)?;
         answered.await.map_err(io::Error::other)?
     }
 }
@@ -123,11 +126,11 @@ impl Desk {
                 let created = created.map(|file| self.sinks.insert(live.id(), Sink::new(live, file)));
                 answer.send(created.map(drop)).ok();
             }
-            Command::Reopen(live, answer) => {
+            Command::Reopen { live, resumed, answer } => {
                 let id = live.id();
                 let reopened = self
                     .folder
-                    .reopen(id)
+                    .reopen(id, resumed)
                     .and_then(|log| log.map(|(file, scan)| Sink::resume(&live, file, scan)).transpose());
                 answer
                     .send(reopened.map(|log| {
@@ -138,12 +141,12 @@ impl Desk {
                     }))
                     .ok();
             }
-            Command::Append { id, time, event, room } => {
+            Command::Append { id, time, event, through, room } => {
                 if let Some(sink) = self.sinks.get_mut(&id) {
                     if sink.is_clean() {
                         touched.push(id);
                     }
-                    sink.stage(time, event, room);
+                    sink.stage(time, event, through, room);
                 }
             }
             Command::Discard(id) => {

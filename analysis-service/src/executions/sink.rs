@@ -9,11 +9,12 @@ use super::{
     bounds::{cost_bytes, payload_bytes},
     limits::{MARK_EVERY_BYTES, STREAM_TEXT_MAX_BYTES, UNWRITTEN_MAX_EVENTS},
     live::{Live, Progress, Written},
-    record, spool,
+    record::{self, Through},
+    spool,
 };
 
 /// What the log of an earlier process held.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Held {
     /// How far it is.
     pub(super) progress: Progress,
@@ -21,12 +22,21 @@ pub(super) struct Held {
     pub(super) kept_bytes: u64,
     /// What its events took of the output limit.
     pub(super) cost_bytes: u64,
+    /// The input that was given last.
+    pub(super) answered: Option<String>,
+}
+
+/// An event that waits to be written, with the time at which it came.
+struct Staged {
+    time: i64,
+    event: Event,
+    through: Through,
 }
 
 pub(super) struct Sink {
     live: Arc<Live>,
     file: Arc<File>,
-    staged: Vec<(i64, Event)>,
+    staged: Vec<Staged>,
     rooms: Vec<OwnedSemaphorePermit>,
     last_sequence: i64,
     bytes: u64,
@@ -58,17 +68,17 @@ impl Sink {
         let mut held = Held::default();
         let mut marks = Vec::new();
         let mut offset = 0;
-        let mut record = Vec::new();
-        spool::scan(&file, |event| {
+        spool::scan(&file, |spool::Entry { event, through, bytes }| {
             if marks.last().is_none_or(|(_, at)| offset >= at + MARK_EVERY_BYTES) {
                 marks.push((event.sequence, offset));
             }
-            record.clear();
-            record::write(&event, &mut record);
-            offset += record.len() as u64;
-            note(&mut held.progress, &event);
+            offset += bytes;
+            note(&mut held.progress, &event, through);
             for content in super::content::references(&event) {
                 live.add_content(content.0, content.1);
+            }
+            if let Some(Event::InputReply(given)) = &event.event {
+                held.answered = Some(given.input_id.clone());
             }
             if let Some(event) = &event.event {
                 held.kept_bytes += payload_bytes(event);
@@ -95,16 +105,18 @@ impl Sink {
     }
 
     /// Takes an event to be written next; joins a text to the one before where both are of one stream.
-    pub(super) fn stage(&mut self, time: i64, event: Event, room: Option<OwnedSemaphorePermit>) {
+    pub(super) fn stage(&mut self, time: i64, event: Event, through: Through, room: Option<OwnedSemaphorePermit>) {
         self.rooms.extend(room);
-        if let (Event::Stream(text), Some((_, Event::Stream(last)))) = (&event, self.staged.last_mut())
+        if let Event::Stream(text) = &event
+            && let Some(Staged { event: Event::Stream(last), through: last_through, .. }) = self.staged.last_mut()
             && text.name == last.name
             && last.text.len() + text.text.len() <= STREAM_TEXT_MAX_BYTES
         {
             last.text.push_str(&text.text);
+            *last_through = through;
             return;
         }
-        self.staged.push((time, event));
+        self.staged.push(Staged { time, event, through });
     }
 
     /// Writes what waits and makes it known. Says whether the log is complete.
@@ -112,10 +124,10 @@ impl Sink {
         let staged = self.numbered();
         let mut records = Vec::new();
         let mut written = Vec::with_capacity(staged.len());
-        for event in staged {
+        for (event, through) in staged {
             let start = records.len();
-            record::write(&event, &mut records);
-            written.push(Written { event: Arc::new(event), bytes: records.len() - start });
+            record::write(&event, through, &mut records);
+            written.push(Written { event: Arc::new(event), through, bytes: records.len() - start });
         }
         match self.file.write_all_at(&records, self.bytes) {
             Ok(()) => self.wrote(records.len() as u64, written),
@@ -123,17 +135,18 @@ impl Sink {
         }
     }
 
-    fn numbered(&mut self) -> Vec<OutputEvent> {
+    fn numbered(&mut self) -> Vec<(OutputEvent, Through)> {
         let first = self.last_sequence + 1;
         (first..)
             .zip(std::mem::take(&mut self.staged))
-            .map(|(sequence, (time, mut event))| {
+            .map(|(sequence, Staged { time, mut event, through })| {
                 if let Event::Finished(end) = &mut event {
                     let lost = signed(std::mem::take(&mut self.lost_bytes));
                     end.output_bytes = end.output_bytes.saturating_sub(lost).max(0);
                     end.dropped_bytes = end.dropped_bytes.saturating_add(lost);
                 }
-                OutputEvent { sequence, time: Some(fenxi_proto::time::timestamp(time)), event: Some(event) }
+                let time = Some(fenxi_proto::time::timestamp(time));
+                (OutputEvent { sequence, time, event: Some(event) }, through)
             })
             .collect()
     }
@@ -145,13 +158,13 @@ impl Sink {
         let Some(last) = written.last() else { return false };
         self.last_sequence = last.event.sequence;
         let complete = matches!(last.event.event, Some(Event::Finished(_)));
-        let events: Vec<_> = written.iter().map(|written| Arc::clone(&written.event)).collect();
-        self.kept_bytes += events.iter().filter_map(|event| event.event.as_ref()).map(payload_bytes).sum::<u64>();
+        let events: Vec<_> = written.iter().map(|written| (Arc::clone(&written.event), written.through)).collect();
+        self.kept_bytes += events.iter().filter_map(|(event, _)| event.event.as_ref()).map(payload_bytes).sum::<u64>();
         let end = self.bytes;
         self.live.publish(written, |progress| {
             progress.bytes = end;
-            for event in &events {
-                note(progress, event);
+            for (event, through) in &events {
+                note(progress, event, *through);
             }
         });
         complete
@@ -167,7 +180,7 @@ impl Sink {
         // A part of the records may be in the file; it is overwritten next time, and cut at the next start.
         self.file.set_len(self.bytes).ok();
         self.rooms.clear();
-        for Written { event, .. } in written {
+        for Written { event, through, .. } in written {
             let Some(OutputEvent { time, event: Some(event), .. }) = Arc::into_inner(event) else { continue };
             let time = time.as_ref().map_or(0, fenxi_proto::time::unix_micros);
             let bytes = payload_bytes(&event);
@@ -176,29 +189,32 @@ impl Sink {
                 _ => bytes == 0 && self.staged.len() < UNWRITTEN_MAX_EVENTS,
             };
             if waits {
-                self.staged.push((time, event));
+                self.staged.push(Staged { time, event, through });
             } else {
-                self.lose(time, bytes);
+                self.lose(time, bytes, through);
             }
         }
         false
     }
 
     /// Counts output that is lost, in a marker where it would have stood.
-    fn lose(&mut self, time: i64, bytes: u64) {
+    fn lose(&mut self, time: i64, bytes: u64, through: Through) {
         self.lost_bytes += bytes;
-        if let Some((_, Event::Truncated(marker))) = self.staged.last_mut() {
+        if let Some(Staged { event: Event::Truncated(marker), through: last, .. }) = self.staged.last_mut() {
             marker.dropped_bytes = marker.dropped_bytes.saturating_add(signed(bytes));
+            *last = through;
             return;
         }
         let (kept_bytes, dropped_bytes) = (signed(self.kept_bytes), signed(bytes));
-        self.staged.push((time, Event::Truncated(TruncatedEvent { kept_bytes, dropped_bytes, limit_bytes: 0 })));
+        let event = Event::Truncated(TruncatedEvent { kept_bytes, dropped_bytes, limit_bytes: 0 });
+        self.staged.push(Staged { time, event, through });
     }
 }
 
 /// What an event changes in the progress.
-fn note(progress: &mut Progress, event: &OutputEvent) {
+fn note(progress: &mut Progress, event: &OutputEvent, through: Through) {
     progress.last_sequence = event.sequence;
+    progress.through = progress.through.max(through.unwrap_or_default());
     let time = || event.time.as_ref().map_or(0, fenxi_proto::time::unix_micros);
     match &event.event {
         Some(Event::Started(started)) => {

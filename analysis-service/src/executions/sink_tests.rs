@@ -19,12 +19,14 @@ fn live() -> Arc<Live> {
         code: "x".into(),
         datasets: Vec::new(),
         create_time: START,
+        time_limit_micros: None,
+        continue_on_error: false,
     })))
 }
 
 fn log(file: &File) -> Vec<Event> {
     let mut events = Vec::new();
-    spool::scan(file, |event| events.extend(event.event)).expect("read");
+    spool::scan(file, |entry| events.extend(entry.event.event)).expect("read");
     events
 }
 
@@ -33,13 +35,13 @@ fn a_full_disk_costs_output_but_never_the_end() {
     let full = File::options().read(true).write(true).open("/dev/full").expect("a device that is always full");
     let live = live();
     let mut sink = Sink::new(Arc::clone(&live), full);
-    sink.stage(1, queued(), None);
-    sink.stage(2, stdout("lost"), None);
-    sink.stage(3, Event::Started(StartedEvent { execution_count: 1 }), None);
+    sink.stage(1, queued(), None, None);
+    sink.stage(2, stdout("lost"), None, None);
+    sink.stage(3, Event::Started(StartedEvent { execution_count: 1 }), None, None);
     assert!(!sink.write() && sink.is_failing());
     assert_eq!(live.progress(), Progress::default(), "a reader saw what is not on disk");
-    sink.stage(4, stdout("lost too"), None);
-    sink.stage(5, Event::Finished(finished()), None);
+    sink.stage(4, stdout("lost too"), None, None);
+    sink.stage(5, Event::Finished(finished()), None, None);
     assert!(!sink.write() && sink.is_failing());
 
     let repaired = tempfile::tempfile().expect("a file");
@@ -62,11 +64,11 @@ fn texts_of_one_stream_that_wait_together_are_one_event() {
     let mut sink = Sink::new(live(), file.try_clone().expect("a handle"));
     let long = "x".repeat(STREAM_TEXT_MAX_BYTES);
     for event in [stdout("a"), stdout("b"), stderr("c"), stderr("d"), stdout("e"), stdout(&long)] {
-        sink.stage(1, event, None);
+        sink.stage(1, event, None, None);
     }
     assert!(!sink.write());
     assert_eq!(log(&file), [stdout("ab"), stderr("cd"), stdout("e"), stdout(&long)]);
-    sink.stage(2, stdout("f"), None);
+    sink.stage(2, stdout("f"), None, None);
     sink.write();
     assert_eq!(log(&file).len(), 5, "what was written is not changed");
 }

@@ -14,7 +14,7 @@ use std::{
 use fenxi_proto::analysis::v1::{OutputEvent, output_event::Event};
 use uuid::Uuid;
 
-use super::record::{self, Next};
+use super::record::{self, Next, Through};
 
 /// How much of a file is read at once, unless one record is longer.
 pub(super) const READ_BYTES: usize = 256 * 1024;
@@ -44,13 +44,23 @@ impl Folder {
         OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(self.running(id))
     }
 
-    /// The log of an execution that ran when the service stopped, if it has one, cut after its last whole record.
-    pub(super) fn reopen(&self, id: Uuid) -> io::Result<Option<(File, Scan)>> {
+    /// The log of an execution that ran when the service stopped, if it has one, cut after its last whole record; or, to be
+    /// `resumed` with what its kernel said next, after the last whole message.
+    pub(super) fn reopen(&self, id: Uuid, resumed: bool) -> io::Result<Option<(File, Scan)>> {
         let file = match OpenOptions::new().read(true).write(true).open(self.running(id)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other?,
         };
-        let scan = scan(&file, |_| {})?;
+        let (mut whole, mut bytes) = (Scan::default(), 0);
+        let mut scan = scan(&file, |entry| {
+            bytes += entry.bytes;
+            if entry.through.is_some() {
+                whole = Scan { bytes, last_sequence: entry.event.sequence, finished: false };
+            }
+        })?;
+        if resumed && !scan.finished {
+            scan = whole;
+        }
         file.set_len(scan.bytes)?;
         Ok(Some((file, scan)))
     }
@@ -146,8 +156,17 @@ pub(super) struct Scan {
     pub(super) finished: bool,
 }
 
-/// Hands every event to `each`, in order, as far as records are whole, numbers are dense and the end has not been.
-pub(super) fn scan(file: &File, mut each: impl FnMut(OutputEvent)) -> io::Result<Scan> {
+/// A record that was read.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) event: OutputEvent,
+    pub(super) through: Through,
+    /// Its length in the file.
+    pub(super) bytes: u64,
+}
+
+/// Hands every record to `each`, in order, as far as they are whole, numbers are dense and the end has not been.
+pub(super) fn scan(file: &File, mut each: impl FnMut(Entry)) -> io::Result<Scan> {
     let mut scan = Scan::default();
     loop {
         let (bytes, length) = read_from(file, scan.bytes, u64::MAX, READ_BYTES)?;
@@ -162,7 +181,7 @@ pub(super) fn scan(file: &File, mut each: impl FnMut(OutputEvent)) -> io::Result
             scan.finished = matches!(event.event, Some(Event::Finished(_)));
             scan.bytes += used as u64;
             rest = rest.get(used..).unwrap_or_default();
-            each(event);
+            each(Entry { event, through: record::through(message), bytes: used as u64 });
         }
         if scan.finished || scan.bytes == before {
             return Ok(scan);

@@ -12,14 +12,14 @@ fn append(file: &File, scan: Scan, texts: &[String]) -> Vec<OutputEvent> {
     let numbered = (scan.last_sequence + 1..).zip(texts);
     let events: Vec<_> = numbered.map(|(sequence, said)| text(sequence, said)).collect();
     let mut bytes = Vec::new();
-    events.iter().for_each(|event| record::write(event, &mut bytes));
+    events.iter().for_each(|event| record::write(event, None, &mut bytes));
     file.write_all_at(&bytes, scan.bytes).expect("written");
     events
 }
 
 fn read(file: &File) -> (Vec<OutputEvent>, Scan) {
     let mut events = Vec::new();
-    let scan = scan(file, |event| events.push(event)).expect("read");
+    let scan = scan(file, |entry| events.push(entry.event)).expect("read");
     (events, scan)
 }
 
@@ -68,7 +68,7 @@ proptest! {
         let mut expected = Vec::new();
         drop(folder.create(ID).expect("created"));
         for (texts, damage) in rounds {
-            let (file, reopened) = folder.reopen(ID).expect("reopened").expect("there");
+            let (file, reopened) = folder.reopen(ID, false).expect("reopened").expect("there");
             let (events, scanned) = read(&file);
             prop_assert_eq!(scanned, reopened);
             prop_assert_eq!(fs::metadata(folder.running(ID)).expect("there").len(), scanned.bytes);
@@ -90,17 +90,17 @@ fn nothing_follows_the_end_and_a_number_that_jumps_is_damage() {
     let end = OutputEvent { sequence: 2, time: None, event: Some(Event::Finished(finished())) };
     let mut bytes = Vec::new();
     for event in [text(1, "a"), end, text(3, "b")] {
-        record::write(&event, &mut bytes);
+        record::write(&event, None, &mut bytes);
     }
     file.write_all_at(&bytes, 0).expect("written");
     let (events, scan) = read(&file);
     assert_eq!((events.len(), scan.last_sequence, scan.finished), (2, 2, true));
 
-    let (file, scan) = folder.reopen(ID).expect("reopened").expect("there");
+    let (file, scan) = folder.reopen(ID, false).expect("reopened").expect("there");
     file.set_len(0).expect("cut");
     let mut bytes = Vec::new();
     for event in [text(1, "a"), text(3, "b")] {
-        record::write(&event, &mut bytes);
+        record::write(&event, None, &mut bytes);
     }
     file.write_all_at(&bytes, 0).expect("written");
     assert_eq!(read(&file).0.len(), 1);
@@ -127,7 +127,7 @@ fn a_moved_log_is_found() {
     folder.move_to_ended(ID).expect("moved");
     assert_eq!(read(&folder.read_ended(ID).expect("moved")).0.len(), 1);
     assert!(folder.list_running().expect("listed").is_empty());
-    assert!(folder.reopen(ID).expect("looked").is_none());
+    assert!(folder.reopen(ID, false).expect("looked").is_none());
     folder.remove_ended(ID).expect("removed");
     folder.remove_ended(ID).expect("removed before");
     assert_eq!(folder.read_ended(ID).expect_err("gone").kind(), io::ErrorKind::NotFound);

@@ -19,8 +19,10 @@ use super::Accepted;
 use crate::{objects::ContentId, outbox};
 
 /// The schema.
-pub const STEPS: [Step; 1] =
-    [Step { number: 200, title: "executions", sql: include_str!("../../migrations/200_executions.sql") }];
+pub const STEPS: [Step; 2] = [
+    Step { number: 200, title: "executions", sql: include_str!("../../migrations/200_executions.sql") },
+    Step { number: 201, title: "execution limits", sql: include_str!("../../migrations/201_execution_limits.sql") },
+];
 
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +113,7 @@ pub(super) struct Store {
 /// Ids in one question.
 const IDS_MAX: usize = 500;
 const COLUMNS: &str = "execution_id, user_id, request_id, request_hash, kernel_id, code, datasets, create_time, \
-     start_time, end_time, outcome, last_sequence, execution_count, log_place, requests";
+     time_limit, continue_on_error, start_time, end_time, outcome, last_sequence, execution_count, log_place, requests";
 
 impl Store {
     pub(super) fn new(database: Database) -> Self {
@@ -231,13 +233,13 @@ impl Store {
 
 async fn insert(tx: &mut Transaction, accepted: &Accepted) -> Result<(), StoreError> {
     let sql = "INSERT INTO execution \
-               (execution_id, user_id, request_id, request_hash, kernel_id, code, datasets, create_time) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+               (execution_id, user_id, request_id, request_hash, kernel_id, code, datasets, create_time, \
+               time_limit, continue_on_error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     bound(sql, accepted)?.execute(tx).await?;
     Ok(())
 }
 
-/// A statement whose first eight parameters are what was accepted.
+/// A statement whose first ten parameters are what was accepted.
 fn bound<'a>(sql: &'static str, accepted: &'a Accepted) -> Result<Query<'a, Sqlite, SqliteArguments>, StoreError> {
     let datasets = serde_json::to_string(&accepted.datasets).map_err(|error| StoreError::Row(error.to_string()))?;
     Ok(sqlx::query(sql)
@@ -248,7 +250,9 @@ fn bound<'a>(sql: &'static str, accepted: &'a Accepted) -> Result<Query<'a, Sqli
         .bind(accepted.kernel_id)
         .bind(&*accepted.code)
         .bind(datasets)
-        .bind(accepted.create_time))
+        .bind(accepted.create_time)
+        .bind(accepted.time_limit_micros)
+        .bind(accepted.continue_on_error))
 }
 
 async fn store_end(tx: &mut Transaction, finish: &Finish) -> Result<(), StoreError> {
@@ -257,8 +261,9 @@ async fn store_end(tx: &mut Transaction, finish: &Finish) -> Result<(), StoreErr
     // Most rows are not there before their end.
     let sql = "INSERT INTO execution \
                (execution_id, user_id, request_id, request_hash, kernel_id, code, datasets, create_time, \
-               outcome, start_time, end_time, last_sequence, execution_count, log_place, requests) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+               time_limit, continue_on_error, outcome, start_time, end_time, last_sequence, execution_count, \
+               log_place, requests) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
                ON CONFLICT (execution_id) DO UPDATE SET outcome = excluded.outcome, \
                start_time = excluded.start_time, end_time = excluded.end_time, \
                last_sequence = excluded.last_sequence, execution_count = excluded.execution_count, \

@@ -37,6 +37,10 @@ pub struct KernelSettings {
     #[arg(long, value_name = "FILE")]
     pub kernel_supervisor: Option<PathBuf>,
 
+    /// Seconds that kernels go on without this service, for the next one to take up; 0: they end with it
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(..=86_400))]
+    pub kernel_linger_secs: u32,
+
     /// How kernels are started
     #[arg(long, value_enum, default_value_t = KernelStart::Fork)]
     pub kernel_start: KernelStart,
@@ -108,6 +112,12 @@ impl KernelSettings {
         let program = self.kernel_supervisor.clone().map_or_else(beside, Ok)?;
         anyhow::ensure!(program.is_file(), "--kernel-supervisor: {} is not there", program.display());
         Ok(std::path::absolute(program)?)
+    }
+
+    /// How long kernels go on without this service.
+    #[must_use]
+    pub fn linger(&self) -> Duration {
+        Duration::from_secs(u64::from(self.kernel_linger_secs))
     }
 
     /// How far kernels are kept apart.

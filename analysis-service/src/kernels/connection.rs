@@ -105,6 +105,11 @@ impl Connection {
         Ok(Self { signer, talk, incoming, written, acknowledged, unacknowledged_bytes: 0, _task: task })
     }
 
+    /// The id of the execution that was sent to this kernel last, if an earlier service sent one.
+    pub(crate) fn last_tag(&self) -> Option<&str> {
+        std::str::from_utf8(self.talk.last_tag()).ok().filter(|tag| !tag.is_empty())
+    }
+
     /// The next thing that came. What was not sent yet is sent meanwhile. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Option<Incoming> {
         loop {

@@ -3,6 +3,7 @@
 //! It writes what happens into the logs of executions, and never waits for a reader; its waits are the local disk's.
 //! It knows neither users' rules (the registry has checked them) nor what becomes of a log.
 
+mod adopt;
 mod change;
 mod end;
 mod idle;
@@ -24,7 +25,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use self::mailbox::{KernelHandle, QueueSlot, Work};
+pub use self::{
+    adopt::Adopted,
+    mailbox::{KernelHandle, QueueSlot, Work},
+};
 use self::{
     mailbox::{REQUESTS_MAX, Request},
     meter::Meter,
@@ -38,6 +42,7 @@ use super::{
     state::{State, death},
     store::Store,
 };
+use crate::executions::log::Ending;
 
 /// What all kernels share.
 pub(crate) struct Parts {
@@ -75,12 +80,16 @@ pub(crate) struct Driver {
     waiting: VecDeque<Waiting>,
     running: Option<Running>,
     meter: Meter,
+    /// The end of the last execution as long as it is not on disk, and the first message of the kernel's that it needs.
+    ending: Option<(u64, Ending)>,
     /// Why we ended the process, once we have.
     killed: Option<Death>,
     /// When the process is killed, because it closed its channels and goes on.
     deaf_until: Option<Instant>,
     /// Who waits for the end of this task.
     stopping: Vec<oneshot::Sender<()>>,
+    /// The kernel is left to the next service.
+    leaving: bool,
     done: bool,
 }
 
@@ -95,13 +104,22 @@ enum Wake {
 impl Driver {
     /// Starts the task of a kernel: one that is dead, or one that is to be started.
     pub(crate) fn spawn(parts: Arc<Parts>, kernel: Kernel) -> KernelHandle {
+        let dead = kernel.state == KernelState::Dead;
+        let state = if dead { State::Dead(kernel.death.clone().unwrap_or_default()) } else { State::Starting };
+        let (mut driver, handle) = Self::new(parts, kernel, state);
+        if !dead {
+            driver.start();
+        }
+        tokio::spawn(driver.run());
+        handle
+    }
+
+    fn new(parts: Arc<Parts>, kernel: Kernel, state: State) -> (Self, KernelHandle) {
         let queue_max = kernel.limits.queue_max as usize;
         let (sender, requests) = mpsc::channel(REQUESTS_MAX + queue_max);
         let (published, watched) = watch::channel(Arc::new(kernel.clone()));
         let handle = KernelHandle { requests: sender, queue: Arc::new(Semaphore::new(queue_max)), kernel: watched };
-        let dead = kernel.state == KernelState::Dead;
-        let state = if dead { State::Dead(kernel.death.clone().unwrap_or_default()) } else { State::Starting };
-        let mut driver = Self {
+        let driver = Self {
             parts,
             requests,
             published,
@@ -112,16 +130,14 @@ impl Driver {
             waiting: VecDeque::new(),
             running: None,
             meter: Meter::default(),
+            ending: None,
             killed: None,
             deaf_until: None,
             stopping: Vec::new(),
+            leaving: false,
             done: false,
         };
-        if !dead {
-            driver.start();
-        }
-        tokio::spawn(driver.run());
-        handle
+        (driver, handle)
     }
 
     async fn run(mut self) {
@@ -198,6 +214,10 @@ impl Driver {
                 self.stopping.push(done);
                 self.stop(cause);
             }
+            Request::Leave(done) => {
+                self.stopping.push(done);
+                self.leave().await;
+            }
             Request::Input { execution_id, input_id, value, done } => {
                 let _ = done.send(self.reply_input(execution_id, &input_id, value).await);
             }
@@ -225,6 +245,7 @@ impl Driver {
         self.signal_if_due();
         if self.live.is_some() && self.meter.next_at <= now {
             self.sample().await;
+            self.acknowledge(None);
         }
         self.settle().await;
     }
@@ -254,8 +275,9 @@ impl Driver {
         self.requests.close();
         while let Some(request) = self.requests.recv().await {
             match request {
+                Request::Submit(work, _place) if self.leaving => work.log.leave().await,
                 Request::Submit(work, _place) => end::cancelled(*work, self.kernel.death.clone()).await,
-                Request::Stop(_, done) => self.stopping.push(done),
+                Request::Stop(_, done) | Request::Leave(done) => self.stopping.push(done),
                 // Dropping the others answers them.
                 _ => {}
             }

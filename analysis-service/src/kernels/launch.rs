@@ -7,6 +7,7 @@ mod isolation;
 mod keeper;
 mod plain;
 mod python;
+mod records;
 mod trial;
 mod users;
 mod workshop;
@@ -67,6 +68,10 @@ pub struct Launched {
     pub start: KernelStart,
     /// What keeps it apart.
     pub isolation: KernelIsolation,
+    /// Which kernel it is.
+    pub(crate) kernel_id: Uuid,
+    /// Which of the kernel's processes.
+    pub(crate) generation: i32,
     /// Its folder, removed by [`Launched::clear`].
     place: PathBuf,
     mark: String,
@@ -135,6 +140,15 @@ impl Launched {
     pub(crate) async fn held(&mut self) -> Result<(), LaunchError> {
         let Some(joining) = self.joining.take() else { return Ok(()) };
         joining.await.map_err(io::Error::other).flatten().map_err(LaunchError::Group)
+    }
+
+    /// From here on it outlives this service. What the next one has to know of it is written down already.
+    ///
+    /// # Errors
+    /// The supervisor has gone.
+    pub(crate) async fn hold(&mut self) -> io::Result<()> {
+        let name = self.place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        self.process.hold(name.to_owned()).await
     }
 
     /// How often the system has killed in this kernel for want of memory since this was asked last; `None` if only the

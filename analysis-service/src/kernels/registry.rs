@@ -5,6 +5,7 @@ mod create;
 
 use std::{
     collections::HashMap,
+    future::Future,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -24,8 +25,9 @@ use tokio::{sync::Semaphore, time::timeout};
 use uuid::Uuid;
 
 pub use self::create::{NewDataset, NewKernel};
+pub use super::driver::Adopted;
 use super::{
-    driver::{Driver, KernelHandle, Parts},
+    driver::{Driver, KernelHandle, Parts, Work},
     launch::Launcher,
     model::{Kernel, KernelError, Settings, TableSource},
     state::death,
@@ -42,6 +44,15 @@ const TEND_INTERVAL: Duration = Duration::from_secs(60);
 const SHUTDOWN_MAX: Duration = Duration::from_secs(15);
 /// Reads of /proc at a time.
 const METERS_MAX: usize = 2;
+
+/// What an earlier service left.
+#[derive(Debug, Default)]
+pub struct Inherited {
+    /// The kernels that live on.
+    pub kernels: HashMap<Uuid, Adopted>,
+    /// What was accepted for them, in order.
+    pub works: HashMap<Uuid, Vec<Work>>,
+}
 
 /// All kernels. Clones are the same.
 #[derive(Clone)]
@@ -80,7 +91,8 @@ impl Entry {
 }
 
 impl Registry {
-    /// Takes up the kernels of a former service, all of them dead now, and tends to all until the process stops.
+    /// Takes up the kernels of a former service and tends to all until the process stops. `inherited` are those that live
+    /// on, and what was accepted for them; the others are dead now.
     ///
     /// # Errors
     /// The database failed.
@@ -91,6 +103,7 @@ impl Registry {
         settings: Settings,
         clock: Clock,
         lifecycle: &Lifecycle,
+        inherited: Inherited,
     ) -> Result<Self, StoreError> {
         let parts = Arc::new(Parts {
             launcher,
@@ -107,17 +120,36 @@ impl Registry {
             entries: Mutex::default(),
             stopping: AtomicBool::new(false),
         }));
+        let Inherited { mut kernels, mut works } = inherited;
         for (mut kernel, dead) in parts.store.all().await? {
-            if !dead {
+            let adopted = kernels.remove(&kernel.kernel_id);
+            let fits = |adopted: &Adopted| !dead && adopted.generation() == kernel.generation;
+            let adopted = match adopted {
+                Some(adopted) if !fits(&adopted) => {
+                    adopted.end().await;
+                    None
+                }
+                adopted => adopted,
+            };
+            if !dead && adopted.is_none() {
                 let time = Some(fenxi_proto::time::timestamp(clock.now_micros()));
                 let lost = death(DeathCause::Shutdown, "the service ended without ending its kernels");
                 kernel.death = Some(Death { time, ..lost });
                 parts.store.save(&kernel).await?;
             }
             let (kernel_id, owner_user_id) = (kernel.kernel_id, kernel.owner_user_id);
-            let handle = Some(Driver::spawn(Arc::clone(&parts), kernel.clone()));
+            let handle = Some(match adopted {
+                Some(adopted) => {
+                    let works = works.remove(&kernel_id).unwrap_or_default();
+                    Driver::adopt(Arc::clone(&parts), kernel.clone(), adopted, works)
+                }
+                None => Driver::spawn(Arc::clone(&parts), kernel.clone()),
+            });
             let entry = Entry { owner_user_id, coming: false, kernel: Arc::new(kernel), handle };
             registry.entries().insert(kernel_id, entry);
+        }
+        for unknown in kernels.into_values() {
+            unknown.end().await;
         }
         let (tended, stopping) = (registry.clone(), lifecycle.clone());
         lifecycle.spawn(async move {
@@ -231,11 +263,23 @@ impl Registry {
 
     /// Ends every kernel with its executions, and takes no new ones. Bounded in time.
     pub async fn shut_down(&self) {
+        let handles = self.close();
+        self.until_closed(join_all(handles.iter().map(|handle| handle.stop(DeathCause::Shutdown)))).await;
+    }
+
+    /// Leaves every kernel with its executions to the next service, and takes no new ones. Bounded in time.
+    pub async fn leave(&self) {
+        let handles = self.close();
+        self.until_closed(join_all(handles.iter().map(KernelHandle::leave))).await;
+    }
+
+    fn close(&self) -> Vec<KernelHandle> {
         self.0.stopping.store(true, Ordering::SeqCst);
-        let handles: Vec<_> = self.entries().values().filter_map(|entry| entry.handle.clone()).collect();
-        let ended =
-            timeout(SHUTDOWN_MAX, join_all(handles.iter().map(|handle| handle.stop(DeathCause::Shutdown)))).await;
-        if ended.is_err() {
+        self.entries().values().filter_map(|entry| entry.handle.clone()).collect()
+    }
+
+    async fn until_closed(&self, closed: impl Future<Output = Vec<()>>) {
+        if timeout(SHUTDOWN_MAX, closed).await.is_err() {
             tracing::error!(wait_secs = SHUTDOWN_MAX.as_secs(), "some kernels did not end in time");
         }
     }

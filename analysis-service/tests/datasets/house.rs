@@ -105,7 +105,8 @@ async fn serve(folder: &Path, keys: &Keys, settings: &[&str]) -> (String, Lifecy
     // No kernel is started here: any program will do for their interpreter.
     let python = ["--python", "/bin/sh", "--kernel-start", "plain", "--kernel-isolation", "none"].map(OsString::from);
     let args = ["analysis-service".into(), "--auth-url".into(), keys.url.clone(), "--data-dir".into()];
-    let supervisor = ["--kernel-supervisor", env!("CARGO_BIN_EXE_kernel-supervisor")].map(OsString::from);
+    let supervisor = ["--kernel-supervisor", env!("CARGO_BIN_EXE_kernel-supervisor"), "--kernel-linger-secs", "0"];
+    let supervisor = supervisor.map(OsString::from);
     let args = args.into_iter().map(OsString::from).chain([folder.into()]).chain(python).chain(supervisor);
     let config: Config =
         fenxi_chassis::config::load(PREFIX, args.chain(settings.iter().map(OsString::from))).expect("good");

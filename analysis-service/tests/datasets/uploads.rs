@@ -325,7 +325,7 @@ impl Program {
         let free = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
         let child = Command::new(env!("CARGO_BIN_EXE_analysis-service"))
             .args(["--auth-url", &keys.url, "--listen", &free.to_string(), "--python", "/bin/sh"])
-            .args(["--kernel-start", "plain", "--kernel-isolation", "none", "--data-dir"])
+            .args(["--kernel-start", "plain", "--kernel-isolation", "none", "--kernel-linger-secs", "0", "--data-dir"])
             .arg(folder)
             .stderr(Stdio::null())
             .spawn()

@@ -46,7 +46,7 @@ use uuid::Uuid;
 
 /// How long a story waits for what must come, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(120);
-const SECRET: &str = "fxs_0123456789abcdef0123456789abcdef";
+pub(crate) const SECRET: &str = "fxs_0123456789abcdef0123456789abcdef";
 
 type Authorized = InterceptedService<Channel, Bearer>;
 
@@ -100,19 +100,13 @@ impl House {
     }
 
     pub(crate) fn user_called(&self, user_id: Uuid) -> User {
-        let bearer = Bearer::new(&self.auth.caller(user_id)).expect("a header");
-        let channel = channel(&self.url).expect("an address");
-        User {
-            user_id,
-            executions: ExecutionServiceClient::with_interceptor(channel.clone(), bearer.clone()),
-            kernels: KernelServiceClient::with_interceptor(channel, bearer),
-        }
+        self.auth.user(&self.url, user_id)
     }
 }
 
 async fn serve(folder: &Path, auth: &Auth) -> (String, Lifecycle, JoinHandle<anyhow::Result<()>>) {
     let secret = folder.join("secret");
-    let args: [OsString; 11] = [
+    let args: [OsString; 13] = [
         "analysis-service".into(),
         "--auth-url".into(),
         auth.url.clone().into(),
@@ -124,6 +118,8 @@ async fn serve(folder: &Path, auth: &Auth) -> (String, Lifecycle, JoinHandle<any
         python().into(),
         "--kernel-supervisor".into(),
         env!("CARGO_BIN_EXE_kernel-supervisor").into(),
+        "--kernel-linger-secs".into(),
+        "0".into(),
     ];
     let config: Config = config::load(PREFIX, args).expect("good");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -141,7 +137,7 @@ async fn serve(folder: &Path, auth: &Auth) -> (String, Lifecycle, JoinHandle<any
     (url, lifecycle, service)
 }
 
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned();
     let home = config::variable("FENXI_HOME").map_or_else(|| workspace.join("data"), PathBuf::from);
     let python = config::variable("FENXI_TEST_PYTHON").map_or_else(|| home.join("python/bin/python"), PathBuf::from);
@@ -152,7 +148,7 @@ fn python() -> PathBuf {
 /// What auth-service is to this service: keys, and a history.
 pub(crate) struct Auth {
     key: SigningKey,
-    url: String,
+    pub(crate) url: String,
     history: History,
 }
 
@@ -211,7 +207,18 @@ impl HistoryService for History {
 }
 
 impl Auth {
-    async fn serve() -> Self {
+    /// Somebody who calls the service at this address.
+    pub(crate) fn user(&self, url: &str, user_id: Uuid) -> User {
+        let bearer = Bearer::new(&self.caller(user_id)).expect("a header");
+        let channel = channel(url).expect("an address");
+        User {
+            user_id,
+            executions: ExecutionServiceClient::with_interceptor(channel.clone(), bearer.clone()),
+            kernels: KernelServiceClient::with_interceptor(channel, bearer),
+        }
+    }
+
+    pub(crate) async fn serve() -> Self {
         use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
         let key = SigningKey::from_bytes(&[7; 32]);
         let x = URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes());

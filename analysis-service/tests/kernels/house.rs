@@ -15,7 +15,7 @@ use analysis_service::{
         KernelHandle, Work,
         launch::{Apart, ForkLauncher, Launcher, Level, PlainLauncher, Workshop},
         model::{Kernel, KernelError, KernelTable, Settings, TableSource, TableUnavailable},
-        registry::{NewDataset, NewKernel, Registry},
+        registry::{Inherited, NewDataset, NewKernel, Registry},
         store::{self, Store},
     },
     objects::Objects,
@@ -25,7 +25,7 @@ use fenxi_chassis::{clock::Clock, config, id, lifecycle::Lifecycle, sqlite::Data
 use fenxi_proto::analysis::v1::{
     FinishedEvent, KernelState, Outcome, OutputEvent, StreamName, mime_part::Content, output_event::Event,
 };
-use fenxi_supervisor::client::{self as supervisor, Supervisor};
+use fenxi_supervisor::client::{self as supervisor, Held, Supervisor};
 use futures_util::FutureExt as _;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -120,9 +120,10 @@ impl House {
         };
         let tables = Tables::default();
         let store = Store::new(database.clone(), settings.limits);
-        let source = source(&tables);
-        let registry = Registry::open(launcher, source, store, settings, clock.clone(), &Lifecycle::new()).await;
-        Self { registry: registry.expect("a registry"), executions, clock, tables, files, database, folder }
+        let (source, lifecycle) = (source(&tables), Lifecycle::new());
+        let registry =
+            Registry::open(launcher, source, store, settings, clock.clone(), &lifecycle, Inherited::default());
+        Self { registry: registry.await.expect("a registry"), executions, clock, tables, files, database, folder }
     }
 
     pub(crate) fn new_kernel() -> NewKernel {
@@ -203,21 +204,22 @@ impl House {
 }
 
 /// The supervisor of a folder's kernels, which ends with this process.
-pub(crate) async fn supervisor(folder: &Path) -> Supervisor {
+pub(crate) async fn supervisor(folder: &Path, linger: Duration) -> (Supervisor, Vec<Held>) {
     let run = folder.join("run");
     std::fs::create_dir_all(&run).expect("a folder");
     let settings = supervisor::Settings {
         program: env!("CARGO_BIN_EXE_kernel-supervisor").into(),
         socket: run.join("supervisor.sock"),
-        linger: Duration::ZERO,
+        linger,
     };
-    Supervisor::open(settings).await.expect("a supervisor").0
+    Supervisor::open(settings).await.expect("a supervisor")
 }
 
 async fn workshop(folder: &Path) -> Workshop {
-    let supervisor = supervisor(folder).await;
+    let (supervisor, held) = supervisor(folder, Duration::ZERO).await;
     let apart = Apart { level: Level::Standard, uid_first: 1_900_000_000, processes_max: 512, tmp_max_bytes: 1 << 30 };
-    Workshop::open(&python(), &folder.join("run"), &folder.join("work"), apart, supervisor).expect("a workshop")
+    Workshop::open(&python(), &folder.join("run"), &folder.join("work"), apart, (supervisor, &held))
+        .expect("a workshop")
 }
 
 /// From here on, every house of this process forks its kernels, all from one fork server.

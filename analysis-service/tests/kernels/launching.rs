@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use analysis_service::kernels::launch::{Apart, Launcher as _, Level, Order, PlainLauncher, Workshop};
@@ -17,9 +18,14 @@ fn order() -> Order {
 
 /// `/bin/sh` instead of Python: it reads `-m` as an option and ends, or stays when given a script of that name.
 async fn launcher(dir: &Path) -> PlainLauncher {
-    let supervisor = supervisor(dir).await;
-    let opened =
-        Workshop::open(Path::new("/bin/sh"), &dir.join("run"), &dir.join("work"), apart(Level::None), supervisor);
+    let (supervisor, held) = supervisor(dir, Duration::ZERO).await;
+    let opened = Workshop::open(
+        Path::new("/bin/sh"),
+        &dir.join("run"),
+        &dir.join("work"),
+        apart(Level::None),
+        (supervisor, &held),
+    );
     PlainLauncher::new(opened.expect("a workshop"))
 }
 
@@ -60,7 +66,12 @@ async fn what_a_former_service_left_is_ended_at_start() {
     let mut left = std::process::Command::new("sleep").arg("600").env("FENXI_KERNEL", "k-1").spawn().expect("started");
     let stat = fs::read_to_string(format!("/proc/{}/stat", left.id())).expect("it runs");
     let start_ticks = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(19)).expect("a start");
-    fs::write(place.join("process"), format!("{} {start_ticks} k-1", left.id())).expect("written");
+    let record = serde_json::json!({
+        "pid": left.id(), "start_ticks": start_ticks.parse::<u64>().expect("a number"), "mark": "FENXI_KERNEL=k-1",
+        "kernel_id": Uuid::from_u128(7), "generation": 1, "endpoint": {"prefix": "/nowhere", "key": "k"}, "start": 0,
+        "level": 0, "layers": [], "ends_whole": false, "uid": null, "group": null,
+    });
+    fs::write(place.join("process.json"), record.to_string()).expect("written");
     launcher(dir.path()).await;
     let ended = tokio::task::spawn_blocking(move || left.wait());
     soon(ended).await.expect("joined").expect("ended");
@@ -70,9 +81,9 @@ async fn what_a_former_service_left_is_ended_at_start() {
 #[tokio::test]
 async fn a_path_too_long_for_sockets_and_a_missing_python_are_said() {
     let dir = tempfile::tempdir_in("/tmp").expect("a folder");
-    let supervisor = supervisor(dir.path()).await;
+    let (supervisor, _) = supervisor(dir.path(), Duration::ZERO).await;
     let open = |python: &str, run: &Path| {
-        let opened = Workshop::open(Path::new(python), run, dir.path(), apart(Level::None), supervisor.clone());
+        let opened = Workshop::open(Path::new(python), run, dir.path(), apart(Level::None), (supervisor.clone(), &[]));
         opened.expect_err("refused").to_string()
     };
     let error = open("/bin/sh", &dir.path().join("x".repeat(100)));

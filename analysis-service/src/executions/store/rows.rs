@@ -30,6 +30,8 @@ pub(super) fn stored(row: &SqliteRow) -> Result<Stored, StoreError> {
         code: code.into(),
         datasets,
         create_time: row.try_get("create_time")?,
+        time_limit_micros: row.try_get("time_limit")?,
+        continue_on_error: row.try_get("continue_on_error")?,
     };
     let outcome = Outcome::try_from(row.try_get::<i32, _>("outcome")?)
         .map_err(|error| StoreError::Row(format!("outcome: {error}")))?;

@@ -115,14 +115,25 @@ impl Driver {
             return self.finish().await;
         }
         let Some(running) = self.running.take() else { return };
-        let (own_cpu, family_cpu) = running.before.cpu().await;
+        let before = match running.before {
+            Some(before) => Some(before.cpu().await),
+            None => None,
+        };
         let timed_out =
             running.interrupted == Some(Interrupter::TimeLimit) && death.cause() == DeathCause::Unresponsive;
         let peak_bytes = ended.map_or(0, |ended| ended.peak_bytes).max(self.meter.peak_bytes);
         let end = FinishedEvent {
-            outcome: if timed_out { Outcome::TimedOut } else { Outcome::Killed }.into(),
+            outcome: match ended {
+                _ if timed_out => Outcome::TimedOut,
+                Some(_) => Outcome::Killed,
+                // The supervisor died: nobody knows how far the code came.
+                None => Outcome::Lost,
+            }
+            .into(),
             death: Some(death.clone()),
-            cpu_duration: ended.map(|ended| proto_duration(ended.cpu.saturating_sub(own_cpu + family_cpu))),
+            cpu_duration: ended
+                .zip(before)
+                .map(|(ended, (own_cpu, family_cpu))| proto_duration(ended.cpu.saturating_sub(own_cpu + family_cpu))),
             peak_memory_bytes: signed(peak_bytes),
             ..FinishedEvent::default()
         };
@@ -143,7 +154,7 @@ impl Driver {
                 Death { signal: libc::SIGKILL, ..death(DeathCause::Memory, why) }
             }
             Some(End::Signalled(signal)) => Death { signal, ..death(DeathCause::Signal, "") },
-            None => death(DeathCause::Signal, "how it ended is not known"),
+            None => death(DeathCause::Signal, "the supervisor of kernels has ended, and every kernel with it"),
         }
     }
 
@@ -160,7 +171,7 @@ impl Driver {
     }
 
     /// Writes down what has to outlive the service. A database that fails is said in the log, and life goes on.
-    async fn save(&self) {
+    pub(super) async fn save(&self) {
         if let Err(error) = self.parts.store.save(&self.kernel).await {
             tracing::error!(kernel_id = %self.kernel.kernel_id, %error, "a kernel could not be written down");
         }

@@ -37,6 +37,7 @@ pub(super) enum Request {
     Interrupt { clear_queue: bool, done: oneshot::Sender<()> },
     Restart(oneshot::Sender<Result<(), KernelError>>),
     Stop(DeathCause, oneshot::Sender<()>),
+    Leave(oneshot::Sender<()>),
     Input { execution_id: Uuid, input_id: String, value: String, done: oneshot::Sender<Result<(), KernelError>> },
 }
 
@@ -138,6 +139,14 @@ impl KernelHandle {
     pub(crate) async fn stop(&self, cause: DeathCause) {
         let (done, answer) = oneshot::channel();
         if self.requests.send(Request::Stop(cause, done)).await.is_ok() {
+            let _ = answer.await;
+        }
+    }
+
+    /// Leaves the kernel to the next service, and ends its task.
+    pub(crate) async fn leave(&self) {
+        let (done, answer) = oneshot::channel();
+        if self.requests.send(Request::Leave(done)).await.is_ok() {
             let _ = answer.await;
         }
     }

@@ -39,11 +39,50 @@ pub(super) struct Running {
     pub(super) input: Option<InputRequestEvent>,
     pub(super) interrupted: Option<Interrupter>,
     pub(super) memory_told: bool,
-    /// What the kernel had used before.
-    pub(super) before: Before,
+    /// What the kernel had used before; not known of what an earlier service began.
+    pub(super) before: Option<Before>,
+    /// The first of the kernel's messages from which its end will be made.
+    end_from: Option<u64>,
+    /// The message with which it asks for input.
+    asked_in: Option<u64>,
 }
 
 impl Running {
+    fn new(work: Work, before: Option<Before>) -> Self {
+        Self {
+            id: work.execution_id.to_string(),
+            work,
+            started: false,
+            started_at: None,
+            signal_due: false,
+            reply: None,
+            idle: false,
+            last_heard: Instant::now(),
+            input: None,
+            interrupted: None,
+            memory_told: false,
+            before,
+            end_from: None,
+            asked_in: None,
+        }
+    }
+
+    /// One that an earlier service sent to the kernel.
+    pub(super) fn resumed(work: Work) -> Self {
+        let started = work.log.start_time().is_some();
+        Self { started, started_at: started.then(Instant::now), ..Self::new(work, None) }
+    }
+
+    /// The first message of the kernel's that a later service would have to hear again.
+    pub(super) fn needs_from(&self) -> Option<u64> {
+        let asked_in = self.asked_in.filter(|_| self.input.is_some());
+        self.end_from.into_iter().chain(asked_in).min()
+    }
+
+    fn ends_with(&mut self, number: u64) {
+        self.end_from.get_or_insert(number);
+    }
+
     /// When the wait for the kernel's `idle` is given up.
     pub(super) fn given_up_at(&self) -> Option<Instant> {
         self.reply.as_ref().map(|_| self.last_heard + IDLE_GRACE)
@@ -80,6 +119,7 @@ impl Driver {
             return;
         }
         let Some(Waiting { work, .. }) = self.waiting.pop_front() else { return };
+        self.acknowledge(None);
         let Some(live) = &mut self.live else { return };
         let id = work.execution_id.to_string();
         let content = serde_json::json!({
@@ -95,21 +135,7 @@ impl Driver {
         let _ = self.state.begin(Run { execution_id: work.execution_id, deadline: now.checked_add(limit) });
         let notices = std::mem::take(&mut live.notices);
         let pid = live.launched.process.pid();
-        let before = self.note_before(pid);
-        let mut running = Running {
-            work,
-            id,
-            started: false,
-            started_at: None,
-            signal_due: false,
-            reply: None,
-            idle: false,
-            last_heard: now,
-            input: None,
-            interrupted: None,
-            memory_told: false,
-            before,
-        };
+        let mut running = Running::new(work, Some(self.note_before(pid)));
         for notice in notices {
             running.work.log.append(Event::Notice(notice)).await;
         }
@@ -128,7 +154,7 @@ impl Driver {
                 match channel {
                     Channel::Iopub => {
                         let parent_id = message.parent_id.clone();
-                        self.hear_output(said(message).await, &parent_id).await;
+                        self.hear_output(number, said(message).await, &parent_id).await;
                     }
                     Channel::Shell => {
                         if let Some(running) = self.running.as_mut().filter(|running| running.id == message.parent_id)
@@ -136,14 +162,17 @@ impl Driver {
                         {
                             running.last_heard = Instant::now();
                             running.reply = Some(reply);
+                            running.ends_with(number);
                         }
                     }
                     Channel::Stdin => {
                         if let Some(running) = self.running.as_mut().filter(|running| running.id == message.parent_id)
                             && let Some(asked) = output::input_request(&message)
+                            && !running.work.log.is_answered(&asked.input_id)
                         {
                             running.input = Some(asked.clone());
-                            running.work.log.append(Event::InputRequest(asked)).await;
+                            running.asked_in = Some(number);
+                            running.work.log.hear(number, Event::InputRequest(asked)).await;
                         }
                     }
                     Channel::Control => {}
@@ -156,7 +185,7 @@ impl Driver {
                 if let Some(running) = self.running.as_mut().filter(|running| running.id == parent_id) {
                     let (dropped_bytes, limit_bytes) = (signed(dropped_bytes), signed(MESSAGE_MAX_BYTES));
                     let cut = TruncatedEvent { kept_bytes: 0, dropped_bytes, limit_bytes };
-                    running.work.log.append(Event::Truncated(cut)).await;
+                    running.work.log.hear(number, Event::Truncated(cut)).await;
                 }
                 number
             }
@@ -166,9 +195,7 @@ impl Driver {
                 number
             }
         };
-        if let Some(live) = &mut self.live {
-            live.connection.written_down(number);
-        }
+        self.acknowledge(Some(number));
     }
 
     /// The kernel closed a channel: it is ending, or it is broken.
@@ -176,7 +203,7 @@ impl Driver {
         self.deaf_until.get_or_insert_with(|| Instant::now() + DEAF_GRACE);
     }
 
-    async fn hear_output(&mut self, said: Said, parent_id: &str) {
+    async fn hear_output(&mut self, number: u64, said: Said, parent_id: &str) {
         let Some(running) = &mut self.running else {
             if matches!(said, Said::Event(_)) {
                 metrics::counter!("kernel_late_outputs_dropped_total").increment(1);
@@ -192,12 +219,15 @@ impl Driver {
                 if !running.started {
                     running.begin(None).await;
                 }
-                running.work.log.append(event).await;
+                running.work.log.hear(number, event).await;
             }
             // A thread of an execution that has ended prints on: the text is shown where someone looks.
-            Said::Event(event @ Event::Stream(_)) => running.work.log.append(event).await,
+            Said::Event(event @ Event::Stream(_)) => running.work.log.hear(number, event).await,
             Said::Began { execution_count } if own && !running.started => running.begin(Some(execution_count)).await,
-            Said::Idle if own => running.idle = true,
+            Said::Idle if own => {
+                running.idle = true;
+                running.ends_with(number);
+            }
             _ => {}
         }
     }
@@ -224,15 +254,20 @@ impl Driver {
             running.work.log.append(Event::Display(page)).await;
         }
         let outcome = outcome(&reply, running.interrupted);
-        let Running { work, before, .. } = running;
+        let Running { work, before, end_from, .. } = running;
+        let used = match before {
+            Some(before) => self.used_since(before).await,
+            None => None,
+        };
         let end = FinishedEvent {
             outcome: outcome.into(),
-            cpu_duration: self.used_since(before).await.map(proto_duration),
+            cpu_duration: used.map(proto_duration),
             peak_memory_bytes: signed(self.meter.peak_bytes),
             ..FinishedEvent::default()
         };
         let goes_on = work.continue_on_error || matches!(outcome, Outcome::Ok | Outcome::Interrupted);
-        work.log.finish(end).await;
+        let ending = work.log.finish(end).await;
+        self.ending = end_from.map(|from| (from, ending));
         // Busy or being interrupted: something ran.
         let _ = self.state.end();
         self.touch();

@@ -40,6 +40,8 @@ pub(super) struct Plan {
 pub(super) struct Live {
     pub launched: Launched,
     pub connection: Connection,
+    /// The newest message of the kernel's that was taken in.
+    pub heard: u64,
     /// What the first execution has to be told.
     pub notices: Vec<NoticeEvent>,
     /// Keeps the tables' files where they are.
@@ -107,7 +109,11 @@ impl Plan {
             launched.clear().await;
             return Err(StartError::Cancelled);
         }
-        Ok(Box::new(Live { launched, connection, notices, _tables: tables }))
+        if let Err(error) = launched.hold().await {
+            launched.clear().await;
+            return Err(LaunchError::Spawn(error).into());
+        }
+        Ok(Box::new(Live { launched, connection, notices, heard: 0, _tables: tables }))
     }
 
     async fn load(

@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use rust_embed::RustEmbed;
+use sha2::{Digest as _, Sha256};
 
 /// Every Python file of the package, by its path in it.
 #[derive(RustEmbed)]
@@ -14,9 +15,13 @@ use rust_embed::RustEmbed;
 #[include = "*.py"]
 struct Files;
 
-/// Writes the package below `run_dir` and gives the folder to put on `PYTHONPATH`.
+/// How the folder's name begins.
+pub(super) const PREFIX: &str = "python-";
+
+/// Writes the package below `run_dir` and gives the folder to put on `PYTHONPATH`. It is named after its content: what a
+/// kernel of an earlier service imports stays as it is.
 pub(super) fn write(run_dir: &Path) -> anyhow::Result<PathBuf> {
-    let library = run_dir.join("python");
+    let library = run_dir.join(format!("{PREFIX}{}", digest()));
     for name in Files::iter() {
         let path = library.join("fenxi_kernel").join(&*name);
         let folder = path.parent().unwrap_or(&library);
@@ -25,6 +30,18 @@ pub(super) fn write(run_dir: &Path) -> anyhow::Result<PathBuf> {
         fs::write(&path, file.data).with_context(|| format!("{} cannot be written", path.display()))?;
     }
     Ok(library)
+}
+
+/// Names the content.
+fn digest() -> String {
+    let mut hasher = Sha256::new();
+    for name in Files::iter() {
+        hasher.update(name.as_bytes());
+        hasher.update(Files::get(&name).map_or([0; 32], |file| file.metadata.sha256_hash()));
+    }
+    let mut digest = hex::encode(hasher.finalize());
+    digest.truncate(16);
+    digest
 }
 
 #[cfg(test)]

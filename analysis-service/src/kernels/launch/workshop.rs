@@ -13,7 +13,7 @@ use std::{
 use fenxi_proto::analysis::v1::KernelStart;
 use fenxi_supervisor::{
     Channel, HEARTBEAT_NUMBER,
-    client::{Birth, Process, Supervisor},
+    client::{Birth, Held, Process, Supervisor},
     process::Limits,
 };
 use tokio::time::{Instant, sleep};
@@ -21,12 +21,9 @@ use tokio::time::{Instant, sleep};
 use super::{
     Apart, LaunchError, Launched, MARK, Order,
     isolation::{Isolation, Paths, Plan},
-    python,
+    python, records,
 };
-use crate::kernels::{
-    connection::Endpoint,
-    machine::{cgroup::Group, tree},
-};
+use crate::kernels::{connection::Endpoint, machine::cgroup::Group};
 
 /// The longest path of a Unix socket, without its final zero.
 const SOCKET_PATH_MAX_BYTES: usize = 107;
@@ -58,6 +55,7 @@ struct Inner {
 /// All that one start needs, with its folders made.
 #[derive(Debug)]
 pub(super) struct Prepared {
+    pub order: Order,
     pub place: PathBuf,
     pub plan: Plan,
     pub group: Option<Arc<Group>>,
@@ -69,7 +67,8 @@ pub(super) struct Prepared {
 }
 
 impl Workshop {
-    /// Makes the folders, writes the Python side of kernels into them, and ends what a former service left running.
+    /// Makes the folders, writes the Python side of kernels into them, and ends what a former service left running and the
+    /// supervisor does not hold.
     /// `run_dir` holds sockets, so that its path must be short; `work_dir` holds the files that kernels write. Finds out
     /// how far this machine keeps kernels apart. Blocks.
     ///
@@ -80,7 +79,7 @@ impl Workshop {
         run_dir: &Path,
         work_dir: &Path,
         apart: Apart,
-        supervisor: Supervisor,
+        (supervisor, held): (Supervisor, &[Held]),
     ) -> anyhow::Result<Self> {
         anyhow::ensure!(
             python.is_file(),
@@ -97,11 +96,18 @@ impl Workshop {
             run_dir.display(),
             SOCKET_PATH_MAX_BYTES - SOCKET_PATH_ADDED_BYTES
         );
-        sweep(&run_dir);
+        records::sweep(&run_dir, held);
         let library = python::write(&run_dir)?;
         let python = std::path::absolute(python)?;
         let isolation = Isolation::open(&python, &library, apart)?;
         Ok(Self(Arc::new(Inner { python, run_dir, work_dir, library, supervisor, isolation })))
+    }
+
+    /// The kernels that the supervisor held for this service.
+    pub async fn take_up(&self, held: Vec<Held>) -> Vec<Launched> {
+        let run_dir = self.0.run_dir.clone();
+        let taken = tokio::task::spawn_blocking(move || records::take_up(&run_dir, held)).await;
+        taken.unwrap_or_default()
     }
 
     pub(super) fn python(&self) -> &Path {
@@ -144,6 +150,7 @@ impl Workshop {
         env.insert("TMPDIR".into(), tmp.into());
         env.insert(MARK.into(), mark.clone().into());
         Ok(Prepared {
+            order,
             endpoint: Endpoint { prefix: own.join("s"), key: hex::encode(rand::random::<[u8; 32]>()) },
             place,
             plan,
@@ -210,17 +217,13 @@ impl Prepared {
 
     /// The kernel that was started so, with a record of it for a service that comes after a crash of this one.
     pub(super) async fn launched(self, process: Process, start: KernelStart) -> Launched {
-        let pid = process.pid().as_raw();
-        let text = format!("{pid} {} {}", tree::start_ticks(pid).unwrap_or(0), self.mark);
-        let _ = tokio::fs::write(self.place.join("process"), text).await;
-        let mark = format!("{MARK}={}", self.mark);
         let mut isolation = self.plan.told;
         let joining = self.group.as_ref().map(|group| {
             isolation.layers.push("cgroup".to_owned());
             let (group, pid) = (Arc::clone(group), process.pid());
             tokio::task::spawn_blocking(move || group.add(pid, start != KernelStart::Plain))
         });
-        Launched {
+        let launched = Launched {
             joining,
             group: self.group,
             process,
@@ -229,9 +232,15 @@ impl Prepared {
             ends_whole: isolation.layers.iter().any(|layer| layer == "pid"),
             uid: self.plan.uid,
             isolation,
+            kernel_id: self.order.kernel_id,
+            generation: self.order.generation,
             place: self.place,
-            mark,
+            mark: format!("{MARK}={}", self.mark),
+        };
+        if let Err(error) = records::write(&launched).await {
+            tracing::warn!(%error, "a kernel is not written down: it will not outlive this service");
         }
+        launched
     }
 
     /// Into what a fork is born.
@@ -318,22 +327,5 @@ pub(super) async fn remove_dir(path: PathBuf) {
         && error.kind() != io::ErrorKind::NotFound
     {
         tracing::warn!(path = %path.display(), %error, "a kernel's folder was not removed");
-    }
-}
-
-/// Ends the processes that a former service left, by the records it wrote, and removes their folders. At start only.
-fn sweep(run_dir: &Path) {
-    for entry in fs::read_dir(run_dir).into_iter().flatten().flatten() {
-        let place = entry.path();
-        let record = fs::read_to_string(place.join("process")).unwrap_or_default();
-        if let [pid, start, mark] = record.split(' ').collect::<Vec<_>>()[..]
-            && let (Ok(pid), Ok(start)) = (pid.parse::<i32>(), start.parse::<u64>())
-        {
-            // The pid may mean another process by now; what has the mark is ours in any case.
-            let alive = tree::start_ticks(pid) == Some(start);
-            let leader = nix::unistd::Pid::from_raw(if alive { pid } else { i32::MAX });
-            tree::kill_rest(leader, &format!("{MARK}={mark}"), None);
-        }
-        let _ = fs::remove_dir_all(&place);
     }
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use nix::unistd::Pid;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How the folders of our groups begin.
 const PREFIX: &str = "fenxi-kernel-";
@@ -22,7 +22,7 @@ const LEFT_AFTER: Duration = Duration::from_secs(600);
 #[serde(transparent)]
 pub(crate) struct Trees(BTreeMap<String, Tree>);
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Tree {
     version: u8,
     path: PathBuf,
@@ -38,11 +38,12 @@ pub(crate) struct GroupLimits {
 }
 
 /// The group of one kernel. Removed by [`Group::remove`] alone.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Group {
     trees: Vec<(Tree, PathBuf)>,
     memory: Option<(u8, PathBuf)>,
     /// Kills for want of memory that were told already.
+    #[serde(skip)]
     told_kills: AtomicU64,
 }
 

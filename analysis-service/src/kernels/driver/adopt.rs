@@ -1,0 +1,139 @@
+//! From one service to the next: a kernel is left with all that it does and taken up again, the running execution with it
+//! and those that wait. What the kernel said meanwhile the supervisor has kept.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use fenxi_proto::analysis::v1::KernelState;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{Driver, KernelHandle, Parts, Waiting, Work, meter::Meter, run::Running, start::Live};
+use crate::kernels::{
+    connection::{ConnectError, Connection},
+    launch::Launched,
+    model::Kernel,
+    state::{Run, State},
+};
+
+/// How long the supervisor may take to hand over a conversation.
+const CONNECT_WAIT: Duration = Duration::from_secs(10);
+
+/// A kernel of an earlier service that lives on.
+#[derive(Debug)]
+pub struct Adopted {
+    live: Box<Live>,
+    /// The execution that was sent to it last.
+    sent: Option<Uuid>,
+}
+
+impl Adopted {
+    /// Takes up the conversation. A kernel that cannot be talked to is ended.
+    pub async fn connect(launched: Launched) -> Option<Self> {
+        let line = launched.process.line();
+        match Connection::open(&line, &launched.endpoint, Instant::now() + CONNECT_WAIT).await {
+            Ok(connection) => {
+                let sent = connection.last_tag().and_then(|tag| Uuid::try_parse(tag).ok());
+                let live = Live { launched, connection, notices: Vec::new(), heard: 0, _tables: Vec::new() };
+                Some(Self { live: Box::new(live), sent })
+            }
+            Err(error) => {
+                refused(&launched, &error);
+                launched.clear().await;
+                None
+            }
+        }
+    }
+
+    /// Which kernel it is.
+    #[must_use]
+    pub fn kernel_id(&self) -> Uuid {
+        self.live.launched.kernel_id
+    }
+
+    /// Which of the kernel's processes.
+    pub(crate) fn generation(&self) -> i32 {
+        self.live.launched.generation
+    }
+
+    /// Nobody wants it.
+    pub(crate) async fn end(self) {
+        let Live { launched, connection, .. } = *self.live;
+        drop(connection);
+        launched.clear().await;
+    }
+}
+
+fn refused(launched: &Launched, error: &ConnectError) {
+    tracing::warn!(kernel_id = %launched.kernel_id, %error, "a kernel of an earlier service cannot be taken up");
+}
+
+impl Driver {
+    /// Starts the task of a kernel that an earlier service left, with what was accepted for it.
+    pub(crate) fn adopt(parts: Arc<Parts>, mut kernel: Kernel, adopted: Adopted, works: Vec<Work>) -> KernelHandle {
+        let Adopted { live, sent } = adopted;
+        kernel.state = KernelState::Idle;
+        kernel.start = live.launched.start;
+        kernel.isolation = Some(live.launched.isolation.clone());
+        let (mut driver, handle) = Self::new(parts, kernel, State::Idle);
+        driver.meter = Meter::new(driver.parts.settings.sample_interval);
+        driver.live = Some(live);
+        driver.touch();
+        let mut waiting = VecDeque::new();
+        for work in works {
+            if Some(work.execution_id) == sent {
+                driver.go_on_with(work);
+            } else if let Ok(place) = Arc::clone(&handle.queue).try_acquire_owned() {
+                waiting.push_back(Waiting { work, _place: place });
+            } else {
+                // The limit is lower than the former service's was.
+                tokio::spawn(super::end::cancelled(work, None));
+            }
+        }
+        driver.waiting = waiting;
+        tokio::spawn(driver.run());
+        handle
+    }
+
+    /// An execution runs in the kernel already.
+    fn go_on_with(&mut self, work: Work) {
+        let limit = work.time_limit.unwrap_or(self.kernel.limits.execution_max).min(self.kernel.limits.execution_max);
+        let ran = work.log.start_time().map_or(0, |began| self.parts.clock.now_micros().saturating_sub(began));
+        let left = limit.saturating_sub(Duration::from_micros(u64::try_from(ran).unwrap_or(0)));
+        let run = Run { execution_id: work.execution_id, deadline: Instant::now().checked_add(left) };
+        // It is idle, as far as this service knows.
+        let _ = self.state.begin(run);
+        self.running = Some(Running::resumed(work));
+    }
+
+    /// Leaves the kernel to the next service; one that has no process yet is ended.
+    pub(super) async fn leave(&mut self) {
+        let Some(live) = self.live.take() else {
+            return self.stop(fenxi_proto::analysis::v1::DeathCause::Shutdown);
+        };
+        (self.leaving, self.done) = (true, true);
+        let Live { launched, connection, .. } = *live;
+        // What is on its way is heard by the next service.
+        drop((connection, launched));
+        if let Some(running) = self.running.take() {
+            running.work.log.leave().await;
+        }
+        for Waiting { work, .. } in std::mem::take(&mut self.waiting) {
+            work.log.leave().await;
+        }
+        self.save().await;
+    }
+
+    /// Tells the supervisor what it need not keep, `number` being the newest message that was taken in.
+    pub(super) fn acknowledge(&mut self, number: Option<u64>) {
+        self.ending.take_if(|(_, ending)| ending.is_on_disk());
+        let Some(live) = &mut self.live else { return };
+        live.heard = number.unwrap_or(live.heard);
+        let needed = self.running.as_ref().and_then(Running::needs_from);
+        let ending = self.ending.as_ref().map(|(needed, _)| *needed);
+        let mut safe = self.running.as_ref().map_or(live.heard, |running| running.work.log.on_disk(live.heard));
+        for needed in needed.into_iter().chain(ending) {
+            safe = safe.min(needed.saturating_sub(1));
+        }
+        live.connection.written_down(safe);
+    }
+}

@@ -1,0 +1,123 @@
+//! What is written down of a kernel's process, in its folder: for the service that comes after this one, which takes it up
+//! if the supervisor holds it, and ends it if not.
+
+use std::{
+    fs, io,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::Path,
+    sync::Arc,
+};
+
+use fenxi_proto::analysis::v1::{KernelIsolation, KernelStart};
+use fenxi_supervisor::client::Held;
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Launched, python};
+use crate::kernels::{
+    connection::Endpoint,
+    machine::{cgroup::Group, tree},
+};
+
+const FILE: &str = "process.json";
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    pid: i32,
+    /// When it started, in the system's ticks: tells it from another of the same number.
+    start_ticks: u64,
+    mark: String,
+    kernel_id: Uuid,
+    generation: i32,
+    endpoint: Endpoint,
+    start: i32,
+    level: i32,
+    layers: Vec<String>,
+    ends_whole: bool,
+    uid: Option<u32>,
+    group: Option<Arc<Group>>,
+}
+
+/// Writes down a kernel that was started.
+pub(super) async fn write(launched: &Launched) -> io::Result<()> {
+    let pid = launched.process.pid().as_raw();
+    let record = Record {
+        pid,
+        start_ticks: tree::start_ticks(pid).unwrap_or(0),
+        mark: launched.mark.clone(),
+        kernel_id: launched.kernel_id,
+        generation: launched.generation,
+        endpoint: launched.endpoint.clone(),
+        start: launched.start.into(),
+        level: launched.isolation.level,
+        layers: launched.isolation.layers.clone(),
+        ends_whole: launched.ends_whole,
+        uid: launched.uid,
+        group: launched.group.clone(),
+    };
+    let (path, text) = (launched.place.join(FILE), serde_json::to_vec(&record)?);
+    let write = move || {
+        use io::Write as _;
+        // It holds the kernel's key.
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(&text)
+    };
+    tokio::task::spawn_blocking(write).await.map_err(io::Error::other)?
+}
+
+/// The kernels that the supervisor held. One that cannot be taken up is ended.
+pub(super) fn take_up(run_dir: &Path, held: Vec<Held>) -> Vec<Launched> {
+    let mut taken = Vec::new();
+    for Held { name, process } in held {
+        let place = run_dir.join(&name);
+        let Some(record) = read(&place).filter(|record| record.pid == process.pid().as_raw()) else {
+            tracing::warn!(name, "a kernel of an earlier service is ended: what was written down of it is not there");
+            process.end();
+            continue;
+        };
+        taken.push(Launched {
+            process,
+            endpoint: record.endpoint,
+            start: KernelStart::try_from(record.start).unwrap_or_default(),
+            isolation: KernelIsolation { level: record.level, layers: record.layers },
+            kernel_id: record.kernel_id,
+            generation: record.generation,
+            place,
+            mark: record.mark,
+            ends_whole: record.ends_whole,
+            uid: record.uid,
+            group: record.group,
+            joining: None,
+        });
+    }
+    taken
+}
+
+/// Ends the processes that a former service left and nobody holds, and removes their folders. At start only.
+pub(super) fn sweep(run_dir: &Path, held: &[Held]) {
+    for entry in fs::read_dir(run_dir).into_iter().flatten().flatten() {
+        let (place, name) = (entry.path(), entry.file_name());
+        let kept = held.iter().any(|held| name == *held.name);
+        // What kernels import may be loaded late.
+        let imported = !held.is_empty() && name.as_encoded_bytes().starts_with(python::PREFIX.as_bytes());
+        if kept || imported || !place.is_dir() {
+            continue;
+        }
+        if let Some(record) = read(&place) {
+            // The pid may mean another process by now; what has the mark is ours in any case.
+            let alive = tree::start_ticks(record.pid) == Some(record.start_ticks);
+            let leader = Pid::from_raw(if alive { record.pid } else { i32::MAX });
+            tree::kill_rest(leader, &record.mark, None);
+            if let Some(group) = record.group {
+                // In use for a moment still; what stays is removed when it is old.
+                let _ = group.remove();
+            }
+        }
+        let _ = fs::set_permissions(&place, fs::Permissions::from_mode(0o700));
+        let _ = fs::remove_dir_all(&place);
+    }
+}
+
+fn read(place: &Path) -> Option<Record> {
+    serde_json::from_slice(&fs::read(place.join(FILE)).ok()?).ok()
+}

@@ -1,0 +1,245 @@
+//! Kernels that outlive their service, stopped or killed: taken up by the next one with what runs in them, what waits for
+//! them and what was said meanwhile.
+
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use fenxi_proto::analysis::v1::{
+    DeathCause, ExecuteResponse, GetKernelRequest, KernelState, Outcome, OutputEvent, ReplyInputRequest,
+    output_event::Event,
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tokio::net::TcpListener;
+use tonic::Streaming;
+use uuid::Uuid;
+
+use crate::house::{Auth, SECRET, User, assert_dense, end, id, next, python, soon, texts};
+
+/// How long the kernels of these stories wait for the next service.
+const LINGER_SECS: u32 = 120;
+
+/// A service in a process of its own, which can be killed.
+struct Machine {
+    folder: tempfile::TempDir,
+    auth: Auth,
+    url: String,
+    child: Child,
+    user_id: Uuid,
+}
+
+impl Machine {
+    async fn start() -> Self {
+        let auth = Auth::serve().await;
+        let folder = tempfile::tempdir_in("/tmp").expect("a folder");
+        std::fs::write(folder.path().join("secret"), SECRET).expect("written");
+        let (child, url) = spawn(folder.path(), &auth).await;
+        let machine = Self { folder, auth, url, child, user_id: Uuid::parse_str(&id()).expect("an id") };
+        machine.ready().await;
+        machine
+    }
+
+    fn user(&self) -> User {
+        self.auth.user(&self.url, self.user_id)
+    }
+
+    async fn ready(&self) {
+        let user = self.user();
+        let request = GetKernelRequest { kernel_id: id() };
+        soon(async {
+            // No such kernel: but somebody is there who says so.
+            while user.kernels.clone().get_kernel(request.clone()).await.expect_err("none").code()
+                != tonic::Code::NotFound
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")), signal).expect("sent");
+        self.child.wait().expect("ended");
+    }
+
+    /// Ends the service by this signal and starts the next.
+    async fn replace(&mut self, signal: Signal) {
+        self.signal(signal);
+        (self.child, self.url) = spawn(self.folder.path(), &self.auth).await;
+        self.ready().await;
+    }
+
+    fn supervisor(&self) -> Pid {
+        let socket = self.folder.path().join("data/run/supervisor.sock").display().to_string();
+        let found = std::fs::read_dir("/proc").expect("there").flatten().find_map(|entry| {
+            let pid = entry.file_name().to_str()?.parse().ok()?;
+            let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+            String::from_utf8_lossy(&line).contains(&socket).then_some(pid)
+        });
+        Pid::from_raw(found.expect("a supervisor"))
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = kill(self.supervisor(), Signal::SIGKILL);
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn spawn(folder: &Path, auth: &Auth) -> (Child, String) {
+    let free = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
+    let child = Command::new(env!("CARGO_BIN_EXE_analysis-service"))
+        .args(["--auth-url", &auth.url, "--listen", &free.to_string(), "--kernel-start", "plain"])
+        .args(["--kernel-linger-secs", &LINGER_SECS.to_string()])
+        .arg("--admin-listen")
+        .arg("127.0.0.1:0")
+        .arg("--secret-file")
+        .arg(folder.join("secret"))
+        .arg("--data-dir")
+        .arg(folder.join("data"))
+        .arg("--python")
+        .arg(python())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started");
+    (child, format!("http://{free}"))
+}
+
+/// Reads until the text was printed.
+async fn until_printed(stream: &mut Streaming<ExecuteResponse>, text: &str) -> Vec<OutputEvent> {
+    let mut events = Vec::new();
+    while !texts(&events).contains(text) {
+        events.push(next(stream).await);
+    }
+    events
+}
+
+fn counting(lines: u32) -> (String, String) {
+    let code =
+        format!("import time\nx = 7\nfor i in range({lines}):\n    print('line', i, flush=True)\n    time.sleep(0.01)");
+    (code, (0..lines).map(|line| format!("line {line}\n")).collect())
+}
+
+async fn outlives(signal: Signal) {
+    let mut machine = Machine::start().await;
+    let user = machine.user();
+    let kernel = user.kernel().await;
+    let (code, expected) = counting(400);
+    let (running, mut stream) = user.begin(&kernel, &code).await;
+    let (waiting, _) = user.begin(&kernel, "print(x * 6)").await;
+    let before = until_printed(&mut stream, "line 20\n").await;
+    machine.replace(signal).await;
+    let user = machine.user();
+    let all = user.watch(&running.execution_id, 0).await;
+    assert_dense(&all, 0);
+    assert_eq!(texts(&all), expected, "lines are lost, doubled or out of order");
+    assert_eq!(all[..before.len()], before, "what was seen has changed");
+    assert_eq!(end(&all).outcome(), Outcome::Ok);
+    let second = user.watch(&waiting.execution_id, 0).await;
+    assert_eq!((texts(&second).as_str(), end(&second).outcome()), ("42\n", Outcome::Ok));
+    // The kernel is the same, and goes on like any other.
+    let (_, third) = user.run(&kernel, "print(x)").await;
+    assert_eq!(texts(&third), "7\n");
+    assert_eq!(machine.auth.recorded(3).await.len(), 3, "the history has each once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_cell_goes_on_through_a_stop_of_the_service() {
+    outlives(Signal::SIGTERM).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_cell_goes_on_through_a_kill_of_the_service() {
+    outlives(Signal::SIGKILL).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cell_is_killed_under_again_and_again_and_its_log_has_no_gap() {
+    let mut machine = Machine::start().await;
+    let user = machine.user();
+    let kernel = user.kernel().await;
+    let (code, expected) = counting(600);
+    let (running, mut stream) = user.begin(&kernel, &code).await;
+    until_printed(&mut stream, "line 3\n").await;
+    for _ in 0..3 {
+        machine.replace(Signal::SIGKILL).await;
+    }
+    let all = machine.user().watch(&running.execution_id, 0).await;
+    assert_dense(&all, 0);
+    assert_eq!(texts(&all), expected, "lines are lost, doubled or out of order");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ended_while_nobody_looked_has_its_true_end() {
+    let mut machine = Machine::start().await;
+    let user = machine.user();
+    let (one, two) = (user.kernel().await, user.kernel().await);
+    let wait = "import time\nprint('on', flush=True)\ntime.sleep(1)\n";
+    let (ends, mut first) = user.begin(&one, &format!("{wait}1 + 1")).await;
+    let (dies, mut second) =
+        user.begin(&two, &format!("{wait}import os; print('last', flush=True); time.sleep(0.3); os._exit(9)")).await;
+    until_printed(&mut first, "on\n").await;
+    until_printed(&mut second, "on\n").await;
+    machine.signal(Signal::SIGKILL);
+    // Longer than both take.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    (machine.child, machine.url) = spawn(machine.folder.path(), &machine.auth).await;
+    machine.ready().await;
+    let user = machine.user();
+    let ended = user.watch(&ends.execution_id, 0).await;
+    assert_eq!(end(&ended).outcome(), Outcome::Ok);
+    assert!(ended.iter().any(|event| matches!(event.event, Some(Event::Result(_)))), "{ended:?}");
+    let died = user.watch(&dies.execution_id, 0).await;
+    assert!(texts(&died).ends_with("last\n"), "{died:?}");
+    let end = end(&died);
+    let death = end.death.clone().expect("a death");
+    assert_eq!((end.outcome(), death.cause(), death.exit_code), (Outcome::Killed, DeathCause::Exit, 9));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_is_answered_to_the_next_service() {
+    let mut machine = Machine::start().await;
+    let user = machine.user();
+    let kernel = user.kernel().await;
+    let (asks, mut stream) = user.begin(&kernel, "print('hello ' + input('who? '))").await;
+    let input_id = loop {
+        if let Some(Event::InputRequest(asked)) = next(&mut stream).await.event {
+            break asked.input_id;
+        }
+    };
+    machine.replace(Signal::SIGKILL).await;
+    let user = machine.user();
+    let answer =
+        ReplyInputRequest { execution_id: asks.execution_id.clone(), input_id, value: "you".into(), request_id: id() };
+    user.executions.clone().reply_input(answer).await.expect("taken");
+    let all = user.watch(&asks.execution_id, 0).await;
+    assert_dense(&all, 0);
+    assert_eq!(texts(&all), "hello you\n");
+    let asked = all.iter().filter(|event| matches!(event.event, Some(Event::InputRequest(_)))).count();
+    assert_eq!(asked, 1, "the question was asked twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_supervisor_dies_what_runs_is_lost_and_a_restart_helps() {
+    let machine = Machine::start().await;
+    let user = machine.user();
+    let kernel = user.kernel().await;
+    let (execution, mut stream) = user.begin(&kernel, "import time; print('on', flush=True); time.sleep(600)").await;
+    until_printed(&mut stream, "on\n").await;
+    kill(machine.supervisor(), Signal::SIGKILL).expect("killed");
+    let all = user.watch(&execution.execution_id, 0).await;
+    assert_eq!(end(&all).outcome(), Outcome::Lost);
+    let request_id = id();
+    let restart = fenxi_proto::analysis::v1::RestartKernelRequest { kernel_id: kernel.clone(), request_id };
+    let kernel_now = user.kernels.clone().restart_kernel(restart).await.expect("restarted").into_inner().kernel;
+    assert_ne!(kernel_now.expect("a kernel").state(), KernelState::Dead);
+    let (_, ran) = user.run(&kernel, "print(1)").await;
+    assert_eq!(texts(&ran), "1\n");
+}
