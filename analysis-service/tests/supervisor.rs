@@ -1,6 +1,6 @@
 //! The supervisor as its service meets it: what it holds lives on, what it does not ends, and its death is no secret.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "what cannot be is the test's failure")]
+#![expect(clippy::expect_used, reason = "what cannot be is the test's failure")]
 
 use std::{fs, future::Future, path::Path, time::Duration};
 
