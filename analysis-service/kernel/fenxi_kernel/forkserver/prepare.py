@@ -8,7 +8,7 @@ import sys
 from types import ModuleType
 from typing import NamedTuple
 
-from fenxi_kernel.forkserver import clone, plug, prebuild, preload, title
+from fenxi_kernel.forkserver import clone, plug, prebuild, preload, settle, title
 
 
 class Prepared(NamedTuple):
@@ -38,6 +38,8 @@ def prepare(*, deep: bool, extra: list[str]) -> Prepared:
     before = set(os.environ)
     preload.load(extra)
     preload.warm_up()
+    settle.annotate()
+    settle.forget_lookups()
     variables = {name: value for name, value in os.environ.items() if name not in before}
     gc.collect()
     plug.fill()
@@ -59,6 +61,7 @@ def prepare(*, deep: bool, extra: list[str]) -> Prepared:
         modules=len(sys.modules),
     )
     gc.collect()
+    settle.forget_lookups()
     plug.fill()
     # Frozen objects are never looked at again: a collection in a kernel would copy 55 MB of them.
     gc.freeze()

@@ -33,7 +33,7 @@ ORDINARY = (
 class Deep(Housed):
     """With the application built before the fork."""
 
-    idle_max_mb = 18
+    idle_max_mb = 14
     # This one connects the backend with the kernel's shell when it is imported.
     imported = {"matplotlib_inline.backend_inline"}
 
@@ -68,7 +68,7 @@ class Warm(Deep):
     """With the libraries only."""
 
     mode = "warm"
-    idle_max_mb = 45
+    idle_max_mb = 40
 
 
 if __name__ == "__main__":
