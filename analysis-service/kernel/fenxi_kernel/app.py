@@ -18,6 +18,9 @@ from traitlets.config import Config
 _INPUT_WAIT_MS = 60_000
 # How long the last answer on the control channel may take.
 _CONTROL_END_SECS = 5.0
+# On this one a kernel writes the stacks of all its threads into the log that the service keeps of it, also in the
+# middle of a call of C. The service sends it to a kernel that no interrupt ends, before it kills it.
+STACKS_SIGNAL = signal.SIGQUIT
 
 
 class FenxiKernel(IPythonKernel):
@@ -120,6 +123,8 @@ class FenxiKernelApp(IPKernelApp):
         original = getattr(sys.stderr, "_original_stdstream_copy", None)
         if original is not None:
             faulthandler.enable(file=original)
+            # The handler needs neither the interpreter nor its lock. A cell that takes the signal for itself gets it.
+            faulthandler.register(STACKS_SIGNAL, file=original, all_threads=True, chain=False)
 
     def start(self):
         loop = IOLoop.current().asyncio_loop

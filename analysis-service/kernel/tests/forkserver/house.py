@@ -158,6 +158,10 @@ class Kernel(Talk, Folder):
     def said(self):
         """What the process wrote itself, once it has ended."""
         self.reader.join(LIMIT_SECS)
+        return self.so_far()
+
+    def so_far(self):
+        """What the process wrote itself until now."""
         return b"".join(self.log).decode("utf-8", "replace")
 
     def start(self):

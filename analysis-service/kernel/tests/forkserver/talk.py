@@ -117,8 +117,10 @@ class Cold(Talk, Folder):
         with open(self.connection_file, "w", encoding="ascii") as file:
             json.dump(self.connection, file)
         command = [sys.executable, "-m", "fenxi_kernel", self.connection_file]
+        self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            command, env=self.env, cwd=self.work, stdin=subprocess.DEVNULL, start_new_session=True
+            command, env=self.env, cwd=self.work, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+            start_new_session=True,
         )  # fmt: skip
         self.pid = self.process.pid
 
@@ -126,7 +128,16 @@ class Cold(Talk, Folder):
         self.open(self.connection)
         return self.ready()
 
+    def so_far(self):
+        """What the process wrote itself until now."""
+        return os.pread(self.log.fileno(), os.fstat(self.log.fileno()).st_size, 0).decode("utf-8", "replace")
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
     def end(self):
-        self.client.stop_channels()
-        self.process.kill()
-        self.process.wait()
+        if not self.log.closed:
+            self.client.stop_channels()
+            self.process.kill()
+            self.process.wait()
+            self.log.close()
