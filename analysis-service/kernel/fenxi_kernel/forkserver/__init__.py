@@ -4,7 +4,8 @@ A cold kernel imports its libraries for two seconds and keeps 150 MB of them for
 them answers after some 50 ms and shares their memory. The server runs nobody's code, reads no request's body
 (``child`` does, in the kernel) and has one thread, because a copy has only the one that made it.
 
-``__main__`` starts it. Before the first fork, in the order of ``prepare``: ``preload`` loads the libraries,
+``__main__`` starts it. Before the first fork, in the order of ``prepare``: ``preload`` loads the libraries
+and ``extra`` those that the environment names,
 ``prebuild`` builds the application, ``settle`` and ``plug`` see to it that kernels write little into what they share
 (holes of the allocators are filled); ``selftest`` tries a copy. At each request ``serve`` answers, ``clone`` makes the
 copy, and ``child`` turns it into a kernel, with ``confine``, ``title`` and ``libraries``.

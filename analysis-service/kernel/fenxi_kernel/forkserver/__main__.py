@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
     from fenxi_kernel.forkserver import prepare, selftest, serve
 
     try:
-        prepared = selftest.checked(prepare.prepare(deep=arguments.mode == DEEP, extra=arguments.preload))
+        prepared = selftest.checked(prepare.prepare(deep=arguments.mode == DEEP, wanted=arguments.preload))
     except Exception as error:  # whatever a library raises: the service starts kernels cold then
         print(f"fork server: cannot become ready: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
@@ -47,8 +47,17 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m fenxi_kernel.forkserver")
     parser.add_argument("--control-fd", type=int, required=True, help="the connected SOCK_SEQPACKET socket")
     parser.add_argument("--mode", choices=(DEEP, WARM), default=DEEP, help="deep: with the application built, too")
-    parser.add_argument("--preload", nargs="*", default=[], metavar="MODULE", help="modules to import beside the usual")
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--preload", default="", metavar="MODULE,...",
+        help="modules to import beside the usual; what cannot be loaded before a fork is left out, and said",
+    )  # fmt: skip
+    arguments = parser.parse_args(argv)
+    arguments.preload = _names(arguments.preload)
+    return arguments
+
+
+def _names(text: str) -> list[str]:
+    return list(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
 
 
 def _prepare_environment() -> None:

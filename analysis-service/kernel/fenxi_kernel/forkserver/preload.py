@@ -11,7 +11,6 @@ import io
 import os
 import sys
 import types
-from collections.abc import Iterable
 
 # What the kernel itself uses, in the first minutes or when a debugger comes.
 _KERNEL = (
@@ -49,14 +48,24 @@ _LATE = (
 )  # fmt: skip
 
 
-def load(extra: Iterable[str] = ()) -> None:
-    """Imports everything, and ``extra``. What cannot be imported is left out and said."""
-    for name in (*_KERNEL, *_LIBRARIES, *_LATE, *extra):
+def load() -> None:
+    """Imports everything. What cannot be imported is left out and said."""
+    for name in (*_KERNEL, *_LIBRARIES, *_LATE):
         try:
             with _as_in_a_kernel() if name == "pandas" else contextlib.nullcontext():
                 importlib.import_module(name)
         except Exception as error:  # noqa: BLE001  whatever a library raises, kernels work without its being loaded
-            print(f"fork server: {name} is left out: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            left_out(name, described(error))
+
+
+def left_out(name: str, reason: str) -> None:
+    """Says that a module is not loaded, in one line."""
+    print(f"fork server: {name!r} is left out: {' '.join(reason.split())}", file=sys.stderr, flush=True)
+
+
+def described(error: BaseException) -> str:
+    """An error by its kind and its text."""
+    return f"{type(error).__name__}: {error}"
 
 
 @contextlib.contextmanager

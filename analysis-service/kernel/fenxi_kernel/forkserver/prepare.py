@@ -8,7 +8,7 @@ import sys
 from types import ModuleType
 from typing import NamedTuple
 
-from fenxi_kernel.forkserver import clone, plug, prebuild, preload, settle, title
+from fenxi_kernel.forkserver import clone, extra, plug, prebuild, preload, settle, title
 
 
 class Prepared(NamedTuple):
@@ -33,10 +33,11 @@ class Prepared(NamedTuple):
         return "warm" if self.app is None else "deep"
 
 
-def prepare(*, deep: bool, extra: list[str]) -> Prepared:
+def prepare(*, deep: bool, wanted: list[str]) -> Prepared:
     """Loads, builds and freezes everything; raises if kernels cannot be forked then."""
     before = set(os.environ)
-    preload.load(extra)
+    preload.load()
+    extra.load(wanted)
     preload.warm_up()
     settle.annotate()
     settle.forget_lookups()

@@ -53,6 +53,7 @@ class Server:
         folder = os.path.join(self.home, "server")
         os.mkdir(folder)
         for name, text in (files or {}).items():
+            os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
             with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                 file.write(text)
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

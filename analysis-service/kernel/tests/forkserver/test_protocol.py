@@ -28,6 +28,8 @@ print(kernel.pid, server.process.pid, flush=True)
 threading.Event().wait()
 """
 
+THREADED = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()"
+
 
 def own_cgroup():
     """A new group of cgroup v2, if the machine lets us make one."""
@@ -191,8 +193,8 @@ class Protocol(unittest.TestCase):
             self.serve().fork(flags=0x2000_0000)
 
     def test_it_ends_with_a_line_when_it_cannot_serve(self):
-        threaded = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()"
-        server = self.serve("--preload", "threaded", files={"threaded.py": threaded}, ready=False)
+        program = LIGHT[1].replace("preload._LIBRARIES = preload._LATE = ()", "preload._LIBRARIES = ['threaded']")
+        server = self.serve(program=("-c", program), files={"threaded.py": THREADED}, ready=False)
         self.assertEqual(server.process.wait(LIMIT_SECS), 1)
         self.assertRegex(server.said(), r"^fork server: cannot become ready: .*threads.*python.*\n$")
         command = [sys.executable, "-m", "fenxi_kernel.forkserver", "--control-fd", "99"]
@@ -206,12 +208,40 @@ class Protocol(unittest.TestCase):
         last = server.said().splitlines()[-1]
         self.assertEqual(last, "fork server: cannot become ready: RuntimeError: a copy does not become a kernel")
 
-    def test_modules_asked_for_are_loaded_and_bad_ones_left_out(self):
-        files = {"good.py": "x = 1", "bad.py": "1/0"}
-        server = self.serve("--preload", "good", "bad", "there_is_none", files=files)
-        self.assertIn("bad is left out: ZeroDivisionError", server.said())
-        self.assertIn("there_is_none is left out", server.said())
-        self.assertTrue(server.fork().start().value("'good' in __import__('sys').modules"))
+    def test_modules_asked_for_are_loaded(self):
+        files = {"good.py": "import deep.down", "deep/__init__.py": "", "deep/down.py": ""}
+        server = self.serve("--preload", " good, deep.down,,good,", files=files)
+        self.assertEqual(server.said(), "")
+        loaded = "[name in __import__('sys').modules for name in ('good', 'deep.down')]"
+        self.assertEqual(server.fork().start().value(loaded), [True, True])
+
+    def test_modules_that_cannot_be_loaded_are_left_out_by_name(self):
+        files = {
+            "threaded.py": THREADED, "bad.py": "1/0", "leaves.py": "import sys\nsys.exit(3)", "good.py": "x = 1",
+            "aborts.py": "import os\nos.abort()", "torch.py": "raise AssertionError('it is imported')",
+        }  # fmt: skip
+        for name, reason in (
+            ("threaded", "RuntimeError: a library started threads, which a copy would not have: "),
+            ("bad", "ZeroDivisionError: division by zero"),
+            ("leaves", "SystemExit: 3"),
+            ("aborts", "its import ends the process (-6)"),
+            ("there_is_none", "ModuleNotFoundError: No module named 'there_is_none'"),
+            ("torch", "it cannot be loaded before a fork: it has threads of its own"),
+            ("torch.nn", "it cannot be loaded before a fork: it has threads of its own"),
+            ("no-name", "it is no module's name"),
+            ("x" * 500, "it is no module's name"),
+        ):
+            with self.subTest(name):
+                server = self.serve("--preload", f"{name},good", files=files)
+                line = f"fork server: {name[:200]!r} is left out: {reason}"
+                self.assertEqual(server.said()[: len(line)], line)
+                self.assertEqual(server.said().count("\n"), 1, server.said())
+                self.assertTrue(server.fork().start().value("'good' in __import__('sys').modules"))
+                server.stop()
+
+    def test_there_is_an_end_to_modules_asked_for(self):
+        server = self.serve("--preload", ",".join(f"none{number}" for number in range(70)))
+        self.assertEqual(server.said().count("is left out: there are too many"), 6)
 
 
 if __name__ == "__main__":
