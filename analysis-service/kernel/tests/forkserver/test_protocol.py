@@ -187,10 +187,18 @@ class Protocol(unittest.TestCase):
             self.assertIn("'NoneType' object is not callable", server.said())
             self.assertEqual(server.fork().start().value("1+1"), 2)
 
-    @unittest.skipIf(os.geteuid() == 0, "root may")
     def test_a_namespace_that_is_not_allowed_is_said(self):
+        change = "from fenxi_kernel.isolation import users\nusers.drop_capabilities()\n"
+        server = self.serve(program=("-c", LIGHT[1].replace("sys.exit", f"{change}sys.exit")))
         with self.assertRaisesRegex(Failed, "not permitted"):
-            self.serve().fork(flags=0x2000_0000)
+            server.fork(flags=0x2000_0000)
+
+    def test_isolation_that_is_not_there_is_not_left_out(self):
+        change = "sys.modules['fenxi_kernel.isolation'] = None\n"
+        server = self.serve(program=("-c", LIGHT[1].replace("sys.exit", f"{change}sys.exit")))
+        kernel = server.fork(isolation={})
+        self.assertEqual(kernel.wait(), 1)
+        self.assertIn("isolation is asked for", kernel.said())
 
     def test_it_ends_with_a_line_when_it_cannot_serve(self):
         program = LIGHT[1].replace("preload._LIBRARIES = preload._LATE = ()", "preload._LIBRARIES = ['threaded']")

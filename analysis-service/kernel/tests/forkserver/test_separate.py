@@ -1,7 +1,6 @@
 """Kernels of one server have nothing of each other, and nothing of the server but its libraries."""
 
 import array
-import importlib.util
 import os
 import resource
 import secrets
@@ -152,12 +151,6 @@ class Deep(Housed):
         self.assertEqual(kernel.run(left).content["status"], "ok")
         kernel.client.shutdown()
         self.assertEqual(kernel.wait(), 0)
-
-    @unittest.skipIf(importlib.util.find_spec("fenxi_kernel.isolation"), "there is isolation")
-    def test_isolation_that_is_not_there_is_not_left_out(self):
-        kernel = self.fork(isolation={})
-        self.assertEqual(kernel.wait(), 1)
-        self.assertIn("isolation is asked for", kernel.said())
 
 
 class Warm(Deep):
