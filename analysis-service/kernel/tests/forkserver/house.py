@@ -121,9 +121,11 @@ class Kernel(Talk, Folder):
     """A forked kernel."""
 
     def __init__(
-        self, server, *, env=None, flags=0, cgroup=None, limits=None, isolation=None, name="kernel", files=None
+        self, server, *, env=None, flags=0, cgroup=None, limits=None, isolation=None, name="kernel", files=None,
+        connection=None,
     ):  # fmt: skip
         super().__init__(server.home, name, env)
+        self.connection = connection or self.connection
         for path, text in (files or {}).items():
             path = os.path.join(self.work, path)
             os.makedirs(os.path.dirname(path), exist_ok=True)
