@@ -80,6 +80,29 @@ async fn one_that_fails_or_panics_harms_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_alone_that_fails_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = open(folder.path()).await;
+    for panics in [false, true] {
+        let fails = database.writer.write::<(), TestError, _>(move |transaction| {
+            Box::pin(async move {
+                sqlx::query("INSERT INTO thing (id, text) VALUES (1, 'lost')").execute(&mut *transaction).await?;
+                assert!(!panics, "on purpose");
+                Err(TestError::Sql(sqlx::Error::RowNotFound))
+            })
+        });
+        match fails.await {
+            Err(TestError::Sql(sqlx::Error::RowNotFound)) => assert!(!panics),
+            Err(TestError::Write(WriteError::Closed)) => assert!(panics),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(count(&database).await, 0, "what failed left something behind");
+    }
+    insert(&database, 1).await.expect("the writer lives");
+    assert_eq!(count(&database).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_closed_writer_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     let database = open(folder.path()).await;
@@ -101,4 +124,33 @@ async fn a_transaction_that_ends_itself_fails_for_all_in_it_and_the_next_works()
     assert!(matches!(ends.await, Err(TestError::Write(WriteError::Failed(_)))));
     insert(&database, 1).await.expect("the next works");
     assert_eq!(count(&database).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_see_what_is_written_through_their_view_of_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = open(folder.path()).await;
+    let mut reader = database.reader.acquire().await.expect("a reader");
+    let mapped: i64 = sqlx::query("PRAGMA mmap_size").fetch_one(&mut *reader).await.expect("asked").get(0);
+    assert!(mapped > 1 << 30, "{mapped} bytes are mapped");
+    // The file grows under the view: in the log first, then in the file itself.
+    for (written, id) in (1..=20).enumerate() {
+        insert(&database, id).await.expect("written");
+        let moved = database.writer.write::<_, TestError, _>(|transaction| {
+            Box::pin(async move {
+                let grow = "UPDATE thing SET text = hex(zeroblob(300000)) WHERE id = (SELECT MAX(id) FROM thing)";
+                sqlx::query(grow).execute(&mut *transaction).await?;
+                let kept: i64 = sqlx::query("PRAGMA cache_size").fetch_one(&mut *transaction).await?.get(0);
+                let log: i64 = sqlx::query("PRAGMA wal_autocheckpoint").fetch_one(&mut *transaction).await?.get(0);
+                Ok((kept, log))
+            })
+        });
+        assert_eq!(moved.await.expect("written"), (-32_768, 2_000));
+        let sums = sqlx::query("SELECT COUNT(*), SUM(length(text)) FROM thing").fetch_one(&mut *reader).await;
+        let sums = sums.expect("read");
+        let expected = i64::try_from(written).expect("small") + 1;
+        assert_eq!((sums.get::<i64, _>(0), sums.get::<i64, _>(1)), (expected, 600_000 * expected));
+    }
+    drop(reader);
+    database.close().await;
 }
