@@ -92,7 +92,7 @@ impl History {
     /// The history in this database; its cleaning goes on until the process stops.
     pub(crate) fn start(database: Database, clock: Clock, tokens: PageTokens, lifecycle: &Lifecycle) -> Self {
         let recorder = Recorder::start(database.writer.clone());
-        let pages = PageReader::new(database.reader.clone());
+        let pages = PageReader::start(database.reader.clone());
         lifecycle.spawn(cleanup::keep_clean(database.writer.clone(), clock.clone(), lifecycle.clone()));
         Self(Arc::new(Shared { database, clock, tokens, recorder, pages }))
     }

@@ -40,12 +40,28 @@ struct Waiting {
     asked: VecDeque<Asked>,
     /// Tasks that read.
     tasks: usize,
+    /// Connections of tasks that ended, for those to come: what the last one has in memory is what is asked for. At most
+    /// [`STATEMENTS_MAX`].
+    idle: Vec<Connection>,
 }
 
+type Connection = PoolConnection<Sqlite>;
+
 impl PageReader {
-    /// Reads from this database.
-    pub(super) fn new(reader: SqlitePool) -> Self {
-        Self(Arc::new(Shared { reader, waiting: Mutex::default() }))
+    /// Reads from this database, until it is closed.
+    pub(super) fn start(reader: SqlitePool) -> Self {
+        let closed = reader.close_event();
+        let shared = Arc::new(Shared { reader, waiting: Mutex::default() });
+        let closing = Arc::downgrade(&shared);
+        tokio::spawn(async move {
+            closed.await;
+            if let Some(shared) = closing.upgrade() {
+                // The database waits for its connections.
+                let idle = std::mem::take(&mut shared.waiting().idle);
+                drop(idle);
+            }
+        });
+        Self(shared)
     }
 
     /// The entries of the range, newest first, and the user's total.
@@ -69,7 +85,7 @@ impl PageReader {
             return Ok(None);
         }
         waiting.tasks += 1;
-        Ok(Some(Task { shared: Arc::clone(&self.0), counted: true }))
+        Ok(Some(Task { connection: waiting.idle.pop(), shared: Arc::clone(&self.0), counted: true }))
     }
 }
 
@@ -79,9 +95,10 @@ impl Shared {
     }
 }
 
-/// Reads what waits until nothing does. It keeps its connection so long: what that has in memory is what is asked for.
+/// Reads what waits until nothing does.
 struct Task {
     shared: Arc<Shared>,
+    connection: Option<Connection>,
     counted: bool,
 }
 
@@ -95,12 +112,11 @@ impl Drop for Task {
 
 impl Task {
     async fn read(mut self) {
-        let mut connection = None;
         loop {
             // Whoever asks first makes this task before the calls that arrived with theirs have run: those go first.
             tokio::task::yield_now().await;
             let Some(group) = self.next_group() else { return };
-            connection = read(&self.shared.reader, connection, group).await;
+            self.connection = read(&self.shared.reader, self.connection.take(), group).await;
         }
     }
 
@@ -111,14 +127,15 @@ impl Task {
         if waiting.asked.is_empty() {
             waiting.tasks -= 1;
             self.counted = false;
+            if !self.shared.reader.is_closed() {
+                waiting.idle.extend(self.connection.take());
+            }
             return None;
         }
         let size = waiting.asked.len().min(PAGES_MAX);
         Some(waiting.asked.drain(..size).collect())
     }
 }
-
-type Connection = PoolConnection<Sqlite>;
 
 /// Answers them; gives the connection back if it is good.
 async fn read(pool: &SqlitePool, connection: Option<Connection>, group: Vec<Asked>) -> Option<Connection> {
