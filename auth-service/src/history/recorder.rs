@@ -16,9 +16,12 @@ use crate::store::StoreError;
 const QUEUE_MAX: usize = 1_024;
 /// Calls in one transaction.
 const GROUP_MAX: usize = 256;
-/// Where a transaction takes so long, and callers come together, the next one waits a little for more of them.
+/// Where a transaction takes so much longer than its entries account for, and callers come together, the next one waits a
+/// little for more of them.
 const SLOW_WRITE: Duration = Duration::from_millis(3);
-/// So long.
+/// What an entry of a few KiB accounts for, at most: that time is paid whichever transaction it is in.
+const ENTRY_WRITE: Duration = Duration::from_micros(150);
+/// How long it waits.
 const LINGER: Duration = Duration::from_millis(1);
 
 struct HandOver {
@@ -66,12 +69,18 @@ async fn work(mut queue: mpsc::Receiver<HandOver>, writer: Writer) {
         }
         metrics::histogram!("history_record_group").record(f64::from(u32::try_from(group.len()).unwrap_or(u32::MAX)));
         let calls: Vec<_> = group.drain(..).map(|over| (Arc::new(over.entries), over.sender)).collect();
-        let (start, many) = (Instant::now(), calls.len() > 1);
+        let (start, counts) = (Instant::now(), (calls.len(), calls.iter().map(|(entries, _)| entries.len()).sum()));
         take(&writer, calls).await;
-        // Those just answered come again at once, but later than those that waited: without waiting for them, they and
-        // the others would pay the disk in turns.
-        linger = many && start.elapsed() > SLOW_WRITE;
+        linger = is_slow(counts, start.elapsed());
     }
+}
+
+/// Whether the disk makes it worthwhile to wait for the callers just answered, who come again at once, but later than those
+/// that waited: they and the others would pay the disk in turns. Where the entries themselves are most of the time, the
+/// callers better get ready while others are written.
+fn is_slow((calls, entries): (usize, usize), took: Duration) -> bool {
+    let entries = u32::try_from(entries).unwrap_or(u32::MAX);
+    calls > 1 && took > SLOW_WRITE.saturating_add(ENTRY_WRITE.saturating_mul(entries))
 }
 
 type Call = (Arc<Vec<NewEntry>>, oneshot::Sender<Result<usize, HistoryError>>);
@@ -116,4 +125,28 @@ async fn write(writer: &Writer, calls: Vec<Arc<Vec<NewEntry>>>) -> Result<Vec<us
             })
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_slow_disk_is_worth_waiting_for() {
+        for (calls, entries, millis, expected) in [
+            (1, 1, 40, false),
+            (2, 2, 2, false),
+            (2, 2, 8, true),
+            // Fifty entries take their time on the fastest disk.
+            (50, 50, 8, false),
+            (50, 50, 20, true),
+            (2, 200, 20, false),
+        ] {
+            assert_eq!(
+                is_slow((calls, entries), Duration::from_millis(millis)),
+                expected,
+                "{calls} {entries} {millis}"
+            );
+        }
+    }
 }
