@@ -7,6 +7,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 /// Different values that are counted exactly.
 const EXACT_MAX: usize = 1 << 16;
+/// Numbers from the least to the greatest for which a bit each is kept: half a megabyte.
+const DENSE_MAX: usize = 1 << 22;
 const REGISTER_BITS: u32 = 14;
 const REGISTERS: usize = 1 << REGISTER_BITS;
 
@@ -58,11 +60,48 @@ pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
         rest = after;
     }
     if !rest.is_empty() {
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        state = fold(state ^ u64::from_le_bytes(last), K2);
+        state = fold(state ^ short_word(rest), K2);
     }
     fold(state ^ K2, K0)
+}
+
+/// Up to seven bytes as a word, the first one lowest; without a copy of a length that is not known.
+#[inline]
+pub(crate) fn short_word(bytes: &[u8]) -> u64 {
+    let (mut word, mut at, mut rest) = (0, 0, bytes);
+    if let Some((four, after)) = rest.split_first_chunk::<4>() {
+        (word, at, rest) = (u64::from(u32::from_le_bytes(*four)), 32, after);
+    }
+    if let Some((two, after)) = rest.split_first_chunk::<2>() {
+        word |= u64::from(u16::from_le_bytes(*two)) << at;
+        (at, rest) = (at + 16, after);
+    }
+    rest.first().map_or(word, |byte| word | u64::from(*byte) << at)
+}
+
+/// Counts different whole numbers that lie close together, exactly.
+pub(crate) struct Dense {
+    seen: Vec<u64>,
+    least: i64,
+}
+
+impl Dense {
+    /// For numbers from `least` to `greatest`; `None` where they lie too far apart.
+    pub(crate) fn new(least: i64, greatest: i64) -> Option<Self> {
+        let range = usize::try_from(greatest.checked_sub(least)?).ok().filter(|range| *range < DENSE_MAX)?;
+        Some(Self { seen: vec![0; range / 64 + 1], least })
+    }
+
+    #[inline]
+    pub(crate) fn add(&mut self, value: i64) {
+        let bit = value.wrapping_sub(self.least).cast_unsigned();
+        let word = (bit / 64) as usize;
+        self.seen[word] |= 1 << (bit % 64);
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.seen.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
 }
 
 /// The estimate's registers.
@@ -136,6 +175,24 @@ impl Distinct {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_close_together_are_counted_exactly() {
+        let mut dense = Dense::new(-100_000, 300_000).unwrap();
+        (-100_000..=300_000).filter(|value| value % 3 != 0).for_each(|value| (0..2).for_each(|_| dense.add(value)));
+        assert_eq!(dense.count(), 266_667);
+        assert!(Dense::new(0, DENSE_MAX as i64).is_none() && Dense::new(i64::MIN, i64::MAX).is_none());
+    }
+
+    #[test]
+    fn the_last_bytes_of_a_text_are_all_in_its_hash() {
+        for length in 0..8 {
+            let bytes = &[1, 2, 3, 4, 5, 6, 7, 8][..length];
+            let mut word = [0; 8];
+            word[..length].copy_from_slice(bytes);
+            assert_eq!(short_word(bytes), u64::from_le_bytes(word));
+        }
+    }
 
     #[test]
     fn few_are_exact_and_many_are_near() {

@@ -11,6 +11,8 @@ const TOP_MAX: usize = 10;
 const CANDIDATES_MAX: usize = 64;
 /// Values that are counted exactly; what holds them should fit a processor's cache.
 const EXACT_MAX: usize = 1 << 15;
+/// Values that were seen lately and are counted beside the table, so that it is seldom asked.
+const LATE: usize = 1 << 11;
 /// Of how many rows one is looked at for frequent values, once there are more.
 const SAMPLE_ROWS: u64 = 8;
 
@@ -19,6 +21,8 @@ const SAMPLE_ROWS: u64 = 8;
 pub(crate) struct Frequent {
     /// Count and first row that was seen.
     counts: HashMap<u64, (u32, u64), SameState>,
+    /// Hash and count of values that are still to be added to `counts`, which holds each of them.
+    late: Vec<(u64, u32)>,
     /// All hashes, once `counts` no longer holds them.
     sketch: Option<Sketch>,
     /// Counts up to here were dropped.
@@ -33,19 +37,50 @@ impl Frequent {
         if let Some(sketch) = &mut self.sketch {
             sketch.add(hash);
             self.row += 1;
-            if !self.row.is_multiple_of(SAMPLE_ROWS) {
-                return;
+            if self.row.is_multiple_of(SAMPLE_ROWS) {
+                let count = &mut self.counts.entry(hash).or_insert((self.dropped, row)).0;
+                *count = count.saturating_add(1);
+                self.prune_if_many();
             }
+            return;
         }
-        let dropped = self.dropped;
-        let count = &mut self.counts.entry(hash).or_insert((dropped, row)).0;
-        *count = count.saturating_add(1);
+        if self.late.is_empty() {
+            self.late = vec![(0, 0); LATE];
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "its lowest bits are wanted")]
+        let place = &mut self.late[hash as usize % LATE];
+        if place.0 == hash && place.1 > 0 {
+            place.1 = place.1.saturating_add(1);
+            return;
+        }
+        let before = std::mem::replace(place, (hash, 1));
+        self.settle(before);
+        self.counts.entry(hash).or_insert((0, row));
+        self.prune_if_many();
+    }
+
+    #[inline]
+    fn prune_if_many(&mut self) {
         if self.counts.len() > EXACT_MAX {
             self.prune();
         }
     }
 
+    /// Adds what was counted of a value beside the table.
+    fn settle(&mut self, (hash, late): (u64, u32)) {
+        if let Some((count, _)) = self.counts.get_mut(&hash).filter(|_| late > 0) {
+            *count = count.saturating_add(late);
+        }
+    }
+
+    fn settle_all(&mut self) {
+        for late in std::mem::take(&mut self.late) {
+            self.settle(late);
+        }
+    }
+
     fn prune(&mut self) {
+        self.settle_all();
         if self.sketch.is_none() {
             let mut sketch = Sketch::default();
             self.counts.keys().for_each(|hash| sketch.add(*hash));
@@ -66,6 +101,7 @@ impl Frequent {
 
     /// Forgets all but the likeliest values, whose counts begin anew.
     pub(crate) fn begin_recount(&mut self) -> &mut Self {
+        self.settle_all();
         let mut kept: Vec<_> = self.counts.drain().collect();
         kept.sort_unstable_by_key(|(_, (count, row))| (std::cmp::Reverse(*count), *row));
         self.counts = kept.into_iter().take(CANDIDATES_MAX).map(|(hash, (_, row))| (hash, (0, row))).collect();
@@ -88,7 +124,8 @@ impl Frequent {
     }
 
     /// Rows and counts of the most frequent, first the more frequent, then the earlier.
-    pub(crate) fn top(&self) -> Vec<(u64, u64)> {
+    pub(crate) fn top(&mut self) -> Vec<(u64, u64)> {
+        self.settle_all();
         let mut all: Vec<_> = self.counts.values().map(|(count, row)| (*row, u64::from(*count))).collect();
         all.sort_unstable_by_key(|(row, count)| (std::cmp::Reverse(*count), *row));
         all.truncate(TOP_MAX);

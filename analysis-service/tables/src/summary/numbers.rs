@@ -7,7 +7,7 @@ use arrow_buffer::{ArrowNativeType, Buffer, ToByteSlice};
 use arrow_data::ArrayData;
 use arrow_schema::DataType;
 
-use super::distinct::{Distinct, hash_bytes, hash_u64};
+use super::distinct::{Dense, Distinct, hash_bytes, hash_u64};
 use super::shown;
 use crate::{Cancel, ColumnSummary, HistogramBin, TableError, render};
 
@@ -137,7 +137,6 @@ where
 {
     let arrays: Vec<&PrimitiveArray<T>> = chunks.iter().map(|chunk| chunk.as_primitive::<T>()).collect();
     let rows: usize = arrays.iter().map(|array| array.len()).sum();
-    let mut distinct = Distinct::default();
     let mut ends: Option<[End<T::Native>; 2]> = None;
     let (mut sum, mut present, mut finite) = (Sum::default(), 0u64, 0u64);
     for (at, array) in arrays.iter().enumerate() {
@@ -148,7 +147,6 @@ where
                 return;
             }
             present += 1;
-            distinct.add(value.hash());
             if figure.is_finite() {
                 sum.add(figure);
                 finite += 1;
@@ -166,7 +164,8 @@ where
         });
     }
     cancel.check()?;
-    let (distinct_count, distinct_estimated) = distinct.count();
+    let (distinct_count, distinct_estimated) = count_distinct(&arrays, ends.map(|[min, max]| [min.1, max.1]));
+    cancel.check()?;
     let mut summary = ColumnSummary {
         missing_count: rows as u64 - present,
         distinct_count: distinct_count.min(present),
@@ -185,6 +184,30 @@ where
         _ => number_bins(&arrays, axis, [min.1.figure(), max.1.figure()], text_ends),
     };
     Ok(summary)
+}
+
+/// How many values differ, and whether that is an estimate.
+fn count_distinct<T: ArrowPrimitiveType>(arrays: &[&PrimitiveArray<T>], ends: Option<[T::Native; 2]>) -> (u64, bool)
+where
+    T::Native: Figure,
+{
+    let whole = T::DATA_TYPE.is_integer() || T::DATA_TYPE.is_temporal();
+    let dense = ends.filter(|_| whole).and_then(|[min, max]| Dense::new(min.to_i64()?, max.to_i64()?));
+    if let Some(mut dense) = dense {
+        for array in arrays {
+            each(array, |_, value| dense.add(value.to_i64().unwrap_or_default()));
+        }
+        return (dense.count(), false);
+    }
+    let mut distinct = Distinct::default();
+    for array in arrays {
+        each(array, |_, value| {
+            if !value.figure().is_nan() {
+                distinct.add(value.hash());
+            }
+        });
+    }
+    distinct.count()
 }
 
 fn scale(axis: Axis) -> f64 {
