@@ -99,7 +99,7 @@ pub(crate) fn convert(data: &Bytes, out: &Path, limits: &Limits, cancel: &Cancel
     }
     let out = batches.finish()?;
     let options = ParseOptions { format: Some(FileFormat::Arrow), ..ParseOptions::default() };
-    Ok(Written { out, options, names: opened.plain.names, warnings: opened.plain.warnings })
+    Ok(Written { out, summaries: None, options, names: opened.plain.names, warnings: opened.plain.warnings })
 }
 
 /// The first rows, in plain types, and warnings.

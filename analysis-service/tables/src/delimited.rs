@@ -1,34 +1,35 @@
-//! Delimited text: from UTF-8 bytes to columns, in two walks of bounded memory. The first looks at every cell, the
-//! second takes the values; both go over runs of whole rows in parallel. Encodings are `encoding`'s business.
+//! Delimited text: from UTF-8 bytes to columns, in bounded memory. A walk over runs of whole rows, in parallel, looks at
+//! every cell, and takes its value in the type that the first rows lead to expect. Once the types are decided, the
+//! values go to the file; runs whose values were taken in another type, or for which there was no room, are walked again.
+//! Encodings are `encoding`'s business.
 
-pub(crate) mod build;
+mod build;
 mod dialect;
 mod header;
+mod index;
 mod layout;
+mod part;
 mod profile;
+mod run;
 mod split;
+mod walk;
 mod warn;
 
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use crate::one_batch::{ColumnSize, OneBatch};
 use crate::out_file::OutFile;
-use crate::values::{self, Held, TextReason};
-use crate::{Cancel, HeaderMode, Limits, ParseOptions, TableError};
-use build::{ColumnPlan, Parts, Values};
+use crate::values::Held;
+use crate::{Cancel, ColumnSummary, HeaderMode, Limits, ParseOptions, TableError};
+use build::ColumnPlan;
 pub(crate) use header::is_header;
 pub(crate) use layout::Layout;
-use profile::{RunSeen, Seen, Stop};
-
-/// Bytes of a run, and how they grow with the file and the number of columns.
-const RUN_MIN_BYTES: usize = 1 << 20;
-const RUN_MAX_BYTES: usize = 16 << 20;
-const RUN_WIDE_MAX_BYTES: usize = 64 << 20;
-const RUNS_WANTED: usize = 64;
-const RUN_COLUMN_BYTES: usize = 8 << 10;
+use profile::{Seen, Stop};
+use run::Walk;
 
 /// Why a text was not read.
 pub(crate) enum Failure {
@@ -43,32 +44,34 @@ impl<E: Into<TableError>> From<E> for Failure {
     }
 }
 
-/// What the first walk found.
-struct Profile {
-    ranges: Vec<std::ops::Range<usize>>,
-    runs: Vec<RunSeen>,
-    columns: Vec<(Seen, Held, Option<TextReason>)>,
-    rows: u64,
+/// What became of a text.
+pub(crate) struct Converted {
+    /// The columnar file, whole but not in its place.
+    pub(crate) out: OutFile,
+    /// The figures of its columns, if they were drawn up from values at hand; then the file is durable too.
+    pub(crate) summaries: Option<Vec<ColumnSummary>>,
+    /// What a person should know.
+    pub(crate) warnings: Vec<String>,
 }
 
-/// Reads all of `data` into the columnar file that will stand at `out_path`; gives it and what a person should know.
+/// Reads all of `data` into the columnar file that will stand at `out_path`.
 pub(crate) fn convert(
     data: &[u8],
     layout: &Layout,
     out_path: &Path,
     limits: &Limits,
     cancel: &Cancel,
-) -> Result<(OutFile, Vec<String>), Failure> {
-    let profile = walk(data, layout, limits, cancel)?;
+) -> Result<Converted, Failure> {
+    let walk = Walk { data, dialect: layout.dialect, limits, cancel };
+    let profile = walk::walk(walk, layout)?;
     let plans: Vec<ColumnPlan> = profile.columns.iter().map(|(seen, held, _)| plan(seen, *held)).collect();
     let schema = schema(layout, &plans);
     let sizes: Vec<ColumnSize> =
         profile.columns.iter().zip(&plans).map(|((seen, _, _), plan)| size(seen, plan, profile.rows)).collect();
     let out = OneBatch::create(out_path, schema, profile.rows, &sizes)?;
-    let (ranges, runs) = (&profile.ranges, &profile.runs);
-    build::write_runs(data, ranges, runs, &plans, layout.dialect, &out, limits.threads_max, cancel)?;
-    let out = out.finish()?;
-    Ok((out, warn::warnings(data, layout, &profile.columns, &profile.runs)))
+    let summaries = walk::write(walk, &profile, &plans, &out)?;
+    let warnings = warn::warnings(data, layout, &profile.columns, profile.long_rows());
+    Ok(Converted { out: out.into_file(), summaries, warnings })
 }
 
 /// The first `rows` rows of `data`, which may be only a beginning: a last row that is cut off is left out.
@@ -77,48 +80,20 @@ pub(crate) fn preview(
     layout: &Layout,
     rows: usize,
     limits: &Limits,
-) -> Result<(arrow_array::RecordBatch, Vec<String>), Failure> {
-    let profile = walk(data, layout, limits, &Cancel::default())?;
+) -> Result<(RecordBatch, Vec<String>), Failure> {
+    let cancel = Cancel::default();
+    let walk = Walk { data, dialect: layout.dialect, limits, cancel: &cancel };
+    let profile = walk::walk(walk, layout)?;
     let plans: Vec<ColumnPlan> = profile.columns.iter().map(|(seen, held, _)| plan(seen, *held)).collect();
-    let mut parts = Parts::new(&plans);
-    let start = layout.start.min(data.len());
-    let rows = parts.read(data, start..data.len(), 0, |_| 0, layout.dialect, rows as u64)?;
-    let arrays = parts.columns.into_iter().map(|part| array(part, usize::try_from(rows).unwrap_or(0)));
-    let arrays: Vec<_> = arrays.collect::<Result<_, _>>()?;
-    let options = arrow_array::RecordBatchOptions::new().with_row_count(usize::try_from(rows).ok());
-    let batch = arrow_array::RecordBatch::try_new_with_options(Arc::new(schema(layout, &plans)), arrays, &options)
+    let warnings = warn::warnings(data, layout, &profile.columns, profile.long_rows());
+    let held: Vec<Held> = plans.iter().map(|plan| plan.held).collect();
+    let whole = layout.start.min(data.len())..data.len();
+    let run = walk.read(whole, &held, &mut index::Index::default()).map_err(|stop| explain(data, layout, stop))?;
+    let columns = run.columns.ok_or_else(build::changed)?;
+    let options = RecordBatchOptions::new().with_row_count(usize::try_from(run.seen.rows).ok());
+    let batch = RecordBatch::try_new_with_options(Arc::new(self::schema(layout, &plans)), columns, &options)
         .map_err(|error| TableError::Io(std::io::Error::other(error.to_string())))?;
-    Ok((batch, warn::warnings(data, layout, &profile.columns, &profile.runs)))
-}
-
-fn walk(data: &[u8], layout: &Layout, limits: &Limits, cancel: &Cancel) -> Result<Profile, Failure> {
-    let width = layout.names.len();
-    let wide = (width * RUN_COLUMN_BYTES).min(RUN_WIDE_MAX_BYTES);
-    let target = (data.len() / RUNS_WANTED).clamp(RUN_MIN_BYTES, RUN_MAX_BYTES).max(wide);
-    let start = layout.start.min(data.len());
-    if let Err(wrong) = std::str::from_utf8(&data[..start]) {
-        return Err(Failure::Encoding(wrong.valid_up_to()));
-    }
-    let dialect = layout.dialect;
-    let ranges = split::runs(data, start, dialect, target).map_err(|at| Failure::Table(layout.open_quote(data, at)))?;
-    let results = crate::parallel::map_pieces(
-        ranges.len(),
-        limits.threads_max,
-        || (),
-        |(), run| profile::profile(data, ranges[run].clone(), width, dialect, limits, cancel),
-    );
-    let runs: Vec<RunSeen> =
-        results.into_iter().collect::<Result<_, Stop>>().map_err(|stop| explain(data, layout, stop))?;
-    let rows = runs.iter().map(|run| run.rows).sum();
-    limits.check_rows(rows)?;
-    let columns = (0..width)
-        .map(|column| {
-            let seen = profile::join(&runs, column);
-            let (held, reason) = values::decide(seen.kinds);
-            (seen, held, reason)
-        })
-        .collect();
-    Ok(Profile { ranges, runs, columns, rows })
+    Ok((batch.slice(0, rows.min(batch.num_rows())), warnings))
 }
 
 fn explain(data: &[u8], layout: &Layout, stop: Stop) -> Failure {
@@ -131,7 +106,7 @@ fn explain(data: &[u8], layout: &Layout, stop: Stop) -> Failure {
 }
 
 fn plan(seen: &Seen, held: Held) -> ColumnPlan {
-    ColumnPlan { held, nullable: nulls(seen, held) > 0, large: seen.bytes > i32::MAX as u64 }
+    ColumnPlan { held, large: seen.bytes > i32::MAX as u64 }
 }
 
 fn nulls(seen: &Seen, held: Held) -> u64 {
@@ -170,27 +145,6 @@ fn schema(layout: &Layout, plans: &[ColumnPlan]) -> Schema {
     Schema::new(
         fields.map(|(name, plan)| Field::new(&name.name, arrow_type(plan.held, plan.large), true)).collect::<Vec<_>>(),
     )
-}
-
-/// The values of a part that began at row 0, as an array.
-fn array(part: build::Part, rows: usize) -> Result<arrow_array::ArrayRef, TableError> {
-    use arrow_buffer::Buffer;
-    let (held, large) = part.held();
-    let valid = (!part.valid.bytes.is_empty()).then(|| Buffer::from_vec(part.valid.bytes));
-    let builder = arrow_data::ArrayData::builder(arrow_type(held, large)).len(rows).null_bit_buffer(valid);
-    let with_zero = |ends: Vec<i32>| Buffer::from_vec([vec![0], ends].concat());
-    let builder = match part.values {
-        Values::I64(values) => builder.add_buffer(Buffer::from_vec(values)),
-        Values::I32(values) => builder.add_buffer(Buffer::from_vec(values)),
-        Values::F64(values) => builder.add_buffer(Buffer::from_vec(values)),
-        Values::Bits(bits) => builder.add_buffer(Buffer::from_vec(bits.bytes)),
-        Values::Text { ends, bytes } => builder.add_buffer(with_zero(ends)).add_buffer(Buffer::from_vec(bytes)),
-        Values::LargeText { ends, bytes } => {
-            builder.add_buffer(Buffer::from_vec([vec![0], ends].concat())).add_buffer(Buffer::from_vec(bytes))
-        }
-    };
-    let data = builder.build().map_err(|error| TableError::Io(std::io::Error::other(error.to_string())))?;
-    Ok(arrow_array::make_array(data))
 }
 
 /// The options in force, to be told back.

@@ -233,7 +233,7 @@ pub(crate) fn convert(
     let (batch, more) = records.table.finish(&names)?;
     warnings.extend(more);
     let options = ParseOptions { format: Some(format), encoding: Some(encoding.to_owned()), ..ParseOptions::default() };
-    Ok(Written { out: cells::write(batch, out, limits, cancel)?, options, names, warnings })
+    Ok(Written { out: cells::write(batch, out, limits, cancel)?, summaries: None, options, names, warnings })
 }
 
 /// The first rows of a text that may be only a beginning, and warnings.

@@ -22,7 +22,8 @@ pub struct Limits {
     /// Expanded bytes below which the ratio is not looked at.
     pub expanded_free_bytes: u64,
     /// Bytes of memory a conversion may hold at once, the mapped files left out; readers that must hold the whole
-    /// table (workbooks, JSON) refuse what does not fit.
+    /// table (workbooks, JSON) refuse what does not fit, and delimited text keeps values in half of it and reads again
+    /// what does not fit.
     pub memory_max_bytes: usize,
     /// Threads of one conversion.
     pub threads_max: usize,

@@ -3,6 +3,7 @@
 //! is what lets a kernel map the columns as NumPy arrays without a copy. Format: the Arrow IPC file format, version
 //! 1.0 (metadata V5), little-endian, buffers aligned to 64 bytes.
 
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -112,7 +113,7 @@ impl OneBatch {
     }
 
     /// Writes what is left; the file is whole, but neither durable nor in its place.
-    pub(crate) fn finish(self) -> Result<OutFile, TableError> {
+    pub(crate) fn finish(&self) -> Result<(), TableError> {
         for (&at, &byte) in &*self.edges.lock().unwrap_or_else(PoisonError::into_inner) {
             self.write(at, &[byte])?;
         }
@@ -125,7 +126,16 @@ impl OneBatch {
         tail.extend_from_slice(&i32::try_from(footer.len()).map_err(io::Error::other)?.to_le_bytes());
         tail.extend_from_slice(MAGIC);
         self.write(end, &tail)?;
-        Ok(self.out)
+        Ok(())
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        self.out.file()
+    }
+
+    /// The file, once it is whole.
+    pub(crate) fn into_file(self) -> OutFile {
+        self.out
     }
 }
 

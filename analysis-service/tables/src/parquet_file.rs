@@ -72,7 +72,7 @@ pub(crate) fn convert(data: &Bytes, out: &Path, limits: &Limits, cancel: &Cancel
     }
     let out = batches.finish()?;
     let options = ParseOptions { format: Some(FileFormat::Parquet), ..ParseOptions::default() };
-    Ok(Written { out, options, names: plain.names, warnings: plain.warnings })
+    Ok(Written { out, summaries: None, options, names: plain.names, warnings: plain.warnings })
 }
 
 /// The first rows, in plain types, and warnings.

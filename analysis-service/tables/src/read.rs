@@ -9,19 +9,21 @@ use std::path::Path;
 use arrow_array::RecordBatch;
 use bytes::Bytes;
 
-use crate::delimited::{self, Failure, Layout};
+use crate::delimited::{self, Converted, Failure, Layout};
 use crate::names::Name;
 use crate::out_file::OutFile;
 use crate::text::{self, Text};
 use crate::{
-    Cancel, Column, ColumnarFile, FileFormat, Limits, ParseOptions, Preview, Table, TableError, arrow_file, json, map,
-    parquet_file, slice, sniff, summary, workbook,
+    Cancel, Column, ColumnSummary, ColumnarFile, FileFormat, Limits, ParseOptions, Preview, Table, TableError,
+    arrow_file, json, map, parquet_file, slice, sniff, summary, workbook,
 };
 
 /// What a reader tells of the columnar file it wrote.
 pub(crate) struct Written {
-    /// The file, whole but neither durable nor in its place.
+    /// The file, whole but not in its place, and durable only with `summaries`.
     pub(crate) out: OutFile,
+    /// The figures of its columns, if its reader has drawn them up.
+    pub(crate) summaries: Option<Vec<ColumnSummary>>,
     pub(crate) options: ParseOptions,
     /// One a column.
     pub(crate) names: Vec<Name>,
@@ -65,13 +67,11 @@ pub(crate) fn convert(
 fn finish(written: Written, limits: &Limits, cancel: &Cancel) -> Result<Table, TableError> {
     let out = written.out;
     let file = ColumnarFile::of_file(out.file())?;
-    let (synced, summaries) = std::thread::scope(|scope| {
-        let sync = scope.spawn(|| out.file().sync_all());
-        let summaries = summary::summarise(&file, limits.threads_max, cancel);
-        (sync.join().unwrap_or_else(|_| Err(std::io::Error::other("syncing the file failed"))), summaries)
-    });
-    synced?;
-    let columns = file.columns().zip(written.names).zip(summaries?);
+    let summaries = match written.summaries {
+        Some(summaries) => summaries,
+        None => summarise(&out, &file, limits, cancel)?,
+    };
+    let columns = file.columns().zip(written.names).zip(summaries);
     let columns = columns.map(|(((name, column_type, arrow_type), named), summary)| Column {
         name: name.to_owned(),
         original_name: named.original,
@@ -85,6 +85,20 @@ fn finish(written: Written, limits: &Limits, cancel: &Cancel) -> Result<Table, T
         size_bytes: out.commit()?,
         options: written.options,
         warnings: written.warnings,
+    })
+}
+
+fn summarise(
+    out: &OutFile,
+    file: &ColumnarFile,
+    limits: &Limits,
+    cancel: &Cancel,
+) -> Result<Vec<ColumnSummary>, TableError> {
+    std::thread::scope(|scope| {
+        let sync = scope.spawn(|| out.file().sync_all());
+        let summaries = summary::summarise(file, limits.threads_max, cancel);
+        sync.join().unwrap_or_else(|_| Err(std::io::Error::other("syncing the file failed")))?;
+        summaries
     })
 }
 
@@ -116,12 +130,12 @@ fn delimited(
         let bytes = text::trim_end(&text.bytes);
         let layout = Layout::find(bytes, options, limits)?;
         match delimited::convert(bytes, &layout, out_path, limits, cancel) {
-            Ok((out, mut warnings)) => {
+            Ok(Converted { out, summaries, mut warnings }) => {
                 if guessed {
                     warnings.insert(0, guess_warning(&text));
                 }
                 let options = delimited::options(&layout, &text.encoding.label());
-                return Ok(Written { out, options, names: layout.names, warnings });
+                return Ok(Written { out, summaries, options, names: layout.names, warnings });
             }
             Err(Failure::Table(error)) => return Err(error),
             Err(Failure::Encoding(at)) => {

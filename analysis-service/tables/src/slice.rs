@@ -101,10 +101,6 @@ impl ColumnarFile {
         Ok(slice)
     }
 
-    pub(crate) fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
     /// All record batches; their values stay in the mapped file.
     pub(crate) fn record_batches(&self) -> Result<Vec<RecordBatch>, TableError> {
         let decoder = self.decoder();

@@ -32,20 +32,32 @@ pub(crate) fn summarise(
     cancel: &Cancel,
 ) -> Result<Vec<ColumnSummary>, TableError> {
     let batches = file.record_batches()?;
+    let of_column = |column: usize| batches.iter().map(|batch| batch.column(column).clone()).collect();
+    let columns: Vec<Vec<ArrayRef>> = (0..file.column_count()).map(of_column).collect();
+    beside(&columns, threads, cancel, || Ok(()))
+}
+
+/// The figures of columns, each given in chunks of one type, while the first thread that is free does `other` work too.
+pub(crate) fn beside(
+    columns: &[Vec<ArrayRef>],
+    threads: usize,
+    cancel: &Cancel,
+    other: impl Fn() -> Result<(), TableError> + Sync,
+) -> Result<Vec<ColumnSummary>, TableError> {
     // Texts cost most, so they go first: the threads end together.
-    let is_text =
-        |column: &usize| matches!(file.schema().field(*column).data_type(), DataType::Utf8 | DataType::LargeUtf8);
-    let mut order: Vec<usize> = (0..file.column_count()).collect();
+    let data_type = |column: usize| columns[column].first().map_or(&DataType::Null, |chunk| chunk.data_type());
+    let is_text = |column: &usize| matches!(data_type(*column), DataType::Utf8 | DataType::LargeUtf8);
+    let mut order: Vec<usize> = (0..columns.len()).collect();
     order.sort_by_key(|column| !is_text(column));
     let work = |(): &mut (), piece: usize| {
         cancel.check()?;
-        let column = order[piece];
-        let chunks: Vec<ArrayRef> = batches.iter().map(|batch| batch.column(column).clone()).collect();
-        let summary = of_column(file.schema().field(column).data_type(), &chunks, cancel)?;
-        Ok((column, summary))
+        let Some(column) = piece.checked_sub(1).map(|piece| order[piece]) else { return other().map(|()| None) };
+        let summary = of_column(data_type(column), &columns[column], cancel)?;
+        Ok(Some((column, summary)))
     };
-    let results = crate::parallel::map_pieces(order.len(), threads, || (), work);
-    let mut summaries = results.into_iter().collect::<Result<Vec<_>, TableError>>()?;
+    let results = crate::parallel::map_pieces(order.len() + 1, threads, || (), work);
+    let results = results.into_iter().collect::<Result<Vec<_>, TableError>>()?;
+    let mut summaries: Vec<_> = results.into_iter().flatten().collect();
     summaries.sort_by_key(|(column, _)| *column);
     Ok(summaries.into_iter().map(|(_, summary)| summary).collect())
 }
@@ -114,10 +126,8 @@ fn booleans(chunks: &[ArrayRef]) -> ColumnSummary {
 /// The first bytes of a text, so that most comparisons are of one word.
 #[inline]
 fn prefix(text: &str) -> u64 {
-    let mut word = [0; 8];
-    let bytes = &text.as_bytes()[..text.len().min(8)];
-    word[..bytes.len()].copy_from_slice(bytes);
-    u64::from_be_bytes(word)
+    let bytes = text.as_bytes();
+    bytes.first_chunk().map_or_else(|| distinct::short_word(bytes).swap_bytes(), |word| u64::from_be_bytes(*word))
 }
 
 /// The least and the greatest text so far, each with its prefix.

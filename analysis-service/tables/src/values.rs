@@ -4,6 +4,7 @@
 mod clock;
 mod decide;
 pub(crate) mod number;
+pub(crate) mod quick;
 pub(crate) mod temporal;
 
 pub(crate) use decide::{Held, TextReason, decide};
@@ -149,10 +150,11 @@ fn date_kinds(civil: &Civil) -> Kinds {
     if civil.time.is_some_and(|time| time.nanos % 1_000 != 0) {
         kinds |= NANOS;
     }
-    if !NANOS_YEARS.contains(&civil.year) {
-        kinds |= FAR_YEAR;
-    }
-    kinds
+    kinds | far_year(civil.year)
+}
+
+fn far_year(year: i32) -> Kinds {
+    if NANOS_YEARS.contains(&year) { 0 } else { FAR_YEAR }
 }
 
 pub(crate) fn parse_bool(trimmed: &[u8]) -> Option<bool> {

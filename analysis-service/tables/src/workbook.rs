@@ -169,7 +169,7 @@ pub(crate) fn convert(
     let (batch, more) = table.finish(&names)?;
     warnings.extend(more);
     let options = options(format, &name, header);
-    Ok(Written { out: cells::write(batch, out, limits, cancel)?, options, names, warnings })
+    Ok(Written { out: cells::write(batch, out, limits, cancel)?, summaries: None, options, names, warnings })
 }
 
 pub(crate) fn preview(

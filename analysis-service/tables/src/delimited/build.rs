@@ -1,317 +1,121 @@
-//! The second walk over a text: values into Arrow buffers. The types are known and hold for every cell, because the
-//! first walk looked at every cell with the same parsers.
+//! The values of runs into the columnar file: each run's part of a column goes to its place, which is known from the rows
+//! and bytes of the runs before.
 
-use std::ops::Range;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef};
+use arrow_buffer::{BooleanBuffer, ToByteSlice};
 
-use arrow_buffer::ToByteSlice;
-
-use super::profile::{RunSeen, is_blank_row};
-use super::split::{Cursor, Dialect, unescape};
+use super::profile::RunSeen;
+use crate::TableError;
 use crate::one_batch::{ColumnPlace, OneBatch};
-use crate::values::{self, Held, number, temporal};
-use crate::{Cancel, TableError};
+use crate::values::Held;
 
 /// How one column is built.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ColumnPlan {
     pub(crate) held: Held,
-    /// Whether any value of the column is missing.
-    pub(crate) nullable: bool,
     /// Offsets of 64 bits, for columns of more than 2 GiB.
     pub(crate) large: bool,
 }
 
-/// Bits, the first at `first % 8` of the first byte.
-#[derive(Debug, Default)]
-pub(crate) struct Bits {
-    pub(crate) bytes: Vec<u8>,
-    byte: u8,
-    next: u32,
+/// Where a run's values go.
+#[derive(Clone, Debug)]
+pub(super) struct RunPlace {
+    /// The run's first row in the table.
+    first_row: u64,
+    /// Where its text begins in the text of each column.
+    text_bases: Vec<u64>,
 }
 
-impl Bits {
-    fn restart(&mut self, first: u64) {
-        self.bytes.clear();
-        self.byte = 0;
-        self.next = (first % 8) as u32;
-    }
-
-    #[inline]
-    fn push(&mut self, bit: bool) {
-        self.byte |= u8::from(bit) << self.next;
-        self.next += 1;
-        if self.next == 8 {
-            self.bytes.push(self.byte);
-            self.byte = 0;
-            self.next = 0;
-        }
-    }
-
-    fn close(&mut self) {
-        if self.next > 0 {
-            self.bytes.push(self.byte);
-            self.next = 0;
-        }
-    }
-}
-
-/// The values of one column in one run.
-#[derive(Debug)]
-pub(crate) enum Values {
-    I64(Vec<i64>),
-    I32(Vec<i32>),
-    F64(Vec<f64>),
-    Bits(Bits),
-    Text { ends: Vec<i32>, bytes: Vec<u8> },
-    LargeText { ends: Vec<i64>, bytes: Vec<u8> },
-}
-
-/// One column of one run.
-#[derive(Debug)]
-pub(crate) struct Part {
-    plan: ColumnPlan,
-    pub(crate) values: Values,
-    pub(crate) valid: Bits,
-    /// Where the run's text begins in the column's.
-    text_base: u64,
-}
-
-/// A run's columns; reused from run to run.
-pub(crate) struct Parts {
-    pub(crate) columns: Vec<Part>,
-    scratch: Vec<u8>,
-}
-
-impl Parts {
-    pub(crate) fn new(plans: &[ColumnPlan]) -> Self {
-        let part = |plan: &ColumnPlan| {
-            let values = match plan.held {
-                Held::Int | Held::Moment { .. } | Held::Time => Values::I64(Vec::new()),
-                Held::Date(_) => Values::I32(Vec::new()),
-                Held::Float => Values::F64(Vec::new()),
-                Held::Bool => Values::Bits(Bits::default()),
-                Held::Text if plan.large => Values::LargeText { ends: Vec::new(), bytes: Vec::new() },
-                Held::Text => Values::Text { ends: Vec::new(), bytes: Vec::new() },
-            };
-            Part { plan: *plan, values, valid: Bits::default(), text_base: 0 }
-        };
-        Self { columns: plans.iter().map(part).collect(), scratch: Vec::new() }
-    }
-
-    /// Reads `run`, whose first row is row `first_row` of the table, or only its first `rows_max` rows.
-    /// `text_base` tells where the run's text begins in a column's text.
-    pub(crate) fn read(
-        &mut self,
-        data: &[u8],
-        run: Range<usize>,
-        first_row: u64,
-        text_base: impl Fn(usize) -> u64,
-        dialect: Dialect,
-        rows_max: u64,
-    ) -> Result<u64, TableError> {
-        for (at, part) in self.columns.iter_mut().enumerate() {
-            part.restart(first_row, text_base(at));
-        }
-        let data = &data[..run.end];
-        let mut cursor = Cursor::new(data, run.start, dialect);
-        let mut rows = 0;
-        while !cursor.done() && rows < rows_max {
-            rows += u64::from(self.row(data, &mut cursor, dialect)?);
-        }
-        for part in &mut self.columns {
-            part.valid.close();
-            if let Values::Bits(bits) = &mut part.values {
-                bits.close();
-            }
-        }
-        Ok(rows)
-    }
-
-    /// Reads one row; false when it was blank.
-    #[inline]
-    fn row(&mut self, data: &[u8], cursor: &mut Cursor, dialect: Dialect) -> Result<bool, TableError> {
-        let width = self.columns.len();
-        let mut at = 0;
-        loop {
-            let field = cursor.field();
-            let raw = &data[field.start..field.end];
-            if at == 0 && field.last && !field.quoted && is_blank_row(raw, width) {
-                return Ok(false);
-            }
-            if let Some(part) = self.columns.get_mut(at) {
-                if field.escaped {
-                    self.scratch = unescape(raw, dialect.quote);
-                    part.take(&self.scratch)?;
-                } else {
-                    part.take(raw)?;
-                }
-            }
-            at += 1;
-            if field.last {
-                return if at >= width { Ok(true) } else { Err(changed()) };
-            }
-        }
-    }
-}
-
-impl Part {
-    /// How its values are held, and whether with offsets of 64 bits.
-    pub(crate) fn held(&self) -> (Held, bool) {
-        (self.plan.held, self.plan.large)
-    }
-
-    fn restart(&mut self, first_row: u64, text_base: u64) {
-        self.text_base = text_base;
-        self.valid.restart(first_row);
-        match &mut self.values {
-            Values::I64(values) => values.clear(),
-            Values::I32(values) => values.clear(),
-            Values::F64(values) => values.clear(),
-            Values::Bits(bits) => bits.restart(first_row),
-            Values::Text { ends, bytes } => {
-                ends.clear();
-                bytes.clear();
-            }
-            Values::LargeText { ends, bytes } => {
-                ends.clear();
-                bytes.clear();
-            }
-        }
-    }
-
-    #[inline]
-    fn take(&mut self, cell: &[u8]) -> Result<(), TableError> {
-        let valid = match &mut self.values {
-            Values::Text { ends, bytes } => {
-                bytes.extend_from_slice(cell);
-                let end = self.text_base + bytes.len() as u64;
-                ends.push(i32::try_from(end).map_err(|_| changed())?);
-                !cell.is_empty()
-            }
-            Values::LargeText { ends, bytes } => {
-                bytes.extend_from_slice(cell);
-                ends.push((self.text_base + bytes.len() as u64).cast_signed());
-                !cell.is_empty()
-            }
-            values => take_typed(values, self.plan.held, values::trim(cell))?,
-        };
-        if self.plan.nullable {
-            self.valid.push(valid);
-        } else if !valid {
-            return Err(changed());
-        }
-        Ok(())
-    }
-
-    /// Writes the run's part of the column; `first_row` as in [`Parts::read`].
-    pub(crate) fn write(&self, out: &OneBatch, place: ColumnPlace, first_row: u64) -> Result<(), TableError> {
-        if let Some(at) = place.validity {
-            out.write_bits(at, first_row, &self.valid.bytes)?;
-        }
-        match &self.values {
-            Values::I64(values) => out.write(place.values + first_row * 8, values.to_byte_slice())?,
-            Values::F64(values) => out.write(place.values + first_row * 8, values.to_byte_slice())?,
-            Values::I32(values) => out.write(place.values + first_row * 4, values.to_byte_slice())?,
-            Values::Bits(bits) => out.write_bits(place.values, first_row, &bits.bytes)?,
-            // The first offset of a column is the zero that the file already holds.
-            Values::Text { ends, bytes } => {
-                out.write(place.offsets + (first_row + 1) * 4, ends.to_byte_slice())?;
-                out.write(place.values + self.text_base, bytes)?;
-            }
-            Values::LargeText { ends, bytes } => {
-                out.write(place.offsets + (first_row + 1) * 8, ends.to_byte_slice())?;
-                out.write(place.values + self.text_base, bytes)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Appends the value of a column that is not text; false when it is missing.
-#[inline]
-fn take_typed(values: &mut Values, held: Held, cell: &[u8]) -> Result<bool, TableError> {
-    macro_rules! push {
-        ($values:expr, $parsed:expr) => {{
-            match $parsed {
-                Some(value) => {
-                    $values.push(value);
-                    return Ok(true);
-                }
-                None => $values.push(Default::default()),
-            }
-        }};
-    }
-    match (values, held) {
-        (Values::I64(values), Held::Int) => push!(values, number::int(cell)),
-        (Values::F64(values), _) if !values::is_missing_marker(cell) => push!(values, number::float(cell)),
-        (Values::F64(values), _) => values.push(0.0),
-        (Values::I32(values), Held::Date(order)) => {
-            push!(values, temporal::parse(cell).and_then(|civil| civil.days(order)));
-        }
-        (Values::I64(values), Held::Moment { order, nanos, .. }) => {
-            push!(values, temporal::parse(cell).and_then(|civil| civil.instant(order, nanos)));
-        }
-        (Values::I64(values), Held::Time) => {
-            push!(values, temporal::parse_time(cell).map(|time| time.secs * 1_000_000 + time.nanos / 1_000));
-        }
-        (Values::Bits(values), _) => push!(values, values::parse_bool(cell)),
-        _ => return Err(changed()),
-    }
-    if values::is_missing_marker(cell) { Ok(false) } else { Err(changed()) }
+/// The places of all runs.
+pub(super) fn places(runs: &[RunSeen], width: usize) -> Vec<RunPlace> {
+    let mut next = RunPlace { first_row: 0, text_bases: vec![0; width] };
+    let place = |run: &RunSeen| {
+        let here = next.clone();
+        next.first_row += run.rows;
+        next.text_bases.iter_mut().zip(&run.columns).for_each(|(base, column)| *base += column.bytes);
+        here
+    };
+    runs.iter().map(place).collect()
 }
 
 /// The two walks disagree: the bytes changed under our hands.
-fn changed() -> TableError {
+pub(super) fn changed() -> TableError {
     TableError::Io(std::io::Error::other("the file changed while it was read; upload it again"))
 }
 
-/// Where each run's rows begin, and the rows in all.
-pub(crate) fn first_rows(runs: &[RunSeen]) -> (Vec<u64>, u64) {
-    let mut rows = 0;
-    let firsts = runs
-        .iter()
-        .map(|run| {
-            let first = rows;
-            rows += run.rows;
-            first
-        })
-        .collect();
-    (firsts, rows)
+/// Writes a run's values of one column. `run` is where the run goes, `column` which column it is and how it is built.
+pub(super) fn write(
+    out: &OneBatch,
+    values: &ArrayRef,
+    run: &RunPlace,
+    (column, plan): (usize, &ColumnPlan),
+) -> Result<(), TableError> {
+    let place: ColumnPlace = out.places[column];
+    let first_row = run.first_row;
+    match place.validity {
+        Some(at) => {
+            let valid =
+                values.nulls().map_or_else(|| BooleanBuffer::new_set(values.len()), |nulls| nulls.inner().clone());
+            out.write_bits(at, first_row, &shifted(&valid, first_row))?;
+        }
+        None if values.null_count() > 0 => return Err(changed()),
+        None => {}
+    }
+    match plan.held {
+        Held::Bool => out.write_bits(place.values, first_row, &shifted(values.as_boolean().values(), first_row))?,
+        Held::Text => texts(out, values, place, first_row, run.text_bases[column], plan.large)?,
+        Held::Int | Held::Float | Held::Date(_) | Held::Moment { .. } | Held::Time => {
+            let value_bytes = if matches!(plan.held, Held::Date(_)) { 4 } else { 8 };
+            let data = values.to_data();
+            let bytes = data.buffers().first().and_then(|buffer| buffer.get(..values.len() * value_bytes));
+            out.write(place.values + first_row * value_bytes as u64, bytes.ok_or_else(changed)?)?;
+        }
+    }
+    Ok(())
 }
 
-/// Rereads every run and writes it into `out`.
-#[expect(clippy::too_many_arguments, reason = "everything the first walk learned")]
-pub(crate) fn write_runs(
-    data: &[u8],
-    ranges: &[Range<usize>],
-    seen: &[RunSeen],
-    plans: &[ColumnPlan],
-    dialect: Dialect,
+/// Texts: the first offset of a column is the zero that the file already holds.
+fn texts(
     out: &OneBatch,
-    threads: usize,
-    cancel: &Cancel,
+    values: &ArrayRef,
+    place: ColumnPlace,
+    first_row: u64,
+    base: u64,
+    large: bool,
 ) -> Result<(), TableError> {
-    let (first_rows, _) = first_rows(seen);
-    let mut base = vec![0u64; plans.len()];
-    let bases: Vec<Vec<u64>> = seen
-        .iter()
-        .map(|run| {
-            let here = base.clone();
-            base.iter_mut().zip(&run.columns).for_each(|(base, column)| *base += column.bytes);
-            here
-        })
-        .collect();
-    let work = |parts: &mut Parts, run: usize| {
-        cancel.check()?;
-        let first = first_rows[run];
-        let rows = parts.read(data, ranges[run].clone(), first, |at| bases[run][at], dialect, u64::MAX)?;
-        if rows != seen[run].rows {
-            return Err(changed());
-        }
-        for (part, place) in parts.columns.iter().zip(&out.places) {
-            part.write(out, *place, first)?;
-        }
-        Ok(())
-    };
-    crate::parallel::map_pieces(ranges.len(), threads, || Parts::new(plans), work).into_iter().collect()
+    let values = values.as_string_opt::<i32>().ok_or_else(changed)?;
+    let ends = values.value_offsets().get(1..).unwrap_or_default();
+    if large {
+        let ends: Vec<i64> = ends.iter().map(|end| base.cast_signed() + i64::from(*end)).collect();
+        out.write(place.offsets + (first_row + 1) * 8, ends.to_byte_slice())?;
+    } else {
+        let base = i32::try_from(base).map_err(|_| changed())?;
+        // A column of at most `i32::MAX` bytes, so no end is beyond.
+        let ends: Vec<i32> = ends.iter().map(|end| base.wrapping_add(*end)).collect();
+        out.write(place.offsets + (first_row + 1) * 4, ends.to_byte_slice())?;
+    }
+    Ok(out.write(place.values + base, values.value_data())?)
+}
+
+/// Bits as bytes whose first bit is `first % 8`, with zeros around.
+fn shifted(bits: &BooleanBuffer, first: u64) -> Vec<u8> {
+    let shift = (first % 8) as usize;
+    let mut moved = arrow_array::builder::BooleanBufferBuilder::new(bits.len() + shift);
+    moved.append_n(shift, false);
+    moved.append_buffer(bits);
+    moved.as_slice().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_move_to_where_the_runs_before_end() {
+        let bits = BooleanBuffer::from(vec![true, false, true, true, false, true, true]);
+        assert_eq!(shifted(&bits, 16), [0b0110_1101]);
+        assert_eq!(shifted(&bits, 3), [0b0110_1000, 0b0000_0011]);
+        assert_eq!(shifted(&BooleanBuffer::new_set(2), 7), [0b1000_0000, 0b0000_0001]);
+    }
 }

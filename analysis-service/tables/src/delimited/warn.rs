@@ -1,7 +1,7 @@
 //! What a person should know of how a text was read.
 
 use super::layout::Layout;
-use super::profile::{RunSeen, Seen};
+use super::profile::Seen;
 use super::split::{Cursor, line_of, value};
 use crate::names::list;
 use crate::values::temporal::Order;
@@ -15,9 +15,8 @@ const PLACES_MAX: usize = 5;
 type Decided = (Seen, Held, Option<TextReason>);
 
 /// Warnings about the whole text.
-pub(super) fn warnings(data: &[u8], layout: &Layout, columns: &[Decided], runs: &[RunSeen]) -> Vec<String> {
+pub(super) fn warnings(data: &[u8], layout: &Layout, columns: &[Decided], long: u64) -> Vec<String> {
     let mut warnings = layout.warnings.clone();
-    let long: u64 = runs.iter().map(|run| run.long_rows).sum();
     if long > 0 {
         warnings.push(format!("{long} rows have empty fields past the last column; those fields were left out"));
     }

@@ -12,7 +12,7 @@ const MAX_DIGITS: usize = 19;
 /// Numbers longer than this have more digits than the short way holds.
 const SHORT_FLOAT_BYTES: usize = 17;
 /// Powers of ten that `f64` holds exactly.
-const POWERS: [f64; 23] = [
+pub(super) const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
     1e21, 1e22,
 ];

@@ -3,6 +3,7 @@
 
 pub(crate) use super::clock::Clock;
 use super::clock::{Scan, clock, zone};
+use super::{DAY, Kinds, PLAIN};
 
 /// How day and month stand in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,7 @@ impl Civil {
 }
 
 /// Days since 1970-01-01 of a day of the proleptic Gregorian calendar (Howard Hinnant's `days_from_civil`).
+#[inline]
 pub(crate) fn days_from_civil(year: i32, month: u32, day: u32) -> i32 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -70,6 +72,7 @@ pub(crate) fn days_from_civil(year: i32, month: u32, day: u32) -> i32 {
     era * 146_097 + day_of_era - 719_468
 }
 
+#[inline]
 fn valid(year: i32, month: u32, day: u32) -> bool {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let last = match month {
@@ -80,6 +83,12 @@ fn valid(year: i32, month: u32, day: u32) -> bool {
         _ => return false,
     };
     (1..=last).contains(&day)
+}
+
+/// Days since 1970-01-01 of a day in plain order, and its kinds; `None` for a day that is in no calendar.
+#[inline]
+pub(super) fn plain_day(year: i32, month: u32, day: u32) -> Option<(i32, Kinds)> {
+    valid(year, month, day).then(|| (days_from_civil(year, month, day), PLAIN | DAY | super::far_year(year)))
 }
 
 /// A date, with or without a time; `None` when the text is anything else.

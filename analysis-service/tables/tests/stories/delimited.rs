@@ -58,6 +58,37 @@ fn a_type_is_decided_by_the_last_row_as_much_as_by_the_first() {
 }
 
 #[test]
+fn values_that_were_kept_and_values_that_were_read_again_are_the_same() {
+    let mut text = "n,x,day,flag,word,late\r\n".to_owned();
+    for row in 0..90_000 {
+        let x = if row % 7 == 0 { String::new() } else { format!("{}.{}", row % 1_000, row % 10) };
+        let (month, day) = (row % 12 + 1, row % 28 + 1);
+        let word = ["plain", "\"quoted, \"\"twice\"\"\"", "", "a rather long text"][row % 4];
+        let late = if row < 60_000 { row.to_string() } else { format!("0{row}") };
+        let flag = if row % 3 == 0 { "NA" } else { "true" };
+        text.push_str(&format!("{row},{x},2024-{month:02}-{day:02},{flag},{word},{late}\r\n"));
+        if row % 5_000 == 0 {
+            text.push_str("\r\n");
+        }
+    }
+    let with = |memory_max_bytes| {
+        let limits = Limits { memory_max_bytes, ..Limits::default() };
+        convert_with("t.csv", text.as_bytes(), &ParseOptions::default(), &limits).unwrap()
+    };
+    let [kept, again] = [Limits::default().memory_max_bytes, 0].map(with);
+    let types: Vec<_> = kept.table.columns.iter().map(|column| column.arrow_type.as_str()).collect();
+    assert_eq!(types, ["int64", "double", "date32[day]", "bool", "string", "string"]);
+    assert_eq!((kept.table.row_count, &kept.table), (90_000, &again.table));
+    for column in 0..6 {
+        assert_eq!(values(&kept.file, column), values(&again.file, column));
+    }
+    assert_eq!(kept.file.slice(70_001, 1, 0, 6).unwrap().columns[5].values, ["070001"]);
+    let steady = convert("t.csv", text.replace(",0", ",1"));
+    assert_eq!(values(&steady.file, 5)[70_001], "170001");
+    assert_eq!(steady.table.columns[5].column_type, ColumnType::Integer);
+}
+
+#[test]
 fn a_ragged_row_is_named_by_its_physical_line() {
     let error = refused("t.csv", "a,b\n1,\"two\nlines\"\n3,4,5\n6,7\n");
     let TableError::Unreadable { place, problem } = &error else { panic!("{error:?}") };

@@ -1,0 +1,159 @@
+//! The walk over a run of rows: every row's width is checked, every cell is looked at, and in the same breath its value
+//! is read in the type that its column is expected to have.
+
+use std::ops::Range;
+
+use arrow_array::ArrayRef;
+
+use super::index::Index;
+use super::part::{Block, Part};
+use super::profile::{Ragged, RunSeen, Stop};
+use super::split::{Cursor, Dialect, unescape};
+use crate::values::Held;
+use crate::{Cancel, Limits};
+
+/// Rows between two looks at the cancel flag.
+const CANCEL_ROWS: usize = 16_384;
+
+/// A run that was read.
+pub(super) struct Run {
+    pub(super) seen: RunSeen,
+    /// The values, if every cell of a column was one of the type that was expected of it.
+    pub(super) columns: Option<Vec<ArrayRef>>,
+}
+
+impl Run {
+    /// Bytes of memory that the values take.
+    pub(super) fn bytes(&self) -> usize {
+        self.columns.iter().flatten().map(|column| column.get_array_memory_size()).sum()
+    }
+}
+
+/// What is the same for every run of a text.
+#[derive(Clone, Copy)]
+pub(super) struct Walk<'a> {
+    pub(super) data: &'a [u8],
+    pub(super) dialect: Dialect,
+    pub(super) limits: &'a Limits,
+    pub(super) cancel: &'a Cancel,
+}
+
+/// A run being read.
+struct Reading {
+    parts: Vec<Part>,
+    rows: usize,
+    long_rows: u64,
+}
+
+impl Walk<'_> {
+    /// Reads the rows of `run`; each has a field for every one of `held`. `fields` is room that is used again.
+    pub(super) fn read(&self, run: Range<usize>, held: &[Held], fields: &mut Index) -> Result<Run, Stop> {
+        let data = &self.data[..run.end];
+        if let Err(broken) = std::str::from_utf8(&data[run.clone()]) {
+            return Err(Stop::Encoding(run.start + broken.valid_up_to()));
+        }
+        let parts = held.iter().map(|held| Part::new(*held)).collect();
+        let mut reading = Reading { parts, rows: 0, long_rows: 0 };
+        let mut cursor = Cursor::new(data, run.start, self.dialect);
+        // A cell of a block is shorter than the block, and is not measured.
+        let blocks = self.limits.cell_max_bytes >= Index::block_bytes(held.len());
+        while !cursor.done() {
+            self.cancel.check().map_err(Stop::Table)?;
+            let text = &data[cursor.pos..];
+            if let Some(bytes) = fields.fill(text, self.dialect, held.len()).filter(|_| blocks) {
+                reading.block(text, cursor.pos, fields, self.dialect);
+                if cursor.pos == run.start {
+                    reading.reserve(text.len() / bytes);
+                }
+                cursor.pos += bytes;
+            } else {
+                let end = cursor.pos + Index::block_bytes(held.len());
+                let rows = reading.rows + CANCEL_ROWS;
+                while !cursor.done() && cursor.pos < end && reading.rows < rows {
+                    self.row(data, &mut cursor, &mut reading)?;
+                }
+            }
+        }
+        let Reading { parts, rows, long_rows } = reading;
+        let seen = RunSeen { rows: rows as u64, columns: parts.iter().map(|part| part.seen).collect(), long_rows };
+        let columns = parts.into_iter().map(|part| part.finish(rows)).collect();
+        Ok(Run { seen, columns })
+    }
+
+    fn row(&self, data: &[u8], cursor: &mut Cursor, reading: &mut Reading) -> Result<(), Stop> {
+        let start = cursor.pos;
+        let width = reading.parts.len();
+        let mut at = 0;
+        loop {
+            let field = cursor.field();
+            if field.open {
+                return Err(Stop::Open(field.start));
+            }
+            let raw = &data[field.start..field.end];
+            if at == 0 && field.last && !field.quoted && is_blank_row(raw, width) {
+                return Ok(());
+            }
+            let unescaped;
+            let cell = if field.escaped {
+                unescaped = unescape(raw, self.dialect.quote);
+                unescaped.as_slice()
+            } else {
+                raw
+            };
+            if let Some(part) = reading.parts.get_mut(at) {
+                self.check_length(cell)?;
+                part.take(cell, field.start, reading.rows);
+            } else if cell.is_empty() {
+                reading.long_rows += u64::from(at == width);
+            } else {
+                return Err(Stop::Ragged(Ragged { at: start, found: count_fields(data, start, self.dialect) }));
+            }
+            at += 1;
+            if field.last {
+                break;
+            }
+        }
+        if at < width {
+            return Err(Stop::Ragged(Ragged { at: start, found: at }));
+        }
+        reading.rows += 1;
+        Ok(())
+    }
+
+    fn check_length(&self, cell: &[u8]) -> Result<(), Stop> {
+        let (limit, found) = (self.limits.cell_max_bytes as u64, cell.len() as u64);
+        crate::limits::check("bytes of one cell", "cell_max_bytes", limit, found).map_err(Stop::Table)
+    }
+}
+
+impl Reading {
+    fn block(&mut self, text: &[u8], at: usize, fields: &Index, dialect: Dialect) {
+        let returns = (dialect.terminator == b'\n').then_some(self.parts.len() - 1);
+        let block = Block { text, at, row: self.rows, fields, returns };
+        for (column, part) in self.parts.iter_mut().enumerate() {
+            part.take_block(&block, column);
+        }
+        self.rows += fields.rows();
+    }
+
+    /// Makes room for a run of `blocks` like the first.
+    fn reserve(&mut self, blocks: usize) {
+        let rows = self.rows * blocks + self.rows;
+        self.parts.iter_mut().for_each(|part| part.reserve(rows));
+    }
+}
+
+/// Whether a row of one unquoted field is no row: nothing but blanks, where a row has several fields.
+#[inline]
+fn is_blank_row(cell: &[u8], width: usize) -> bool {
+    width > 1 && cell.iter().all(|b| matches!(b, b' ' | b'\t'))
+}
+
+fn count_fields(data: &[u8], start: usize, dialect: Dialect) -> usize {
+    let mut cursor = Cursor::new(data, start, dialect);
+    let mut count = 1;
+    while !cursor.field().last {
+        count += 1;
+    }
+    count
+}
