@@ -11,6 +11,7 @@ pub mod config;
 pub mod files;
 pub mod id;
 pub mod lifecycle;
+pub mod memory;
 pub mod page;
 pub mod program;
 pub mod server;

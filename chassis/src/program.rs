@@ -7,7 +7,7 @@ use clap::{CommandFactory, FromArgMatches};
 use nix::sys::stat::{Mode, umask};
 use tokio::net::TcpListener;
 
-use crate::{admin, clock::Clock, config, id::Ids, lifecycle::Lifecycle, telemetry};
+use crate::{admin, clock::Clock, config, id::Ids, lifecycle::Lifecycle, memory, telemetry};
 
 /// The most worker threads chosen without being asked: small requests cost more processor time with more workers.
 const WORKER_THREADS_MAX: usize = 4;
@@ -47,6 +47,7 @@ where
     S: FnOnce(C, Frame) -> F,
     F: Future<Output = anyhow::Result<()>>,
 {
+    memory::keep_large_buffers();
     let config: C = match config::load(prefix, std::env::args_os()) {
         Ok(config) => config,
         Err(error) => error.exit(),
