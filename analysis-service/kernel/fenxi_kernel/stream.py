@@ -13,6 +13,7 @@ import struct
 import termios
 import threading
 
+from fenxi_kernel.inspection import quiet
 from ipykernel.iostream import OutStream
 
 _READ_BYTES = 64 * 1024
@@ -28,7 +29,14 @@ class FenxiOutStream(OutStream):
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         super().__init__(*args, **kwargs)
 
+    def write(self, string):
+        if quiet.is_here():
+            return len(string)
+        return super().write(string)
+
     def flush(self):
+        if quiet.is_here():
+            return
         if self._fid is not None and self._should_watch and self._is_master_process():
             self._take_from_pipe()
         super().flush()

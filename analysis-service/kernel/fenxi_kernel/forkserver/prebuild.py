@@ -12,6 +12,7 @@ import types
 from pathlib import Path
 
 from fenxi_kernel.app import FenxiKernelApp
+from fenxi_kernel.inspection import answers
 from ipykernel import ipkernel
 from ipykernel.compiler import XCachingCompiler
 from ipykernel.zmqshell import ZMQInteractiveShell
@@ -60,11 +61,27 @@ def _run_cells(shell: ZMQInteractiveShell) -> None:
     finally:
         del shell._showtraceback
     shell.object_inspect_mime("print")
+    _look_around(shell)
     shell.reset(new_session=True)
     shell.execution_count = 1
     # The reset takes what makes it a module too (__spec__), without which no process can be started from it.
     for name in namespace.keys() - shell.user_ns.keys():
         shell.user_ns[name] = namespace[name]
+
+
+def _look_around(shell: ZMQInteractiveShell) -> None:
+    """Has the shell looked into as kernels are, with a table in it if there are libraries."""
+    pandas = sys.modules.get("pandas")
+    if pandas is not None:
+        shell.user_ns["warm"] = pandas.DataFrame({"a": [1, 2], "b": ["x", None], "c": [0.5, 1.5]})
+        shell.user_ns["more"] = shell.user_ns["warm"]["a"].to_numpy()
+    # What it was working on is in the completer's attributes.
+    attributes = vars(shell.Completer).copy()
+    try:
+        answers.warm_up(shell)
+    finally:
+        vars(shell.Completer).clear()
+        vars(shell.Completer).update(attributes)
 
 
 def complete(app: FenxiKernelApp, connection_file: str) -> None:

@@ -18,7 +18,7 @@ _KERNEL = (
     "encodings.latin_1", "encodings.unicode_escape", "logging.handlers", "multiprocessing.dummy",
     "multiprocessing.forkserver", "multiprocessing.popen_fork", "multiprocessing.popen_spawn_posix",
     "multiprocessing.shared_memory", "sqlite3", "uuid", "tornado.platform.asyncio", "zmq.utils.garbage",
-    "fenxi_kernel.app", "fenxi_kernel.memory", "fenxi_kernel.stream",
+    "fenxi_kernel.app", "fenxi_kernel.inspection.answers", "fenxi_kernel.memory", "fenxi_kernel.stream",
     "IPython.core._dunder_ops", "IPython.core.guarded_eval", "IPython.core.latex_symbols", "IPython.core.logger",
     "IPython.core.magics.ast_mod", "IPython.core.magics.execution", "IPython.core.magics.namespace",
     "IPython.core.magics.pylab", "IPython.core.magics.script", "IPython.core.pylabtools",

@@ -1,0 +1,85 @@
+"""Time that is taken away from code that keeps it: an exception is raised in its thread.
+
+Native code is not reached by that. Whoever waits for the thread stops waiting then, and the exception comes when the code
+is back in Python.
+"""
+
+import ctypes
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+# How long a thread waits for the exception that is on its way to it.
+_ARRIVAL_SECS = 1.0
+
+_raise = ctypes.pythonapi.PyThreadState_SetAsyncExc
+_raise.argtypes = (ctypes.c_ulong, ctypes.py_object)
+
+
+class Overdue(BaseException):
+    """Raised in code whose time is up. No ``Exception``: code that catches these shall not catch it."""
+
+
+class TooSlow(Exception):
+    """A step did not come to its end in its time."""
+
+
+class Budget:
+    """The time of one thread. It takes steps; another thread calls ``enforce`` now and then."""
+
+    def __init__(self, secs: float):
+        self.ends_at = time.monotonic() + secs
+        self._thread = 0
+        self._lock = threading.Lock()
+        self._step_until: float | None = None
+        self._fired = False
+
+    def rest(self) -> float:
+        """Seconds left."""
+        return self.ends_at - time.monotonic()
+
+    def step(self, secs: float, function: Callable[..., T], *arguments) -> T:
+        """``function(*arguments)``, unless it takes longer than ``secs`` or than the time that is left."""
+        secs = min(secs, self.rest())
+        if secs <= 0:
+            raise TooSlow("the time was up")
+        try:
+            self._thread = threading.get_ident()
+            with self._lock:
+                self._fired = False
+                self._step_until = time.monotonic() + secs
+            try:
+                return function(*arguments)
+            finally:
+                self._end_step()
+        except Overdue:
+            # It may have come while the lock was held, which nobody will give back then.
+            self._lock = threading.Lock()
+            self._step_until = None
+            raise TooSlow(f"it took longer than {secs:.1f} s") from None
+
+    def _end_step(self) -> None:
+        with self._lock:
+            self._step_until = None
+            fired = self._fired
+        until = time.monotonic() + _ARRIVAL_SECS
+        while fired and time.monotonic() < until:
+            time.sleep(0.001)
+
+    def enforce(self) -> None:
+        """Raises ``Overdue`` in the thread if its step takes too long. Never waits."""
+        until = self._step_until
+        if until is None or self._fired or time.monotonic() < until:
+            return
+        lock = self._lock
+        if not lock.acquire(blocking=False):
+            return
+        try:
+            if self._step_until is not None:
+                self._fired = True
+                _raise(self._thread, Overdue)
+        finally:
+            lock.release()

@@ -1,0 +1,121 @@
+"""The variables that code made, in short."""
+
+import sys
+import types
+from collections import deque
+
+from fenxi_kernel.inspection import tables
+from fenxi_kernel.inspection.brief import CALLABLES, LIBRARY_CONTAINERS, brief, type_name
+from fenxi_kernel.inspection.budget import Budget
+
+_COUNT_MAX = 500
+_COLUMNS_MAX = 50
+_ALL_COLUMNS_MAX = 2_000
+_NAME_MAX_CHARS = 200
+_SUMMARY_MAX_CHARS = 200
+# A value's own code may take so long for its short text.
+_SUMMARY_SECS = 0.2
+# Reading the sizes of a table, whose class may be the user's own kind of it.
+_FACTS_SECS = 1.0
+
+_SIZED = (str, bytes, bytearray, list, tuple, dict, set, frozenset, range, deque, *LIBRARY_CONTAINERS)
+_WEIGHED = (str, bytes, bytearray, int, float, complex, bool)
+_TIME_UP = "the time of the answer was up"
+
+
+def names(shell) -> list[str]:
+    """Names of variables, sorted."""
+    hidden, nothing = shell.user_ns_hidden, object()
+    found = []
+    # A copy, because a cell may add to it meanwhile.
+    for name, value in shell.user_ns.copy().items():
+        if type(name) is not str or name.startswith("_") or len(name) > _NAME_MAX_CHARS:
+            continue
+        if hidden.get(name, nothing) is not value and not issubclass(type(value), types.ModuleType):
+            found.append(name)
+    return sorted(found)
+
+
+def fill(answer: dict, shell, budget: Budget) -> None:
+    """Puts the variables into the answer: first what is known without the user's code, then the short texts. It may be
+    sent at any moment between."""
+    found = names(shell)
+    answer["more"] = len(found) > _COUNT_MAX
+    values, entries, columns_left = [], [], _ALL_COLUMNS_MAX
+    for name in found[:_COUNT_MAX]:
+        # The cell that runs may have deleted it.
+        if name in shell.user_ns:
+            value = shell.user_ns[name]
+            entry = _facts(name, value, min(_COLUMNS_MAX, columns_left), budget)
+            columns_left -= len(entry.get("columns", ()))
+            values.append(value)
+            entries.append(entry)
+    answer["variables"] = entries
+    for entry, value in zip(entries, values, strict=True):
+        summary, error = _summary(value, budget)
+        if error:
+            entry["summary_error"] = error
+        else:
+            entry["summary"] = summary
+            del entry["summary_error"]
+
+
+def _facts(name: str, value: object, columns_max: int, budget: Budget) -> dict:
+    entry = {"name": name, "type": type_name(value), "kind": kind_of(value), "summary_error": _TIME_UP}
+    if entry["kind"] in ("TABLE", "ARRAY"):
+        try:
+            entry |= budget.step(_FACTS_SECS, _table_facts, value, entry["kind"], columns_max)
+        except Exception as error:  # noqa: BLE001  a class of the user's own may do anything
+            entry["kind"] = "VALUE"
+            entry["summary_error"] = reason(error)
+        return entry
+    if type(value) in _SIZED:
+        entry["length"] = len(value)
+    if type(value) in _WEIGHED:
+        entry["size_bytes"] = sys.getsizeof(value)
+    return entry
+
+
+def _table_facts(value, kind, columns_max) -> dict:
+    shape = tables.shape(value)
+    facts = {"size_bytes": tables.size_bytes(value)}
+    if kind == "TABLE":
+        columns = tables.columns(value, 0, columns_max)
+        return facts | {
+            "row_count": shape[0], "column_count": shape[1], "columns": [column._asdict() for column in columns]
+        }  # fmt: skip
+    return facts | {"shape": shape, "dtype": tables.dtype(value)}
+
+
+def kind_of(value: object) -> str:
+    """What a client shows of it."""
+    kind = tables.kind_of(value)
+    if kind is not None:
+        return kind
+    return "CALLABLE" if issubclass(type(value), CALLABLES) else "VALUE"
+
+
+def _summary(value: object, budget: Budget) -> tuple[str, str]:
+    """A short text, or why there is none."""
+    try:
+        return " ".join(budget.step(_SUMMARY_SECS, brief, value, _SUMMARY_MAX_CHARS).split()), ""
+    except Exception as error:  # noqa: BLE001  a __repr__ may raise anything
+        return "", reason(error)
+
+
+def reason(error: BaseException) -> str:
+    """An exception in a line. Its own text may be the user's code too, so only that of plain ones is taken."""
+    kind = type_name(error)
+    try:
+        if type(error).__str__ in (BaseException.__str__, KeyError.__str__, OSError.__str__):
+            return brief_line(kind.removeprefix("fenxi_kernel.inspection.budget."), str(error))
+    except Exception:  # noqa: BLE001, S110  its arguments may be anything
+        pass
+    return kind
+
+
+def brief_line(kind: str, text: str) -> str:
+    """A class and a text in one short line."""
+    if kind == "TooSlow":
+        return text[:_SUMMARY_MAX_CHARS]
+    return f"{kind}: {' '.join(text[:_SUMMARY_MAX_CHARS].split())}"[:_SUMMARY_MAX_CHARS]
