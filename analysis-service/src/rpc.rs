@@ -3,12 +3,13 @@
 
 mod datasets;
 mod executions;
+mod inspection;
 mod kernels;
 
 use fenxi_chassis::page::PageTokens;
 use fenxi_proto::analysis::v1::{
     dataset_service_server::DatasetServiceServer, execution_service_server::ExecutionServiceServer,
-    kernel_service_server::KernelServiceServer,
+    inspection_service_server::InspectionServiceServer, kernel_service_server::KernelServiceServer,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -23,7 +24,9 @@ pub(crate) fn routes(
     pages: PageTokens,
     stopping: CancellationToken,
 ) -> Routes {
+    let inspecting = inspection::InspectionRpc::new(kernels.clone());
     Routes::new(DatasetServiceServer::new(datasets::DatasetRpc::new(datasets, pages.clone())))
         .add_service(KernelServiceServer::new(kernels::KernelRpc::new(kernels, pages.clone(), stopping.clone())))
+        .add_service(InspectionServiceServer::new(inspecting))
         .add_service(ExecutionServiceServer::new(executions::ExecutionRpc::new(runner, pages, stopping)))
 }

@@ -5,6 +5,8 @@
 
 #[path = "executions/house.rs"]
 mod house;
+#[path = "executions/inspection.rs"]
+mod inspection;
 #[path = "executions/life.rs"]
 mod life;
 #[path = "executions/outliving.rs"]

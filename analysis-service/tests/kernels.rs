@@ -9,6 +9,8 @@ mod deaths;
 mod forks;
 #[path = "kernels/house.rs"]
 mod house;
+#[path = "kernels/inspection.rs"]
+mod inspection;
 #[path = "kernels/launching.rs"]
 mod launching;
 #[path = "kernels/life.rs"]

@@ -156,6 +156,11 @@ impl Connection {
         self.send(Channel::Shell, id, "execute_request", content, Bytes::copy_from_slice(id.as_bytes()))
     }
 
+    /// Sends a request on control, which the kernel hears while it runs code; the answer names `id` as its parent.
+    pub(crate) fn ask(&mut self, id: &str, kind: &str, content: &serde_json::Value) -> Result<(), NotSent> {
+        self.send(Channel::Control, id, kind, content, Bytes::new())
+    }
+
     /// Answers a question of the kernel.
     pub(crate) fn input_reply(&mut self, id: &str, value: &str) -> Result<(), NotSent> {
         let content = serde_json::json!({ "value": value, "status": "ok" });

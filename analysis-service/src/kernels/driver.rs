@@ -4,6 +4,7 @@
 //! It knows neither users' rules (the registry has checked them) nor what becomes of a log.
 
 mod adopt;
+mod ask;
 mod change;
 mod end;
 mod idle;
@@ -30,6 +31,7 @@ pub use self::{
     mailbox::{KernelHandle, QueueSlot, Work},
 };
 use self::{
+    ask::Asks,
     mailbox::{REQUESTS_MAX, Request},
     meter::Meter,
     run::Running,
@@ -79,6 +81,7 @@ pub(crate) struct Driver {
     live: Option<Box<Live>>,
     waiting: VecDeque<Waiting>,
     running: Option<Running>,
+    asks: Asks,
     meter: Meter,
     /// The end of the last execution as long as it is not on disk, and the first message of the kernel's that it needs.
     ending: Option<(u64, Ending)>,
@@ -129,6 +132,7 @@ impl Driver {
             live: None,
             waiting: VecDeque::new(),
             running: None,
+            asks: Asks::default(),
             meter: Meter::default(),
             ending: None,
             killed: None,
@@ -157,6 +161,7 @@ impl Driver {
                 Wake::Tick => self.tick().await,
             }
             self.begin_next().await;
+            self.tend_asks();
         }
         self.publish();
         self.refuse_the_rest().await;
@@ -188,7 +193,7 @@ impl Driver {
         let grace = self.running.as_ref().and_then(Running::given_up_at);
         let sample = self.live.is_some().then_some(self.meter.next_at);
         let signal = self.running.as_ref().and_then(Running::signal_at);
-        [ladder, grace, sample, signal, self.deaf_until].into_iter().flatten().min()
+        [ladder, grace, sample, signal, self.deaf_until, self.asks.next_deadline()].into_iter().flatten().min()
     }
 
     async fn take(&mut self, request: Request) {
@@ -218,6 +223,7 @@ impl Driver {
                 self.stopping.push(done);
                 self.leave().await;
             }
+            Request::Ask(ask) => self.asks.take(*ask),
             Request::Input { execution_id, input_id, value, done } => {
                 let _ = done.send(self.reply_input(execution_id, &input_id, value).await);
             }

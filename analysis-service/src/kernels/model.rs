@@ -192,6 +192,33 @@ pub enum KernelError {
     /// The execution does not wait for this input.
     #[error("the execution does not wait for this input")]
     InputNotRequested,
+    /// As many questions wait as may.
+    #[error("{why}; try again in a moment")]
+    AskedTooMuch {
+        /// The limit.
+        why: String,
+    },
+    /// It did not answer in time.
+    #[error("the kernel did not answer in time: {why}")]
+    AskTimeout {
+        /// What is known of it.
+        why: String,
+    },
+    /// Its answer cannot be read.
+    #[error("the kernel's answer cannot be read")]
+    AnswerUnreadable,
+    /// It has no such variable.
+    #[error("the kernel has no variable `{name}`")]
+    NoVariable {
+        /// The name.
+        name: String,
+    },
+    /// The value's own code failed.
+    #[error("the value cannot be shown: {why}")]
+    ValueRaised {
+        /// Its class and text.
+        why: String,
+    },
     /// A dataset cannot be had.
     #[error("dataset {dataset_id}: {why}")]
     Table {

@@ -22,7 +22,8 @@ use fenxi_proto::{
     analysis::v1::{
         CreateKernelRequest, ExecuteRequest, ExecuteResponse, Execution, FinishedEvent, OutputEvent,
         WatchExecutionRequest, execution_service_client::ExecutionServiceClient,
-        kernel_service_client::KernelServiceClient, output_event::Event,
+        inspection_service_client::InspectionServiceClient, kernel_service_client::KernelServiceClient,
+        output_event::Event,
     },
     auth::v1::{
         GetJwksRequest, GetJwksResponse,
@@ -214,6 +215,7 @@ impl Auth {
         User {
             user_id,
             executions: ExecutionServiceClient::with_interceptor(channel.clone(), bearer.clone()),
+            inspection: InspectionServiceClient::with_interceptor(channel.clone(), bearer.clone()),
             kernels: KernelServiceClient::with_interceptor(channel, bearer),
         }
     }
@@ -268,6 +270,7 @@ impl Auth {
 pub(crate) struct User {
     pub(crate) user_id: Uuid,
     pub(crate) executions: ExecutionServiceClient<Authorized>,
+    pub(crate) inspection: InspectionServiceClient<Authorized>,
     pub(crate) kernels: KernelServiceClient<Authorized>,
 }
 

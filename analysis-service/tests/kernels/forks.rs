@@ -40,6 +40,11 @@ const OUTPUT: &[Story] = stories! { output:
     input_is_asked_for_and_given a_thread_prints_on_where_someone_looks a_chart_with_chinese_text_and_a_plotly_figure
     help_on_a_name_is_shown a_kernel_that_never_stops_talking_is_heard_and_interrupted
 };
+const INSPECTION: &[Story] = stories! { inspection:
+    what_runs_is_looked_into_and_does_not_notice a_question_waits_until_the_kernel_is_ready
+    a_value_that_fails_says_so_and_prints_nothing a_kernel_that_dies_answers_those_who_wait
+    a_kernel_that_cannot_answer_holds_nobody_up
+};
 
 /// Tells each story of a room; `source` is the room's file, of which none may be missing.
 fn tell(stories: &[Story], source: &str) {
@@ -70,6 +75,11 @@ fn the_registry_is_the_same_for_forked_kernels() {
 #[test]
 fn output_is_the_same_for_forked_kernels() {
     tell(OUTPUT, include_str!("output.rs"));
+}
+
+#[test]
+fn inspection_is_the_same_for_forked_kernels() {
+    tell(INSPECTION, include_str!("inspection.rs"));
 }
 
 #[tokio::test]

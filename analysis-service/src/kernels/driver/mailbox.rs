@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
+use super::ask::Ask;
 use crate::{
     executions::log::LogWriter,
     kernels::model::{Kernel, KernelDatasetRef, KernelError},
@@ -38,6 +39,7 @@ pub(super) enum Request {
     Restart(oneshot::Sender<Result<(), KernelError>>),
     Stop(DeathCause, oneshot::Sender<()>),
     Leave(oneshot::Sender<()>),
+    Ask(Box<Ask>),
     Input { execution_id: Uuid, input_id: String, value: String, done: oneshot::Sender<Result<(), KernelError>> },
 }
 

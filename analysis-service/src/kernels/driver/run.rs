@@ -175,13 +175,14 @@ impl Driver {
                             running.work.log.hear(number, Event::InputRequest(asked)).await;
                         }
                     }
-                    Channel::Control => {}
+                    Channel::Control => self.asks.answered(message),
                 }
                 // Only now may the kernel say as much again.
                 drop(room);
                 number
             }
             Incoming::Oversized { number, parent_id, dropped_bytes } => {
+                self.asks.oversized(&parent_id);
                 if let Some(running) = self.running.as_mut().filter(|running| running.id == parent_id) {
                     let (dropped_bytes, limit_bytes) = (signed(dropped_bytes), signed(MESSAGE_MAX_BYTES));
                     let cut = TruncatedEvent { kept_bytes: 0, dropped_bytes, limit_bytes };

@@ -9,10 +9,12 @@ use crate::kernels::model::{KernelError, TableUnavailable};
 
 /// When a refusal for want of room may be tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// The same, of a question that has to be answered in that time.
+const ASK_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// An error as the caller gets it. Faults of the service are logged here, once.
 #[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
-pub(super) fn status(error: KernelError) -> Status {
+pub(in crate::rpc) fn status(error: KernelError) -> Status {
     failure(&error).into()
 }
 
@@ -30,11 +32,17 @@ pub(in crate::rpc) fn failure(error: &KernelError) -> Failure {
         KernelError::QueueFull { .. } => {
             refused(ErrorReason::ExecutionQueueFull).with_quota("kernel_queue_max").retry_after(RETRY_AFTER)
         }
+        KernelError::AskedTooMuch { .. } => refused(ErrorReason::Overloaded).retry_after(ASK_RETRY_AFTER),
+        KernelError::AskTimeout { .. } => refused(ErrorReason::DeadlineExceeded),
+        KernelError::NoVariable { .. } => Failure::not_found(),
+        KernelError::ValueRaised { .. } => refused(ErrorReason::VariableUnreadable),
         KernelError::InputNotRequested => refused(ErrorReason::InputNotRequested),
         KernelError::VariableName { .. } => refused(ErrorReason::VariableName).with_field("datasets.variable_name"),
         KernelError::RequestIdReused => refused(ErrorReason::RequestIdReused),
         KernelError::Stopping => refused(ErrorReason::Unavailable).retry_after(RETRY_AFTER),
-        KernelError::Table { why: TableUnavailable::Internal, .. } | KernelError::Store(_) => {
+        KernelError::Table { why: TableUnavailable::Internal, .. }
+        | KernelError::Store(_)
+        | KernelError::AnswerUnreadable => {
             tracing::error!(cause = text, "a call about kernels failed");
             Failure::internal()
         }

@@ -10,7 +10,7 @@ type ReasonName = keyof typeof ErrorReason;
 /** Reasons whose own text says more than ours can (which line of the file, which rule of the password). */
 const OWN_TEXT = new Set<ReasonName>([
   "FILE_UNREADABLE", "FILE_FORMAT", "FILE_TOO_LARGE", "PASSWORD_UNACCEPTABLE", "INVALID_FIELD", "KERNEL_START_FAILED",
-  "VARIABLE_NAME", "QUOTA_EXCEEDED", "KERNEL_LIMIT",
+  "VARIABLE_NAME", "QUOTA_EXCEEDED", "KERNEL_LIMIT", "VARIABLE_UNREADABLE",
 ]);
 
 const TRANSIENT = new Set([

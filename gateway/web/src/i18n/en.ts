@@ -137,5 +137,6 @@ export const en = {
     FILE_TOO_LARGE: "The table is too large.", DATASET_NOT_READY: "The dataset is not ready.", KERNEL_LIMIT: "No more kernels may run. End one first.",
     KERNEL_DEAD: "The kernel has ended. Restart it to go on.", EXECUTION_QUEUE_FULL: "Too many cells wait. Let some of them finish.", KERNEL_START_FAILED: "The kernel could not be started.",
     EXECUTION_ENDED: "It has ended already.", INPUT_NOT_REQUESTED: "No input is waited for any more.", VARIABLE_NAME: "Not a Python variable name, or used twice.", NOT_DELETED: "It was not deleted, or too long ago.",
+    VARIABLE_UNREADABLE: "This value cannot be shown.",
   },
 } as const;

@@ -139,5 +139,6 @@ export const zh: Messages = {
     FILE_TOO_LARGE: "表格过大。", DATASET_NOT_READY: "数据集尚未就绪。", KERNEL_LIMIT: "内核数量已达上限，请先结束一个。",
     KERNEL_DEAD: "内核已结束，重启后继续。", EXECUTION_QUEUE_FULL: "排队的单元格过多，请等待部分完成。", KERNEL_START_FAILED: "内核未能启动。",
     EXECUTION_ENDED: "它已经结束。", INPUT_NOT_REQUESTED: "已不再等待输入。", VARIABLE_NAME: "不是有效的 Python 变量名，或重复使用。", NOT_DELETED: "它没有被删除，或删除时间过久。",
+    VARIABLE_UNREADABLE: "无法显示这个值。",
   },
 };
