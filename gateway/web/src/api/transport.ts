@@ -3,6 +3,7 @@ import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
 import { DatasetService } from "../gen/fenxi/analysis/v1/dataset_pb";
 import { ExecutionService } from "../gen/fenxi/analysis/v1/execution_pb";
+import { InspectionService } from "../gen/fenxi/analysis/v1/inspection_pb";
 import { KernelService } from "../gen/fenxi/analysis/v1/kernel_pb";
 import { AuthService } from "../gen/fenxi/auth/v1/auth_pb";
 import { loginState } from "./login-state";
@@ -30,5 +31,6 @@ export const transport = createGrpcWebTransport({
 
 export const datasets = createClient(DatasetService, transport);
 export const executions = createClient(ExecutionService, transport);
+export const inspections = createClient(InspectionService, transport);
 export const kernels = createClient(KernelService, transport);
 export const auth = createClient(AuthService, transport);

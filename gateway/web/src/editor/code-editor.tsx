@@ -3,6 +3,7 @@ import type { EditorView } from "@codemirror/view";
 import { useEffect, useRef, useState } from "react";
 import { useT } from "../i18n/i18n";
 import { CodeView } from "./code-view";
+import type { Complete } from "./completion";
 import { loadEditor } from "./load";
 import "./code.css";
 
@@ -14,6 +15,7 @@ interface CodeEditorProps {
   onRun(then: "next" | "stay" | "insert"): void;
   onLeave(): void;
   onBlur(): void;
+  complete: Complete;
 }
 
 export function CodeEditor(props: CodeEditorProps) {
@@ -39,6 +41,7 @@ export function CodeEditor(props: CodeEditorProps) {
         onRun: (then) => latest.current.onRun(then),
         onLeave: () => latest.current.onLeave(),
         onBlur: () => latest.current.onBlur(),
+        complete: (code, cursor, signal) => latest.current.complete(code, cursor, signal),
       });
     });
     return () => {

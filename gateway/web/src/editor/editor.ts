@@ -1,11 +1,12 @@
 // The code editor (CodeMirror 6, lean) and the same colours for code that is only read. Loaded apart.
-import { autocompletion, closeBrackets, closeBracketsKeymap, completeAnyWord, completionKeymap } from "@codemirror/autocomplete";
+import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, startCompletion } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab, toggleComment } from "@codemirror/commands";
 import { python, pythonLanguage } from "@codemirror/lang-python";
 import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { EditorState, Prec, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, highlightSpecialChars, keymap, placeholder } from "@codemirror/view";
 import { classHighlighter, highlightTree } from "@lezer/highlight";
+import { kernelSource, type Complete } from "./completion";
 
 export interface EditorOptions {
   parent: HTMLElement;
@@ -20,6 +21,8 @@ export interface EditorOptions {
   /** Esc. */
   onLeave(): void;
   onBlur(): void;
+  /** What may stand at the cursor, as the kernel knows it. */
+  complete: Complete;
 }
 
 const look = EditorView.theme({
@@ -55,6 +58,12 @@ function keys(options: EditorOptions): Extension {
   );
 }
 
+/** Whether Tab asks for completions, as in Jupyter, and does not indent. */
+function isBehindName({ state }: EditorView): boolean {
+  const { from, empty } = state.selection.main;
+  return empty && /[\p{L}\p{N}_.'"]$/u.test(state.doc.lineAt(from).text.slice(0, from - state.doc.lineAt(from).from));
+}
+
 /** Mounts an editor; the caller destroys it. */
 export function mountEditor(options: EditorOptions): EditorView {
   const extensions: Extension[] = [
@@ -68,8 +77,7 @@ export function mountEditor(options: EditorOptions): EditorView {
     EditorState.tabSize.of(4),
     indentUnit.of("    "),
     python(),
-    pythonLanguage.data.of({ autocomplete: completeAnyWord }),
-    autocompletion({ icons: false, activateOnTypingDelay: 150 }),
+    autocompletion({ icons: false, activateOnTypingDelay: 150, override: [kernelSource(options.complete)] }),
     syntaxHighlighting(classHighlighter),
     EditorView.lineWrapping,
     look,
@@ -80,6 +88,7 @@ export function mountEditor(options: EditorOptions): EditorView {
       { key: "Escape", run: () => (options.onLeave(), true) },
       ...defaultKeymap,
       ...historyKeymap,
+      { key: "Tab", run: (view) => acceptCompletion(view) || (isBehindName(view) && startCompletion(view)) },
       indentWithTab,
     ]),
     EditorView.contentAttributes.of({ "aria-label": options.label, autocapitalize: "off", spellcheck: "false" }),

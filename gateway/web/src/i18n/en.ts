@@ -47,6 +47,10 @@ export const en = {
     running: "Running", sending: "Sending…", shortcuts: "Keyboard shortcuts", showAll: "Show all {n} lines", showLess: "Show less", stop: "Stop", stopping: "Stopping…", tryThis: "Try",
     untitled: "Untitled analysis",
   },
+  variables: {
+    back: "Back", columns: "{n} column|{n} columns", forward: "Forward", more: "The first {n} are shown.", none: "No variables yet. They appear here as you run cells.",
+    noSummary: "not shown: {reason}", refresh: "Refresh", rows: "{n} row|{n} rows", title: "Variables",
+  },
   keys: {
     above: "Insert a cell above", below: "Insert a cell below", command: "Leave the editor", delete: "Delete the cell", down: "Next cell", edit: "Edit the cell", help: "This help",
     interrupt: "Stop", move: "Move the cell", restart: "Restart the kernel", runInsert: "Run and insert a cell below", runNext: "Run and go to the next cell",

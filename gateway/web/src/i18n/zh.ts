@@ -49,6 +49,10 @@ export const zh: Messages = {
     running: "运行中", sending: "发送中…", shortcuts: "键盘快捷键", showAll: "显示全部 {n} 行", showLess: "收起", stop: "停止", stopping: "正在停止…", tryThis: "试试",
     untitled: "未命名分析",
   },
+  variables: {
+    back: "向前", columns: "{n} 列", forward: "向后", more: "仅显示前 {n} 个。", none: "还没有变量。运行单元格后会出现在这里。",
+    noSummary: "无法显示：{reason}", refresh: "刷新", rows: "{n} 行", title: "变量",
+  },
   keys: {
     above: "在上方插入单元格", below: "在下方插入单元格", command: "退出编辑", delete: "删除单元格", down: "下一个单元格", edit: "编辑单元格", help: "显示本帮助",
     interrupt: "停止运行", move: "移动单元格", restart: "重启内核", runInsert: "运行并在下方插入", runNext: "运行并跳到下一个",

@@ -3,17 +3,19 @@
 import { mayReopen } from "../api/errors";
 import { loginState } from "../api/login-state";
 import { newRequestId } from "../api/query";
-import { executions as executionClient, kernels } from "../api/transport";
+import { executions as executionClient, inspections, kernels } from "../api/transport";
 import { Feed } from "../execution/feed";
 import { pause } from "../execution/patience";
 import { Scheduler } from "../execution/scheduler";
 import { Notifier } from "../execution/store";
+import type { KernelCompletions } from "../editor/completion";
 import { ExecutionState, type Execution } from "../gen/fenxi/analysis/v1/execution_pb";
 import { KernelState, type Kernel } from "../gen/fenxi/analysis/v1/kernel_pb";
 import * as doc from "./document";
 import { watchKernel } from "./kernel-watch";
 import { listAll, sendExecute } from "./run";
 import * as storage from "./storage";
+import { answers } from "./variables";
 
 /** After so long without the stop taking effect, a restart is offered. */
 export const FORCE_RESTART_AFTER_MS = 5_000;
@@ -165,6 +167,11 @@ export class NotebookSession {
   async reply(cell: doc.Cell, inputId: string, value: string): Promise<void> {
     if (!cell.executionId) return;
     await executionClient.replyInput({ executionId: cell.executionId, inputId, value, requestId: newRequestId() });
+  }
+
+  /** What may stand at the cursor, which is counted in code points; null if the kernel cannot be asked now. */
+  async complete(code: string, cursor: number, signal: AbortSignal): Promise<KernelCompletions | null> {
+    return answers(this.kernel) ? inspections.completeCode({ kernelId: this.kernelId, code, cursor }, { signal }) : null;
   }
 
   private takeKernel(kernel: Kernel): void {

@@ -71,6 +71,7 @@ export function CellView(props: CellProps) {
               onRun={onRun}
               onLeave={onLeave}
               onBlur={() => {}}
+              complete={(code, cursor, signal) => session.complete(code, cursor, signal)}
             />
           ) : cell.code === "" ? (
             <pre className="code-view muted" role="button" tabIndex={0} aria-label={label} onFocus={() => onSelect(true)}>{t("notebook.placeholder")}</pre>

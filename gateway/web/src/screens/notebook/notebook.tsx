@@ -18,6 +18,7 @@ import { Starters } from "./starters";
 import { commandReader, isControl, isTyping, type Command } from "./keys";
 import { Toolbar } from "./toolbar";
 import { useSession } from "./use-session";
+import { useVariablesOpen, Variables } from "./variables";
 import "./notebook.css";
 
 export function NotebookScreen({ kernelId }: { kernelId: string }) {
@@ -45,6 +46,7 @@ function Notebook({ session }: { session: NotebookSession }) {
   const [editing, setEditing] = useState(false);
   const [helping, setHelping] = useState(false);
   const [restarting, setRestarting] = useState(false);
+  const [looking, setLooking] = useVariablesOpen();
   const undo = useRef<(() => void)[]>([]);
   const read = useRef(commandReader());
   const host = useRef<HTMLDivElement>(null);
@@ -122,48 +124,53 @@ function Notebook({ session }: { session: NotebookSession }) {
         onStop={() => void interrupt()}
         onRestart={() => setRestarting(true)}
         onHelp={() => setHelping(true)}
+        looking={looking}
+        onLook={setLooking}
       />
-      <div className="cells">
-        <DeadKernel session={session} />
-        {!session.saved && <div className="notice notice-warn">{t("notebook.notSaved")}</div>}
-        {session.loadError !== null && <Failed error={session.loadError} onRetry={() => void session.refresh()} />}
-        {session.loading && cells.length === 0 && <Skeleton rows={5} height={30} />}
-        <div className="cell-list" role="list" aria-label={t("notebook.cells")}>
-          {cells.map((cell, index) => (
-            <CellView
-              key={cell.id}
-              session={session}
-              cell={cell}
-              index={index}
-              selected={cell.id === selected}
-              editing={cell.id === selected && editing}
-              onSelect={(edit) => {
-                setSelected(cell.id);
-                setEditing(edit);
-              }}
-              onLeave={() => focusCell(cell.id, false)}
-              onRun={(then) => run(cell.id, then)}
-              onStop={() => void interrupt()}
-              onDelete={() => remove(cell.id)}
-              onMove={(by) => session.move(cell.id, by)}
-            />
-          ))}
-        </div>
-        {fresh && (
-          <Starters
-            kernel={session.kernel}
-            onPick={(code) => {
-              const id = cells[0]?.id ?? "";
-              session.edit(id, code);
-              run(id, "next");
-            }}
-          />
-        )}
-        {!session.loading && (
-          <div className="add-cell">
-            <Button variant="ghost" size="s" icon={<Plus />} onClick={() => insertAt(cells.length, true)}>{t("notebook.addCell")}</Button>
+      <div className="notebook-body">
+        <div className="cells">
+          <DeadKernel session={session} />
+          {!session.saved && <div className="notice notice-warn">{t("notebook.notSaved")}</div>}
+          {session.loadError !== null && <Failed error={session.loadError} onRetry={() => void session.refresh()} />}
+          {session.loading && cells.length === 0 && <Skeleton rows={5} height={30} />}
+          <div className="cell-list" role="list" aria-label={t("notebook.cells")}>
+            {cells.map((cell, index) => (
+              <CellView
+                key={cell.id}
+                session={session}
+                cell={cell}
+                index={index}
+                selected={cell.id === selected}
+                editing={cell.id === selected && editing}
+                onSelect={(edit) => {
+                  setSelected(cell.id);
+                  setEditing(edit);
+                }}
+                onLeave={() => focusCell(cell.id, false)}
+                onRun={(then) => run(cell.id, then)}
+                onStop={() => void interrupt()}
+                onDelete={() => remove(cell.id)}
+                onMove={(by) => session.move(cell.id, by)}
+              />
+            ))}
           </div>
-        )}
+          {fresh && (
+            <Starters
+              kernel={session.kernel}
+              onPick={(code) => {
+                const id = cells[0]?.id ?? "";
+                session.edit(id, code);
+                run(id, "next");
+              }}
+            />
+          )}
+          {!session.loading && (
+            <div className="add-cell">
+              <Button variant="ghost" size="s" icon={<Plus />} onClick={() => insertAt(cells.length, true)}>{t("notebook.addCell")}</Button>
+            </div>
+          )}
+        </div>
+        {looking && <Variables session={session} onClose={() => setLooking(false)} />}
       </div>
       <Help open={helping} onClose={() => setHelping(false)} />
       <Confirm

@@ -1,5 +1,5 @@
 // The head of a notebook: its name, the kernel as it stands, and the buttons that concern all of it.
-import { Ellipsis, FastForward, Keyboard, Power, RotateCcw, Square } from "lucide-react";
+import { Braces, Ellipsis, FastForward, Keyboard, Power, RotateCcw, Square } from "lucide-react";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { newRequestId, queryClient } from "../../api/query";
@@ -20,9 +20,12 @@ interface ToolbarProps {
   onStop(): void;
   onRestart(): void;
   onHelp(): void;
+  /** Whether the panel of variables is open. */
+  looking: boolean;
+  onLook(open: boolean): void;
 }
 
-export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp }: ToolbarProps) {
+export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, looking, onLook }: ToolbarProps) {
   const t = useT();
   const [, go] = useLocation();
   const [ending, setEnding] = useState(false);
@@ -62,6 +65,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp }: Toolba
       <div className="row toolbar-actions">
         <StopButton session={session} onStop={onStop} />
         <Button size="s" icon={<FastForward />} onClick={onRunAll} data-testid="run-all">{t("notebook.runAll")}</Button>
+        <IconButton label={t("variables.title")} icon={<Braces />} size="s" aria-pressed={looking} onClick={() => onLook(!looking)} data-testid="show-variables" />
         <Menu
           trigger={<IconButton label={t("common.moreActions")} icon={<Ellipsis />} size="s" />}
           entries={[

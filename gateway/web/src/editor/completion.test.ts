@@ -1,0 +1,48 @@
+import { EditorState } from "@codemirror/state";
+import { CompletionContext } from "@codemirror/autocomplete";
+import { python } from "@codemirror/lang-python";
+import { expect, test } from "vitest";
+import { kernelSource, toCodePoints, toUnits, type KernelCompletions } from "./completion";
+
+test("places are counted as the contract counts them", () => {
+  const text = "名 = '😀'; df.";
+  expect(toCodePoints(text, text.length)).toBe(12);
+  expect(toUnits(text, 12)).toBe(13);
+  expect(toUnits(text, 5)).toBe(5);
+  expect(toUnits(text, 6)).toBe(7);
+  expect(toUnits(text, 99)).toBe(text.length);
+});
+
+function ask(doc: string, found: KernelCompletions | null, explicit = false) {
+  const asked: number[] = [];
+  const source = kernelSource(async (_code, cursor) => {
+    asked.push(cursor);
+    return found;
+  });
+  const state = EditorState.create({ doc, extensions: [python()] });
+  return { asked, result: Promise.resolve(source(new CompletionContext(state, doc.length, explicit))) };
+}
+
+test("the kernel's range and order are kept", async () => {
+  const found = { completions: [{ text: "shape", type: "property" }, { text: "size", type: "" }], replaceStart: 12, replaceEnd: 13, more: false };
+  const { asked, result } = ask("名 = '😀'; df.s", found);
+  const shown = await result;
+  expect(asked).toEqual([13]);
+  expect(shown).toMatchObject({ from: 13 });
+  expect(shown?.options.map((each) => each.label)).toEqual(["shape", "size"]);
+  expect(shown?.to).toBeUndefined();
+});
+
+test("words of the cell stand in where the kernel has nothing", async () => {
+  const shown = await ask("revenue = 1\nrev", null).result;
+  expect(shown?.options.map((each) => each.label)).toContain("revenue");
+});
+
+test("nobody is asked in texts, comments and after nothing", async () => {
+  for (const doc of ["'wor", "# wor", "x = ", ""]) {
+    const { asked, result } = ask(doc, null);
+    expect(await result).toBeNull();
+    expect(asked).toEqual([]);
+  }
+  expect(ask("df['", null, true).asked).toEqual([4]);
+});

@@ -1,0 +1,27 @@
+// What the panel of variables asks for, and when: it is asked again after everything that runs.
+import { KernelState, type Kernel } from "../gen/fenxi/analysis/v1/kernel_pb";
+import type { Variable } from "../gen/fenxi/analysis/v1/inspection_pb";
+
+/** Whether a kernel answers questions. */
+export function answers(kernel: Kernel | null): boolean {
+  return kernel?.state === KernelState.IDLE || kernel?.state === KernelState.BUSY || kernel?.state === KernelState.INTERRUPTING;
+}
+
+/** Names what the kernel's variables were last changed by; empty while something runs, which will change them. */
+export function epochOf(kernel: Kernel | null): string {
+  if (kernel?.state !== KernelState.IDLE) return "";
+  const { seconds, nanos } = kernel.lastActivityTime ?? { seconds: 0n, nanos: 0 };
+  return `${kernel.generation}.${seconds}.${nanos}`;
+}
+
+/** A class without its modules: `DataFrame`. */
+export function shortType(variable: Variable): string {
+  return variable.type.slice(variable.type.lastIndexOf(".") + 1);
+}
+
+/** How large it is: `1,000 × 4`, `3 × 2`, `7`; empty where it has no size. */
+export function sizeOf(variable: Variable, count: (value: number | bigint) => string): string {
+  if (variable.rowCount !== undefined) return `${count(variable.rowCount)} × ${count(variable.columnCount ?? 0)}`;
+  if (variable.shape.length > 0) return variable.shape.map(count).join(" × ");
+  return variable.length === undefined ? "" : count(variable.length);
+}
