@@ -2,6 +2,7 @@
 
 import re
 import signal
+import time
 
 from fenxi_kernel.app import STACKS_SIGNAL
 from forkserver.house import Housed, wait_until
@@ -43,7 +44,10 @@ class Deep(Housed):
         before = len(found.findall(kernel.so_far()))
 
         def told():
+            # Not in a rush: while other threads run, reading their stacks is a risk that a kernel takes only before its end.
+            time.sleep(0.3)
             kernel.signal(STACKS_SIGNAL)
+            time.sleep(0.2)
             return len(found.findall(kernel.so_far())) > before
 
         wait_until(told, "no stack is told")
