@@ -21,8 +21,8 @@ _MODULES_MAX = 64
 _TRIAL_MAX_SECS = 60
 _REASON_MAX_BYTES = 300
 
-# These start threads or open a device, when they are imported or first used. A copy has neither and would wait for ever,
-# so their import is not even tried.
+# These start threads or open a device, when they are imported or first used. A copy has neither and would wait for
+# ever, so their import is not even tried.
 _UNSAFE = {
     "cudf": "CUDA does not live through a fork",
     "cupy": "CUDA does not live through a fork",

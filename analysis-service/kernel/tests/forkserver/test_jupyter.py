@@ -73,8 +73,8 @@ class Deep(jupyter_kernel_test.KernelTests):
             return super().execute_helper(*arguments, timeout=LIMIT_SECS, **options)
 
     def test_history(self):
-        # Theirs asks the database for what other sessions ran. A kernel of ours has none, the service keeps the history;
-        # so these answers are empty, and the kernel's own cells are told from its memory.
+        # Theirs asks the database for what other sessions ran. A kernel of ours has none, the service keeps the
+        # history; so these answers are empty, and the kernel's own cells are told from its memory.
         codes = [sample["code"] for sample in self.code_execute_result]
         for kind, options in (("tail", {"n": 3}), ("search", {"pattern": "1*", "n": 3})):
             with self.subTest(kind):

@@ -1,4 +1,4 @@
-"""A kernel that no interrupt ends tells where it is: on a signal, into its log, whoever holds the interpreter's lock."""
+"""A kernel that no interrupt ends tells where it is: on a signal, in its log, whoever has the interpreter's lock."""
 
 import re
 import signal

@@ -1,5 +1,5 @@
-"""``python -m forkserver.through MODE CONNECTION_FILE``: what a kernelspec starts, so that any client of Jupyter drives a
-forked kernel. It plays the service for one kernel: passes signals on, and ends as the kernel ends."""
+"""``python -m forkserver.through MODE CONNECTION_FILE``: what a kernelspec starts, so that any client of Jupyter drives
+a forked kernel. It plays the service for one kernel: passes signals on, and ends as the kernel ends."""
 
 import json
 import os
