@@ -20,8 +20,8 @@ use sqlx::{
 
 pub use self::writer::{Transaction, WriteError, Writer};
 
-/// Readers: more gain nothing on a small machine.
-const READERS: u32 = 4;
+/// Readers: four for calls of all kinds, more gain nothing on a small machine, and two for a feature that keeps its own.
+const READERS: u32 = 6;
 /// Rows that a reader fetches ahead: fewer cost a wake-up each.
 const ROW_BUFFER: usize = 256;
 const STATEMENTS_CACHED: usize = 256;

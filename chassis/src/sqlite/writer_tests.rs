@@ -154,3 +154,15 @@ async fn readers_see_what_is_written_through_their_view_of_the_file() {
     drop(reader);
     database.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_two_readers_are_kept_four_are_left() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = open(folder.path()).await;
+    let mut readers = Vec::new();
+    for number in 0..6 {
+        readers.push(database.reader.acquire().await.unwrap_or_else(|error| panic!("reader {number}: {error}")));
+    }
+    drop(readers);
+    database.close().await;
+}
