@@ -12,13 +12,15 @@ use uuid::Uuid;
 pub struct Ladder {
     /// When SIGINT is sent again.
     pub again: Duration,
+    /// When the stacks of its threads are asked for: where it stands is told before it is killed.
+    pub stacks: Duration,
     /// When the process is killed.
     pub kill: Duration,
 }
 
 impl Default for Ladder {
     fn default() -> Self {
-        Self { again: Duration::from_secs(2), kill: Duration::from_secs(10) }
+        Self { again: Duration::from_secs(2), stacks: Duration::from_millis(9_500), kill: Duration::from_secs(10) }
     }
 }
 
@@ -74,6 +76,7 @@ pub(crate) enum Interrupter {
 enum Rung {
     Once,
     Twice,
+    Stacks,
     Killed,
 }
 
@@ -84,6 +87,8 @@ pub(crate) enum Action {
     Interrupt(Interrupter),
     /// Send it again, and say that it was not heeded.
     InterruptAgain,
+    /// Ask for the stacks of its threads.
+    AskStacks,
     /// Kill the process: it heeds nothing.
     Kill,
 }
@@ -160,9 +165,13 @@ impl State {
                 Some(Action::Interrupt(Interrupter::TimeLimit))
             }
             Self::Interrupting(_, interrupt) => match interrupt.rung {
-                Rung::Once | Rung::Twice if interrupt.since + ladder.kill <= now => {
+                Rung::Once | Rung::Twice | Rung::Stacks if interrupt.since + ladder.kill <= now => {
                     interrupt.rung = Rung::Killed;
                     Some(Action::Kill)
+                }
+                Rung::Once | Rung::Twice if interrupt.since + ladder.stacks <= now => {
+                    interrupt.rung = Rung::Stacks;
+                    Some(Action::AskStacks)
                 }
                 Rung::Once if interrupt.since + ladder.again <= now => {
                     interrupt.rung = Rung::Twice;
@@ -174,13 +183,19 @@ impl State {
         }
     }
 
+    /// Whether the stacks of its threads were asked for: reading them while they run can crash it.
+    pub(crate) fn has_asked_stacks(&self) -> bool {
+        matches!(self, Self::Interrupting(_, interrupt) if matches!(interrupt.rung, Rung::Stacks | Rung::Killed))
+    }
+
     /// When [`State::tick`] is due next.
     pub(crate) fn next_tick(&self, ladder: Ladder) -> Option<Instant> {
         match self {
             Self::Busy(run) => run.deadline,
             Self::Interrupting(_, interrupt) => match interrupt.rung {
-                Rung::Once => Some(interrupt.since + ladder.again.min(ladder.kill)),
-                Rung::Twice => Some(interrupt.since + ladder.kill),
+                Rung::Once => Some(interrupt.since + ladder.again.min(ladder.stacks).min(ladder.kill)),
+                Rung::Twice => Some(interrupt.since + ladder.stacks.min(ladder.kill)),
+                Rung::Stacks => Some(interrupt.since + ladder.kill),
                 Rung::Killed => None,
             },
             _ => None,
@@ -239,7 +254,8 @@ pub(crate) fn death(cause: DeathCause, detail: impl Into<String>) -> Death {
 mod tests {
     use super::*;
 
-    const LADDER: Ladder = Ladder { again: Duration::from_secs(2), kill: Duration::from_secs(10) };
+    const LADDER: Ladder =
+        Ladder { again: Duration::from_secs(2), stacks: Duration::from_secs(9), kill: Duration::from_secs(10) };
 
     fn run(deadline: Option<Instant>) -> Run {
         Run { execution_id: Uuid::from_u128(1), deadline }
@@ -260,6 +276,11 @@ mod tests {
         assert_eq!(state.next_tick(LADDER), Some(after(2)));
         assert_eq!(state.tick(after(1), LADDER), None);
         assert_eq!(state.tick(after(2), LADDER), Some(Action::InterruptAgain));
+        assert_eq!(state.next_tick(LADDER), Some(after(9)));
+        assert_eq!(state.tick(after(8), LADDER), None);
+        assert!(!state.has_asked_stacks());
+        assert_eq!(state.tick(after(9), LADDER), Some(Action::AskStacks));
+        assert!(state.has_asked_stacks());
         assert_eq!(state.next_tick(LADDER), Some(after(10)));
         assert_eq!(state.tick(after(9), LADDER), None);
         assert_eq!(state.tick(after(10), LADDER), Some(Action::Kill));

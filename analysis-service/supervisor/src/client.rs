@@ -58,6 +58,7 @@ struct Casts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Cast {
     Signal(i32),
+    SignalAlone(i32),
     Release,
 }
 
@@ -225,6 +226,11 @@ impl Process {
     /// Sends a signal to its process group.
     pub fn signal(&self, signal: Signal) {
         self.supervisor.cast(self.child, Cast::Signal(signal as i32));
+    }
+
+    /// Sends a signal to it, and not to what it started.
+    pub fn signal_alone(&self, signal: Signal) {
+        self.supervisor.cast(self.child, Cast::SignalAlone(signal as i32));
     }
 
     /// The last lines that it wrote itself, once it writes no more; soon in any case.

@@ -33,7 +33,7 @@ pub(crate) async fn serve(
         let Some(asked) = asked else { continue };
         match asked {
             Asked::Signal(signal) => match nix::sys::signal::Signal::try_from(signal.signal) {
-                Ok(number) => house.signal(signal.child, number),
+                Ok(number) => house.signal(signal.child, number, signal.alone),
                 Err(_) => tracing::warn!(signal = signal.signal, "there is no such signal"),
             },
             Asked::Release(child) => house.release(child),

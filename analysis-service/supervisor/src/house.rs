@@ -57,7 +57,7 @@ struct Child {
     pid: i32,
     /// By which the next service knows it.
     name: Option<String>,
-    orders: mpsc::Sender<Signal>,
+    orders: mpsc::Sender<(Signal, bool)>,
     log: LogTail,
     ended: Option<Ended>,
     forks: Option<mpsc::Sender<Order>>,
@@ -166,10 +166,10 @@ impl House {
         found
     }
 
-    /// Sends a signal to a child's process group.
-    pub(crate) fn signal(&self, id: u64, signal: Signal) {
+    /// Sends a signal to a child's process group, or to it `alone`.
+    pub(crate) fn signal(&self, id: u64, signal: Signal, alone: bool) {
         if let Some(child) = self.children().get(&id)
-            && child.orders.try_send(signal).is_err()
+            && child.orders.try_send((signal, alone)).is_err()
         {
             tracing::warn!(child = id, %signal, "a signal was not sent: the child has ended, or too many wait");
         }
@@ -231,13 +231,14 @@ impl House {
 }
 
 /// The task of a child: signals go to it, and its end is told. Released, it is ended by the drop of its handle.
-async fn watch(house: Arc<House>, child: u64, mut process: Process, mut orders: mpsc::Receiver<Signal>) {
+async fn watch(house: Arc<House>, child: u64, mut process: Process, mut orders: mpsc::Receiver<(Signal, bool)>) {
     let ended = loop {
         tokio::select! {
             biased;
             ended = process.ended() => break ended,
             order = orders.recv() => match order {
-                Some(signal) => process.signal(signal),
+                Some((signal, true)) => process.signal_alone(signal),
+                Some((signal, false)) => process.signal(signal),
                 None => return,
             },
         }

@@ -19,7 +19,7 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, killpg},
+    sys::signal::{Signal, kill, killpg},
     unistd::Pid,
 };
 use tokio::{
@@ -254,6 +254,13 @@ impl Process {
         if self.ended.is_none() {
             // The process is ours and not reaped, so that the number means no other.
             let _ = killpg(self.pid, signal);
+        }
+    }
+
+    /// Sends a signal to it, and not to what it started.
+    pub fn signal_alone(&self, signal: Signal) {
+        if self.ended.is_none() {
+            let _ = kill(self.pid, signal);
         }
     }
 }

@@ -260,6 +260,9 @@ pub(crate) struct Signal {
     pub child: u64,
     #[prost(int32, tag = "2")]
     pub signal: i32,
+    /// For the child itself alone.
+    #[prost(bool, tag = "3")]
+    pub alone: bool,
 }
 
 /// Something could not be done.

@@ -84,7 +84,8 @@ pub(crate) async fn a_person_interrupts_sleep_loop_and_await() {
 #[tokio::test]
 pub(crate) async fn an_interrupt_that_comes_before_the_code_has_begun_is_not_lost() {
     // Only the first SIGINT can help here: the next step of the ladder is farther away than the story's patience.
-    let ladder = Ladder { again: Duration::from_secs(3_600), kill: Duration::from_secs(7_200) };
+    let never = Duration::from_secs(7_200);
+    let ladder = Ladder { again: never, stacks: never, kill: never };
     let house = House::with(Settings { ladder, ..settings() }).await;
     let kernel = house.kernel().await;
     for _ in 0..20 {
@@ -111,7 +112,8 @@ pub(crate) async fn a_time_limit_interrupts_by_itself() {
 
 #[tokio::test]
 pub(crate) async fn code_that_heeds_no_interrupt_is_killed_and_says_so() {
-    let ladder = Ladder { again: Duration::from_millis(200), kill: Duration::from_millis(600) };
+    let millis = Duration::from_millis;
+    let ladder = Ladder { again: millis(200), stacks: millis(1_000), kill: millis(3_000) };
     let house = House::with(Settings { ladder, ..settings() }).await;
     let deaf = "
 import signal, time
@@ -128,6 +130,12 @@ while True: time.sleep(1)";
     let steps =
         |event: &&Event| matches!(event, Event::Notice(notice) if notice.kind() == NoticeKind::InterruptEscalated);
     assert_eq!(ran.events.iter().filter(steps).count(), 2, "{:?}", ran.events);
+    let stacks = ran.events.iter().find_map(|event| match event {
+        Event::Notice(notice) if notice.kind() == NoticeKind::Stacks => Some(notice.text.as_str()),
+        _ => None,
+    });
+    let stacks = stacks.expect("where it stood");
+    assert!(stacks.contains("thread 0x") && stacks.contains("File"), "{stacks}");
 
     let kernel = house.kernel().await;
     let (_, reader) = house.send_with(&kernel, deaf, Some(Duration::from_millis(500)), false).await;

@@ -153,6 +153,9 @@ impl Driver {
             Some(End::Signalled(libc::SIGKILL)) if let Some(why) = self.memory_death(launched) => {
                 Death { signal: libc::SIGKILL, ..death(DeathCause::Memory, why) }
             }
+            Some(End::Signalled(libc::SIGSEGV)) if self.state.has_asked_stacks() => {
+                death(DeathCause::Unresponsive, "two interrupts were not heeded")
+            }
             Some(End::Signalled(signal)) => Death { signal, ..death(DeathCause::Signal, "") },
             None => death(DeathCause::Signal, "the supervisor of kernels has ended, and every kernel with it"),
         }

@@ -36,9 +36,18 @@ impl Driver {
     /// Does what the state asks for, and says so in the log.
     pub(super) async fn act(&mut self, action: Action) {
         let heeded = self.running.as_ref().is_some_and(Running::has_reply);
-        if heeded && matches!(action, Action::InterruptAgain | Action::Kill) {
+        if heeded && matches!(action, Action::InterruptAgain | Action::AskStacks | Action::Kill) {
             // The code has ended; what it had printed is still on its way.
             return;
+        }
+        if action == Action::AskStacks {
+            if let Some(live) = &self.live {
+                live.launched.process.signal_alone(Signal::SIGQUIT);
+            }
+            return;
+        }
+        if action == Action::Kill {
+            self.tell_stacks().await;
         }
         let ladder = self.parts.settings.ladder;
         let (kind, text) = match action {
@@ -54,7 +63,7 @@ impl Driver {
                     format!("SIGINT was not heeded and was sent again; the kernel will be killed in {secs:.0} s.");
                 (NoticeKind::InterruptEscalated, text)
             }
-            Action::Kill => {
+            Action::AskStacks | Action::Kill => {
                 (NoticeKind::InterruptEscalated, "SIGINT was not heeded twice; the kernel is killed.".to_owned())
             }
         };
@@ -75,6 +84,16 @@ impl Driver {
             (Action::Kill, _) => self.kill(death(DeathCause::Unresponsive, "two interrupts were not heeded")),
             (_, Some(live)) => live.launched.process.signal(Signal::SIGINT),
             (_, None) => {}
+        }
+    }
+
+    /// Says where the code stands, as far as the kernel did when it was asked.
+    async fn tell_stacks(&mut self) {
+        let Some(live) = &self.live else { return };
+        let log = live.launched.process.log().await;
+        if let (Some(stacks), Some(running)) = (stacks(&log), &mut self.running) {
+            let notice = NoticeEvent { kind: NoticeKind::Stacks.into(), text: stacks.to_owned() };
+            running.work.log.append(Event::Notice(notice)).await;
         }
     }
 
@@ -105,5 +124,30 @@ impl Driver {
         running.work.log.append(Event::InputReply(given)).await;
         self.touch();
         Ok(())
+    }
+}
+
+/// What Python's faulthandler wrote of the threads, at the end of what a process wrote itself.
+fn stacks(log: &str) -> Option<&str> {
+    let begins = |line: &str| line.starts_with("Thread 0x") || line.starts_with("Current thread 0x");
+    let mut at = 0;
+    for line in log.split_inclusive('\n') {
+        if begins(line) {
+            return log.get(at..);
+        }
+        at += line.len();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stacks;
+
+    #[test]
+    fn stacks_are_found_behind_what_else_was_written() {
+        let told = "Current thread 0x00 (most recent call first):\n  File \"x\", line 1 in f";
+        assert_eq!(stacks(&format!("a warning\n{told}")), Some(told));
+        assert_eq!(stacks("a warning about Thread 0x00\n"), None);
     }
 }

@@ -127,7 +127,8 @@ impl Link {
     async fn send_casts(&mut self) {
         for (child, cast) in self.casts.take() {
             let asked = match cast {
-                Cast::Signal(signal) => Asked::Signal(Signal { child, signal }),
+                Cast::Signal(signal) => Asked::Signal(Signal { child, signal, alone: false }),
+                Cast::SignalAlone(signal) => Asked::Signal(Signal { child, signal, alone: true }),
                 Cast::Release => {
                     self.ends.remove(&child);
                     Asked::Release(child)
