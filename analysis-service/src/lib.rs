@@ -170,7 +170,7 @@ async fn launcher(settings: &KernelSettings, data: PathBuf) -> anyhow::Result<(A
         tokio::task::spawn_blocking(open).await.map_err(anyhow::Error::from).flatten()?;
     let kept = workshop.take_up(held).await;
     let launcher: Arc<dyn Launcher> = match settings.kernel_start {
-        KernelStart::Fork => ForkLauncher::start(workshop),
+        KernelStart::Fork => ForkLauncher::start(workshop, settings.kernel_preload.clone()),
         KernelStart::Plain => Arc::new(PlainLauncher::new(workshop)),
     };
     Ok((launcher, kept))

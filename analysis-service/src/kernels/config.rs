@@ -45,6 +45,11 @@ pub struct KernelSettings {
     #[arg(long, value_enum, default_value_t = KernelStart::Fork)]
     pub kernel_start: KernelStart,
 
+    /// Python modules that kernels are forked with beside the usual libraries, separated by commas; docs/kernels.md says
+    /// which are left out
+    #[arg(long, value_name = "MODULES", value_delimiter = ',')]
+    pub kernel_preload: Vec<String>,
+
     /// How far kernels are kept apart; docs/isolation.md says what each level takes and stops
     #[arg(long, value_enum, default_value_t = Level::Standard)]
     pub kernel_isolation: Level,

@@ -31,15 +31,20 @@ struct Machine {
     url: String,
     child: Child,
     user_id: Uuid,
+    kernel_start: &'static str,
 }
 
 impl Machine {
     async fn start() -> Self {
+        Self::start_with("plain").await
+    }
+
+    async fn start_with(kernel_start: &'static str) -> Self {
         let auth = Auth::serve().await;
         let folder = tempfile::tempdir_in("/tmp").expect("a folder");
         std::fs::write(folder.path().join("secret"), SECRET).expect("written");
-        let (child, url) = spawn(folder.path(), &auth).await;
-        let machine = Self { folder, auth, url, child, user_id: Uuid::parse_str(&id()).expect("an id") };
+        let (child, url) = spawn(folder.path(), &auth, kernel_start).await;
+        let machine = Self { folder, auth, url, child, user_id: Uuid::parse_str(&id()).expect("an id"), kernel_start };
         machine.ready().await;
         machine
     }
@@ -70,7 +75,7 @@ impl Machine {
     /// Ends the service by this signal and starts the next.
     async fn replace(&mut self, signal: Signal) {
         self.signal(signal);
-        (self.child, self.url) = spawn(self.folder.path(), &self.auth).await;
+        (self.child, self.url) = spawn(self.folder.path(), &self.auth, self.kernel_start).await;
         self.ready().await;
     }
 
@@ -93,10 +98,10 @@ impl Drop for Machine {
     }
 }
 
-async fn spawn(folder: &Path, auth: &Auth) -> (Child, String) {
+async fn spawn(folder: &Path, auth: &Auth, kernel_start: &str) -> (Child, String) {
     let free = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
     let child = Command::new(env!("CARGO_BIN_EXE_analysis-service"))
-        .args(["--auth-url", &auth.url, "--listen", &free.to_string(), "--kernel-start", "plain"])
+        .args(["--auth-url", &auth.url, "--listen", &free.to_string(), "--kernel-start", kernel_start])
         .args(["--kernel-linger-secs", &LINGER_SECS.to_string()])
         .arg("--admin-listen")
         .arg("127.0.0.1:0")
@@ -127,8 +132,8 @@ fn counting(lines: u32) -> (String, String) {
     (code, (0..lines).map(|line| format!("line {line}\n")).collect())
 }
 
-async fn outlives(signal: Signal) {
-    let mut machine = Machine::start().await;
+async fn outlives(signal: Signal, kernel_start: &'static str) {
+    let mut machine = Machine::start_with(kernel_start).await;
     let user = machine.user();
     let kernel = user.kernel().await;
     let (code, expected) = counting(400);
@@ -152,12 +157,17 @@ async fn outlives(signal: Signal) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_cell_goes_on_through_a_stop_of_the_service() {
-    outlives(Signal::SIGTERM).await;
+    outlives(Signal::SIGTERM, "plain").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_cell_goes_on_through_a_kill_of_the_service() {
-    outlives(Signal::SIGKILL).await;
+    outlives(Signal::SIGKILL, "plain").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forked_kernel_outlives_its_service_and_its_fork_server() {
+    outlives(Signal::SIGKILL, "fork").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,7 +200,7 @@ async fn what_ended_while_nobody_looked_has_its_true_end() {
     machine.signal(Signal::SIGKILL);
     // Longer than both take.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    (machine.child, machine.url) = spawn(machine.folder.path(), &machine.auth).await;
+    (machine.child, machine.url) = spawn(machine.folder.path(), &machine.auth, machine.kernel_start).await;
     machine.ready().await;
     let user = machine.user();
     let ended = user.watch(&ends.execution_id, 0).await;

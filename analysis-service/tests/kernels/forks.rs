@@ -113,3 +113,12 @@ async fn memory_above_a_hard_limit_ends_the_kernel_at_once_and_is_the_cause() {
     assert_eq!((death.cause(), death.signal), (DeathCause::Memory, 9));
     assert!(death.detail.contains("512 MiB"), "{}", death.detail);
 }
+
+#[tokio::test]
+async fn modules_that_are_named_are_loaded_already() {
+    tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let code = "import sys; print([name in sys.modules for name in ('wave', 'not_there')])";
+    assert_eq!(house.printed(&kernel, code).await, "[True, False]\n");
+}

@@ -229,7 +229,9 @@ pub(crate) fn fork_kernels() -> &'static Forks {
         // Of its own, because it outlives each story's.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let launcher = runtime.block_on(async { ForkLauncher::start(workshop(folder.path()).await) });
+        let launcher = runtime.block_on(async {
+            ForkLauncher::start(workshop(folder.path()).await, vec!["wave".into(), "not_there".into()])
+        });
         Forks { launcher, folder, runtime }
     })
 }

@@ -25,12 +25,13 @@ pub struct ForkLauncher {
 }
 
 impl ForkLauncher {
-    /// Begins to prepare the process; kernels asked for meanwhile wait for it. It ends with this launcher.
+    /// Begins to prepare the process, with these modules loaded beside its own; kernels asked for meanwhile wait for it. It
+    /// ends with this launcher.
     #[must_use]
-    pub fn start(workshop: Workshop) -> Arc<Self> {
+    pub fn start(workshop: Workshop, preload: Vec<String>) -> Arc<Self> {
         let (forks, requests) = mpsc::channel(FORKS_MAX);
         let (publish, standing) = watch::channel(Standing::Starting);
-        tokio::spawn(Keeper::new(workshop.clone(), requests, publish).run());
+        tokio::spawn(Keeper::new(workshop.clone(), preload, requests, publish).run());
         Arc::new(Self { plain: PlainLauncher::new(workshop.clone()), workshop, forks, standing })
     }
 

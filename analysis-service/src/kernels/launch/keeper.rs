@@ -28,6 +28,8 @@ const RESTART_PAUSE: Duration = Duration::from_secs(1);
 const LIFE_MIN: Duration = Duration::from_secs(60);
 /// Servers that may die young one after the other.
 const YOUNG_DEATHS_MAX: u32 = 3;
+/// How the lines begin in which a server says what it left out.
+const SAID: &str = "fork server: ";
 /// Files that a server and its forks may have open; each fork's own limit is lower.
 const OPEN_FILES_MAX: u64 = 65_536;
 
@@ -56,6 +58,8 @@ pub(super) enum Standing {
 /// Owns the fork server.
 pub(super) struct Keeper {
     workshop: Workshop,
+    /// Modules to be loaded beside its own.
+    preload: Vec<String>,
     requests: mpsc::Receiver<Fork>,
     standing: watch::Sender<Standing>,
 }
@@ -68,8 +72,13 @@ struct Tried {
 }
 
 impl Keeper {
-    pub(super) fn new(workshop: Workshop, requests: mpsc::Receiver<Fork>, standing: watch::Sender<Standing>) -> Self {
-        Self { workshop, requests, standing }
+    pub(super) fn new(
+        workshop: Workshop,
+        preload: Vec<String>,
+        requests: mpsc::Receiver<Fork>,
+        standing: watch::Sender<Standing>,
+    ) -> Self {
+        Self { workshop, preload, requests, standing }
     }
 
     /// Runs until the launcher is dropped.
@@ -79,7 +88,7 @@ impl Keeper {
             while young_deaths < YOUNG_DEATHS_MAX {
                 self.standing.send_replace(Standing::Starting);
                 let tried = tokio::select! {
-                    tried = prepare(&self.workshop, mode) => tried,
+                    tried = prepare(&self.workshop, &self.preload, mode) => tried,
                     () = self.standing.closed() => return,
                 };
                 let tried = match tried {
@@ -137,9 +146,9 @@ impl Keeper {
 }
 
 /// Starts a server and tries it, in a folder of its own.
-async fn prepare(workshop: &Workshop, mode: &str) -> Result<Tried, String> {
+async fn prepare(workshop: &Workshop, preload: &[String], mode: &str) -> Result<Tried, String> {
     let place = workshop.place().await.map_err(|error| error.to_string())?;
-    match start(workshop, mode, &place).await {
+    match start(workshop, preload, mode, &place).await {
         Ok((server, ready)) => Ok(Tried { server, ready, place }),
         Err(why) => {
             remove_dir(place).await;
@@ -148,23 +157,35 @@ async fn prepare(workshop: &Workshop, mode: &str) -> Result<Tried, String> {
     }
 }
 
-async fn start(workshop: &Workshop, mode: &str, place: &Path) -> Result<(ForkServer, Ready), String> {
-    let started = workshop.supervisor().start_fork_server(spec(workshop, place, mode)).await;
+async fn start(
+    workshop: &Workshop,
+    preload: &[String],
+    mode: &str,
+    place: &Path,
+) -> Result<(ForkServer, Ready), String> {
+    let started = workshop.supervisor().start_fork_server(spec(workshop, preload, place, mode)).await;
     let server = started.map_err(|error| format!("it cannot be started: {error}"))?;
     let ready = match timeout(READY_MAX, server.ready()).await {
         Ok(Ok(ready)) => ready,
         Ok(Err(error)) => return Err(format!("{error}: {}", server.process.log().await)),
         Err(_) => return Err(format!("it was not ready after {} s", READY_MAX.as_secs())),
     };
+    // It says what it left out of what was to be loaded, and why.
+    for line in server.process.log().await.lines().filter(|line| line.starts_with(SAID)) {
+        tracing::warn!("{line}");
+    }
     trial::pass(workshop, &server).await.map_err(|why| format!("a kernel forked from it failed: {why}"))?;
     Ok((server, ready))
 }
 
-fn spec(workshop: &Workshop, place: &Path, mode: &str) -> Spec {
-    let args = ["-m", "fenxi_kernel.forkserver", "--mode", mode].map(Into::into);
+fn spec(workshop: &Workshop, preload: &[String], place: &Path, mode: &str) -> Spec {
+    let mut args: Vec<_> = ["-m", "fenxi_kernel.forkserver", "--mode", mode].map(Into::into).into();
+    if !preload.is_empty() {
+        args.extend(["--preload".into(), preload.join(",").into()]);
+    }
     Spec {
         program: workshop.python().to_owned(),
-        args: args.into(),
+        args,
         env: workshop.env(place).into_iter().map(|(name, value)| (name.into(), value)).collect(),
         work_dir: place.to_owned(),
         // Its forks lower these for themselves.
