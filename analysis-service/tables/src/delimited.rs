@@ -105,8 +105,12 @@ fn explain(data: &[u8], layout: &Layout, stop: Stop) -> Failure {
     }
 }
 
+/// From so much text on, its places are counted in 64 bits. pandas takes no others: kernels map them where they lie in the
+/// file, and of shorter ones each kernel makes a copy of its own.
+const LARGE_TEXT_BYTES: u64 = 1 << 20;
+
 fn plan(seen: &Seen, held: Held) -> ColumnPlan {
-    ColumnPlan { held, large: seen.bytes > i32::MAX as u64 }
+    ColumnPlan { held, large: seen.bytes >= LARGE_TEXT_BYTES }
 }
 
 fn nulls(seen: &Seen, held: Held) -> u64 {

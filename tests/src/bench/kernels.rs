@@ -119,13 +119,17 @@ async fn delete_all(client: &Client, kernel_ids: &[String]) -> anyhow::Result<()
 
 /// The process of a kernel, by the name that it gives itself.
 fn process(house: &House, kernel_id: &str) -> anyhow::Result<u32> {
-    processes::child_with(service(house)?, &format!("kernel {kernel_id}"))
+    processes::child_with(supervisor(house)?, &format!("kernel {kernel_id}"))
 }
 
-/// The process that kernels are forked from, and the service.
-fn makers(house: &House) -> anyhow::Result<[u32; 2]> {
-    let service = service(house)?;
-    Ok([service, processes::child_with(service, "fenxi_kernel.forkserver")?])
+/// The service, the process that kernels belong to, and the one that they are forked from.
+fn makers(house: &House) -> anyhow::Result<[u32; 3]> {
+    let supervisor = supervisor(house)?;
+    Ok([service(house)?, supervisor, processes::child_with(supervisor, "fenxi_kernel.forkserver")?])
+}
+
+fn supervisor(house: &House) -> anyhow::Result<u32> {
+    processes::child_with(service(house)?, "kernel-supervisor")
 }
 
 fn service(house: &House) -> anyhow::Result<u32> {

@@ -5,6 +5,21 @@ use fenxi_tables::{Cancel, ColumnType, HeaderMode, Limits, ParseOptions, Place, 
 use proptest::prelude::*;
 
 #[test]
+fn much_text_is_held_as_pandas_takes_it_and_reads_the_same() {
+    use std::fmt::Write as _;
+    let mut text = "id,word,few\n".to_owned();
+    for row in 0..60_000 {
+        writeln!(text, "{row},a word that is number {row},x").unwrap();
+    }
+    let made = convert("t.csv", text);
+    let types: Vec<_> = made.table.columns.iter().map(|column| column.arrow_type.as_str()).collect();
+    assert_eq!(types, ["int64", "large_string", "string"]);
+    let words = values(&made.file, 1);
+    assert_eq!((words[0].as_str(), words[59_999].as_str()), ("a word that is number 0", "a word that is number 59999"));
+    assert_eq!(values(&made.file, 2), vec!["x"; 60_000]);
+}
+
+#[test]
 fn a_table_of_every_type_comes_back_as_it_was() {
     let text = "id,name,score,day,at,zoned,time,ok,code\n\
                 1,Ann,1.5,2024-01-02,2024-01-02 03:04:05,2024-01-02T03:04:05+08:00,08:30,true,001\n\

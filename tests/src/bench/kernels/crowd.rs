@@ -7,7 +7,7 @@ use anyhow::ensure;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::time::sleep;
 
-use super::{Scale, makers, run, service, within};
+use super::{Scale, makers, run, within};
 use crate::{
     bench::{cpu, figure::Figure, processes},
     client::Client,
@@ -35,12 +35,12 @@ pub async fn crowd(house: &House, client: &Client, scale: Scale) -> anyhow::Resu
     let start_s = start.elapsed().as_secs_f64();
     sleep(SETTLE).await;
     let taken = before.saturating_sub(processes::available_bytes()?);
-    let mut pids = processes::children(service(house)?)?;
-    let [service, fork_server] = makers(house)?;
+    let [service, supervisor, fork_server] = makers(house)?;
+    let mut pids = processes::children(supervisor)?;
     ensure!(pids.contains(&fork_server) && pids.len() > scale.crowd, "{} processes", pids.len());
-    pids.push(service);
+    pids.extend([service, supervisor]);
     let idle = idle_percent(&pids, scale.idle).await?;
-    let apart = [service, fork_server];
+    let apart = [service, supervisor, fork_server];
     let own = idle_percent(&apart, scale.idle / 3).await?;
     Ok(vec![
         Figure::median("kernels_1000_start_s", "s", &[start_s])
@@ -51,7 +51,7 @@ pub async fn crowd(house: &House, client: &Client, scale: Scale) -> anyhow::Resu
             .against("mb a kernel:", taken as f64 / super::MB / scale.crowd as f64),
         Figure::median("kernels_1000_idle_cpu_pct", "percent", &[idle])
             .at_most(3.0)
-            .against("percent by the service and the fork server alone:", own),
+            .against("percent by the service, the supervisor and the fork server alone:", own),
     ])
 }
 

@@ -2,11 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use fenxi_proto::analysis::v1::{ExecuteRequest, execution_service_client::ExecutionServiceClient};
 use tokio::process::Command;
 
-use super::peers::{Peers, Server};
+use super::{
+    peers::{Peers, Server},
+    service, supervisor,
+};
 use crate::{
     bench::{
         cpu,
@@ -14,7 +17,7 @@ use crate::{
         figure::{Figure, median},
     },
     client::{Client, SignedIn, request_id, with_credential},
-    house::{House, Part, python, workspace},
+    house::{House, python, workspace},
 };
 
 const ROUNDS: usize = 5;
@@ -29,13 +32,14 @@ const WHAT: &str = "1+1";
 pub async fn executions(house: &House, client: &Client, kernel_id: &str) -> anyhow::Result<Vec<Figure>> {
     let channel = past_the_gateway(house, client).await?;
     let through = with_credential(house, &client.secret)?;
-    let service = house.pid(Part::Analysis).context("analysis-service")?;
+    let processes = [service(house)?, supervisor(house)?];
+    let used = || cpu::used_by(&processes);
     let (mut ours, mut direct, mut behind) = (Vec::new(), Vec::new(), Vec::new());
     let mut cpu = Duration::ZERO;
     for _ in 0..ROUNDS {
-        let before = cpu::used(service)?;
+        let before = used()?;
         ours.push(round(&channel, kernel_id).await?);
-        cpu += cpu::used(service)? - before;
+        cpu += used()? - before;
         direct.push(directly(EXECUTIONS, WHAT).await?);
         behind.push(round(&through, kernel_id).await?);
     }
