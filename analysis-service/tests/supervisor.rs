@@ -129,3 +129,35 @@ async fn a_program_that_is_not_there_is_said_by_its_name() {
     let error = service.spawn(Spec { program: "/nonexistent/y".into(), ..shell("") }).await.expect_err("no program");
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 }
+
+#[tokio::test]
+async fn who_does_not_know_the_key_is_turned_away() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let folder = folder();
+    let (service, _) = open(folder.path(), Duration::ZERO).await;
+    // Hello and Converse as they were before there was a key: a length, and the message.
+    for asked in [&[0x12, 4, 0x08, 1, 0x10, 0][..], &[0x1a, 2, 0x08, 1][..]] {
+        let mut stranger = tokio::net::UnixStream::connect(folder.path().join("s.sock")).await.expect("a way in");
+        let length = u32::try_from(asked.len()).expect("short").to_le_bytes();
+        stranger.write_all(&[&length, asked].concat()).await.expect("said");
+        let mut answer = Vec::new();
+        // Closed with something unread, or not: nothing is answered in any case.
+        let _ = soon(stranger.read_to_end(&mut answer)).await;
+        assert!(answer.is_empty(), "{answer:?}");
+    }
+    let mut still = service.spawn(shell("exit 5")).await.expect("started");
+    assert_eq!(soon(still.ended()).await.expect("an end").how, End::Exited(5));
+}
+
+#[tokio::test]
+async fn who_never_stops_writing_holds_nobody_up() {
+    let folder = folder();
+    let (service, _) = open(folder.path(), Duration::ZERO).await;
+    let flood = "while :; do printf '%65536s' x; done";
+    let floods = [service.spawn(shell(flood)).await, service.spawn(shell(flood)).await];
+    for _ in 0..20 {
+        let mut other = soon(service.spawn(shell("exit 5"))).await.expect("started");
+        assert_eq!(soon(other.ended()).await.expect("an end").how, End::Exited(5));
+    }
+    drop(floods);
+}

@@ -8,7 +8,9 @@
 use std::sync::Arc;
 
 use fenxi_chassis::clock::Clock;
-use fenxi_proto::analysis::v1::{FinishedEvent, Outcome, QueuedEvent, StartedEvent, output_event::Event};
+use fenxi_proto::analysis::v1::{
+    FinishedEvent, InputRequestEvent, NoticeKind, Outcome, QueuedEvent, StartedEvent, output_event::Event,
+};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -49,8 +51,10 @@ pub struct LogWriter {
     start_time: Option<i64>,
     /// The newest of the kernel's messages that was taken in whole.
     through: u64,
-    /// The input that was given last, to an earlier service.
-    answered: Option<String>,
+    /// The question that was open when this service took the log up.
+    asked: Option<InputRequestEvent>,
+    /// The interrupt that had been sent by then.
+    interrupted: Option<NoticeKind>,
     ended: bool,
 }
 
@@ -63,6 +67,12 @@ impl Ending {
     #[must_use]
     pub fn is_on_disk(&self) -> bool {
         self.0.progress().end.is_some()
+    }
+
+    /// Waits until it is.
+    pub async fn on_disk(&self) {
+        // The sender lives as long as this.
+        let _ = self.0.watch().wait_for(|progress| progress.end.is_some()).await;
     }
 }
 
@@ -80,7 +90,8 @@ impl LogWriter {
         log.cutter.resume(held.kept_bytes, held.cost_bytes);
         log.start_time = held.progress.start_time;
         log.through = held.progress.through;
-        log.answered.clone_from(&held.answered);
+        log.asked.clone_from(&held.asked);
+        log.interrupted = held.interrupted;
         log
     }
 
@@ -93,7 +104,8 @@ impl LogWriter {
             room,
             start_time: None,
             through: 0,
-            answered: None,
+            asked: None,
+            interrupted: None,
             ended: false,
         }
     }
@@ -123,17 +135,26 @@ impl LogWriter {
 
     /// Appends what the kernel said with its message of this number: forms of outputs whole, JSON forms as their text,
     /// binary forms decoded. One that is in the log already, of an earlier service, is passed over.
-    pub async fn hear(&mut self, number: u64, event: Event) {
-        if number > self.through {
+    /// Says whether it was not.
+    pub async fn hear(&mut self, number: u64, event: Event) -> bool {
+        let new = number > self.through;
+        if new {
             self.put(event, Some(number)).await;
             self.through = number;
         }
+        new
     }
 
-    /// Whether this input was given to an earlier service: the question, heard again, is none any more.
+    /// The question to which an earlier service had no answer yet.
     #[must_use]
-    pub fn is_answered(&self, input_id: &str) -> bool {
-        self.answered.as_deref() == Some(input_id)
+    pub fn asked(&self) -> Option<InputRequestEvent> {
+        self.asked.clone()
+    }
+
+    /// The interrupt that an earlier service sent, if any: a person's, or for the time limit.
+    #[must_use]
+    pub fn interrupted(&self) -> Option<NoticeKind> {
+        self.interrupted
     }
 
     /// Up to which of the kernel's messages everything is on disk, if that of this number is the newest that was taken in.
@@ -160,8 +181,9 @@ impl LogWriter {
         }
     }
 
-    /// The kernel began to run it, as its `execution_count`-th.
-    pub async fn started(&mut self, execution_count: i32) {
+    /// The kernel began to run it, as its `execution_count`-th; its messages up to `through` are of no account any more.
+    pub async fn started(&mut self, execution_count: i32, through: u64) {
+        self.through = self.through.max(through);
         self.start_time = Some(self.desk.clock.now_micros());
         self.append(Event::Started(StartedEvent { execution_count })).await;
     }

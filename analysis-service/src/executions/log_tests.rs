@@ -56,7 +56,7 @@ async fn fifty_readers_that_come_and_go_see_the_same_log() {
     let readers: Vec<_> = (0..50)
         .map(|reader| tokio::spawn(read_restlessly(house.executions.clone(), view.clone(), reader % 7)))
         .collect();
-    log.started(1).await;
+    log.started(1, 0).await;
     let mut expected = String::new();
     for line in 0..3_000 {
         let line = format!("{line} {}\n", "x".repeat(line % 300));
@@ -149,7 +149,7 @@ fn writes_until_it_is_killed() {
             }
         }
         let log = logs.first_mut().expect("a log");
-        log.started(1).await;
+        log.started(1, 0).await;
         for line in 0_u64.. {
             log.append(stdout(&format!("{line}\n"))).await;
         }

@@ -2,7 +2,9 @@
 
 use std::{fs::File, io, os::unix::fs::FileExt as _, sync::Arc};
 
-use fenxi_proto::analysis::v1::{Outcome, OutputEvent, TruncatedEvent, output_event::Event};
+use fenxi_proto::analysis::v1::{
+    InputRequestEvent, NoticeKind, Outcome, OutputEvent, TruncatedEvent, output_event::Event,
+};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
@@ -22,8 +24,10 @@ pub(super) struct Held {
     pub(super) kept_bytes: u64,
     /// What its events took of the output limit.
     pub(super) cost_bytes: u64,
-    /// The input that was given last.
-    pub(super) answered: Option<String>,
+    /// The question that was not answered.
+    pub(super) asked: Option<InputRequestEvent>,
+    /// The interrupt that was sent.
+    pub(super) interrupted: Option<NoticeKind>,
 }
 
 /// An event that waits to be written, with the time at which it came.
@@ -44,6 +48,23 @@ pub(super) struct Sink {
     /// Output that could not be written, and that the end is to tell of.
     lost_bytes: u64,
     failing: bool,
+}
+
+impl Held {
+    /// What of an event concerns how an execution goes on.
+    fn see(&mut self, event: &OutputEvent) {
+        match &event.event {
+            Some(Event::InputRequest(asked)) => self.asked = Some(asked.clone()),
+            Some(Event::InputReply(_)) => self.asked = None,
+            Some(Event::Notice(notice)) => {
+                let kind = notice.kind();
+                if matches!(kind, NoticeKind::InterruptSent | NoticeKind::TimeLimit) {
+                    self.interrupted = Some(kind);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Sink {
@@ -77,9 +98,7 @@ impl Sink {
             for content in super::content::references(&event) {
                 live.add_content(content.0, content.1);
             }
-            if let Some(Event::InputReply(given)) = &event.event {
-                held.answered = Some(given.input_id.clone());
-            }
+            held.see(&event);
             if let Some(event) = &event.event {
                 held.kept_bytes += payload_bytes(event);
                 held.cost_bytes += cost_bytes(event);

@@ -116,9 +116,13 @@ impl Connection {
             tokio::select! {
                 biased;
                 incoming = self.incoming.recv() => {
-                    if let Some(Incoming::Message { message, .. }) = &incoming {
-                        self.unacknowledged_bytes = self.unacknowledged_bytes.saturating_add(message.content.len());
-                    }
+                    let bytes = match &incoming {
+                        Some(Incoming::Message { room, .. }) => room.num_permits() * 1024,
+                        // As much as the limit, for all that is known.
+                        Some(Incoming::Oversized { .. } | Incoming::Refused { .. }) => ACKNOWLEDGE_BYTES,
+                        _ => 0,
+                    };
+                    self.unacknowledged_bytes = self.unacknowledged_bytes.saturating_add(bytes);
                     return incoming;
                 }
                 () = self.talk.go_on(), if self.talk.is_behind() => {}
@@ -138,6 +142,14 @@ impl Connection {
         if count >= ACKNOWLEDGE_COUNT || (count > 0 && self.unacknowledged_bytes >= ACKNOWLEDGE_BYTES) {
             self.acknowledged();
             self.talk.acknowledge(self.written);
+        }
+    }
+
+    /// Tells the supervisor what is written down, however little it is.
+    pub(crate) fn tell_written(&mut self) {
+        if self.written > self.acknowledged {
+            let written = self.acknowledged();
+            self.talk.acknowledge(written);
         }
     }
 

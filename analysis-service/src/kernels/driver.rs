@@ -252,6 +252,9 @@ impl Driver {
         if self.live.is_some() && self.meter.next_at <= now {
             self.sample().await;
             self.acknowledge(None);
+            if let Some(live) = &mut self.live {
+                live.connection.tell_written();
+            }
         }
         self.settle().await;
     }

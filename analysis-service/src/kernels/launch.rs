@@ -23,7 +23,7 @@ use std::{
 use fenxi_proto::analysis::v1::{KernelIsolation, KernelStart};
 use fenxi_supervisor::client::Process;
 use futures_util::future::BoxFuture;
-use nix::sys::signal::Signal;
+use nix::{sys::signal::Signal, unistd::Pid};
 use tokio::{task::JoinHandle, time::timeout};
 use uuid::Uuid;
 
@@ -72,6 +72,8 @@ pub struct Launched {
     pub(crate) kernel_id: Uuid,
     /// Which of the kernel's processes.
     pub(crate) generation: i32,
+    /// When its process started, in the system's ticks: tells it from another of the same number.
+    start_ticks: u64,
     /// Its folder, removed by [`Launched::clear`].
     place: PathBuf,
     mark: String,
@@ -120,7 +122,11 @@ impl std::fmt::Debug for Endpoint {
 impl Launched {
     /// Ends whatever the kernel's process left running, and removes its sockets.
     pub async fn clear(self) {
-        let (leader, mark, uid) = (self.process.pid(), self.mark, self.uid);
+        let (mut leader, mark, uid) = (self.process.pid(), self.mark, self.uid);
+        if tree::start_ticks(leader.as_raw()).is_some_and(|ticks| ticks != self.start_ticks) {
+            // It ended while nobody was there, and its number means another process by now.
+            leader = Pid::from_raw(i32::MAX);
+        }
         // The process first, if it lives: what it would start next is not started then.
         let mut process = self.process;
         process.signal(Signal::SIGKILL);

@@ -28,6 +28,7 @@ pub(crate) async fn serve(
     // Whoever speaks another version is told so, and leaves.
     let held = if hello.version == VERSION { house.welcome(tells.clone()) } else { Vec::new() };
     let _ = tells.send(Tell::new(id, Told::Welcome(Welcome { version: VERSION, held }))).await;
+    let reign = house.reign();
     let writing = tokio::spawn(answer(Arc::clone(&stream), waiting));
     while let Ok(Some(Ask { id, asked })) = frames.next(&stream).await {
         let Some(asked) = asked else { continue };
@@ -44,7 +45,7 @@ pub(crate) async fn serve(
             asked => {
                 let (house, tells) = (Arc::clone(house), tells.clone());
                 tokio::spawn(async move {
-                    let told = carry_out(&house, asked).await;
+                    let told = carry_out(&house, reign, asked).await;
                     let told = told.unwrap_or_else(|error| Told::Failed(Failed::of(&error)));
                     let _ = tells.send(Tell::new(id, told)).await;
                 });
@@ -55,11 +56,11 @@ pub(crate) async fn serve(
     Duration::from_millis(hello.linger_ms)
 }
 
-async fn carry_out(house: &Arc<House>, asked: Asked) -> io::Result<Told> {
+async fn carry_out(house: &Arc<House>, reign: u64, asked: Asked) -> io::Result<Told> {
     Ok(match asked {
         Asked::Spawn(spawn) => {
             let forks = spawn.forks;
-            Told::Started(house.spawn(spec(spawn), forks).await?)
+            Told::Started(house.spawn(reign, spec(spawn), forks).await?)
         }
         Asked::AwaitServer(server) => {
             let ready = house.server_ready(server).await?;
@@ -67,7 +68,7 @@ async fn carry_out(house: &Arc<House>, asked: Asked) -> io::Result<Told> {
         }
         Asked::Fork(Fork { server, body, flags, group }) => {
             let group = if group.is_empty() { None } else { Some(File::open(group)?.into()) };
-            Told::Started(house.fork(server, body, Birth { flags, group }).await?)
+            Told::Started(house.fork(reign, server, body, Birth { flags, group }).await?)
         }
         Asked::ReadLog(child) => Told::Log(house.log(child).await),
         _ => return Err(io::Error::other("this is nothing to be asked here")),

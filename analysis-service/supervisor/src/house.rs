@@ -48,6 +48,8 @@ pub(crate) struct House {
     last_child: AtomicU64,
     /// Room for what kernels say.
     room: Arc<Semaphore>,
+    /// Counts the services that came and went: what one of them asked for is not started for the next.
+    reign: AtomicU64,
     /// The service that is told of ends.
     owner: Mutex<Option<mpsc::Sender<Tell>>>,
 }
@@ -81,7 +83,9 @@ impl House {
             spawner: Spawner::start()?,
             children: Mutex::default(),
             tasks: TaskTracker::new(),
-            last_child: AtomicU64::new(0),
+            // Not those of a former supervisor: what is said late of its children must not meet another.
+            last_child: AtomicU64::new(u64::from(rand::random::<u32>()) << 24),
+            reign: AtomicU64::new(0),
             room: Arc::new(Semaphore::new(ALL_KEPT_MAX_KIB as usize)),
             owner: Mutex::default(),
         }))
@@ -90,7 +94,9 @@ impl House {
     /// Tells this service of ends from now on, and gives what a former one held.
     pub(crate) fn welcome(&self, owner: mpsc::Sender<Tell>) -> Vec<Held> {
         // Both under one lock, so that no end is told twice or never.
-        let children = self.children();
+        let mut children = self.children();
+        self.reign.fetch_add(1, Ordering::SeqCst);
+        children.retain(|_, child| child.name.is_some());
         *self.owner.lock().unwrap_or_else(PoisonError::into_inner) = Some(owner);
         let held = children.iter().filter_map(|(id, child)| {
             let name = child.name.clone()?;
@@ -102,7 +108,14 @@ impl House {
     /// The service has gone: what it did not hold ends.
     pub(crate) fn farewell(&self) {
         *self.owner.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.children().retain(|_, child| child.name.is_some());
+        let mut children = self.children();
+        self.reign.fetch_add(1, Ordering::SeqCst);
+        children.retain(|_, child| child.name.is_some());
+    }
+
+    /// Which service's time it is.
+    pub(crate) fn reign(&self) -> u64 {
+        self.reign.load(Ordering::SeqCst)
     }
 
     /// Ends every child.
@@ -112,16 +125,16 @@ impl House {
         self.tasks.wait().await;
     }
 
-    /// Starts a program; `forks`: it is a fork server.
-    pub(crate) async fn spawn(self: &Arc<Self>, spec: Spec, forks: bool) -> io::Result<Started> {
+    /// Starts a program, in this `reign` or not at all; `forks`: it is a fork server.
+    pub(crate) async fn spawn(self: &Arc<Self>, reign: u64, spec: Spec, forks: bool) -> io::Result<Started> {
         if !forks {
             let spawned = self.spawner.spawn(spec).await?;
-            return Ok(self.adopt(spawned, None));
+            return self.adopt(reign, spawned, None);
         }
         let (server, spawned) = ForkServer::start(&self.spawner, spec).await?;
         let (orders, waiting) = mpsc::channel(FORKS_MAX);
         tokio::spawn(serve_forks(server, waiting));
-        Ok(self.adopt(spawned, Some(orders)))
+        self.adopt(reign, spawned, Some(orders))
     }
 
     /// Waits until a fork server takes requests.
@@ -131,12 +144,18 @@ impl House {
         ready.await.map_err(|_| gone())?
     }
 
-    /// Forks a process.
-    pub(crate) async fn fork(self: &Arc<Self>, server: u64, body: Bytes, birth: Birth) -> io::Result<Started> {
+    /// Forks a process, in this `reign` or not at all.
+    pub(crate) async fn fork(
+        self: &Arc<Self>,
+        reign: u64,
+        server: u64,
+        body: Bytes,
+        birth: Birth,
+    ) -> io::Result<Started> {
         let (done, forked) = oneshot::channel();
         self.order(server, Order::Fork { body, birth, done }).await?;
         let spawned = forked.await.map_err(|_| gone())??;
-        Ok(self.adopt(spawned, None))
+        self.adopt(reign, spawned, None)
     }
 
     async fn order(&self, server: u64, order: Order) -> io::Result<()> {
@@ -144,15 +163,27 @@ impl House {
         orders.send(order).await.map_err(|_| gone())
     }
 
-    fn adopt(self: &Arc<Self>, spawned: Spawned, forks: Option<mpsc::Sender<Order>>) -> Started {
+    fn adopt(
+        self: &Arc<Self>,
+        reign: u64,
+        spawned: Spawned,
+        forks: Option<mpsc::Sender<Order>>,
+    ) -> io::Result<Started> {
         let id = self.last_child.fetch_add(1, Ordering::Relaxed) + 1;
         let pid = spawned.process.pid().as_raw();
         let (orders, waiting) = mpsc::channel(ORDERS_MAX);
         let log = LogTail::follow(spawned.output);
         let child = Child { pid, name: None, orders, log, ended: None, forks, conversation: None };
-        self.children().insert(id, child);
+        {
+            let mut children = self.children();
+            if reign != self.reign() {
+                // Dropped, it is ended.
+                return Err(gone());
+            }
+            children.insert(id, child);
+        }
         self.tasks.spawn(watch(Arc::clone(self), id, spawned.process, waiting));
-        Started { child: id, pid }
+        Ok(Started { child: id, pid })
     }
 
     /// Keeps a child when the service goes. Says whether there is such a child.

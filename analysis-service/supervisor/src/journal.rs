@@ -19,7 +19,9 @@ use crate::{
 
 /// What is kept of one kernel, in units of 1 KiB: more than the longest message. A kernel waits when it is used up.
 const KEPT_MAX_KIB: u32 = 128 * 1024;
-/// What is kept of all kernels, in units of 1 KiB.
+/// What every kernel may say, however much is kept of others, in units of 1 KiB.
+const FLOOR_KIB: usize = 1024;
+/// What is kept of all kernels beyond that, in units of 1 KiB.
 pub(crate) const ALL_KEPT_MAX_KIB: u32 = 1024 * 1024;
 
 /// The journal of one kernel.
@@ -69,7 +71,8 @@ impl Journal {
         let units = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).clamp(1, KEPT_MAX_KIB);
         // The semaphores are never closed. The own one first: a kernel that waits for itself holds nothing of the others'.
         let own = Arc::clone(&self.own).acquire_many_owned(units).await.ok();
-        let all = Arc::clone(&self.all).acquire_many_owned(units).await.ok();
+        let taken = (KEPT_MAX_KIB as usize).saturating_sub(self.own.available_permits());
+        let all = if taken <= FLOOR_KIB { None } else { Arc::clone(&self.all).acquire_many_owned(units).await.ok() };
         Room { _own: own, _all: all }
     }
 
@@ -177,13 +180,23 @@ mod tests {
     async fn what_is_acknowledged_gives_its_room_back_and_what_was_not_sent_stays() {
         let all = Arc::new(Semaphore::new(ALL_KEPT_MAX_KIB as usize));
         let journal = Journal::new(Arc::clone(&all));
+        let left = || KEPT_MAX_KIB as usize - journal.own.available_permits();
         say(&journal).await;
         journal.acknowledge(1);
-        assert_eq!(all.available_permits(), ALL_KEPT_MAX_KIB as usize - 1, "nobody has heard it yet");
+        assert_eq!(left(), 1, "nobody has heard it yet");
         let (ours, theirs) = UnixStream::pair().expect("a pair");
         journal.attach(Arc::new(ours));
         assert_eq!(heard(&theirs, 1).await, [1]);
         journal.acknowledge(1);
-        assert_eq!(all.available_permits(), ALL_KEPT_MAX_KIB as usize);
+        assert_eq!(left(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_kernel_can_say_a_little_however_much_others_have_said() {
+        let all = Arc::new(Semaphore::new(0));
+        let journal = Journal::new(Arc::clone(&all));
+        say(&journal).await;
+        let more = journal.room(FLOOR_KIB * 1024);
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(50), more).await.is_err(), "there is no limit");
     }
 }

@@ -31,9 +31,13 @@ impl LogTail {
         tokio::spawn(async move {
             while output.readable().await.is_ok() {
                 // Not kept while nothing comes: there is one of these for each kernel.
-                let mut buffer = [0; READ_BYTES];
-                match output.try_read(&mut buffer) {
-                    Ok(count @ 1..) => keep(&kept, &buffer[..count]),
+                let read = {
+                    let mut buffer = [0; READ_BYTES];
+                    output.try_read(&mut buffer).inspect(|count| keep(&kept, &buffer[..*count]))
+                };
+                match read {
+                    // Whoever never stops writing must not hold the one thread.
+                    Ok(1..) => tokio::task::yield_now().await,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     _ => break,
                 }

@@ -130,6 +130,9 @@ pub(crate) struct Hello {
     /// How long kernels go on when this connection ends, in milliseconds.
     #[prost(uint64, tag = "2")]
     pub linger_ms: u64,
+    /// What the file beside the socket holds.
+    #[prost(bytes = "bytes", tag = "9")]
+    pub key: Bytes,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -166,6 +169,9 @@ pub(crate) struct Converse {
     /// How long the sockets may take to appear, in milliseconds.
     #[prost(uint64, tag = "3")]
     pub wait_ms: u64,
+    /// What the file beside the socket holds.
+    #[prost(bytes = "bytes", tag = "9")]
+    pub key: Bytes,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

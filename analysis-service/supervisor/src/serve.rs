@@ -9,7 +9,9 @@ use std::{
 };
 
 use anyhow::Context as _;
+use bytes::Bytes;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use subtle::ConstantTimeEq as _;
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::mpsc,
@@ -31,6 +33,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(30);
 const LAST_WAIT: Duration = Duration::from_secs(5);
 /// How long a former supervisor of the same socket may take to end.
 const FORMER_WAIT: Duration = Duration::from_secs(15);
+/// The shortest key.
+const KEY_MIN_BYTES: usize = 32;
 /// How often it is looked for.
 const FORMER_POLL: Duration = Duration::from_millis(10);
 
@@ -42,6 +46,10 @@ pub struct Arguments {
     /// The socket to be made; its folder is to be readable by one user alone
     #[arg(long, value_name = "FILE")]
     pub socket: PathBuf,
+
+    /// File with the key that a service has to know: code in a kernel of the same user can reach a socket, and no file
+    #[arg(long, value_name = "FILE")]
+    pub key_file: PathBuf,
 }
 
 /// What happened to the service.
@@ -63,10 +71,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(&arguments.socket))
+    let key = std::fs::read(&arguments.key_file).with_context(|| arguments.key_file.display().to_string())?;
+    anyhow::ensure!(key.len() >= KEY_MIN_BYTES, "{}: the key is too short", arguments.key_file.display());
+    runtime.block_on(serve(&arguments.socket, key.into()))
 }
 
-async fn serve(socket: &Path) -> anyhow::Result<()> {
+async fn serve(socket: &Path, key: Bytes) -> anyhow::Result<()> {
     let _only = only_one(socket).await?;
     let _ = std::fs::remove_file(socket);
     let listener = UnixListener::bind(socket).with_context(|| format!("{} cannot be made", socket.display()))?;
@@ -78,7 +88,7 @@ async fn serve(socket: &Path) -> anyhow::Result<()> {
         tokio::select! {
             accepted = listener.accept() => {
                 let Ok((stream, _)) = accepted else { continue };
-                tokio::spawn(meet(Arc::clone(&house), stream, news.clone()));
+                tokio::spawn(meet(Arc::clone(&house), stream, key.clone(), news.clone()));
             }
             Some(news) = heard.recv() => match news {
                 News::Came => (services, deadline) = (services + 1, None),
@@ -109,19 +119,28 @@ async fn at(deadline: Option<Instant>) {
 }
 
 /// Finds out what a connection is for, and serves it.
-async fn meet(house: Arc<House>, stream: UnixStream, news: mpsc::Sender<News>) {
+async fn meet(house: Arc<House>, stream: UnixStream, key: Bytes, news: mpsc::Sender<News>) {
     if !is_own(&stream) {
         return;
     }
     let mut frames = Frames::default();
     let Ok(Ok(Some(Ask { id, asked }))) = timeout(HELLO_WAIT, frames.next(&stream)).await else { return };
+    let known = match &asked {
+        Some(Asked::Hello(hello)) => hello.key.ct_eq(&key),
+        Some(Asked::Converse(converse)) => converse.key.ct_eq(&key),
+        _ => return,
+    };
+    if !bool::from(known) {
+        tracing::warn!("somebody without the key was turned away");
+        return;
+    }
     match asked {
         Some(Asked::Hello(hello)) => {
             let _ = news.send(News::Came).await;
             let linger = control::serve(&house, stream, frames, id, hello).await;
             let _ = news.send(News::Went(linger)).await;
         }
-        Some(Asked::Converse(Converse { child, prefix, wait_ms })) => {
+        Some(Asked::Converse(Converse { child, prefix, wait_ms, .. })) => {
             let deadline = Instant::now() + Duration::from_millis(wait_ms);
             let begun = house.converse(child, Path::new(&prefix), deadline, (stream, id, frames)).await;
             if let Err((error, stream)) = begun {

@@ -8,8 +8,8 @@ use std::{
 };
 
 use fenxi_proto::analysis::v1::{
-    DeathCause, ExecuteResponse, GetKernelRequest, KernelState, Outcome, OutputEvent, ReplyInputRequest,
-    output_event::Event,
+    CancelExecutionRequest, DeathCause, ExecuteResponse, GetKernelRequest, KernelState, Outcome, OutputEvent,
+    ReplyInputRequest, output_event::Event,
 };
 use nix::{
     sys::signal::{Signal, kill},
@@ -211,6 +211,44 @@ async fn what_ended_while_nobody_looked_has_its_true_end() {
     let end = end(&died);
     let death = end.death.clone().expect("a death");
     assert_eq!((end.outcome(), death.cause(), death.exit_code), (Outcome::Killed, DeathCause::Exit, 9));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn much_that_was_said_before_a_death_that_nobody_saw_is_kept() {
+    let mut machine = Machine::start().await;
+    let user = machine.user();
+    let kernel = user.kernel().await;
+    let code = "import os, time\nprint('on', flush=True)\ntime.sleep(1)\nfor i in range(20_000):\n    print('line', i, flush=i % 100 == 0)\n\
+                print(end='', flush=True)\ntime.sleep(0.5)\nos._exit(9)";
+    let (dies, mut stream) = user.begin(&kernel, code).await;
+    until_printed(&mut stream, "on\n").await;
+    machine.signal(Signal::SIGKILL);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    (machine.child, machine.url) = spawn(machine.folder.path(), &machine.auth, machine.kernel_start).await;
+    machine.ready().await;
+    let all = machine.user().watch(&dies.execution_id, 0).await;
+    let expected: String = (0..20_000).map(|line| format!("line {line}\n")).collect();
+    assert_eq!(texts(&all), format!("on\n{expected}"), "lines are lost, doubled or out of order");
+    assert_eq!(end(&all).death.clone().expect("a death").exit_code, 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_outlives_the_service_that_sent_it() {
+    let mut machine = Machine::start().await;
+    let user = machine.user();
+    let kernel = user.kernel().await;
+    let code = "import time\nprint('on', flush=True)\ntry:\n    time.sleep(60)\nfinally:\n    time.sleep(3)";
+    let (interrupted, mut stream) = user.begin(&kernel, code).await;
+    let (waiting, _) = user.begin(&kernel, "print('after')").await;
+    until_printed(&mut stream, "on\n").await;
+    let cancel = CancelExecutionRequest { execution_id: interrupted.execution_id.clone(), request_id: id() };
+    user.executions.clone().cancel_execution(cancel).await.expect("asked");
+    while !matches!(next(&mut stream).await.event, Some(Event::Notice(_))) {}
+    machine.replace(Signal::SIGKILL).await;
+    let user = machine.user();
+    assert_eq!(end(&user.watch(&interrupted.execution_id, 0).await).outcome(), Outcome::Interrupted);
+    let after = user.watch(&waiting.execution_id, 0).await;
+    assert_eq!((texts(&after).as_str(), end(&after).outcome()), ("after\n", Outcome::Ok));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use fenxi_proto::analysis::v1::KernelState;
+use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ use crate::kernels::{
     connection::{ConnectError, Connection},
     launch::Launched,
     model::Kernel,
-    state::{Run, State},
+    state::{Interrupter, Run, State},
 };
 
 /// How long the supervisor may take to hand over a conversation.
@@ -102,13 +102,25 @@ impl Driver {
         let run = Run { execution_id: work.execution_id, deadline: Instant::now().checked_add(left) };
         // It is idle, as far as this service knows.
         let _ = self.state.begin(run);
-        self.running = Some(Running::resumed(work));
+        let interrupted = work.log.interrupted();
+        let mut running = Running::resumed(work);
+        match interrupted {
+            Some(NoticeKind::TimeLimit) => running.interrupted = Some(Interrupter::TimeLimit),
+            Some(_) => {
+                // SIGINT was sent; the ladder is climbed from here on.
+                running.interrupted = Some(Interrupter::Person);
+                let _ = self.state.interrupt(Instant::now());
+            }
+            None => {}
+        }
+        self.running = Some(running);
     }
 
     /// Leaves the kernel to the next service; one that has no process yet is ended.
     pub(super) async fn leave(&mut self) {
-        let Some(live) = self.live.take() else {
-            return self.stop(fenxi_proto::analysis::v1::DeathCause::Shutdown);
+        let Some(live) = self.live.take_if(|_| self.killed.is_none()) else {
+            // Nothing to take up: there is no process yet, or it is being ended, which is seen through.
+            return self.stop(DeathCause::Shutdown);
         };
         (self.leaving, self.done) = (true, true);
         let Live { launched, connection, .. } = *live;

@@ -22,7 +22,9 @@ use crate::kernels::{
     state::{Interrupter, State, death},
 };
 
-/// How long after a process's end its last output is waited for.
+/// How long its last output may take in all.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(60);
+/// How long after a process's end more of its last output is waited for.
 const LAST_WORDS_WAIT: Duration = Duration::from_millis(300);
 /// How long after the system killed it for want of memory a process may take to end.
 const KILL_TOLD_WITHIN: Duration = Duration::from_secs(5);
@@ -97,11 +99,13 @@ impl Driver {
 
     /// Reads what the process said before its end and what lies on the way.
     async fn last_words(&mut self, died_at: Instant) {
-        let deadline = died_at + LAST_WORDS_WAIT;
+        let deadline = died_at + LAST_WORDS_MAX;
         let mut open = 3;
         while open > 0 {
             let Some(live) = &mut self.live else { return };
-            let Ok(Some(incoming)) = timeout_at(deadline, live.connection.next()).await else { break };
+            // As long as something comes: what was said while nobody listened may be much.
+            let until = deadline.min(Instant::now() + LAST_WORDS_WAIT);
+            let Ok(Some(incoming)) = timeout_at(until, live.connection.next()).await else { break };
             if let Incoming::Closed { channel, .. } = &incoming {
                 open -= i32::from(matches!(channel, Channel::Iopub | Channel::Shell | Channel::Stdin));
             }

@@ -6,7 +6,7 @@ use fenxi_proto::analysis::v1::{
     DeathCause, DisplayEvent, FinishedEvent, InputRequestEvent, Outcome, TruncatedEvent, output_event::Event,
 };
 use fenxi_supervisor::{Channel, MESSAGE_MAX_BYTES};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{Driver, Waiting, Work, meter::Before};
 use crate::kernels::{
@@ -20,6 +20,8 @@ use crate::kernels::{
 const BEGIN_GRACE: Duration = Duration::from_millis(100);
 /// How long after its reply an execution ends even if the kernel never says that it is idle.
 const IDLE_GRACE: Duration = Duration::from_secs(2);
+/// How long the next execution waits for the end of the one before to be on disk; usually it is.
+const ENDING_WAIT: Duration = Duration::from_secs(2);
 /// How long a kernel that closed its channels may take to end.
 const DEAF_GRACE: Duration = Duration::from_secs(3);
 
@@ -41,10 +43,10 @@ pub(super) struct Running {
     pub(super) memory_told: bool,
     /// What the kernel had used before; not known of what an earlier service began.
     pub(super) before: Option<Before>,
+    /// An earlier service sent it to the kernel.
+    is_resumed: bool,
     /// The first of the kernel's messages from which its end will be made.
     end_from: Option<u64>,
-    /// The message with which it asks for input.
-    asked_in: Option<u64>,
 }
 
 impl Running {
@@ -62,21 +64,20 @@ impl Running {
             interrupted: None,
             memory_told: false,
             before,
+            is_resumed: false,
             end_from: None,
-            asked_in: None,
         }
     }
 
     /// One that an earlier service sent to the kernel.
     pub(super) fn resumed(work: Work) -> Self {
-        let started = work.log.start_time().is_some();
-        Self { started, started_at: started.then(Instant::now), ..Self::new(work, None) }
+        let (started, input) = (work.log.start_time().is_some(), work.log.asked());
+        Self { started, started_at: started.then(Instant::now), input, is_resumed: true, ..Self::new(work, None) }
     }
 
     /// The first message of the kernel's that a later service would have to hear again.
     pub(super) fn needs_from(&self) -> Option<u64> {
-        let asked_in = self.asked_in.filter(|_| self.input.is_some());
-        self.end_from.into_iter().chain(asked_in).min()
+        self.end_from
     }
 
     fn ends_with(&mut self, number: u64) {
@@ -117,6 +118,13 @@ impl Driver {
     pub(super) async fn begin_next(&mut self) {
         if !matches!(self.state, State::Idle) || self.killed.is_some() {
             return;
+        }
+        if self.waiting.is_empty() {
+            return;
+        }
+        // A later service takes what was sent last for what runs: the one before must have its end by then.
+        if let Some((_, ending)) = &self.ending {
+            let _ = timeout(ENDING_WAIT, ending.on_disk()).await;
         }
         let Some(Waiting { work, .. }) = self.waiting.pop_front() else { return };
         self.acknowledge(None);
@@ -168,11 +176,10 @@ impl Driver {
                     Channel::Stdin => {
                         if let Some(running) = self.running.as_mut().filter(|running| running.id == message.parent_id)
                             && let Some(asked) = output::input_request(&message)
-                            && !running.work.log.is_answered(&asked.input_id)
+                            // Heard again, it is in the log, and perhaps answered.
+                            && running.work.log.hear(number, Event::InputRequest(asked.clone())).await
                         {
-                            running.input = Some(asked.clone());
-                            running.asked_in = Some(number);
-                            running.work.log.hear(number, Event::InputRequest(asked)).await;
+                            running.input = Some(asked);
                         }
                     }
                     Channel::Control => self.asks.answered(message),
@@ -218,13 +225,18 @@ impl Driver {
         match said {
             Said::Event(event) if own => {
                 if !running.started {
-                    running.begin(None).await;
+                    running.begin(None, number.saturating_sub(1)).await;
                 }
                 running.work.log.hear(number, event).await;
             }
             // A thread of an execution that has ended prints on: the text is shown where someone looks.
-            Said::Event(event @ Event::Stream(_)) => running.work.log.hear(number, event).await,
-            Said::Began { execution_count } if own && !running.started => running.begin(Some(execution_count)).await,
+            // What is heard again before this one began is in the log of the one before.
+            Said::Event(event @ Event::Stream(_)) if running.started || !running.is_resumed => {
+                running.work.log.hear(number, event).await;
+            }
+            Said::Began { execution_count } if own && !running.started => {
+                running.begin(Some(execution_count), number).await;
+            }
             Said::Idle if own => {
                 running.idle = true;
                 running.ends_with(number);
@@ -248,13 +260,15 @@ impl Driver {
         let Some(mut running) = self.running.take() else { return };
         let reply = running.reply.take().unwrap_or_default();
         if !running.started {
-            running.begin(reply.execution_count).await;
+            running.begin(reply.execution_count, 0).await;
         }
         if let Some(bundle) = reply.page.clone() {
             let page = DisplayEvent { bundle: Some(bundle), display_id: String::new() };
             running.work.log.append(Event::Display(page)).await;
         }
         let outcome = outcome(&reply, running.interrupted);
+        let heard = self.live.as_ref().map_or(0, |live| live.heard);
+        let unwritten = running.work.log.on_disk(heard).saturating_add(1);
         let Running { work, before, end_from, .. } = running;
         let used = match before {
             Some(before) => self.used_since(before).await,
@@ -268,7 +282,7 @@ impl Driver {
         };
         let goes_on = work.continue_on_error || matches!(outcome, Outcome::Ok | Outcome::Interrupted);
         let ending = work.log.finish(end).await;
-        self.ending = end_from.map(|from| (from, ending));
+        self.ending = Some((end_from.map_or(unwritten, |from| from.min(unwritten)), ending));
         // Busy or being interrupted: something ran.
         let _ = self.state.end();
         self.touch();
@@ -280,11 +294,12 @@ impl Driver {
 }
 
 impl Running {
-    /// Says that it began; without a count where the kernel did not say it.
-    pub(super) async fn begin(&mut self, execution_count: Option<i32>) {
+    /// Says that it began, which is known from the kernel's messages up to this one; without a count where the kernel did
+    /// not say it.
+    pub(super) async fn begin(&mut self, execution_count: Option<i32>, through: u64) {
         self.started = true;
         self.started_at = Some(Instant::now());
-        self.work.log.started(execution_count.unwrap_or_default()).await;
+        self.work.log.started(execution_count.unwrap_or_default(), through).await;
     }
 }
 

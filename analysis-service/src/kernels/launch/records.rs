@@ -44,7 +44,7 @@ pub(super) async fn write(launched: &Launched) -> io::Result<()> {
     let pid = launched.process.pid().as_raw();
     let record = Record {
         pid,
-        start_ticks: tree::start_ticks(pid).unwrap_or(0),
+        start_ticks: launched.start_ticks,
         mark: launched.mark.clone(),
         kernel_id: launched.kernel_id,
         generation: launched.generation,
@@ -82,6 +82,7 @@ pub(super) fn take_up(run_dir: &Path, held: Vec<Held>) -> Vec<Launched> {
             isolation: KernelIsolation { level: record.level, layers: record.layers },
             kernel_id: record.kernel_id,
             generation: record.generation,
+            start_ticks: record.start_ticks,
             place,
             mark: record.mark,
             ends_whole: record.ends_whole,

@@ -23,7 +23,10 @@ use super::{
     isolation::{Isolation, Paths, Plan},
     python, records,
 };
-use crate::kernels::{connection::Endpoint, machine::cgroup::Group};
+use crate::kernels::{
+    connection::Endpoint,
+    machine::{cgroup::Group, tree},
+};
 
 /// The longest path of a Unix socket, without its final zero.
 const SOCKET_PATH_MAX_BYTES: usize = 107;
@@ -217,6 +220,7 @@ impl Prepared {
 
     /// The kernel that was started so, with a record of it for a service that comes after a crash of this one.
     pub(super) async fn launched(self, process: Process, start: KernelStart) -> Launched {
+        let start_ticks = tree::start_ticks(process.pid().as_raw()).unwrap_or(0);
         let mut isolation = self.plan.told;
         let joining = self.group.as_ref().map(|group| {
             isolation.layers.push("cgroup".to_owned());
@@ -234,6 +238,7 @@ impl Prepared {
             isolation,
             kernel_id: self.order.kernel_id,
             generation: self.order.generation,
+            start_ticks,
             place: self.place,
             mark: format!("{MARK}={}", self.mark),
         };

@@ -1,7 +1,18 @@
 //! The one connection by which the service asks for processes and hears of their ends. When it breaks, the supervisor has
 //! died and all its children with it: whoever waits is told, and the next request starts another.
 
-use std::{collections::HashMap, fs::File, io, process::Stdio, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
 
 use tokio::{
     net::UnixStream,
@@ -178,6 +189,8 @@ impl Link {
     fn lose(&mut self) {
         tracing::error!("the supervisor of kernels has ended, and every kernel with it");
         self.open = None;
+        // What was for its children is for nobody.
+        drop(self.casts.take());
         for (_, done) in self.waiting.drain() {
             let _ = done.send(Err(io::Error::new(io::ErrorKind::ConnectionAborted, Lost.to_string())));
         }
@@ -188,11 +201,15 @@ impl Link {
 
     /// Finds the supervisor, or starts it.
     async fn connect(&mut self) -> io::Result<Vec<Held>> {
-        if let Ok(found) = UnixStream::connect(&self.settings.socket).await {
+        let deadline = Instant::now() + START_WAIT;
+        while let Ok(found) = UnixStream::connect(&self.settings.socket).await {
             let pid = found.peer_cred()?.pid();
             match self.greet(found).await {
                 Ok(held) => return Ok(held),
-                Err(error) => replace(pid, &error).await?,
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => replace(pid, &error).await?,
+                // It is ending, or slow: it is asked again, and not ended with all its kernels.
+                Err(_) if Instant::now() < deadline => sleep(START_POLL).await,
+                Err(error) => return Err(error),
             }
         }
         let mut started = start(&self.settings)?;
@@ -213,7 +230,8 @@ impl Link {
 
     async fn greet(&mut self, stream: UnixStream) -> io::Result<Vec<Held>> {
         let linger_ms = u64::try_from(self.settings.linger.as_millis()).unwrap_or(u64::MAX);
-        write(&stream, &frame(&Ask::new(0, Asked::Hello(Hello { version: VERSION, linger_ms })))).await?;
+        let key = read_key(&self.settings.socket).await?;
+        write(&stream, &frame(&Ask::new(0, Asked::Hello(Hello { version: VERSION, linger_ms, key })))).await?;
         let mut frames = Frames::default();
         let welcome = timeout(WELCOME_WAIT, frames.next::<Tell>(&stream)).await??;
         match welcome.and_then(|tell| tell.told) {
@@ -221,16 +239,41 @@ impl Link {
                 self.open = Some(Open { stream, frames });
                 Ok(held)
             }
-            _ => Err(io::Error::new(io::ErrorKind::Unsupported, "the supervisor that runs is of another version")),
+            Some(_) => {
+                Err(io::Error::new(io::ErrorKind::Unsupported, "the supervisor that runs is of another version"))
+            }
+            None => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the supervisor that runs does not answer")),
         }
     }
+}
+
+/// The key by which the supervisor knows a service.
+pub(super) async fn read_key(socket: &Path) -> io::Result<Bytes> {
+    tokio::fs::read(key_file(socket)).await.map(Bytes::from)
+}
+
+fn key_file(socket: &Path) -> PathBuf {
+    socket.with_extension("key")
+}
+
+/// A new key for a new supervisor.
+fn write_key(socket: &Path) -> io::Result<()> {
+    let (path, new) = (key_file(socket), socket.with_extension("key.new"));
+    let _ = std::fs::remove_file(&new);
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
+    file.write_all(hex::encode(rand::random::<[u8; 32]>()).as_bytes())?;
+    std::fs::rename(new, path)
 }
 
 /// Ends a supervisor that cannot be used, and its kernels with it.
 async fn replace(pid: Option<i32>, why: &io::Error) -> io::Result<()> {
     tracing::warn!(error = %why, "the supervisor that runs is replaced; its kernels end");
     let pid = pid.map(nix::unistd::Pid::from_raw).ok_or_else(|| io::Error::other("the supervisor is not known"))?;
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL)?;
+    match nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL) {
+        // It has gone by itself.
+        Err(nix::errno::Errno::ESRCH) => {}
+        other => other?,
+    }
     let deadline = Instant::now() + START_WAIT;
     while nix::sys::signal::kill(pid, None).is_ok() && Instant::now() < deadline {
         sleep(START_POLL).await;
@@ -241,9 +284,12 @@ async fn replace(pid: Option<i32>, why: &io::Error) -> io::Result<()> {
 /// Starts the supervisor. It makes a session of its own, and what it has to say stands in a file beside its socket.
 fn start(settings: &Settings) -> io::Result<Child> {
     let log = File::create(settings.socket.with_extension("log"))?;
+    write_key(&settings.socket)?;
     let started = Command::new(&settings.program)
         .arg("--socket")
         .arg(&settings.socket)
+        .arg("--key-file")
+        .arg(key_file(&settings.socket))
         .env_clear()
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -55,8 +55,9 @@ impl Talk {
     pub(super) async fn begin(socket: &Path, child: u64, prefix: &Path, wait: Duration) -> io::Result<Self> {
         let prefix = prefix.to_str().ok_or_else(|| io::Error::other("a path is no text"))?.to_owned();
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let key = super::link::read_key(socket).await?;
         let stream = UnixStream::connect(socket).await?;
-        write(&stream, &frame(&Ask::new(0, Asked::Converse(Converse { child, prefix, wait_ms })))).await?;
+        write(&stream, &frame(&Ask::new(0, Asked::Converse(Converse { child, prefix, wait_ms, key })))).await?;
         let mut frames = Frames::default();
         let told = timeout(wait.saturating_add(ANSWER_GRACE), frames.next::<Tell>(&stream)).await??;
         match told.and_then(|tell| tell.told) {
@@ -98,9 +99,8 @@ impl Talk {
 
     /// Everything up to this number need not be kept.
     pub fn acknowledge(&mut self, number: u64) {
-        if self.unsent.len() < OUTGOING_MAX_COUNT {
-            self.hand_over(Asked::Acknowledge(number));
-        }
+        // Not refused where requests are: it is small, and it is what lets the kernel go on.
+        self.hand_over(Asked::Acknowledge(number));
     }
 
     /// Whether there is something that the socket did not take.
