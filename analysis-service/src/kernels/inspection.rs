@@ -11,6 +11,7 @@ use fenxi_proto::analysis::v1::{
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{connection::LARGE_MESSAGE_BYTES, driver::KernelHandle, model::KernelError};
+use crate::datasets::Window;
 
 const KIND: &str = "fenxi_inspection_request";
 
@@ -22,19 +23,6 @@ const COMPLETIONS_MAX: usize = 200;
 const VARIABLES_MAX: usize = 500;
 /// Columns of one variable, and of a page.
 const COLUMNS_MAX: usize = 20_000;
-
-/// Which cells are asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct Window {
-    /// The first row, from 0.
-    pub row_offset: u64,
-    /// Rows wanted.
-    pub row_count: usize,
-    /// The first column, from 0.
-    pub column_offset: usize,
-    /// Columns wanted.
-    pub column_count: usize,
-}
 
 #[derive(Deserialize)]
 struct Status {

@@ -13,7 +13,10 @@ use fenxi_proto::{
 use tonic::{Request, Response, Status};
 
 use super::kernels::failure::status;
-use crate::kernels::{KernelHandle, inspection::Window, registry::Registry};
+use crate::{
+    datasets::Window,
+    kernels::{KernelHandle, registry::Registry},
+};
 
 /// Bytes of a cell's code.
 const CODE_MAX_BYTES: usize = 1 << 20;

@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use analysis_service::kernels::{KernelHandle, inspection::Window, model::KernelError, registry::NewKernel};
+use analysis_service::{
+    datasets::Window,
+    kernels::{KernelHandle, model::KernelError, registry::NewKernel},
+};
 use fenxi_proto::analysis::v1::{
     ColumnType, KernelState, Outcome, PreviewVariableResponse, StreamName, Variable, VariableKind, mime_part::Content,
     output_event::Event, preview_variable_response::Value,
