@@ -95,11 +95,6 @@ impl Cutter {
         self.cutting = cost >= self.limit.max_bytes - self.limit.tail_bytes;
     }
 
-    /// Whether output is held back, to be written or dropped later.
-    pub(super) fn is_cutting(&self) -> bool {
-        self.cutting
-    }
-
     /// Bytes of output written.
     pub(super) fn kept_bytes(&self) -> u64 {
         self.kept_bytes

@@ -51,6 +51,8 @@ pub struct LogWriter {
     start_time: Option<i64>,
     /// The newest of the kernel's messages that was taken in whole.
     through: u64,
+    /// The newest of them that was sent to the disk; what is held back is not.
+    sent: u64,
     /// The question that was open when this service took the log up.
     asked: Option<InputRequestEvent>,
     /// The interrupt that had been sent by then.
@@ -89,7 +91,7 @@ impl LogWriter {
         let mut log = Self::over(live, desk);
         log.cutter.resume(held.kept_bytes, held.cost_bytes);
         log.start_time = held.progress.start_time;
-        log.through = held.progress.through;
+        (log.through, log.sent) = (held.progress.through, held.progress.through);
         log.asked.clone_from(&held.asked);
         log.interrupted = held.interrupted;
         log
@@ -104,6 +106,7 @@ impl LogWriter {
             room,
             start_time: None,
             through: 0,
+            sent: 0,
             asked: None,
             interrupted: None,
             ended: false,
@@ -162,7 +165,7 @@ impl LogWriter {
     #[must_use]
     pub fn on_disk(&self, newest: u64) -> u64 {
         let through = self.live.progress().through;
-        if self.cutter.is_cutting() || through >= self.through { newest } else { through }
+        if through >= self.sent { newest } else { through }
     }
 
     async fn put(&mut self, event: Event, number: Option<u64>) {
@@ -223,7 +226,8 @@ impl LogWriter {
         self.send(time, marker, through).await;
     }
 
-    async fn send(&self, time: i64, event: Event, through: Through) {
+    async fn send(&mut self, time: i64, event: Event, through: Through) {
+        self.sent = self.sent.max(through.unwrap_or_default());
         let bytes = u32::try_from(cost_bytes(&event)).unwrap_or(u32::MAX).min(IN_FLIGHT_MAX_BYTES);
         // The semaphore is never closed; without a permit the event goes on its way all the same.
         let room = Arc::clone(&self.room).acquire_many_owned(bytes).await.ok();
