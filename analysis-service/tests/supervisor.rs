@@ -112,8 +112,13 @@ async fn its_death_is_told_and_another_takes_its_place() {
     kill(supervisor, Signal::SIGKILL).expect("killed");
     assert_eq!(soon(one.ended()).await, Err(Lost));
     gone(pid).await;
-    let mut two = soon(service.spawn(shell("exit 5"))).await.expect("started by another");
+    let mut kept = soon(service.spawn(shell("sleep 600"))).await.expect("started by another");
+    // What is said late of a child of the former meets none of this one's.
+    one.end();
+    let mut two = soon(service.spawn(shell("exit 5"))).await.expect("started");
     assert_eq!(soon(two.ended()).await.expect("an end").how, End::Exited(5));
+    let early = tokio::time::timeout(Duration::from_millis(200), kept.ended()).await;
+    assert!(early.is_err(), "it was ended for another: {early:?}");
     assert_ne!(supervisor_pid(folder.path()), supervisor);
     // Not to wait for the next service.
     kill(supervisor_pid(folder.path()), Signal::SIGKILL).expect("killed");

@@ -38,7 +38,7 @@ const OUTPUT: &[Story] = stories! { output:
     one_and_one a_hundred_thousand_lines_and_twenty_thousand_flushed twenty_megabytes_in_one_display
     every_kind_of_output children_and_native_code_print_too broken_text_and_odd_characters_are_no_end
     input_is_asked_for_and_given a_thread_prints_on_where_someone_looks a_chart_with_chinese_text_and_a_plotly_figure
-    help_on_a_name_is_shown a_kernel_that_never_stops_talking_is_heard_and_interrupted
+    help_on_a_name_is_shown many_large_buffers_do_not_hold_a_cell_up a_kernel_that_never_stops_talking_is_heard_and_interrupted
 };
 const INSPECTION: &[Story] = stories! { inspection:
     what_runs_is_looked_into_and_does_not_notice a_question_waits_until_the_kernel_is_ready

@@ -83,6 +83,12 @@ print([os.readlink(name) for name in names if os.path.exists(name)])";
     let work = house.files.canonicalize().expect("there").join("work").join(kernel.kernel_id().to_string());
     assert!(text.contains(&format!("{0} {0}\nTrue (0, 0)\n0o600", work.display())), "{text}");
     assert!(!text.contains("test.db"), "a file of the service is open in the kernel: {text}");
+
+    // What the supervisor asks for of whoever speaks to it.
+    let run = house.files.canonicalize().expect("there").join("run");
+    assert!(run.join("supervisor.key").is_file(), "there is nothing to read");
+    let code = format!("open({:?}).read()", run.join("supervisor.key"));
+    assert_eq!(house.run(&kernel, &code).await.outcome(), Outcome::Error, "a kernel can order the supervisor about");
 }
 
 #[tokio::test]

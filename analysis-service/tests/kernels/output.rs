@@ -171,3 +171,16 @@ pub(crate) async fn a_kernel_that_never_stops_talking_is_heard_and_interrupted()
     assert_eq!(Ran::read(reader).await.outcome(), Outcome::Interrupted);
     assert_eq!(house.run(&kernel, "1+1").await.result(), "2");
 }
+
+#[tokio::test]
+pub(crate) async fn many_large_buffers_do_not_hold_a_cell_up() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    // More than is kept of a kernel, in messages that are no output.
+    let code = "
+from comm import create_comm
+channel = create_comm(target_name='x')
+for _ in range(200): channel.send({}, buffers=[b'x' * (1 << 20)])
+print('done')";
+    assert_eq!(house.printed(&kernel, code).await, "done\n");
+}
