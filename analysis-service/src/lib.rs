@@ -38,7 +38,7 @@ use executions::{Executions, run::Runner};
 use fenxi_proto::history::v1::history_service_client::HistoryServiceClient;
 use kernels::{
     config::{KernelSettings, KernelStart},
-    launch::{ForkLauncher, Launched, Launcher, PlainLauncher, Workshop},
+    launch::{ForkLauncher, Launched, Launcher, Level, PlainLauncher, Workshop},
     model::{KernelTable, TableSource, TableUnavailable},
     registry::{Adopted, Inherited, Registry},
 };
@@ -157,6 +157,10 @@ fn history(auth: &Auth) -> anyhow::Result<Option<History>> {
 async fn launcher(settings: &KernelSettings, data: PathBuf) -> anyhow::Result<(Arc<dyn Launcher>, Vec<Launched>)> {
     let (python, apart) = (settings.python.clone(), settings.apart());
     let run = settings.kernel_run_dir.clone().unwrap_or_else(|| data.join("run"));
+    anyhow::ensure!(
+        settings.kernel_start == KernelStart::Fork || apart.level != Level::Strict,
+        "--kernel-isolation strict needs --kernel-start fork: a plain kernel cannot enter namespaces"
+    );
     fenxi_chassis::files::private_folder(&run)?;
     let supervisor = supervisor::Settings {
         program: settings.supervisor()?,

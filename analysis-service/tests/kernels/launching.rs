@@ -10,7 +10,7 @@ use std::{
 use analysis_service::kernels::launch::{Apart, Launcher as _, Level, Order, PlainLauncher, Workshop};
 use uuid::Uuid;
 
-use super::house::{soon, supervisor};
+use super::house::{python, soon, supervisor};
 
 fn order() -> Order {
     Order { kernel_id: Uuid::from_u128(7), generation: 1, memory_bytes: Some(1 << 30), file_bytes: 1 << 30 }
@@ -90,4 +90,20 @@ async fn a_path_too_long_for_sockets_and_a_missing_python_are_said() {
     assert!(error.contains("too long a path"), "{error}");
     let error = open("/nonexistent", dir.path());
     assert!(error.contains("/nonexistent"), "{error}");
+}
+
+#[tokio::test]
+async fn where_kernels_are_strictly_apart_none_is_started_plainly() {
+    let dir = tempfile::tempdir_in("/tmp").expect("a folder");
+    let (supervisor, held) = supervisor(dir.path(), Duration::ZERO).await;
+    let (run, work) = (dir.path().join("run"), dir.path().join("work"));
+    match Workshop::open(&python(), &run, &work, apart(Level::Strict), (supervisor, &held)) {
+        Ok(workshop) => {
+            let refused = PlainLauncher::new(workshop).launch(order()).await.expect_err("it was started").to_string();
+            assert!(refused.contains("--kernel-isolation strict"), "{refused}");
+            assert!(places(dir.path()).is_empty());
+        }
+        // This machine does not give the level at all, and says so.
+        Err(error) => assert!(error.to_string().contains("--kernel-isolation strict"), "{error}"),
+    }
 }

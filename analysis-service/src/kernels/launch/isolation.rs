@@ -133,6 +133,11 @@ impl Isolation {
         Ok(Self { apart, found, users })
     }
 
+    /// Whether a kernel may be a program of its own: that cannot enter namespaces, which `strict` is made of.
+    pub(super) fn allows_plain(&self) -> bool {
+        self.apart.level != Level::Strict
+    }
+
     /// The plan of a kernel; `forked`: its process comes from a fork and can enter namespaces.
     pub(super) fn plan(&self, kernel_id: Uuid, paths: Paths<'_>, forked: bool) -> Plan {
         let Some(found) = &self.found else {

@@ -135,6 +135,9 @@ impl Workshop {
 
     /// Makes the folders of one start and says what it is to be; `forked`: a fork, and not a program of its own.
     pub(super) async fn prepare(&self, order: Order, forked: bool) -> Result<Prepared, LaunchError> {
+        if !forked && !self.0.isolation.allows_plain() {
+            return Err(LaunchError::Apart);
+        }
         let place = self.new_place();
         let (own, tables) = (place.join("k"), tables(&place));
         let work_dir = self.0.work_dir.join(order.kernel_id.to_string());
