@@ -103,6 +103,18 @@ async fn without_a_service_it_ends_in_time_and_so_does_what_it_held() {
 }
 
 #[tokio::test]
+async fn the_newest_service_says_how_long_it_goes_on_whichever_goes_last() {
+    let folder = folder();
+    let (former, _) = open(folder.path(), LINGER).await;
+    let (newest, _) = open(folder.path(), Duration::ZERO).await;
+    let supervisor = supervisor_pid(folder.path());
+    drop(newest);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(former);
+    gone(supervisor).await;
+}
+
+#[tokio::test]
 async fn its_death_is_told_and_another_takes_its_place() {
     let folder = folder();
     let (service, _) = open(folder.path(), LINGER).await;

@@ -1,6 +1,6 @@
 //! The service's own connection: what it asks for is done in a task each, and it is told of every end.
 
-use std::{ffi::OsString, fs::File, io, os::unix::ffi::OsStringExt as _, sync::Arc, time::Duration};
+use std::{ffi::OsString, fs::File, io, os::unix::ffi::OsStringExt as _, sync::Arc};
 
 use bytes::Bytes;
 use tokio::{net::UnixStream, sync::mpsc};
@@ -15,14 +15,8 @@ use crate::{
 /// Answers that wait to be sent.
 const TELLS_MAX: usize = 1024;
 
-/// Serves a service until it goes; says how long kernels go on then.
-pub(crate) async fn serve(
-    house: &Arc<House>,
-    stream: UnixStream,
-    mut frames: Frames,
-    id: u64,
-    hello: Hello,
-) -> Duration {
+/// Serves a service until it goes.
+pub(crate) async fn serve(house: &Arc<House>, stream: UnixStream, mut frames: Frames, id: u64, hello: &Hello) {
     let stream = Arc::new(stream);
     let (tells, waiting) = mpsc::channel(TELLS_MAX);
     // Whoever speaks another version is told so, and leaves.
@@ -53,7 +47,6 @@ pub(crate) async fn serve(
         }
     }
     writing.abort();
-    Duration::from_millis(hello.linger_ms)
 }
 
 async fn carry_out(house: &Arc<House>, reign: u64, asked: Asked) -> io::Result<Told> {

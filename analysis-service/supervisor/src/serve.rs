@@ -54,9 +54,9 @@ pub struct Arguments {
 
 /// What happened to the service.
 enum News {
-    Came,
-    /// Kernels go on for so long.
-    Went(Duration),
+    /// Kernels are to go on for so long without it.
+    Came(Duration),
+    Went,
 }
 
 /// Runs until no service is left.
@@ -83,7 +83,7 @@ async fn serve(socket: &Path, key: Bytes) -> anyhow::Result<()> {
     let house = House::new()?;
     let (news, mut heard) = mpsc::channel(1);
     let mut deadline = Some(Instant::now() + FIRST_WAIT);
-    let mut services = 0_u32;
+    let (mut services, mut linger) = (0_u32, Duration::ZERO);
     loop {
         tokio::select! {
             accepted = listener.accept() => {
@@ -91,8 +91,9 @@ async fn serve(socket: &Path, key: Bytes) -> anyhow::Result<()> {
                 tokio::spawn(meet(Arc::clone(&house), stream, key.clone(), news.clone()));
             }
             Some(news) = heard.recv() => match news {
-                News::Came => (services, deadline) = (services + 1, None),
-                News::Went(linger) => {
+                // The newest one counts, whichever goes last.
+                News::Came(wanted) => (services, linger, deadline) = (services + 1, wanted, None),
+                News::Went => {
                     services -= 1;
                     if services == 0 {
                         house.farewell();
@@ -136,9 +137,9 @@ async fn meet(house: Arc<House>, stream: UnixStream, key: Bytes, news: mpsc::Sen
     }
     match asked {
         Some(Asked::Hello(hello)) => {
-            let _ = news.send(News::Came).await;
-            let linger = control::serve(&house, stream, frames, id, hello).await;
-            let _ = news.send(News::Went(linger)).await;
+            let _ = news.send(News::Came(Duration::from_millis(hello.linger_ms))).await;
+            control::serve(&house, stream, frames, id, &hello).await;
+            let _ = news.send(News::Went).await;
         }
         Some(Asked::Converse(Converse { child, prefix, wait_ms, .. })) => {
             let deadline = Instant::now() + Duration::from_millis(wait_ms);
