@@ -55,6 +55,8 @@ pub struct LogWriter {
     sent: u64,
     /// The question that was open when this service took the log up.
     asked: Option<InputRequestEvent>,
+    /// It has told of an error.
+    failed: bool,
     /// The interrupt that had been sent by then.
     interrupted: Option<NoticeKind>,
     ended: bool,
@@ -94,6 +96,7 @@ impl LogWriter {
         (log.through, log.sent) = (held.progress.through, held.progress.through);
         log.asked.clone_from(&held.asked);
         log.interrupted = held.interrupted;
+        log.failed = held.failed;
         log
     }
 
@@ -108,6 +111,7 @@ impl LogWriter {
             through: 0,
             sent: 0,
             asked: None,
+            failed: false,
             interrupted: None,
             ended: false,
         }
@@ -148,6 +152,12 @@ impl LogWriter {
         new
     }
 
+    /// Whether it has told of an error.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     /// The question to which an earlier service had no answer yet.
     #[must_use]
     pub fn asked(&self) -> Option<InputRequestEvent> {
@@ -169,6 +179,7 @@ impl LogWriter {
     }
 
     async fn put(&mut self, event: Event, number: Option<u64>) {
+        self.failed |= matches!(event, Event::Error(_));
         let time = self.desk.clock.now_micros();
         let mut last = None;
         for piece in bound(event) {

@@ -26,6 +26,8 @@ pub(super) struct Held {
     pub(super) cost_bytes: u64,
     /// The question that was not answered.
     pub(super) asked: Option<InputRequestEvent>,
+    /// It has told of an error.
+    pub(super) failed: bool,
     /// The interrupt that was sent.
     pub(super) interrupted: Option<NoticeKind>,
 }
@@ -56,6 +58,7 @@ impl Held {
         match &event.event {
             Some(Event::InputRequest(asked)) => self.asked = Some(asked.clone()),
             Some(Event::InputReply(_)) => self.asked = None,
+            Some(Event::Error(_)) => self.failed = true,
             Some(Event::Notice(notice)) => {
                 let kind = notice.kind();
                 if matches!(kind, NoticeKind::InterruptSent | NoticeKind::TimeLimit) {

@@ -145,6 +145,11 @@ impl Connection {
         }
     }
 
+    /// Bytes that came since the supervisor was told last.
+    pub(crate) fn unacknowledged_bytes(&self) -> usize {
+        self.unacknowledged_bytes
+    }
+
     /// Tells the supervisor what is written down, however little it is.
     pub(crate) fn tell_written(&mut self) {
         if self.written > self.acknowledged {

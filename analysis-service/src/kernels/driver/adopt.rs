@@ -18,6 +18,9 @@ use crate::kernels::{
 /// How long the supervisor may take to hand over a conversation.
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
 
+/// What may be kept by the supervisor for the sake of an execution's reply: well below what it keeps of a kernel.
+const KEPT_FOR_END_MAX_BYTES: usize = 32 * 1024 * 1024;
+
 /// A kernel of an earlier service that lives on.
 #[derive(Debug)]
 pub struct Adopted {
@@ -140,7 +143,10 @@ impl Driver {
         self.ending.take_if(|(_, ending)| ending.is_on_disk());
         let Some(live) = &mut self.live else { return };
         live.heard = number.unwrap_or(live.heard);
-        let needed = self.running.as_ref().and_then(Running::needs_from);
+        // With much behind it, a reply is not kept: what is not acknowledged would stop the kernel. Whether the code failed
+        // its output tells, too.
+        let keeps = live.connection.unacknowledged_bytes() < KEPT_FOR_END_MAX_BYTES;
+        let needed = self.running.as_ref().and_then(Running::needs_from).filter(|_| keeps);
         let ending = self.ending.as_ref().map(|(needed, _)| *needed);
         let mut safe = self.running.as_ref().map_or(live.heard, |running| running.work.log.on_disk(live.heard));
         for needed in needed.into_iter().chain(ending) {

@@ -86,7 +86,9 @@ impl Running {
 
     /// When the wait for the kernel's `idle` is given up.
     pub(super) fn given_up_at(&self) -> Option<Instant> {
-        self.reply.as_ref().map(|_| self.last_heard + IDLE_GRACE)
+        // Of what an earlier service began, the reply may have been heard by that one.
+        let awaited = self.reply.is_some() || (self.is_resumed && self.idle);
+        awaited.then(|| self.last_heard + IDLE_GRACE)
     }
 
     /// Asks for a SIGINT; says whether it is to be sent at once.
@@ -250,7 +252,7 @@ impl Driver {
         let Some(running) = &self.running else { return };
         let drained = self.live.as_ref().is_none_or(|live| live.connection.is_drained());
         let given_up = drained && running.given_up_at().is_some_and(|at| at <= Instant::now());
-        if running.reply.is_some() && (running.idle || given_up) {
+        if given_up || (running.reply.is_some() && running.idle) {
             self.finish().await;
         }
     }
@@ -258,7 +260,8 @@ impl Driver {
     /// Ends the running execution by its reply.
     pub(super) async fn finish(&mut self) {
         let Some(mut running) = self.running.take() else { return };
-        let reply = running.reply.take().unwrap_or_default();
+        let reply = running.reply.take();
+        let reply = reply.unwrap_or_else(|| Reply { ok: !running.work.log.has_failed(), ..Reply::default() });
         if !running.started {
             running.begin(reply.execution_count, 0).await;
         }
