@@ -135,9 +135,9 @@ impl Driver {
             }
             .into(),
             death: Some(death.clone()),
-            cpu_duration: ended
-                .zip(before)
-                .map(|(ended, (own_cpu, family_cpu))| proto_duration(ended.cpu.saturating_sub(own_cpu + family_cpu))),
+            cpu_duration: ended.zip(before).map(|(ended, (own_cpu, family_cpu, _))| {
+                proto_duration(ended.cpu.saturating_sub(own_cpu + family_cpu))
+            }),
             peak_memory_bytes: signed(peak_bytes),
             ..FinishedEvent::default()
         };

@@ -19,10 +19,8 @@ impl Driver {
 
     /// Has an idle kernel give back what its last execution left unused: once, some time after it.
     pub(super) fn release_memory_if_idle(&mut self) {
-        let due = self.is_idle()
-            && self.meter.holds_since.is_some_and(|since| since.elapsed() >= self.parts.settings.release_after);
+        let due = self.is_idle() && self.meter.take_release(self.parts.settings.release_after);
         let Some(live) = self.live.as_mut().filter(|_| due) else { return };
-        self.meter.holds_since = None;
         let content = serde_json::json!({
             "code": RELEASE, "silent": true, "store_history": false, "user_expressions": {}, "allow_stdin": false,
             "stop_on_error": false,

@@ -16,6 +16,13 @@ use crate::kernels::{
 const WORKING_CPU_PERCENT: u32 = 1;
 /// How many times seldomer an idle kernel is looked at, at the most.
 const REST_MAX: u32 = 8;
+/// Processor time below which nothing happened between two samples: neither memory was taken nor a process started. An
+/// idle kernel's threads use a third of this.
+const STILL_CPU: Duration = Duration::from_millis(1);
+/// How often in a row a kernel that is still is not looked at whole: some way to start a process could be cheaper.
+const STILL_MAX: u32 = 3;
+/// Growth in private memory since it was started, or since it last gave memory back, that is worth asking for it.
+const RELEASE_WORTH_BYTES: u64 = 4 << 20;
 /// The part of its memory limit from which on a kernel is warned, in percent.
 const MEMORY_HIGH_PERCENT: u64 = 90;
 pub(super) const MIB: u64 = 1 << 20;
@@ -32,8 +39,12 @@ pub(super) struct Meter {
     rest: u32,
     /// Since when the kernel may hold memory that it does not use.
     pub(super) holds_since: Option<Instant>,
-    /// When it was last looked at whole.
+    /// Private memory that it is known to need.
+    floor_bytes: Option<u64>,
+    /// What it used when it was last looked at whole.
     last: Option<Usage>,
+    /// Samples since then that found it still.
+    still: u32,
 }
 
 /// What a process had used when an execution began.
@@ -65,14 +76,27 @@ impl Meter {
             memory_kills: u64::MAX,
             memory_killed_at: None,
             holds_since: None,
+            floor_bytes: None,
             rest: 1,
             last: None,
+            still: 0,
         }
     }
 
     pub(super) fn saw(&mut self, usage: Usage) {
         self.peak_bytes = self.peak_bytes.max(usage.resident_bytes);
+        self.floor_bytes.get_or_insert(usage.private_bytes);
         self.last = Some(usage);
+        self.still = 0;
+    }
+
+    /// Whether a process that is alone has done nothing since it was last looked at, by its processor time.
+    fn is_still(&mut self, own_cpu: Duration) -> bool {
+        let alone = self.last.filter(|last| last.processes <= 1 && self.still < STILL_MAX);
+        let Some(last) = alone.filter(|last| own_cpu.saturating_sub(last.own_cpu) < STILL_CPU) else { return false };
+        self.last = Some(Usage { own_cpu, ..last });
+        self.still += 1;
+        true
     }
 
     fn saw_own(&mut self, own_cpu: Duration, resident_bytes: u64) {
@@ -80,6 +104,23 @@ impl Meter {
         if let Some(last) = &mut self.last {
             last.own_cpu = own_cpu;
         }
+        // Something ran: the next sample looks at it whole.
+        self.still = STILL_MAX;
+    }
+
+    /// Whether the kernel holds memory since so long that it is worth asking for: then it is asked for, once.
+    pub(super) fn take_release(&mut self, after: Duration) -> bool {
+        if self.holds_since.is_none_or(|since| since.elapsed() < after) {
+            return false;
+        }
+        self.holds_since = None;
+        let grown = self.last.unwrap_or_default().private_bytes.saturating_sub(self.floor_bytes.unwrap_or_default());
+        let worth = grown >= RELEASE_WORTH_BYTES;
+        if worth {
+            // What it needs is known when it has given back the rest.
+            self.floor_bytes = None;
+        }
+        worth
     }
 
     /// Descendants, as far as they were seen; `None` where nobody looked yet.
@@ -89,11 +130,15 @@ impl Meter {
 }
 
 impl Before {
-    /// Processor time of the process itself and of its descendants.
-    pub(super) async fn cpu(self) -> (Duration, Duration) {
+    /// Processor time of the process itself and of its descendants, and its memory where that was measured too.
+    pub(super) async fn cpu(self) -> (Duration, Duration, Option<u64>) {
         match self.family {
-            Family::None(cpu) => (self.own_cpu, cpu),
-            Family::Asked(asked) => (self.own_cpu, asked.await.ok().flatten().unwrap_or_default().family_cpu),
+            Family::None(cpu) => (self.own_cpu, cpu, None),
+            Family::Asked(asked) => {
+                let usage = asked.await.ok().flatten();
+                let family_cpu = usage.unwrap_or_default().family_cpu;
+                (self.own_cpu, family_cpu, usage.map(|usage| usage.private_bytes))
+            }
         }
     }
 }
@@ -136,7 +181,8 @@ impl Driver {
             self.meter.saw_own(own_cpu, tree::own_resident_bytes(pid).unwrap_or_default());
             return Some(own_cpu.saturating_sub(before.own_cpu));
         }
-        let (own_cpu, family_cpu) = before.cpu().await;
+        let (own_cpu, family_cpu, private_bytes) = before.cpu().await;
+        self.meter.floor_bytes = self.meter.floor_bytes.or(private_bytes);
         let now = measure(&self.parts, pid).await.ok().flatten()?;
         self.meter.saw(now);
         Some(now.own_cpu.saturating_sub(own_cpu) + now.family_cpu.saturating_sub(family_cpu))
@@ -146,6 +192,9 @@ impl Driver {
     pub(super) async fn sample(&mut self) {
         self.meter.next_at = Instant::now() + self.parts.settings.sample_interval * self.meter.rest;
         let Some(pid) = self.live.as_ref().map(|live| live.launched.process.pid()) else { return };
+        if self.is_idle() && tree::own_cpu(pid).is_some_and(|own_cpu| self.meter.is_still(own_cpu)) {
+            return self.rest();
+        }
         let Some(usage) = measure(&self.parts, pid).await.ok().flatten() else { return };
         let working = self.parts.settings.sample_interval * self.meter.rest * WORKING_CPU_PERCENT / 100;
         let works = self.meter.last.is_some_and(|before| usage.cpu().saturating_sub(before.cpu()) >= working);
@@ -157,13 +206,18 @@ impl Driver {
         self.meter.memory_kills = memory_kills().await;
         self.tell_memory_kills().await;
         self.hold_to_memory(usage).await;
-        // A thousand kernels that do nothing are looked at seldom, one that does something at once.
-        let rests = !works && self.is_idle();
-        self.meter.rest = if rests { (self.meter.rest * 2).min(REST_MAX) } else { 1 };
-        if !works {
-            self.release_memory_if_idle();
-            self.end_if_idle();
+        if works || !self.is_idle() {
+            self.meter.rest = 1;
+        } else {
+            self.rest();
         }
+    }
+
+    /// A thousand kernels that do nothing are looked at seldom, one that does something at once.
+    fn rest(&mut self) {
+        self.meter.rest = (self.meter.rest * 2).min(REST_MAX);
+        self.release_memory_if_idle();
+        self.end_if_idle();
     }
 
     /// A process that code had started may have been killed in place of the kernel itself.
@@ -193,5 +247,51 @@ impl Driver {
             let notice = NoticeEvent { kind: NoticeKind::MemoryHigh.into(), text: text("Memory is near its limit") };
             running.work.log.append(Event::Notice(notice)).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(own_cpu: Duration, private_bytes: u64) -> Usage {
+        Usage { own_cpu, private_bytes, processes: 1, ..Usage::default() }
+    }
+
+    #[test]
+    fn memory_is_asked_for_once_and_where_it_grew() {
+        let mut meter = Meter::default();
+        meter.saw(usage(Duration::ZERO, 12 << 20));
+        meter.holds_since = Some(Instant::now());
+        assert!(!meter.take_release(Duration::from_secs(3600)), "not yet");
+        meter.saw(usage(Duration::ZERO, 13 << 20));
+        assert!(!meter.take_release(Duration::ZERO), "a kernel that took nothing is asked");
+        meter.holds_since = Some(Instant::now());
+        meter.saw(usage(Duration::ZERO, 40 << 20));
+        assert!(meter.take_release(Duration::ZERO));
+        assert!(!meter.take_release(Duration::ZERO), "it is asked again, and nothing ran");
+        // It needs all of this; from here on it counts anew.
+        meter.saw(usage(Duration::ZERO, 30 << 20));
+        meter.holds_since = Some(Instant::now());
+        assert!(!meter.take_release(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_still_kernel_is_looked_at_whole_now_and_then() {
+        let mut meter = Meter::default();
+        assert!(!meter.is_still(Duration::ZERO), "nobody has looked at it");
+        let seen = usage(Duration::from_millis(40), 0);
+        meter.saw(seen);
+        for _ in 0..STILL_MAX {
+            assert!(meter.is_still(seen.own_cpu));
+        }
+        assert!(!meter.is_still(seen.own_cpu), "never looked at again");
+        meter.saw(seen);
+        assert!(!meter.is_still(seen.own_cpu + STILL_CPU), "it did something");
+        meter.saw(Usage { processes: 2, ..seen });
+        assert!(!meter.is_still(seen.own_cpu), "others may have done something");
+        meter.saw(seen);
+        meter.saw_own(seen.own_cpu, 0);
+        assert!(!meter.is_still(seen.own_cpu), "code ran, and its memory was not looked at");
     }
 }
