@@ -8,6 +8,8 @@ import sys
 import zmq
 from fenxi_kernel.inspection import quiet
 from fenxi_kernel.inspection.answers import KIND, Answers
+from fenxi_kernel.output_thread import QuietIOPubThread
+from ipykernel import kernelapp
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.jsonutil import json_clean
 from ipykernel.kernelapp import IPKernelApp
@@ -20,6 +22,8 @@ from traitlets.config import Config
 _INPUT_WAIT_MS = 60_000
 # How long the last answer on the control channel may take.
 _CONTROL_END_SECS = 5.0
+# The application asks for no other class of it.
+kernelapp.IOPubThread = QuietIOPubThread
 # On this one a kernel writes the stacks of all its threads into the log that the service keeps of it, also in the
 # middle of a call of C. The service sends it to a kernel that no interrupt ends, before it kills it.
 STACKS_SIGNAL = signal.SIGQUIT

@@ -101,6 +101,23 @@ class App(unittest.TestCase):
         self.assertEqual(self.run_code("print(get_ipython().history_manager.enabled)")[1], "False\n")
         self.assertEqual(self.run_code("print(get_ipython().Completer.use_jedi)")[1], "False\n")
 
+    def test_sends_output_of_many_threads_and_wakes_for_nothing_else(self):
+        code = "\n".join(
+            (
+                "import threading",
+                "from ipykernel.kernelapp import IPKernelApp",
+                "for i in range(500):",
+                "    thread = threading.Thread(target=print, args=(i,), kwargs={'flush': True})",
+                "    thread.start()",
+                "    thread.join()",
+                "sender = IPKernelApp.instance().iopub_thread",
+                "print(len(sender._event_pipes) < 100, sender._event_pipe_gc_task.done())",
+            )
+        )
+        reply, text = self.run_code(code)
+        self.assertEqual(reply["status"], "ok", reply)
+        self.assertEqual(text.split(), [*(str(i) for i in range(500)), "True", "True"])
+
     def test_output_waits_for_a_slow_reader(self):
         lines = 20_000
         code = f"import sys\nfor i in range({lines}):\n    sys.stdout.write(f'{{i}}\\n')\n    sys.stdout.flush()"
