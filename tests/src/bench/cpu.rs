@@ -23,21 +23,3 @@ pub fn used(pid: u32) -> anyhow::Result<Duration> {
 pub fn used_by(pids: &[u32]) -> anyhow::Result<Duration> {
     pids.iter().map(|pid| used(*pid)).sum()
 }
-
-/// The processor time that a process has used so far, told finely: by its own clock (clock_getcpuclockid(3)).
-///
-/// # Errors
-/// There is no such process.
-pub fn exactly(pid: u32) -> anyhow::Result<Duration> {
-    let clock =
-        ClockId::pid_cpu_clock_id(Pid::from_raw(i32::try_from(pid)?)).with_context(|| format!("process {pid}"))?;
-    Ok(clock.now()?.into())
-}
-
-/// The processor time that these processes have used together, told finely.
-///
-/// # Errors
-/// One of them is not there.
-pub fn exactly_by(pids: &[u32]) -> anyhow::Result<Duration> {
-    pids.iter().map(|pid| exactly(*pid)).sum()
-}

@@ -69,8 +69,8 @@ async fn started(client: &Client, count: usize) -> anyhow::Result<()> {
 
 /// The processor time of these processes while nothing is asked of them, in percent of one processor's.
 async fn idle_percent(pids: &[u32], duration: Duration) -> anyhow::Result<f64> {
-    let (start, before) = (Instant::now(), cpu::exactly_by(pids)?);
+    let (start, before) = (Instant::now(), cpu::used_by(pids)?);
     sleep(duration).await;
-    let used = cpu::exactly_by(pids)? - before;
+    let used = cpu::used_by(pids)? - before;
     Ok(used.as_secs_f64() / start.elapsed().as_secs_f64() * 100.0)
 }

@@ -72,13 +72,13 @@ pub async fn ready(house: &House, client: &Client, peers: &Peers, scale: Scale) 
 
 async fn one_of_ours(house: &House, client: &Client, runs: &mut Runs) -> anyhow::Result<()> {
     let makers = makers(house)?;
-    let (start, before) = (Instant::now(), cpu::exactly_by(&makers)?);
+    let (start, before) = (Instant::now(), cpu::used_by(&makers)?);
     let kernel_id = client.kernel(&[]).await?.kernel_id;
     run(client, &kernel_id, LIBRARIES).await?;
     let ready = start.elapsed();
-    let made = cpu::exactly_by(&makers)?;
+    let made = cpu::used_by(&makers)?;
     let pid = process(house, &kernel_id)?;
-    let used = made - before + cpu::exactly(pid)?;
+    let used = made - before + cpu::used(pid)?;
     runs.ready_ms.push(ready.as_secs_f64() * 1e3);
     runs.cpu_ms.push(used.as_secs_f64() * 1e3);
     settle().await;
