@@ -1,6 +1,7 @@
 //! The plain way: a program of its own for each kernel, with nothing loaded beforehand.
 
 use std::{
+    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -25,36 +26,40 @@ impl PlainLauncher {
 
     async fn start(&self, order: Order) -> Result<Launched, LaunchError> {
         let prepared = self.0.prepare(order, false).await?;
-        let (file, content) = (prepared.connection_file(), prepared.connection().to_string());
-        let plan = prepared.plan.json.as_ref().map(|plan| (plan_file(&prepared), plan.to_string()));
-        let write = move || {
-            write_new(&file, content.as_bytes())?;
-            plan.map_or(Ok(()), |(file, plan)| write_new(&file, plan.as_bytes()))
-        };
-        let written = tokio::task::spawn_blocking(write).await;
-        if let Err(error) = written.map_err(io::Error::other).flatten() {
-            prepared.given_up(io::ErrorKind::Other.into()).await;
-            return Err(LaunchError::Folder(error));
-        }
-        match self.0.supervisor().spawn(self.spec(&prepared)).await {
-            Ok(process) => Ok(prepared.launched(process, KernelStart::Plain).await),
-            Err(error) => Err(prepared.given_up(error).await),
-        }
-    }
-
-    fn spec(&self, prepared: &Prepared) -> Spec {
+        let mut files = vec![(prepared.connection_file(), prepared.connection().to_string())];
         let mut args = vec!["-m".into(), "fenxi_kernel".into(), prepared.connection_file().into()];
-        if prepared.plan.json.is_some() {
-            args.extend(["--isolation".into(), plan_file(prepared).into()]);
+        if let Some(plan) = &prepared.plan.json {
+            args.extend(["--isolation".into(), plan_file(&prepared).into()]);
+            files.push((plan_file(&prepared), plan.to_string()));
         }
-        Spec {
-            program: self.0.python().to_owned(),
-            args,
-            env: prepared.env.iter().map(|(name, value)| (name.into(), value.clone())).collect(),
-            work_dir: prepared.work_dir.clone(),
-            limits: prepared.limits,
-            kept: None,
-        }
+        run(&self.0, prepared, files, args).await
+    }
+}
+
+/// Writes these files for the kernel and starts our Python with these arguments.
+pub(super) async fn run(
+    workshop: &Workshop,
+    prepared: Prepared,
+    files: Vec<(PathBuf, String)>,
+    args: Vec<OsString>,
+) -> Result<Launched, LaunchError> {
+    let write = move || files.iter().try_for_each(|(file, text)| write_new(file, text.as_bytes()));
+    let written = tokio::task::spawn_blocking(write).await;
+    if let Err(error) = written.map_err(io::Error::other).flatten() {
+        prepared.given_up(io::ErrorKind::Other.into()).await;
+        return Err(LaunchError::Folder(error));
+    }
+    let spec = Spec {
+        program: workshop.python().to_owned(),
+        args,
+        env: prepared.env.iter().map(|(name, value)| (name.into(), value.clone())).collect(),
+        work_dir: prepared.work_dir.clone(),
+        limits: prepared.limits,
+        kept: None,
+    };
+    match workshop.supervisor().spawn(spec).await {
+        Ok(process) => Ok(prepared.launched(process, KernelStart::Plain).await),
+        Err(error) => Err(prepared.given_up(error).await),
     }
 }
 
