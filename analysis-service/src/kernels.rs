@@ -2,7 +2,7 @@
 //!
 //! [`registry`] is the way in. It knows whose a kernel is; [`driver`] owns a kernel's process, conversation and state;
 //! [`launch`] starts processes, [`connection`] speaks Jupyter, [`state`] says what may follow on what, [`output`] turns
-//! messages into events, [`inspection`] answers into messages. What becomes of an execution's events is the log's business, which the driver is handed.
+//! messages into events, [`inspection`] answers into messages; [`specs`] knows which kinds there are. What becomes of an execution's events is the log's business, which the driver is handed.
 
 pub mod config;
 pub(crate) mod connection;
@@ -13,6 +13,7 @@ mod machine;
 pub mod model;
 pub(crate) mod output;
 pub mod registry;
+pub mod specs;
 pub mod state;
 pub mod store;
 

@@ -41,6 +41,7 @@ use kernels::{
     launch::{ForkLauncher, Launched, Launcher, Level, PlainLauncher, Workshop},
     model::{KernelTable, TableSource, TableUnavailable},
     registry::{Adopted, Inherited, Registry},
+    specs::{KernelSpec, Launchers},
 };
 use objects::Objects;
 use outbox::{History, Relay};
@@ -154,7 +155,7 @@ fn history(auth: &Auth) -> anyhow::Result<Option<History>> {
 }
 
 /// How kernels are started. Its folders are made, and what a former service left is ended, on a thread that may block.
-async fn launcher(settings: &KernelSettings, data: PathBuf) -> anyhow::Result<(Arc<dyn Launcher>, Vec<Launched>)> {
+async fn launcher(settings: &KernelSettings, data: PathBuf) -> anyhow::Result<(Launchers, Vec<Launched>)> {
     let (python, apart) = (settings.python.clone(), settings.apart());
     let run = settings.kernel_run_dir.clone().unwrap_or_else(|| data.join("run"));
     anyhow::ensure!(
@@ -162,6 +163,7 @@ async fn launcher(settings: &KernelSettings, data: PathBuf) -> anyhow::Result<(A
         "--kernel-isolation strict needs --kernel-start fork: a plain kernel cannot enter namespaces"
     );
     fenxi_chassis::files::private_folder(&run)?;
+    let specs = kernel_specs(settings, &[&run, &data]).await?;
     let supervisor = supervisor::Settings {
         program: settings.supervisor()?,
         // Links are followed once and for all: the path of a socket has to stay short and valid.
@@ -174,10 +176,22 @@ async fn launcher(settings: &KernelSettings, data: PathBuf) -> anyhow::Result<(A
         tokio::task::spawn_blocking(open).await.map_err(anyhow::Error::from).flatten()?;
     let kept = workshop.take_up(held).await;
     let launcher: Arc<dyn Launcher> = match settings.kernel_start {
-        KernelStart::Fork => ForkLauncher::start(workshop, settings.kernel_preload.clone()),
-        KernelStart::Plain => Arc::new(PlainLauncher::new(workshop)),
+        KernelStart::Fork => ForkLauncher::start(workshop.clone(), settings.kernel_preload.clone()),
+        KernelStart::Plain => Arc::new(PlainLauncher::new(workshop.clone())),
     };
-    Ok((launcher, kept))
+    let is_prepared = settings.kernel_start == KernelStart::Fork;
+    Ok((Launchers::new(launcher, is_prepared, &workshop, specs), kept))
+}
+
+/// The kinds of kernels beside the built-in one. No kernel may be shown these folders of the service's.
+async fn kernel_specs(settings: &KernelSettings, closed: &[&Path]) -> anyhow::Result<Vec<KernelSpec>> {
+    let Some(folder) = &settings.kernel_specs_dir else { return Ok(Vec::new()) };
+    anyhow::ensure!(
+        settings.kernel_isolation != Level::Strict,
+        "--kernel-specs-dir cannot be had with --kernel-isolation strict: a program of its own cannot enter namespaces"
+    );
+    let closed = closed.iter().map(|folder| folder.canonicalize()).collect::<Result<_, _>>()?;
+    kernels::specs::open(folder, closed).await
 }
 
 /// The datasets as kernels see them.

@@ -7,9 +7,13 @@
 mod house;
 #[path = "executions/inspection.rs"]
 mod inspection;
+#[path = "executions/kinds.rs"]
+mod kinds;
 #[path = "executions/life.rs"]
 mod life;
 #[path = "executions/outliving.rs"]
 mod outliving;
 #[path = "executions/requests.rs"]
 mod requests;
+#[path = "kernels/specs.rs"]
+mod specs;

@@ -11,6 +11,8 @@ mod forks;
 mod house;
 #[path = "kernels/inspection.rs"]
 mod inspection;
+#[path = "kernels/kinds.rs"]
+mod kinds;
 #[path = "kernels/launching.rs"]
 mod launching;
 #[path = "kernels/life.rs"]
@@ -19,3 +21,5 @@ mod life;
 mod output;
 #[path = "kernels/registry.rs"]
 mod registry;
+#[path = "kernels/specs.rs"]
+mod specs;

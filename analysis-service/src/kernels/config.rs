@@ -50,6 +50,11 @@ pub struct KernelSettings {
     #[arg(long, value_name = "MODULES", value_delimiter = ',')]
     pub kernel_preload: Vec<String>,
 
+    /// Folder of other kinds of kernels, `NAME/kernel.json` each, read at start; docs/kernels.md says what is in one.
+    /// Unset: only the built-in kind, `python3`
+    #[arg(long, value_name = "FOLDER")]
+    pub kernel_specs_dir: Option<PathBuf>,
+
     /// How far kernels are kept apart; docs/isolation.md says what each level takes and stops
     #[arg(long, value_enum, default_value_t = Level::Standard)]
     pub kernel_isolation: Level,

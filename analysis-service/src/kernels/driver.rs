@@ -41,6 +41,7 @@ use super::{
     connection::Incoming,
     launch::Launcher,
     model::{Kernel, Settings, TableSource},
+    specs::Kinds,
     state::{State, death},
     store::Store,
 };
@@ -49,6 +50,8 @@ use crate::executions::log::Ending;
 /// What all kernels share.
 pub(crate) struct Parts {
     pub launcher: Arc<dyn Launcher>,
+    /// The kinds beside the built-in one, which `launcher` starts.
+    pub kinds: Kinds,
     pub source: TableSource,
     pub store: Store,
     pub clock: Clock,

@@ -2,6 +2,8 @@
 //! kernel's side is `fenxi_kernel.inspection`; what it answers is bounded there, and once more here, because a kernel is
 //! its user's: whatever it answers becomes a message or an error, never a panic.
 
+mod otherwise;
+
 use bytes::Bytes;
 use fenxi_proto::analysis::v1::{
     ColumnSlice, ColumnType, CompleteCodeResponse, Completion, InspectCodeResponse, ListVariablesResponse, MimeBundle,
@@ -115,6 +117,9 @@ impl KernelHandle {
     /// # Errors
     /// The kernel is dead, is asked too much, does not answer in time, or its code failed.
     pub async fn complete(&self, code: &str, cursor: u32) -> Result<CompleteCodeResponse, KernelError> {
+        if !self.snapshot().is_built_in() {
+            return self.complete_otherwise(code, cursor).await;
+        }
         let question = serde_json::json!({ "op": "complete", "code": code, "cursor": cursor });
         let answer: Completed = self.look("", question).await?;
         let completions = answer.completions.into_iter().take(COMPLETIONS_MAX);
@@ -137,6 +142,9 @@ impl KernelHandle {
         cursor: u32,
         with_source: bool,
     ) -> Result<InspectCodeResponse, KernelError> {
+        if !self.snapshot().is_built_in() {
+            return self.explain_otherwise(code, cursor, with_source).await;
+        }
         let question =
             serde_json::json!({ "op": "explain", "code": code, "cursor": cursor, "with_source": with_source });
         let answer: Explained = self.look("", question).await?;
@@ -180,6 +188,11 @@ impl KernelHandle {
         name: &str,
         question: serde_json::Value,
     ) -> Result<T, KernelError> {
+        let kernel = self.snapshot();
+        if !kernel.is_built_in() {
+            let why = "only the built-in kernel's variables can be looked at";
+            return Err(KernelError::NotInspectable { name: kernel.kernel_spec.clone(), why });
+        }
         let answer = self.ask(KIND, question).await?;
         let name = name.to_owned();
         if answer.len() < LARGE_MESSAGE_BYTES {

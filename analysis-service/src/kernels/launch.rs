@@ -6,6 +6,7 @@ mod fork;
 mod isolation;
 mod keeper;
 mod plain;
+mod program;
 mod python;
 mod records;
 mod trial;
@@ -31,6 +32,7 @@ pub use self::{
     fork::ForkLauncher,
     isolation::{Apart, Level},
     plain::PlainLauncher,
+    program::ProgramLauncher,
     workshop::Workshop,
 };
 use super::{

@@ -6,7 +6,7 @@ use fenxi_proto::analysis::v1::{Death, KernelIsolation, KernelStart, KernelState
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::state::Ladder;
+use super::{specs::BUILT_IN, state::Ladder};
 
 /// A kernel as it stands at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +45,16 @@ pub struct Kernel {
     pub start: KernelStart,
     /// What keeps its process apart.
     pub isolation: Option<KernelIsolation>,
+    /// Which kind it is.
+    pub kernel_spec: String,
+}
+
+impl Kernel {
+    /// Whether it is of the built-in kind, with our own program in it.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        self.kernel_spec == BUILT_IN
+    }
 }
 
 /// A table of a kernel.
@@ -218,6 +228,30 @@ pub enum KernelError {
     ValueRaised {
         /// Its class and text.
         why: String,
+    },
+    /// There is no such kind of kernel.
+    #[error("there is no kernel spec `{name}`; there are: {known}")]
+    SpecUnknown {
+        /// The name.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// Kernels of its kind cannot be given tables.
+    #[error("kernel spec `{name}` cannot be given tables: {why}")]
+    SpecWithoutTables {
+        /// The kind.
+        name: String,
+        /// What is missing.
+        why: String,
+    },
+    /// Kernels of its kind cannot be asked this, or not now.
+    #[error("kernel spec `{name}`: {why}")]
+    NotInspectable {
+        /// The kind.
+        name: String,
+        /// Why not.
+        why: &'static str,
     },
     /// A dataset cannot be had.
     #[error("dataset {dataset_id}: {why}")]

@@ -28,8 +28,8 @@ pub use self::create::{NewDataset, NewKernel};
 pub use super::driver::Adopted;
 use super::{
     driver::{Driver, KernelHandle, Parts, Work},
-    launch::Launcher,
     model::{Kernel, KernelError, Settings, TableSource},
+    specs::{KindBrief, Launchers},
     state::death,
     store::{Once, Store, StoreError},
 };
@@ -97,7 +97,7 @@ impl Registry {
     /// # Errors
     /// The database failed.
     pub async fn open(
-        launcher: Arc<dyn Launcher>,
+        launchers: impl Into<Launchers>,
         source: TableSource,
         store: Store,
         settings: Settings,
@@ -105,8 +105,10 @@ impl Registry {
         lifecycle: &Lifecycle,
         inherited: Inherited,
     ) -> Result<Self, StoreError> {
+        let Launchers { own: launcher, kinds } = launchers.into();
         let parts = Arc::new(Parts {
             launcher,
+            kinds,
             source,
             store,
             starts: Arc::new(Semaphore::new(settings.starts_max as usize)),
@@ -161,6 +163,12 @@ impl Registry {
             }
         });
         Ok(registry)
+    }
+
+    /// The kinds of kernels that can be started.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<KindBrief> {
+        self.0.parts.kinds.list()
     }
 
     /// A user's kernel.

@@ -11,10 +11,11 @@ use uuid::Uuid;
 use super::model::{Kernel, KernelDatasetRef, KernelLimits};
 
 /// This room's steps of the schema.
-pub const STEPS: &[Step] = &[Step {
-    number: 100,
-    title: "kernels",
-    sql: "
+pub const STEPS: &[Step] = &[
+    Step {
+        number: 100,
+        title: "kernels",
+        sql: "
 CREATE TABLE kernels (
     kernel_id          BLOB    NOT NULL PRIMARY KEY,
     owner_user_id      BLOB    NOT NULL,
@@ -38,7 +39,13 @@ CREATE TABLE kernel_requests (
 );
 CREATE INDEX kernel_requests_by_time ON kernel_requests (create_time);
 ",
-}];
+    },
+    Step {
+        number: 220,
+        title: "kernel specs",
+        sql: "ALTER TABLE kernels ADD COLUMN kernel_spec TEXT NOT NULL DEFAULT 'python3'",
+    },
+];
 
 /// Why the database did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -168,7 +175,7 @@ impl Store {
     pub(crate) async fn all(&self) -> Result<Vec<(Kernel, bool)>, StoreError> {
         let rows = sqlx::query(
             "SELECT kernel_id, owner_user_id, display_name, datasets, create_time, last_activity_time, generation, death,
-                 death_time
+                 death_time, kernel_spec
              FROM kernels ORDER BY kernel_id",
         )
         .fetch_all(&self.database.reader)
@@ -200,6 +207,7 @@ impl Store {
             limits: self.limits,
             start: KernelStart::Unspecified,
             isolation: None,
+            kernel_spec: row.try_get("kernel_spec")?,
         })
     }
 }
@@ -253,6 +261,7 @@ struct KernelRow {
     death: Option<Vec<u8>>,
     /// Set while it is dead, and not for the death of a former process.
     death_time: Option<i64>,
+    kernel_spec: String,
 }
 
 impl KernelRow {
@@ -277,14 +286,15 @@ impl KernelRow {
             generation: kernel.generation,
             death: kernel.death.as_ref().map(prost::Message::encode_to_vec),
             death_time: died.map(|time| fenxi_proto::time::unix_micros(&time)),
+            kernel_spec: kernel.kernel_spec.clone(),
         }
     }
 
     async fn insert(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO kernels (kernel_id, owner_user_id, display_name, datasets, create_time, last_activity_time,
-                 generation, death, death_time)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                 generation, death, death_time, kernel_spec)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(self.kernel_id)
         .bind(self.owner_user_id)
@@ -295,6 +305,7 @@ impl KernelRow {
         .bind(self.generation)
         .bind(self.death.as_deref())
         .bind(self.death_time)
+        .bind(&self.kernel_spec)
         .execute(transaction)
         .await?;
         Ok(())

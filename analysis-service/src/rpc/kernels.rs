@@ -12,9 +12,9 @@ use fenxi_chassis::{
 use fenxi_proto::{
     analysis::v1::{
         CreateKernelRequest, CreateKernelResponse, DeleteKernelRequest, DeleteKernelResponse, GetKernelRequest,
-        GetKernelResponse, InterruptKernelRequest, InterruptKernelResponse, KernelState, ListKernelsRequest,
-        ListKernelsResponse, RestartKernelRequest, RestartKernelResponse, WatchKernelRequest, WatchKernelResponse,
-        kernel_service_server::KernelService,
+        GetKernelResponse, InterruptKernelRequest, InterruptKernelResponse, KernelState, ListKernelSpecsRequest,
+        ListKernelSpecsResponse, ListKernelsRequest, ListKernelsResponse, RestartKernelRequest, RestartKernelResponse,
+        WatchKernelRequest, WatchKernelResponse, kernel_service_server::KernelService,
     },
     error::Failure,
     id,
@@ -109,6 +109,12 @@ impl KernelService for KernelRpc {
         let request_id = id::parse_optional("request_id", &asked.request_id)?;
         self.kernels.delete(user_id, kernel_id, request_id).await.map_err(failure::status)?;
         Ok(Response::new(DeleteKernelResponse {}))
+    }
+
+    async fn list_kernel_specs(&self, request: Request<ListKernelSpecsRequest>) -> Answer<ListKernelSpecsResponse> {
+        taken(request)?;
+        let kernel_specs = self.kernels.kinds().into_iter().map(messages::kernel_spec).collect();
+        Ok(Response::new(ListKernelSpecsResponse { kernel_specs }))
     }
 
     async fn watch_kernel(&self, request: Request<WatchKernelRequest>) -> Answer<Self::WatchKernelStream> {

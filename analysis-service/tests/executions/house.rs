@@ -68,16 +68,22 @@ pub(crate) struct House {
     url: String,
     lifecycle: Lifecycle,
     service: JoinHandle<anyhow::Result<()>>,
+    /// Settings beside the usual ones.
+    more: Vec<OsString>,
 }
 
 impl House {
     pub(crate) async fn start() -> Self {
+        Self::start_with(Vec::new()).await
+    }
+
+    pub(crate) async fn start_with(more: Vec<OsString>) -> Self {
         let auth = Auth::serve().await;
         // The socket paths of kernels are short.
         let folder = tempfile::tempdir_in("/tmp").expect("a folder");
         std::fs::write(folder.path().join("secret"), SECRET).expect("written");
-        let (url, lifecycle, service) = serve(folder.path(), &auth).await;
-        Self { folder, auth, url, lifecycle, service }
+        let (url, lifecycle, service) = serve(folder.path(), &auth, &more).await;
+        Self { folder, auth, url, lifecycle, service, more }
     }
 
     /// Stops the service.
@@ -88,7 +94,7 @@ impl House {
 
     /// Starts it again on the same folder.
     pub(crate) async fn start_again(&mut self) {
-        (self.url, self.lifecycle, self.service) = serve(self.folder.path(), &self.auth).await;
+        (self.url, self.lifecycle, self.service) = serve(self.folder.path(), &self.auth, &self.more).await;
     }
 
     /// Tells the service to stop and does not wait for it.
@@ -105,7 +111,7 @@ impl House {
     }
 }
 
-async fn serve(folder: &Path, auth: &Auth) -> (String, Lifecycle, JoinHandle<anyhow::Result<()>>) {
+async fn serve(folder: &Path, auth: &Auth, more: &[OsString]) -> (String, Lifecycle, JoinHandle<anyhow::Result<()>>) {
     let secret = folder.join("secret");
     let args: [OsString; 13] = [
         "analysis-service".into(),
@@ -122,6 +128,7 @@ async fn serve(folder: &Path, auth: &Auth) -> (String, Lifecycle, JoinHandle<any
         "--kernel-linger-secs".into(),
         "0".into(),
     ];
+    let args = args.into_iter().chain(more.iter().cloned());
     let config: Config = config::load(PREFIX, args).expect("good");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -277,7 +284,13 @@ pub(crate) struct User {
 impl User {
     /// A new kernel's id.
     pub(crate) async fn kernel(&self) -> String {
-        let request = CreateKernelRequest { request_id: id(), ..CreateKernelRequest::default() };
+        self.kernel_of("").await
+    }
+
+    /// The same, of this kind.
+    pub(crate) async fn kernel_of(&self, kernel_spec: &str) -> String {
+        let kernel_spec = kernel_spec.to_owned();
+        let request = CreateKernelRequest { request_id: id(), kernel_spec, ..CreateKernelRequest::default() };
         let created = self.kernels.clone().create_kernel(request).await.expect("created");
         created.into_inner().kernel.expect("a kernel").kernel_id
     }

@@ -19,7 +19,10 @@ use tokio::net::TcpListener;
 use tonic::Streaming;
 use uuid::Uuid;
 
-use crate::house::{Auth, SECRET, User, assert_dense, end, id, next, python, soon, texts};
+use crate::{
+    house::{Auth, SECRET, User, assert_dense, end, id, next, python, soon, texts},
+    specs::{describe, stock},
+};
 
 /// How long the kernels of these stories wait for the next service.
 const LINGER_SECS: u32 = 120;
@@ -99,6 +102,10 @@ impl Drop for Machine {
 }
 
 async fn spawn(folder: &Path, auth: &Auth, kernel_start: &str) -> (Child, String) {
+    let specs = folder.join("specs");
+    if !specs.is_dir() {
+        describe(&specs, "stock", &stock(&python(), "signal"));
+    }
     let free = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
     let child = Command::new(env!("CARGO_BIN_EXE_analysis-service"))
         .args(["--auth-url", &auth.url, "--listen", &free.to_string(), "--kernel-start", kernel_start])
@@ -111,6 +118,8 @@ async fn spawn(folder: &Path, auth: &Auth, kernel_start: &str) -> (Child, String
         .arg(folder.join("data"))
         .arg("--python")
         .arg(python())
+        .arg("--kernel-specs-dir")
+        .arg(specs)
         .stderr(Stdio::null())
         .spawn()
         .expect("started");
@@ -132,10 +141,10 @@ fn counting(lines: u32) -> (String, String) {
     (code, (0..lines).map(|line| format!("line {line}\n")).collect())
 }
 
-async fn outlives(signal: Signal, kernel_start: &'static str) {
+async fn outlives(signal: Signal, kernel_start: &'static str, kernel_spec: &str) {
     let mut machine = Machine::start_with(kernel_start).await;
     let user = machine.user();
-    let kernel = user.kernel().await;
+    let kernel = user.kernel_of(kernel_spec).await;
     let (code, expected) = counting(400);
     let (running, mut stream) = user.begin(&kernel, &code).await;
     let (waiting, _) = user.begin(&kernel, "print(x * 6)").await;
@@ -157,17 +166,22 @@ async fn outlives(signal: Signal, kernel_start: &'static str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_cell_goes_on_through_a_stop_of_the_service() {
-    outlives(Signal::SIGTERM, "plain").await;
+    outlives(Signal::SIGTERM, "plain", "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_cell_goes_on_through_a_kill_of_the_service() {
-    outlives(Signal::SIGKILL, "plain").await;
+    outlives(Signal::SIGKILL, "plain", "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forked_kernel_outlives_its_service_and_its_fork_server() {
-    outlives(Signal::SIGKILL, "fork").await;
+    outlives(Signal::SIGKILL, "fork", "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kernel_of_another_kind_outlives_its_service() {
+    outlives(Signal::SIGKILL, "plain", "stock").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

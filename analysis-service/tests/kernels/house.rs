@@ -16,6 +16,7 @@ use analysis_service::{
         launch::{Apart, ForkLauncher, Launcher, Level, PlainLauncher, Workshop},
         model::{Kernel, KernelError, KernelTable, Settings, TableSource, TableUnavailable},
         registry::{Inherited, NewDataset, NewKernel, Registry},
+        specs::{self as kinds, Launchers},
         store::{self, Store},
     },
     objects::Objects,
@@ -89,17 +90,22 @@ impl House {
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
-        Self::over(tempfile::tempdir_in("/tmp").expect("a folder"), settings).await
+        Self::over(tempfile::tempdir_in("/tmp").expect("a folder"), settings, None).await
+    }
+
+    /// With the kinds of kernels of this folder beside the built-in one.
+    pub(crate) async fn with_kinds(settings: Settings, specs: &Path) -> Self {
+        Self::over(tempfile::tempdir_in("/tmp").expect("a folder"), settings, Some(specs)).await
     }
 
     /// The next house after this one's service has ended well.
     pub(crate) async fn after(self, settings: Settings) -> Self {
         self.registry.shut_down().await;
         self.database.close().await;
-        Self::over(self.folder, settings).await
+        Self::over(self.folder, settings, None).await
     }
 
-    async fn over(folder: TempDir, settings: Settings) -> Self {
+    async fn over(folder: TempDir, settings: Settings, specs: Option<&Path>) -> Self {
         let clock = Clock::manual(START);
         let path = folder.path();
         let steps = [store::STEPS, &executions::STEPS].concat();
@@ -114,20 +120,36 @@ impl House {
         let (room, wake) = (path.join("executions"), outbox::Wake::default());
         let executions =
             Executions::open(&log_settings, &room, database.clone(), objects, clock.clone(), wake).expect("a room");
-        let (launcher, files): (Arc<dyn Launcher>, _) = match FORKS.get() {
-            Some(forks) => (Arc::clone(&forks.launcher) as _, forks.folder.path().to_owned()),
-            None => (Arc::new(PlainLauncher::new(workshop(path).await)), path.to_owned()),
+        let (launchers, files) = match FORKS.get().filter(|_| specs.is_none()) {
+            Some(forks) => {
+                let launcher: Arc<dyn Launcher> = Arc::clone(&forks.launcher) as _;
+                (launcher.into(), forks.folder.path().to_owned())
+            }
+            None => {
+                let workshop = workshop(path).await;
+                let own = Arc::new(PlainLauncher::new(workshop.clone()));
+                let specs = match specs {
+                    Some(specs) => kinds::open(specs, vec![path.to_owned()]).await.expect("good specs"),
+                    None => Vec::new(),
+                };
+                (Launchers::new(own, false, &workshop, specs), path.to_owned())
+            }
         };
         let tables = Tables::default();
         let store = Store::new(database.clone(), settings.limits);
         let (source, lifecycle) = (source(&tables), Lifecycle::new());
         let registry =
-            Registry::open(launcher, source, store, settings, clock.clone(), &lifecycle, Inherited::default());
+            Registry::open(launchers, source, store, settings, clock.clone(), &lifecycle, Inherited::default());
         Self { registry: registry.await.expect("a registry"), executions, clock, tables, files, database, folder }
     }
 
     pub(crate) fn new_kernel() -> NewKernel {
-        NewKernel { display_name: String::new(), datasets: Vec::new(), request_id: id::at(START) }
+        NewKernel {
+            display_name: String::new(),
+            datasets: Vec::new(),
+            request_id: id::at(START),
+            kernel_spec: String::new(),
+        }
     }
 
     pub(crate) async fn create(&self, new: NewKernel) -> Result<KernelHandle, KernelError> {

@@ -16,14 +16,26 @@ use crate::kernels::{connection::Message, model::KernelError, state::State};
 const ASK_MAX: Duration = Duration::from_secs(5);
 /// Questions that a kernel has at a time; its own limit is the same.
 const ASKED_MAX: usize = 4;
+/// Why an idle kernel's question is refused.
+const BUSY: &str = "its kernels can be looked into only while they run nothing";
 /// Questions that wait for their turn.
 const WAITING_MAX: usize = 32;
 /// Of the time that is left when a question is sent, what the kernel gets; the rest is for the way.
 const KERNEL_SHARE: f32 = 0.8;
 
+/// Where a question is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// On the control channel, beside what runs, in our own form, with the time that is left for it.
+    Beside,
+    /// On the shell channel, in the protocol's form: only a kernel that runs nothing answers.
+    Idle,
+}
+
 /// A question.
 #[derive(Debug)]
 pub(super) struct Ask {
+    pub(super) way: Way,
     pub(super) kind: &'static str,
     pub(super) content: serde_json::Value,
     pub(super) deadline: Instant,
@@ -44,8 +56,20 @@ impl KernelHandle {
     /// # Errors
     /// The kernel is dead, is asked too much, or does not answer in time.
     pub(crate) async fn ask(&self, kind: &'static str, content: serde_json::Value) -> Result<Bytes, KernelError> {
+        self.ask_on(Way::Beside, kind, content).await
+    }
+
+    /// Asks an idle kernel on its shell channel and gives the answer's content.
+    ///
+    /// # Errors
+    /// As [`Self::ask`], and [`KernelError::NotInspectable`] where it runs something.
+    pub(crate) async fn ask_idle(&self, kind: &'static str, content: serde_json::Value) -> Result<Bytes, KernelError> {
+        self.ask_on(Way::Idle, kind, content).await
+    }
+
+    async fn ask_on(&self, way: Way, kind: &'static str, content: serde_json::Value) -> Result<Bytes, KernelError> {
         let (answer, answered) = oneshot::channel();
-        let ask = Ask { kind, content, deadline: Instant::now() + ASK_MAX, answer };
+        let ask = Ask { way, kind, content, deadline: Instant::now() + ASK_MAX, answer };
         self.requests.try_send(Request::Ask(Box::new(ask))).map_err(|error| match error {
             TrySendError::Full(_) => too_much(),
             TrySendError::Closed(_) => self.gone(),
@@ -73,6 +97,11 @@ impl Asks {
         } else {
             self.waiting.push_back(ask);
         }
+    }
+
+    /// Whether the kernel has a question of this id.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.asked.iter().any(|(asked, _)| asked == id)
     }
 
     /// Hands the kernel's answer to who asked. One that nobody waits for any more is passed over.
@@ -153,9 +182,20 @@ impl Driver {
             // Unlike any other, so that the late answer to one that was given up is nobody else's.
             let id = format!("ask-{:032x}", rand::random::<u128>());
             let mut content = ask.content.take();
-            let limit = ask.deadline.saturating_duration_since(Instant::now()).mul_f32(KERNEL_SHARE);
-            content["limit_ms"] = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX).into();
-            match live.connection.ask(&id, ask.kind, &content) {
+            let sent = match ask.way {
+                Way::Beside => {
+                    let limit = ask.deadline.saturating_duration_since(Instant::now()).mul_f32(KERNEL_SHARE);
+                    content["limit_ms"] = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX).into();
+                    live.connection.ask(&id, ask.kind, &content)
+                }
+                Way::Idle if matches!(self.state, State::Idle) => live.connection.request(&id, ask.kind, &content),
+                Way::Idle => {
+                    let (name, why) = (self.kernel.kernel_spec.clone(), BUSY);
+                    ask.fail(KernelError::NotInspectable { name, why });
+                    continue;
+                }
+            };
+            match sent {
                 Ok(()) => self.asks.asked.push((id, ask)),
                 Err(_) => ask.fail(too_late()),
             }

@@ -11,14 +11,21 @@ use super::{
     meter::Meter,
     start::{Live, Plan, StartError},
 };
-use crate::kernels::{launch::Order, model::KernelError, state::death};
+use crate::kernels::{launch::Order, model::KernelError, specs::TableLoader, state::death};
 
 impl Driver {
     pub(super) fn start(&mut self) {
         let kernel = &self.kernel;
+        let kind = self.parts.kinds.other(&kernel.kernel_spec);
+        let (launcher, tables) = match kind {
+            Some(kind) => (Ok(Arc::clone(&kind.launcher)), kind.spec.tables.clone()),
+            None if kernel.is_built_in() => (Ok(Arc::clone(&self.parts.launcher)), Ok(TableLoader::BuiltIn)),
+            None => (Err(kernel.kernel_spec.clone()), Err(String::new())),
+        };
         let cancel = CancellationToken::new();
         let plan = Plan {
-            launcher: Arc::clone(&self.parts.launcher),
+            launcher,
+            tables,
             starts: Arc::clone(&self.parts.starts),
             order: Order {
                 kernel_id: kernel.kernel_id,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{Driver, run::Running};
 use crate::kernels::{
     model::KernelError,
+    specs::InterruptMode,
     state::{Action, Interrupter, death},
 };
 
@@ -41,7 +42,8 @@ impl Driver {
             return;
         }
         if action == Action::AskStacks {
-            if let Some(live) = &self.live {
+            // Ours writes them; of another program it might be the end.
+            if let Some(live) = self.live.as_ref().filter(|_| self.kernel.is_built_in()) {
                 live.launched.process.signal_alone(Signal::SIGQUIT);
             }
             return;
@@ -50,21 +52,25 @@ impl Driver {
             self.tell_stacks().await;
         }
         let ladder = self.parts.settings.ladder;
+        let what = match self.interrupt_mode() {
+            InterruptMode::Signal => "SIGINT",
+            InterruptMode::Message => "interrupt_request",
+        };
         let (kind, text) = match action {
             Action::Interrupt(Interrupter::Person) => {
-                (NoticeKind::InterruptSent, "An interrupt was asked for; SIGINT was sent.".to_owned())
+                (NoticeKind::InterruptSent, format!("An interrupt was asked for; {what} was sent."))
             }
             Action::Interrupt(Interrupter::TimeLimit) => {
-                (NoticeKind::TimeLimit, "The time limit is reached; SIGINT was sent.".to_owned())
+                (NoticeKind::TimeLimit, format!("The time limit is reached; {what} was sent."))
             }
             Action::InterruptAgain => {
                 let secs = ladder.kill.saturating_sub(ladder.again).as_secs_f32();
                 let text =
-                    format!("SIGINT was not heeded and was sent again; the kernel will be killed in {secs:.0} s.");
+                    format!("{what} was not heeded and was sent again; the kernel will be killed in {secs:.0} s.");
                 (NoticeKind::InterruptEscalated, text)
             }
             Action::AskStacks | Action::Kill => {
-                (NoticeKind::InterruptEscalated, "SIGINT was not heeded twice; the kernel is killed.".to_owned())
+                (NoticeKind::InterruptEscalated, format!("{what} was not heeded twice; the kernel is killed."))
             }
         };
         if let Some(running) = &mut self.running {
@@ -80,11 +86,29 @@ impl Driver {
         if !at_once {
             return;
         }
-        match (action, &self.live) {
-            (Action::Kill, _) => self.kill(death(DeathCause::Unresponsive, "two interrupts were not heeded")),
-            (_, Some(live)) => live.launched.process.signal(Signal::SIGINT),
-            (_, None) => {}
+        match action {
+            Action::Kill => self.kill(death(DeathCause::Unresponsive, "two interrupts were not heeded")),
+            _ => self.send_interrupt(),
         }
+    }
+
+    /// Asks the program to stop what it runs, in the way that it listens to.
+    fn send_interrupt(&mut self) {
+        let mode = self.interrupt_mode();
+        let Some(live) = &mut self.live else { return };
+        match mode {
+            InterruptMode::Message => {
+                let id = format!("interrupt-{:032x}", rand::random::<u128>());
+                // One that cannot be sent is one that is not heeded.
+                let _ = live.connection.ask(&id, "interrupt_request", &serde_json::json!({}));
+            }
+            InterruptMode::Signal => live.launched.process.signal(Signal::SIGINT),
+        }
+    }
+
+    fn interrupt_mode(&self) -> InterruptMode {
+        let kind = self.parts.kinds.other(&self.kernel.kernel_spec);
+        kind.map_or(InterruptMode::Signal, |kind| kind.spec.interrupt)
     }
 
     /// Says where the code stands, as far as the kernel did when it was asked.
@@ -100,8 +124,8 @@ impl Driver {
     /// Sends the SIGINT that was asked for too early.
     pub(super) fn signal_if_due(&mut self) {
         let due = self.running.as_mut().is_some_and(Running::take_signal);
-        if let Some(live) = self.live.as_ref().filter(|_| due) {
-            live.launched.process.signal(Signal::SIGINT);
+        if due {
+            self.send_interrupt();
         }
     }
 

@@ -166,6 +166,7 @@ impl Driver {
                         let parent_id = message.parent_id.clone();
                         self.hear_output(number, said(message).await, &parent_id).await;
                     }
+                    Channel::Shell if self.asks.has(&message.parent_id) => self.asks.answered(message),
                     Channel::Shell => {
                         if let Some(running) = self.running.as_mut().filter(|running| running.id == message.parent_id)
                             && let Some(reply) = output::reply(&message)

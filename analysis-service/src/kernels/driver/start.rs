@@ -17,6 +17,7 @@ use crate::kernels::{
     connection::{ConnectError, Connection, Endpoint, Incoming},
     launch::{LaunchError, Launched, Launcher, Order},
     model::{KernelDatasetRef, KernelTable, TableSource},
+    specs::TableLoader,
 };
 
 /// How long one probe waits before the next: the first ones may pass before the kernel listens.
@@ -24,7 +25,10 @@ const PROBE_WAIT: Duration = Duration::from_millis(200);
 
 /// What a start needs.
 pub(super) struct Plan {
-    pub launcher: Arc<dyn Launcher>,
+    /// Or the name of its kind, if that is not known any more.
+    pub launcher: Result<Arc<dyn Launcher>, String>,
+    /// How tables are loaded, or why they cannot be.
+    pub tables: Result<TableLoader, String>,
     pub starts: Arc<Semaphore>,
     pub order: Order,
     pub start_max: Duration,
@@ -54,6 +58,12 @@ pub(super) enum StartError {
     /// Nothing was started.
     #[error(transparent)]
     Launch(#[from] LaunchError),
+    /// Its kind is gone.
+    #[error("there is no kernel spec `{0}` any more; --kernel-specs-dir had it when the kernel was created")]
+    SpecGone(String),
+    /// It has tables, and its kind cannot be given any.
+    #[error("its tables cannot be loaded: {0}")]
+    WithoutTables(String),
     /// Its process ended first.
     #[error("its process ended before it was ready ({ended:?}): {log}")]
     Ended { ended: Option<Ended>, log: String },
@@ -74,7 +84,12 @@ impl Plan {
             () = self.cancel.cancelled() => return Err(StartError::Cancelled),
         };
         let deadline = Instant::now() + self.start_max;
-        let launching = timeout_at(deadline, self.launcher.launch(self.order));
+        let launcher = self.launcher.as_ref().map_err(|spec| StartError::SpecGone(spec.clone()))?;
+        let tables = match &self.tables {
+            Err(why) if !self.datasets.is_empty() => return Err(StartError::WithoutTables(why.clone())),
+            tables => tables.as_ref().copied().unwrap_or(TableLoader::BuiltIn),
+        };
+        let launching = timeout_at(deadline, launcher.launch(self.order));
         let mut launched = tokio::select! {
             launched = launching => launched.map_err(|_| LaunchError::Timeout)??,
             () = self.cancel.cancelled() => return Err(StartError::Cancelled),
@@ -104,7 +119,7 @@ impl Plan {
             launched.clear().await;
             return Err(error.into());
         }
-        let (tables, notices) = self.load(&mut connection, &mut launched, deadline).await;
+        let (tables, notices) = self.load(&mut connection, &mut launched, tables, deadline).await;
         if self.cancel.is_cancelled() {
             launched.clear().await;
             return Err(StartError::Cancelled);
@@ -120,6 +135,7 @@ impl Plan {
         &self,
         connection: &mut Connection,
         launched: &mut Launched,
+        loader: TableLoader,
         deadline: Instant,
     ) -> (Vec<KernelTable>, Vec<NoticeEvent>) {
         let (mut held, mut notices) = (Vec::new(), Vec::new());
@@ -134,7 +150,7 @@ impl Plan {
                     let variable = &dataset.variable_name;
                     let file = format!("{variable}.arrow");
                     let path = launched.share(&file, table.path.clone()).await.map_err(|why| why.to_string());
-                    let loading = async { load(connection, variable, &path?).await };
+                    let loading = async { load(connection, loader, variable, &path?).await };
                     let loaded = tokio::select! {
                         loaded = timeout_at(deadline, loading) => loaded,
                         _ = launched.process.ended() => Ok(Err("the kernel ended".to_owned())),
@@ -194,15 +210,8 @@ struct Loaded {
 }
 
 /// Loads a table under a variable, silently.
-async fn load(connection: &mut Connection, variable: &str, path: &Path) -> Result<(), String> {
-    let text = |value: &str| serde_json::to_string(value).unwrap_or_default();
-    let path = path.to_str().ok_or("its file's name is no text")?;
-    // JSON's texts are Python's too.
-    let code = format!(
-        "__import__('fenxi_kernel.tables').tables.bind(get_ipython().user_ns, {}, {})",
-        text(variable),
-        text(path)
-    );
+async fn load(connection: &mut Connection, loader: TableLoader, variable: &str, path: &Path) -> Result<(), String> {
+    let code = loader.code(variable, path.to_str().ok_or("its file's name is no text")?);
     let content = serde_json::json!({
         "code": code, "silent": true, "store_history": false, "user_expressions": {}, "allow_stdin": false,
         "stop_on_error": false,

@@ -12,9 +12,13 @@ use crate::{
     kernels::{
         driver::Driver,
         model::{Kernel, KernelDatasetRef, KernelError},
+        specs::BUILT_IN,
         store::{Once, Taken},
     },
 };
+
+/// Characters of an unknown kind's name that are told back.
+const SPEC_NAME_TOLD_CHARS: usize = 100;
 
 /// A kernel to be made.
 #[derive(Clone, Debug)]
@@ -25,6 +29,8 @@ pub struct NewKernel {
     pub datasets: Vec<NewDataset>,
     /// Makes a repeated call the same call.
     pub request_id: Uuid,
+    /// Its kind; empty: the built-in one.
+    pub kernel_spec: String,
 }
 
 /// A table for a new kernel.
@@ -46,6 +52,7 @@ impl Registry {
         if let Some(taken) = self.0.parts.store.taken(owner_user_id, new.request_id).await? {
             return self.created_before(owner_user_id, &taken, &fingerprint);
         }
+        let kernel_spec = self.kind_of(&new)?;
         let datasets = self.named(owner_user_id, &new.datasets).await?;
         let now = self.0.parts.clock.now_micros();
         let once = Once { owner_user_id, request_id: new.request_id, fingerprint: fingerprint.clone(), now };
@@ -71,6 +78,7 @@ impl Registry {
             limits: self.0.parts.settings.limits,
             start: KernelStart::Unspecified,
             isolation: None,
+            kernel_spec,
         };
         let kernel_id = kernel.kernel_id;
         self.take_place(&kernel)?;
@@ -88,6 +96,23 @@ impl Registry {
             entry.coming = false;
         }
         Ok(snapshot)
+    }
+
+    /// The kind that is asked for, if there is such a one and it can be given tables where there are any.
+    fn kind_of(&self, new: &NewKernel) -> Result<String, KernelError> {
+        let name = if new.kernel_spec.is_empty() { BUILT_IN } else { new.kernel_spec.as_str() };
+        let kinds = &self.0.parts.kinds;
+        if !kinds.knows(name) {
+            let known: Vec<_> = kinds.list().into_iter().map(|kind| kind.name).collect();
+            let name = name.chars().take(SPEC_NAME_TOLD_CHARS).collect();
+            return Err(KernelError::SpecUnknown { name, known: known.join(", ") });
+        }
+        match kinds.other(name).map(|kind| &kind.spec.tables) {
+            Some(Err(why)) if !new.datasets.is_empty() => {
+                Err(KernelError::SpecWithoutTables { name: name.to_owned(), why: why.clone() })
+            }
+            _ => Ok(name.to_owned()),
+        }
     }
 
     fn take_place(&self, kernel: &Kernel) -> Result<(), KernelError> {
@@ -156,6 +181,11 @@ fn fingerprint(new: &NewKernel) -> Vec<u8> {
         hash.update(dataset.dataset_id);
         hash.update(dataset.variable_name.len().to_be_bytes());
         hash.update(&dataset.variable_name);
+    }
+    // The built-in kind is the same request whether it is named or not.
+    if !new.kernel_spec.is_empty() && new.kernel_spec != BUILT_IN {
+        hash.update("kernel_spec");
+        hash.update(&new.kernel_spec);
     }
     hash.finalize().to_vec()
 }

@@ -38,6 +38,11 @@ pub(in crate::rpc) fn failure(error: &KernelError) -> Failure {
         KernelError::ValueRaised { .. } => refused(ErrorReason::VariableUnreadable),
         KernelError::InputNotRequested => refused(ErrorReason::InputNotRequested),
         KernelError::VariableName { .. } => refused(ErrorReason::VariableName).with_field("datasets.variable_name"),
+        KernelError::SpecUnknown { .. } => refused(ErrorReason::KernelSpecUnknown).with_field("kernel_spec"),
+        KernelError::SpecWithoutTables { .. } => {
+            refused(ErrorReason::KernelSpecWithoutTables).with_field("kernel_spec")
+        }
+        KernelError::NotInspectable { .. } => refused(ErrorReason::KernelNotInspectable),
         KernelError::RequestIdReused => refused(ErrorReason::RequestIdReused),
         KernelError::Stopping => refused(ErrorReason::Unavailable).retry_after(RETRY_AFTER),
         KernelError::Table { why: TableUnavailable::Internal, .. }

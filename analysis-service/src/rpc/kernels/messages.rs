@@ -11,6 +11,7 @@ use fenxi_proto::{
 use crate::kernels::{
     model::{Kernel, KernelDatasetRef, KernelLimits},
     registry::{NewDataset, NewKernel},
+    specs::{BUILT_IN, KindBrief},
 };
 
 /// Tables of one kernel.
@@ -40,6 +41,7 @@ pub(super) fn new_kernel(asked: CreateKernelRequest) -> Result<NewKernel, Failur
         display_name: display_name.to_owned(),
         datasets: datasets.collect::<Result<_, Failure>>()?,
         request_id,
+        kernel_spec: asked.kernel_spec,
     })
 }
 
@@ -62,6 +64,20 @@ pub(super) fn kernel(kernel: &Kernel) -> pb::Kernel {
         limits: Some(limits(&kernel.limits)),
         start: kernel.start.into(),
         isolation: kernel.isolation.clone(),
+        kernel_spec: kernel.kernel_spec.clone(),
+    }
+}
+
+/// A kind of kernel.
+pub(super) fn kernel_spec(kind: KindBrief) -> pb::KernelSpec {
+    let start = if kind.is_prepared { pb::KernelSpecStart::Prepared } else { pb::KernelSpecStart::Program };
+    pb::KernelSpec {
+        inspectable: kind.name == BUILT_IN,
+        name: kind.name,
+        display_name: kind.display_name,
+        language: kind.language,
+        loads_tables: kind.loads_tables,
+        start: start.into(),
     }
 }
 
