@@ -10,7 +10,8 @@ type ReasonName = keyof typeof ErrorReason;
 /** Reasons whose own text says more than ours can (which line of the file, which rule of the password). */
 const OWN_TEXT = new Set<ReasonName>([
   "FILE_UNREADABLE", "FILE_FORMAT", "FILE_TOO_LARGE", "PASSWORD_UNACCEPTABLE", "INVALID_FIELD", "KERNEL_START_FAILED",
-  "VARIABLE_NAME", "QUOTA_EXCEEDED", "KERNEL_LIMIT", "VARIABLE_UNREADABLE",
+  "VARIABLE_NAME", "QUOTA_EXCEEDED", "KERNEL_LIMIT", "VARIABLE_UNREADABLE", "KERNEL_SPEC_UNKNOWN",
+  "KERNEL_SPEC_WITHOUT_TABLES",
 ]);
 
 const TRANSIENT = new Set([

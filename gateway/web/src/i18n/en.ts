@@ -29,7 +29,8 @@ export const en = {
   home: {
     analyses: "Analyses", analysisName: "Name", hello: "Hello, {name}", lead: "Pick up where you left off, or start something new.", newAnalysis: "New analysis",
     noAnalyses: "No analysis is open", noAnalysesText: "Start a Python kernel with one or more of your tables; they are loaded and waiting under their names.",
-    noTables: "Without tables", pickTables: "Choose the tables to load. Each one gets a variable in Python.", recentDatasets: "New datasets", recentHistory: "Last analyses",
+    noTables: "Without tables", kernelSpec: "Kernel", kernelSpecWithoutTables: "Tables cannot be loaded into this kernel.",
+    pickTables: "Choose the tables to load. Each one gets a variable.", recentDatasets: "New datasets", recentHistory: "Last analyses",
     startEmpty: "Start without tables", startWith: "Start with {n} table|Start with {n} tables",
   },
   kernel: {
@@ -141,6 +142,7 @@ export const en = {
     FILE_TOO_LARGE: "The table is too large.", DATASET_NOT_READY: "The dataset is not ready.", KERNEL_LIMIT: "No more kernels may run. End one first.",
     KERNEL_DEAD: "The kernel has ended. Restart it to go on.", EXECUTION_QUEUE_FULL: "Too many cells wait. Let some of them finish.", KERNEL_START_FAILED: "The kernel could not be started.",
     EXECUTION_ENDED: "It has ended already.", INPUT_NOT_REQUESTED: "No input is waited for any more.", VARIABLE_NAME: "Not a Python variable name, or used twice.", NOT_DELETED: "It was not deleted, or too long ago.",
-    VARIABLE_UNREADABLE: "This value cannot be shown.",
+    VARIABLE_UNREADABLE: "This value cannot be shown.", KERNEL_SPEC_UNKNOWN: "There is no such kernel here.",
+    KERNEL_SPEC_WITHOUT_TABLES: "Tables cannot be loaded into this kernel.", KERNEL_NOT_INSPECTABLE: "This kernel cannot be looked into now.",
   },
 } as const;

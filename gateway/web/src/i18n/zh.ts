@@ -31,7 +31,8 @@ export const zh: Messages = {
   home: {
     analyses: "分析", analysisName: "名称", hello: "你好，{name}", lead: "继续之前的工作，或开始新的分析。", newAnalysis: "新建分析",
     noAnalyses: "当前没有打开的分析", noAnalysesText: "选择一个或多个表格启动 Python 内核，数据会以变量名加载好等你使用。",
-    noTables: "未加载表格", pickTables: "选择要加载的表格，每个表格在 Python 中对应一个变量。", recentDatasets: "最近的数据集", recentHistory: "最近的分析",
+    noTables: "未加载表格", kernelSpec: "内核", kernelSpecWithoutTables: "这个内核不能加载表格。",
+    pickTables: "选择要加载的表格，每个表格对应一个变量。", recentDatasets: "最近的数据集", recentHistory: "最近的分析",
     startEmpty: "不加载表格直接开始", startWith: "加载 {n} 个表格并开始",
   },
   kernel: {
@@ -143,6 +144,7 @@ export const zh: Messages = {
     FILE_TOO_LARGE: "表格过大。", DATASET_NOT_READY: "数据集尚未就绪。", KERNEL_LIMIT: "内核数量已达上限，请先结束一个。",
     KERNEL_DEAD: "内核已结束，重启后继续。", EXECUTION_QUEUE_FULL: "排队的单元格过多，请等待部分完成。", KERNEL_START_FAILED: "内核未能启动。",
     EXECUTION_ENDED: "它已经结束。", INPUT_NOT_REQUESTED: "已不再等待输入。", VARIABLE_NAME: "不是有效的 Python 变量名，或重复使用。", NOT_DELETED: "它没有被删除，或删除时间过久。",
-    VARIABLE_UNREADABLE: "无法显示这个值。",
+    VARIABLE_UNREADABLE: "无法显示这个值。", KERNEL_SPEC_UNKNOWN: "这里没有这个内核。",
+    KERNEL_SPEC_WITHOUT_TABLES: "这个内核不能加载表格。", KERNEL_NOT_INSPECTABLE: "现在无法查看这个内核。",
   },
 };

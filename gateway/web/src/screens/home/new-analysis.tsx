@@ -3,12 +3,13 @@ import { useQuery } from "@connectrpc/connect-query";
 import { Play, Upload } from "lucide-react";
 import { useState } from "react";
 import { DatasetService, type Dataset } from "../../gen/fenxi/analysis/v1/dataset_pb";
+import { KernelService } from "../../gen/fenxi/analysis/v1/kernel_pb";
 import { bytes } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
 import { Button } from "../../ui/button";
 import { useDebounced } from "../../ui/debounced";
 import { Dialog } from "../../ui/dialog";
-import { Field, SearchInput } from "../../ui/field";
+import { Field, SearchInput, Select } from "../../ui/field";
 import { Failed, Skeleton } from "../../ui/states";
 import { useUpload } from "../../upload/provider";
 import { useStartKernel } from "./start";
@@ -23,6 +24,10 @@ export function NewAnalysis({ open, onClose }: { open: boolean; onClose(): void 
   const [query, setQuery] = useState("");
   const [name, setName] = useState("");
   const [picked, setPicked] = useState<Dataset[]>([]);
+  const [kind, setKind] = useState("");
+  const kinds = useQuery(KernelService.method.listKernelSpecs, {}, { enabled: open }).data?.kernelSpecs ?? [];
+  const withoutTables = kinds.some((each) => each.name === kind && !each.loadsTables);
+  const tables = withoutTables ? [] : picked;
   const wanted = useDebounced(query.trim());
   const { data, error, refetch } = useQuery(DatasetService.method.listDatasets, { query: wanted, pageSize: 50 }, { enabled: open });
   const has = (dataset: Dataset) => picked.some((each) => each.datasetId === dataset.datasetId);
@@ -41,16 +46,25 @@ export function NewAnalysis({ open, onClose }: { open: boolean; onClose(): void 
             onClose();
             upload.open();
           }}>{t("upload.title")}</Button>
-          <Button variant="primary" icon={<Play />} busy={start.busy} onClick={() => void start.run(picked, name.trim())}>
-            {picked.length === 0 ? t("home.startEmpty") : t("home.startWith", { n: picked.length })}
+          <Button variant="primary" icon={<Play />} busy={start.busy} onClick={() => void start.run(tables, name.trim(), kind)}>
+            {tables.length === 0 ? t("home.startEmpty") : t("home.startWith", { n: tables.length })}
           </Button>
         </>
       }
     >
       <div className="stack">
         <Field label={t("home.analysisName")} value={name} maxLength={200} placeholder={picked[0]?.name ?? t("notebook.untitled")} onChange={(event) => setName(event.target.value)} />
-        <SearchInput label={t("datasets.search")} value={query} onChange={setQuery} />
-        {error ? <Failed error={error} onRetry={() => void refetch()} /> : !data ? <Skeleton rows={3} height={30} /> : (
+        {kinds.length > 1 && (
+          <Select label={t("home.kernelSpec")} value={kind} onChange={(event) => setKind(event.target.value)} data-testid="kernel-spec">
+            {kinds.map((each, index) => (
+              <option key={each.name} value={index === 0 ? "" : each.name}>{each.displayName}</option>
+            ))}
+          </Select>
+        )}
+        {withoutTables ? <p className="notice">{t("home.kernelSpecWithoutTables")}</p> : (
+          <SearchInput label={t("datasets.search")} value={query} onChange={setQuery} />
+        )}
+        {withoutTables ? null : error ? <Failed error={error} onRetry={() => void refetch()} /> : !data ? <Skeleton rows={3} height={30} /> : (
           <div className="list pick-list">
             {data.datasets.map((dataset) => (
               <label key={dataset.datasetId} className="list-row list-row-link">

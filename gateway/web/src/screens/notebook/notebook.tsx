@@ -5,6 +5,7 @@ import { isNotFound } from "../../api/errors";
 import { loadEditor } from "../../editor/load";
 import { useT } from "../../i18n/i18n";
 import type { NotebookSession } from "../../notebook/session";
+import { inspectable } from "../../notebook/variables";
 import { useTitle } from "../../shell/title";
 import { useUser } from "../../shell/user";
 import { Button, LinkButton } from "../../ui/button";
@@ -154,7 +155,7 @@ function Notebook({ session }: { session: NotebookSession }) {
               />
             ))}
           </div>
-          {fresh && (
+          {fresh && inspectable(session.kernel) && (
             <Starters
               kernel={session.kernel}
               onPick={(code) => {
@@ -170,7 +171,7 @@ function Notebook({ session }: { session: NotebookSession }) {
             </div>
           )}
         </div>
-        {looking && <Variables session={session} onClose={() => setLooking(false)} />}
+        {looking && inspectable(session.kernel) && <Variables session={session} onClose={() => setLooking(false)} />}
       </div>
       <Help open={helping} onClose={() => setHelping(false)} />
       <Confirm

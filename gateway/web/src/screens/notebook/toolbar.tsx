@@ -8,6 +8,7 @@ import { KernelState } from "../../gen/fenxi/analysis/v1/kernel_pb";
 import { bytes } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
 import { FORCE_RESTART_AFTER_MS, type NotebookSession } from "../../notebook/session";
+import { inspectable } from "../../notebook/variables";
 import { Button, IconButton, Tip } from "../../ui/button";
 import { Confirm } from "../../ui/dialog";
 import { Menu } from "../../ui/menu";
@@ -65,7 +66,9 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, looking,
       <div className="row toolbar-actions">
         <StopButton session={session} onStop={onStop} />
         <Button size="s" icon={<FastForward />} onClick={onRunAll} data-testid="run-all">{t("notebook.runAll")}</Button>
-        <IconButton label={t("variables.title")} icon={<Braces />} size="s" aria-pressed={looking} onClick={() => onLook(!looking)} data-testid="show-variables" />
+        {inspectable(session.kernel) && (
+          <IconButton label={t("variables.title")} icon={<Braces />} size="s" aria-pressed={looking} onClick={() => onLook(!looking)} data-testid="show-variables" />
+        )}
         <Menu
           trigger={<IconButton label={t("common.moreActions")} icon={<Ellipsis />} size="s" />}
           entries={[
