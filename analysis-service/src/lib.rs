@@ -38,7 +38,7 @@ use executions::{Executions, run::Runner};
 use fenxi_proto::history::v1::history_service_client::HistoryServiceClient;
 use kernels::{
     config::{KernelSettings, KernelStart},
-    launch::{ForkLauncher, Launched, Launcher, Level, PlainLauncher, Workshop},
+    launch::{ForkLauncher, Launched, Level, Workshop},
     model::{KernelTable, TableSource, TableUnavailable},
     registry::{Adopted, Inherited, Registry},
     specs::{KernelSpec, Launchers},
@@ -175,21 +175,19 @@ async fn launcher(settings: &KernelSettings, data: PathBuf) -> anyhow::Result<(L
     let (workshop, held): (Workshop, _) =
         tokio::task::spawn_blocking(open).await.map_err(anyhow::Error::from).flatten()?;
     let kept = workshop.take_up(held).await;
-    let launcher: Arc<dyn Launcher> = match settings.kernel_start {
-        KernelStart::Fork => ForkLauncher::start(workshop.clone(), settings.kernel_preload.clone()),
-        KernelStart::Plain => Arc::new(PlainLauncher::new(workshop.clone())),
+    let launchers = match settings.kernel_start {
+        KernelStart::Fork => {
+            let forks = ForkLauncher::start(workshop.clone(), settings.kernel_preload.clone());
+            Launchers::forked(&forks, &workshop, specs)
+        }
+        KernelStart::Plain => Launchers::plain(&workshop, specs),
     };
-    let is_prepared = settings.kernel_start == KernelStart::Fork;
-    Ok((Launchers::new(launcher, is_prepared, &workshop, specs), kept))
+    Ok((launchers, kept))
 }
 
 /// The kinds of kernels beside the built-in one. No kernel may be shown these folders of the service's.
 async fn kernel_specs(settings: &KernelSettings, closed: &[&Path]) -> anyhow::Result<Vec<KernelSpec>> {
     let Some(folder) = &settings.kernel_specs_dir else { return Ok(Vec::new()) };
-    anyhow::ensure!(
-        settings.kernel_isolation != Level::Strict,
-        "--kernel-specs-dir cannot be had with --kernel-isolation strict: a program of its own cannot enter namespaces"
-    );
     let closed = closed.iter().map(|folder| folder.canonicalize()).collect::<Result<_, _>>()?;
     kernels::specs::open(folder, closed).await
 }

@@ -27,13 +27,18 @@ def main(argv: list[str]) -> int:
         from fenxi_kernel import isolation
 
         isolation.enter(order["isolation"])
+    return become(order["argv"], order["env"])
+
+
+def become(argv: list[str], env: dict[str, str]) -> int:
+    """Turns this process into the program at ``argv[0]``, with this environment and no other; gives the exit code where
+    it does not start."""
     # Python ignores it, and what is ignored stays so in the next program.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    program = order["argv"][0]
     try:
-        os.execve(program, order["argv"], order["env"])
+        os.execve(argv[0], argv, env)
     except OSError as error:
-        print(f"{program} does not start: {error.strerror}", file=sys.stderr)
+        print(f"{argv[0]} does not start: {error.strerror}", file=sys.stderr, flush=True)
         return _NOT_STARTED
 
 

@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use super::launch::{Launcher, ProgramLauncher, Workshop};
+use super::launch::{ForkLauncher, Launcher, PlainLauncher, ProgramLauncher, Workshop};
 
 /// The name of the built-in kind: this installation's own Python.
 pub const BUILT_IN: &str = "python3";
@@ -129,19 +129,30 @@ impl From<Arc<dyn Launcher>> for Launchers {
 }
 
 impl Launchers {
-    /// The built-in kind, forked from a prepared process or not, and these others, started as programs of their own.
+    /// All kinds from a prepared process: what it has loaded is the built-in kind's.
     #[must_use]
-    pub fn new(own: Arc<dyn Launcher>, is_prepared: bool, workshop: &Workshop, specs: Vec<KernelSpec>) -> Self {
-        let kind = |spec: KernelSpec| {
-            let spec = Arc::new(spec);
-            let launcher = Arc::new(ProgramLauncher::new(workshop.clone(), Arc::clone(&spec)));
-            (spec.name.clone(), Kind { spec, launcher })
-        };
-        Self { own, kinds: Kinds { others: Arc::new(specs.into_iter().map(kind).collect()), is_prepared } }
+    pub fn forked(forks: &Arc<ForkLauncher>, workshop: &Workshop, specs: Vec<KernelSpec>) -> Self {
+        Self { own: Arc::clone(forks) as _, kinds: Kinds::new(Some(forks), workshop, specs) }
+    }
+
+    /// All kinds as programs of their own.
+    #[must_use]
+    pub fn plain(workshop: &Workshop, specs: Vec<KernelSpec>) -> Self {
+        let own = Arc::new(PlainLauncher::new(workshop.clone()));
+        Self { own, kinds: Kinds::new(None, workshop, specs) }
     }
 }
 
 impl Kinds {
+    fn new(forks: Option<&Arc<ForkLauncher>>, workshop: &Workshop, specs: Vec<KernelSpec>) -> Self {
+        let kind = |spec: KernelSpec| {
+            let spec = Arc::new(spec);
+            let launcher = ProgramLauncher::new(workshop.clone(), Arc::clone(&spec), forks.cloned());
+            (spec.name.clone(), Kind { spec, launcher: Arc::new(launcher) })
+        };
+        Self { others: Arc::new(specs.into_iter().map(kind).collect()), is_prepared: forks.is_some() }
+    }
+
     /// A kind beside the built-in one.
     pub(crate) fn other(&self, name: &str) -> Option<&Kind> {
         self.others.get(name)

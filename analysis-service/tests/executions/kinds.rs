@@ -96,24 +96,20 @@ async fn a_wrong_description_stops_the_start_and_says_where() {
     let mut wrong = stock(&python(), "signal");
     wrong["argv"] = serde_json::json!([python(), "-m", "ipykernel_launcher"]);
     describe(&specs, "wrong", &wrong);
-    for (isolation, told) in [("standard", "wrong/kernel.json: `argv`"), ("strict", "--kernel-isolation strict")] {
-        let args: [std::ffi::OsString; 11] = [
-            "analysis-service".into(),
-            "--auth-url".into(),
-            "http://127.0.0.1:1".into(),
-            "--data-dir".into(),
-            data.clone().into(),
-            "--python".into(),
-            python().into(),
-            "--kernel-specs-dir".into(),
-            specs.clone().into(),
-            "--kernel-isolation".into(),
-            isolation.into(),
-        ];
-        let config: Config = config::load(PREFIX, args).expect("good");
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let served = soon(analysis_service::serve_on(listener, config, Frame::new(Clock::system()))).await;
-        let error = format!("{:#}", served.expect_err("refused"));
-        assert!(error.contains(told), "{error}");
-    }
+    let args: [std::ffi::OsString; 9] = [
+        "analysis-service".into(),
+        "--auth-url".into(),
+        "http://127.0.0.1:1".into(),
+        "--data-dir".into(),
+        data.into(),
+        "--python".into(),
+        python().into(),
+        "--kernel-specs-dir".into(),
+        specs.into(),
+    ];
+    let config: Config = config::load(PREFIX, args).expect("good");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let served = soon(analysis_service::serve_on(listener, config, Frame::new(Clock::system()))).await;
+    let error = format!("{:#}", served.expect_err("refused"));
+    assert!(error.contains("wrong/kernel.json: `argv`"), "{error}");
 }

@@ -13,7 +13,7 @@ use analysis_service::{
     executions::{self, Acceptance, Executions, LogReader, NewExecution},
     kernels::{
         KernelHandle, Work,
-        launch::{Apart, ForkLauncher, Launcher, Level, PlainLauncher, Workshop},
+        launch::{Apart, ForkLauncher, Launcher, Level, Workshop},
         model::{Kernel, KernelError, KernelTable, Settings, TableSource, TableUnavailable},
         registry::{Inherited, NewDataset, NewKernel, Registry},
         specs::{self as kinds, Launchers},
@@ -95,7 +95,12 @@ impl House {
 
     /// With the kinds of kernels of this folder beside the built-in one.
     pub(crate) async fn with_kinds(settings: Settings, specs: &Path) -> Self {
-        Self::over(tempfile::tempdir_in("/tmp").expect("a folder"), settings, Some(specs)).await
+        Self::over(tempfile::tempdir_in("/tmp").expect("a folder"), settings, Some((specs, false))).await
+    }
+
+    /// The same, forked.
+    pub(crate) async fn with_forked_kinds(settings: Settings, specs: &Path) -> Self {
+        Self::over(tempfile::tempdir_in("/tmp").expect("a folder"), settings, Some((specs, true))).await
     }
 
     /// The next house after this one's service has ended well.
@@ -105,7 +110,7 @@ impl House {
         Self::over(self.folder, settings, None).await
     }
 
-    async fn over(folder: TempDir, settings: Settings, specs: Option<&Path>) -> Self {
+    async fn over(folder: TempDir, settings: Settings, kinds_of: Option<(&Path, bool)>) -> Self {
         let clock = Clock::manual(START);
         let path = folder.path();
         let steps = [store::STEPS, &executions::STEPS].concat();
@@ -120,19 +125,24 @@ impl House {
         let (room, wake) = (path.join("executions"), outbox::Wake::default());
         let executions =
             Executions::open(&log_settings, &room, database.clone(), objects, clock.clone(), wake).expect("a room");
-        let (launchers, files) = match FORKS.get().filter(|_| specs.is_none()) {
+        let (launchers, files) = match FORKS.get().filter(|_| kinds_of.is_none()) {
             Some(forks) => {
                 let launcher: Arc<dyn Launcher> = Arc::clone(&forks.launcher) as _;
                 (launcher.into(), forks.folder.path().to_owned())
             }
             None => {
                 let workshop = workshop(path).await;
-                let own = Arc::new(PlainLauncher::new(workshop.clone()));
-                let specs = match specs {
-                    Some(specs) => kinds::open(specs, vec![path.to_owned()]).await.expect("good specs"),
+                let specs = match kinds_of {
+                    Some((specs, _)) => kinds::open(specs, vec![path.to_owned()]).await.expect("good specs"),
                     None => Vec::new(),
                 };
-                (Launchers::new(own, false, &workshop, specs), path.to_owned())
+                let launchers = match kinds_of {
+                    Some((_, true)) => {
+                        Launchers::forked(&ForkLauncher::start(workshop.clone(), Vec::new()), &workshop, specs)
+                    }
+                    _ => Launchers::plain(&workshop, specs),
+                };
+                (launchers, path.to_owned())
             }
         };
         let tables = Tables::default();

@@ -310,18 +310,52 @@ async fn speaks(house: &House, language: &Language) {
     assert_eq!(shown(&house.run(&kernel, language.works.0).await, "text/plain"), works);
 }
 
-#[tokio::test]
-async fn every_language_of_this_machine_works_draws_fails_asks_and_stops() {
+/// The languages of this machine, described in a folder.
+#[expect(clippy::print_stdout, reason = "what is not tried is said")]
+fn languages() -> (TempDir, Vec<&'static Language>) {
     let dir = tempfile::tempdir_in("/tmp").expect("a folder");
-    let specs = dir.path().join("specs");
-    describe(&specs, "stock", &stock(&python(), "signal"));
+    describe(dir.path(), "stock", &stock(&python(), "signal"));
     match r() {
-        Some(spec) => describe(&specs, "r", &spec),
+        Some(spec) => describe(dir.path(), "r", &spec),
         None => println!("not applicable: R with IRkernel is not on this machine"),
     }
-    let house = House::with_kinds(settings(), &specs).await;
-    for language in LANGUAGES.iter().filter(|language| specs.join(language.kind).is_dir()) {
+    let there = LANGUAGES.iter().filter(|language| dir.path().join(language.kind).is_dir()).collect();
+    (dir, there)
+}
+
+#[tokio::test]
+async fn every_language_of_this_machine_works_draws_fails_asks_and_stops() {
+    let (specs, languages) = languages();
+    let house = House::with_kinds(settings(), specs.path()).await;
+    for language in languages {
         println!("tried: {}", language.kind);
         speaks(&house, language).await;
     }
+}
+
+#[tokio::test]
+async fn every_language_does_so_in_all_the_layers_of_a_fork() {
+    let (specs, languages) = languages();
+    let house = House::with_forked_kinds(settings(), specs.path()).await;
+    let own = kernel(&house, "").await;
+    until_state(&own, KernelState::Idle).await;
+    assert_ne!(own.snapshot().start, KernelStart::Plain, "nothing is forked here");
+    let table = house.dataset("cars", "pa.table({'n': pa.array([1, None], pa.int64())})");
+    for language in languages {
+        println!("tried: {}", language.kind);
+        speaks(&house, language).await;
+    }
+    let new = NewKernel { datasets: vec![House::table(table, "cars")], ..of("stock") };
+    let kernel = house.create(new).await.expect("a kernel");
+    assert_eq!(house.printed(&kernel, "print(cars.n.tolist())").await, "[1, <NA>]\n");
+    let (told, ours) = (kernel.snapshot(), own.snapshot());
+    assert_eq!((told.start, &told.isolation), (KernelStart::Plain, &ours.isolation), "it has other layers than ours");
+    // What is not in the plan is not there at all.
+    let work = house.files.join("work").join(own.kernel_id().to_string());
+    let code = format!("import os; print(os.path.exists({work:?}), os.path.exists('/etc/shadow'), os.getpid() > 0)");
+    let printed = house.printed(&kernel, &code).await;
+    let mounts = ours.isolation.iter().any(|all| all.layers.iter().any(|layer| layer == "mount"));
+    assert_eq!(printed.starts_with("False False"), mounts, "{printed}");
+    let ran = house.run(&kernel, "import os; os._exit(3)").await;
+    assert_eq!(ran.end.death.map(|death| (death.cause(), death.exit_code)), Some((DeathCause::Exit, 3)));
 }

@@ -12,7 +12,7 @@ import time
 import traceback
 from typing import NoReturn
 
-from fenxi_kernel import environment
+from fenxi_kernel import environment, foreign
 from fenxi_kernel.forkserver import confine, libraries, prebuild, title
 from fenxi_kernel.forkserver.prepare import Prepared
 
@@ -38,7 +38,8 @@ def run(prepared: Prepared, control: socket.socket, body: int, output: int) -> N
 
 
 def become(prepared: Prepared, order: dict):
-    """Everything up to the kernel's first message; gives the application, which is to be started."""
+    """Everything up to the kernel's first message; gives the application, which is to be started. With a ``program`` in
+    the order, the process becomes that instead."""
     os.umask(0o077)
     _environment(prepared, order)
     os.chdir(order["work_dir"])
@@ -56,8 +57,12 @@ def become(prepared: Prepared, order: dict):
         confine.die_with(service)
     confine.close_others()
     # Files are written from here on, as the user that the kernel is.
-    environment.set_variables()
     file = order["connection_file"]
+    if "program" in order:
+        _write_private(file, json.dumps(order["connection"]).encode())
+        # Comes back only where the program does not start.
+        raise SystemExit(foreign.become(order["program"], order["env"]))
+    environment.set_variables()
     _write_private(file, json.dumps(order["connection"]).encode())
     libraries.adopt(order["work_dir"], file)
     gc.enable()

@@ -51,7 +51,11 @@ impl ForkLauncher {
             return self.plain.launch(order).await;
         }
         let prepared = self.workshop.prepare(order, true).await?;
-        match self.spawn(&prepared).await {
+        let spawned = match body(&prepared) {
+            Ok(body) => self.spawn(&prepared, &body).await,
+            Err(error) => Err(error),
+        };
+        match spawned {
             Ok(process) => Ok(prepared.launched(process, start).await),
             Err(error) => {
                 tracing::warn!(kernel_id = %order.kernel_id, %error, "a kernel was not forked; it is started plainly");
@@ -61,9 +65,10 @@ impl ForkLauncher {
         }
     }
 
-    async fn spawn(&self, prepared: &Prepared) -> io::Result<Process> {
+    /// Forks what this says, as [`body`] makes it.
+    pub(super) async fn spawn(&self, prepared: &Prepared, body: &serde_json::Value) -> io::Result<Process> {
         let (done, spawned) = oneshot::channel();
-        let fork = Fork { body: body(prepared)?, birth: prepared.birth(), done };
+        let fork = Fork { body: serde_json::to_vec(body)?, birth: prepared.birth(), done };
         self.forks.try_send(fork).map_err(|_| io::Error::other("too many kernels are being started"))?;
         spawned.await.map_err(io::Error::other)?
     }
@@ -80,14 +85,14 @@ impl Launcher for ForkLauncher {
 }
 
 /// What the fork is told, as `fenxi_kernel.forkserver.child` reads it.
-pub(super) fn body(prepared: &Prepared) -> io::Result<Vec<u8>> {
+pub(super) fn body(prepared: &Prepared) -> io::Result<serde_json::Value> {
     let mut env = serde_json::Map::new();
     for (name, value) in &prepared.env {
         let value = std::str::from_utf8(value.as_bytes()).map_err(|_| io::Error::other("a path is no text"))?;
         env.insert(name.clone(), value.into());
     }
     let limits = prepared.limits;
-    let body = serde_json::json!({
+    Ok(serde_json::json!({
         "connection": prepared.connection(),
         "connection_file": prepared.connection_file(),
         "work_dir": prepared.work_dir,
@@ -100,6 +105,5 @@ pub(super) fn body(prepared: &Prepared) -> io::Result<Vec<u8>> {
         },
         "name": format!("kernel {}", prepared.mark),
         "isolation": prepared.plan.json,
-    });
-    serde_json::to_vec(&body).map_err(io::Error::other)
+    }))
 }

@@ -1,13 +1,14 @@
-//! Kernels of other kinds: the program that a kernel spec names, started by our Python, which puts the layers in force
-//! that keep it apart and then becomes it.
+//! Kernels of other kinds: the program that a kernel spec names. Our Python puts the layers in force that keep it apart
+//! and then becomes it: a fork of the prepared process, which can enter namespaces, or a process of its own, which cannot.
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc};
 
+use fenxi_proto::analysis::v1::KernelStart;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{LaunchError, Launched, Launcher, Order, Workshop, plain, workshop::Prepared};
+use super::{ForkLauncher, LaunchError, Launched, Launcher, Order, Workshop, fork, plain, workshop::Prepared};
 use crate::kernels::specs::KernelSpec;
 
 /// Starts kernels of one kind.
@@ -15,16 +16,47 @@ use crate::kernels::specs::KernelSpec;
 pub struct ProgramLauncher {
     workshop: Workshop,
     spec: Arc<KernelSpec>,
+    forks: Option<Arc<ForkLauncher>>,
 }
 
 impl ProgramLauncher {
-    /// In this workshop.
+    /// In this workshop; from this prepared process, where there is one.
     #[must_use]
-    pub fn new(workshop: Workshop, spec: Arc<KernelSpec>) -> Self {
-        Self { workshop, spec }
+    pub fn new(workshop: Workshop, spec: Arc<KernelSpec>, forks: Option<Arc<ForkLauncher>>) -> Self {
+        Self { workshop, spec, forks }
     }
 
     async fn start(&self, order: Order) -> Result<Launched, LaunchError> {
+        match &self.forks {
+            Some(forks) if forks.way().await != KernelStart::Plain => self.fork(forks, order).await,
+            _ => self.start_plainly(order).await,
+        }
+    }
+
+    async fn fork(&self, forks: &ForkLauncher, order: Order) -> Result<Launched, LaunchError> {
+        let prepared = self.workshop.prepare(order, true).await?;
+        let spawned = match fork::body(&prepared) {
+            Ok(mut body) => {
+                body["connection"]["kernel_name"] = json!(self.spec.name);
+                body["isolation"] = json!(self.plan(&prepared));
+                body["env"] = json!(self.env(&prepared));
+                body["program"] = json!(self.argv(&prepared.connection_file().to_string_lossy()));
+                forks.spawn(&prepared, &body).await
+            }
+            Err(error) => Err(error),
+        };
+        match spawned {
+            // It is a program of its own, for everyone who asks.
+            Ok(process) => Ok(prepared.launched_from(process, KernelStart::Plain, true).await),
+            Err(error) => {
+                tracing::warn!(kernel_id = %order.kernel_id, %error, "a kernel was not forked; it is started plainly");
+                prepared.given_up(error).await;
+                self.start_plainly(order).await
+            }
+        }
+    }
+
+    async fn start_plainly(&self, order: Order) -> Result<Launched, LaunchError> {
         let prepared = self.workshop.prepare(order, false).await?;
         let (connection_file, order_file) = (prepared.connection_file(), prepared.place.join("order.json"));
         let mut connection = prepared.connection();

@@ -52,7 +52,8 @@ pub(super) async fn pass(workshop: &Workshop, server: &ForkServer) -> Result<(),
         file_bytes: FILE_BYTES,
     };
     let prepared = workshop.prepare(order, true).await.map_err(|error| error.to_string())?;
-    let body = fork::body(&prepared).map_err(|error| error.to_string())?;
+    let body = fork::body(&prepared).and_then(|body| Ok(serde_json::to_vec(&body)?));
+    let body = body.map_err(|error| error.to_string())?;
     let forked =
         timeout_at(deadline, server.fork(body, prepared.birth())).await.map_err(|_| "it is not forked".to_owned())?;
     let process = match forked {

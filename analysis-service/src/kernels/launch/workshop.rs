@@ -223,12 +223,17 @@ impl Prepared {
 
     /// The kernel that was started so, with a record of it for a service that comes after a crash of this one.
     pub(super) async fn launched(self, process: Process, start: KernelStart) -> Launched {
+        self.launched_from(process, start, start != KernelStart::Plain).await
+    }
+
+    /// The same; `forked`: the process came from the fork server, whatever it has become.
+    pub(super) async fn launched_from(self, process: Process, start: KernelStart, forked: bool) -> Launched {
         let start_ticks = tree::start_ticks(process.pid().as_raw()).unwrap_or(0);
         let mut isolation = self.plan.told;
         let joining = self.group.as_ref().map(|group| {
             isolation.layers.push("cgroup".to_owned());
             let (group, pid) = (Arc::clone(group), process.pid());
-            tokio::task::spawn_blocking(move || group.add(pid, start != KernelStart::Plain))
+            tokio::task::spawn_blocking(move || group.add(pid, forked))
         });
         let launched = Launched {
             joining,
