@@ -8,7 +8,7 @@
 //! | part | what it does |
 //! |---|---|
 //! | `accept`, `room` | accepting one; looking at one, listing, reading |
-//! | `run` | what a user may do with executions and their kernels |
+//! | `run`, `place` | what a user may do with executions and their kernels; where one waits |
 //! | `log` | what a kernel's driver writes to: bounds, limit, contents |
 //! | `bounds`, `cutter`, `content` | make an event fit; hold the output limit; move large contents out |
 //! | `scribe`, `sink`, `spool`, `record` | the thread that writes the files, a log in it, the folder, one record |
@@ -29,6 +29,7 @@ mod limits;
 mod live;
 pub mod log;
 mod material;
+mod place;
 mod readers;
 mod record;
 mod recovery;
@@ -57,6 +58,7 @@ pub use self::{
     config::Settings,
     cutter::OutputLimit,
     log::LogWriter,
+    place::{Place, Places},
     readers::LogReader,
     retention::Swept,
     room::{Executions, ListFilter, Page},

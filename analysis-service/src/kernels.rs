@@ -14,6 +14,7 @@ pub mod model;
 pub(crate) mod output;
 pub mod registry;
 pub mod specs;
+mod starts;
 pub mod state;
 pub mod store;
 

@@ -13,6 +13,8 @@ mod kinds;
 mod life;
 #[path = "executions/outliving.rs"]
 mod outliving;
+#[path = "executions/queue.rs"]
+mod queue;
 #[path = "executions/requests.rs"]
 mod requests;
 #[path = "kernels/specs.rs"]

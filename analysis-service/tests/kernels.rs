@@ -23,3 +23,5 @@ mod output;
 mod registry;
 #[path = "kernels/specs.rs"]
 mod specs;
+#[path = "kernels/waiting.rs"]
+mod waiting;

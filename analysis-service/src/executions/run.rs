@@ -45,7 +45,7 @@ pub enum RunError {
 pub struct Runner {
     /// For looking and reading.
     pub executions: Executions,
-    kernels: Registry,
+    pub(super) kernels: Registry,
 }
 
 /// A request that is to be carried out once.
@@ -73,7 +73,7 @@ impl Runner {
     }
 
     async fn start(&self, new: NewExecution) -> Result<View, RunError> {
-        let (kernel, slot) = match self.place(&new).await {
+        let (kernel, slot) = match self.take_place(&new).await {
             Ok(place) => place,
             // A kernel that is full or dead by now does not hide what the request began before.
             Err(refusal) => return self.executions.known(&new).await?.ok_or(refusal),
@@ -99,7 +99,7 @@ impl Runner {
         }
     }
 
-    async fn place(&self, new: &NewExecution) -> Result<(KernelHandle, QueueSlot), RunError> {
+    async fn take_place(&self, new: &NewExecution) -> Result<(KernelHandle, QueueSlot), RunError> {
         let kernel = self.kernels.kernel(new.user_id, new.kernel_id)?;
         let max = kernel.snapshot().limits.execution_max;
         if new.time_limit.is_some_and(|limit| limit > max) {

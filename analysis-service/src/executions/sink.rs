@@ -61,7 +61,7 @@ impl Held {
             Some(Event::Error(_)) => self.failed = true,
             Some(Event::Notice(notice)) => {
                 let kind = notice.kind();
-                if matches!(kind, NoticeKind::InterruptSent | NoticeKind::TimeLimit) {
+                if matches!(kind, NoticeKind::InterruptSent | NoticeKind::TimeLimit | NoticeKind::MemoryInterrupt) {
                     self.interrupted = Some(kind);
                 }
             }

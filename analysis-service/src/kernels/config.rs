@@ -100,6 +100,10 @@ pub struct KernelSettings {
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = clap::value_parser!(u32).range(10..))]
     pub kernel_idle_max_secs: u32,
 
+    /// Seconds before that end at which a kernel is warned; at most half of the time without work is used
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    pub kernel_idle_warning_secs: u32,
+
     /// Seconds that one execution may run
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = clap::value_parser!(u32).range(1..))]
     pub execution_max_secs: u32,
@@ -150,6 +154,7 @@ impl KernelSettings {
                 memory_bytes: Some(self.kernel_memory_max_bytes).filter(|bytes| *bytes > 0),
                 execution_max: secs(self.execution_max_secs),
                 idle_max: secs(self.kernel_idle_max_secs),
+                idle_warning: secs(self.kernel_idle_warning_secs),
                 queue_max: self.kernel_queue_max,
                 output_max_bytes,
                 file_max_bytes: self.kernel_file_max_bytes,

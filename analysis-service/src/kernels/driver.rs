@@ -7,16 +7,18 @@ mod adopt;
 mod ask;
 mod change;
 mod end;
+mod guard;
 mod idle;
 mod interrupt;
 mod mailbox;
 mod meter;
+mod queue;
 mod run;
 mod start;
 
 use std::{collections::VecDeque, future::Future, sync::Arc};
 
-use fenxi_chassis::clock::{Clock, micros};
+use fenxi_chassis::clock::Clock;
 use fenxi_proto::analysis::v1::{Death, DeathCause, KernelState};
 use fenxi_supervisor::{client::Lost, process::Ended};
 use tokio::{
@@ -34,6 +36,7 @@ use self::{
     ask::Asks,
     mailbox::{REQUESTS_MAX, Request},
     meter::Meter,
+    queue::Pace,
     run::Running,
     start::{Live, StartError},
 };
@@ -42,7 +45,8 @@ use super::{
     launch::Launcher,
     model::{Kernel, Settings, TableSource},
     specs::Kinds,
-    state::{State, death},
+    starts::{StartPlace, StartQueue},
+    state::{Interrupter, State, death},
     store::Store,
 };
 use crate::executions::log::Ending;
@@ -57,7 +61,7 @@ pub(crate) struct Parts {
     pub clock: Clock,
     pub settings: Settings,
     /// Turns to start.
-    pub starts: Arc<Semaphore>,
+    pub starts: StartQueue,
     /// Turns to read /proc on the threads that may block.
     pub meters: Arc<Semaphore>,
 }
@@ -65,6 +69,8 @@ pub(crate) struct Parts {
 /// An execution that waits, with its place.
 struct Waiting {
     work: Work,
+    /// Stands for its code.
+    mark: u64,
     _place: OwnedSemaphorePermit,
 }
 
@@ -72,6 +78,7 @@ struct Waiting {
 struct Starting {
     task: JoinHandle<Result<Box<Live>, StartError>>,
     cancel: CancellationToken,
+    place: StartPlace,
 }
 
 pub(crate) struct Driver {
@@ -86,6 +93,7 @@ pub(crate) struct Driver {
     running: Option<Running>,
     asks: Asks,
     meter: Meter,
+    pace: Pace,
     /// The end of the last execution as long as it is not on disk, and the first message of the kernel's that it needs.
     ending: Option<(u64, Ending)>,
     /// Why we ended the process, once we have.
@@ -104,6 +112,8 @@ enum Wake {
     Started(Result<Result<Box<Live>, StartError>, JoinError>),
     Ended(Result<Ended, Lost>),
     Heard(Option<Incoming>),
+    /// Its place among those that wait to be started may be another.
+    Moved,
     Tick,
 }
 
@@ -137,6 +147,7 @@ impl Driver {
             running: None,
             asks: Asks::default(),
             meter: Meter::default(),
+            pace: Pace::default(),
             ending: None,
             killed: None,
             deaf_until: None,
@@ -161,6 +172,7 @@ impl Driver {
                     self.settle().await;
                 }
                 Wake::Heard(None) => self.deaf(),
+                Wake::Moved => {}
                 Wake::Tick => self.tick().await,
             }
             self.begin_next().await;
@@ -181,10 +193,15 @@ impl Driver {
             Some(live) => (Some(&mut live.launched.process), Some(&mut live.connection).filter(|_| hears)),
             None => (None, None),
         };
+        let (start, place) = match &mut self.starting {
+            Some(starting) => (Some(&mut starting.task), Some(starting.place.changed())),
+            None => (None, None),
+        };
         tokio::select! {
             biased;
             request = self.requests.recv(), if self.stopping.is_empty() => Wake::Request(request),
-            started = or_never(self.starting.as_mut().map(|starting| &mut starting.task)) => Wake::Started(started),
+            started = or_never(start) => Wake::Started(started),
+            () = or_never(place) => Wake::Moved,
             ended = or_never(process.map(|process| process.ended())) => Wake::Ended(ended),
             () = or_never(due.map(sleep_until)) => Wake::Tick,
             heard = or_never(connection.map(|connection| connection.next())) => Wake::Heard(heard),
@@ -209,7 +226,12 @@ impl Driver {
                 if clear_queue {
                     self.cancel_waiting(None).await;
                 }
-                self.interrupt().await;
+                self.interrupt(Interrupter::Person).await;
+                self.publish();
+                let _ = done.send(());
+            }
+            Request::Keep(done) => {
+                self.keep();
                 self.publish();
                 let _ = done.send(());
             }
@@ -236,7 +258,7 @@ impl Driver {
     async fn submit(&mut self, work: Work, place: OwnedSemaphorePermit) {
         self.touch();
         if self.state.takes_work() {
-            self.waiting.push_back(Waiting { work, _place: place });
+            self.waiting.push_back(Waiting { mark: queue::mark(&work.code), work, _place: place });
         } else {
             end::cancelled(work, self.kernel.death.clone()).await;
         }
@@ -264,12 +286,14 @@ impl Driver {
 
     /// Sends everyone who watches what has changed.
     fn publish(&mut self) {
+        self.note_queue();
+        let idles = matches!(self.state, State::Idle) && self.waiting.is_empty();
+        self.kernel.idle_warning_time.take_if(|_| !idles);
+        self.kernel.idle_end_time = idles.then(|| self.idle_end());
         let kernel = &mut self.kernel;
         kernel.state = self.state.name();
         kernel.running_execution_id = self.state.run().map(|run| run.execution_id);
-        kernel.queue_length = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
-        let idles = matches!(self.state, State::Idle) && self.waiting.is_empty();
-        kernel.idle_end_time = idles.then(|| kernel.last_activity_time.saturating_add(micros(kernel.limits.idle_max)));
+        kernel.start_position = self.starting.as_ref().map_or(0, |starting| starting.place.position());
         if **self.published.borrow() != *kernel {
             kernel.revision += 1;
             self.published.send_replace(Arc::new(kernel.clone()));
@@ -279,6 +303,7 @@ impl Driver {
     /// It was used just now.
     fn touch(&mut self) {
         self.kernel.last_activity_time = self.parts.clock.now_micros();
+        self.kernel.idle_warning_time = None;
     }
 
     /// What was sent in the last moment is ended, not lost.

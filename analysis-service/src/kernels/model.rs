@@ -31,8 +31,8 @@ pub struct Kernel {
     pub generation: i32,
     /// What runs.
     pub running_execution_id: Option<Uuid>,
-    /// Executions that wait.
-    pub queue_length: u32,
+    /// Executions that wait, the next one first.
+    pub waiting: Arc<[QueuePlace]>,
     /// Resident memory of its processes as last measured, in whole MiB, in bytes.
     pub memory_bytes: u64,
     /// When it will be ended if nothing happens; unix microseconds.
@@ -47,6 +47,10 @@ pub struct Kernel {
     pub isolation: Option<KernelIsolation>,
     /// Which kind it is.
     pub kernel_spec: String,
+    /// When it was warned of its end for idleness; unix microseconds.
+    pub idle_warning_time: Option<i64>,
+    /// Its place among those that wait for their turn to start, from 1; 0 where it does not.
+    pub start_position: u32,
 }
 
 impl Kernel {
@@ -55,6 +59,23 @@ impl Kernel {
     pub fn is_built_in(&self) -> bool {
         self.kernel_spec == BUILT_IN
     }
+
+    /// Where an execution waits in it.
+    #[must_use]
+    pub fn place_of(&self, execution_id: Uuid) -> Option<QueuePlace> {
+        self.waiting.iter().find(|place| place.execution_id == execution_id).copied()
+    }
+}
+
+/// An execution that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueuePlace {
+    /// Which.
+    pub execution_id: Uuid,
+    /// Executions before it, the running one included.
+    pub position: u32,
+    /// When its turn comes if all before it runs as long as it did before; unix microseconds.
+    pub start_time: Option<i64>,
 }
 
 /// A table of a kernel.
@@ -118,12 +139,22 @@ pub struct KernelLimits {
     pub execution_max: Duration,
     /// How long it may do nothing.
     pub idle_max: Duration,
+    /// How long before its end for idleness it is to be warned; see [`KernelLimits::warning`].
+    pub idle_warning: Duration,
     /// Executions that may wait.
     pub queue_max: u32,
     /// Output of one execution, in bytes; the log holds to it.
     pub output_max_bytes: u64,
     /// The largest file it may write, in bytes.
     pub file_max_bytes: u64,
+}
+
+impl KernelLimits {
+    /// How long before its end for idleness it is warned: at most half of the time that it may be idle.
+    #[must_use]
+    pub fn warning(&self) -> Duration {
+        self.idle_warning.min(self.idle_max / 2)
+    }
 }
 
 /// How kernels are run, for all of them.
@@ -154,6 +185,7 @@ impl Default for Settings {
                 memory_bytes: Some(4 << 30),
                 execution_max: Duration::from_secs(3600),
                 idle_max: Duration::from_secs(3600),
+                idle_warning: Duration::from_secs(300),
                 queue_max: 50,
                 output_max_bytes: 64 << 20,
                 file_max_bytes: 4 << 30,

@@ -30,6 +30,7 @@ use super::{
     driver::{Driver, KernelHandle, Parts, Work},
     model::{Kernel, KernelError, Settings, TableSource},
     specs::{KindBrief, Launchers},
+    starts::StartQueue,
     state::death,
     store::{Once, Store, StoreError},
 };
@@ -111,7 +112,7 @@ impl Registry {
             kinds,
             source,
             store,
-            starts: Arc::new(Semaphore::new(settings.starts_max as usize)),
+            starts: StartQueue::new(settings.starts_max as usize),
             meters: Arc::new(Semaphore::new(METERS_MAX)),
             settings,
             clock: clock.clone(),
@@ -213,6 +214,23 @@ impl Registry {
         let handle = self.kernel(owner_user_id, kernel_id)?;
         if self.is_new(owner_user_id, kernel_id, request_id, "interrupt").await? {
             handle.interrupt(clear_queue).await;
+        }
+        Ok(handle.snapshot())
+    }
+
+    /// Counts as use of a kernel.
+    ///
+    /// # Errors
+    /// [`KernelError::NotFound`], [`KernelError::Dead`], [`KernelError::RequestIdReused`], the database.
+    pub async fn keep(
+        &self,
+        owner_user_id: Uuid,
+        kernel_id: Uuid,
+        request_id: Option<Uuid>,
+    ) -> Result<Arc<Kernel>, KernelError> {
+        let handle = self.kernel(owner_user_id, kernel_id)?;
+        if self.is_new(owner_user_id, kernel_id, request_id, "keep").await? {
+            handle.keep().await?;
         }
         Ok(handle.snapshot())
     }

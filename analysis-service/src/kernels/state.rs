@@ -70,6 +70,8 @@ pub(crate) enum Interrupter {
     Person,
     /// Its time is up.
     TimeLimit,
+    /// It has all but used up its memory.
+    Memory,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,10 +152,10 @@ impl State {
     }
 
     /// Somebody asks for an interrupt. One that is under way goes on as it is.
-    pub(crate) fn interrupt(&mut self, now: Instant) -> Option<Action> {
+    pub(crate) fn interrupt(&mut self, by: Interrupter, now: Instant) -> Option<Action> {
         let Self::Busy(run) = *self else { return None };
-        *self = Self::Interrupting(run, Interrupt { by: Interrupter::Person, since: now, rung: Rung::Once });
-        Some(Action::Interrupt(Interrupter::Person))
+        *self = Self::Interrupting(run, Interrupt { by, since: now, rung: Rung::Once });
+        Some(Action::Interrupt(by))
     }
 
     /// Time has passed.
@@ -271,8 +273,8 @@ mod tests {
         let after = |secs| start + Duration::from_secs(secs);
         let mut state = State::Busy(run(None));
         assert_eq!(state.next_tick(LADDER), None);
-        assert_eq!(state.interrupt(start), Some(Action::Interrupt(Interrupter::Person)));
-        assert_eq!(state.interrupt(start), None, "a second request begins the ladder anew");
+        assert_eq!(state.interrupt(Interrupter::Person, start), Some(Action::Interrupt(Interrupter::Person)));
+        assert_eq!(state.interrupt(Interrupter::Person, start), None, "a second request begins the ladder anew");
         assert_eq!(state.next_tick(LADDER), Some(after(2)));
         assert_eq!(state.tick(after(1), LADDER), None);
         assert_eq!(state.tick(after(2), LADDER), Some(Action::InterruptAgain));
@@ -308,7 +310,7 @@ mod tests {
         }
         assert!(State::Idle.end().is_err() && State::Idle.ready().is_err() && State::Idle.start_again().is_err());
         assert!(State::Stopping.restart().is_err());
-        assert_eq!(State::Idle.interrupt(Instant::now()), None);
+        assert_eq!(State::Idle.interrupt(Interrupter::Person, Instant::now()), None);
     }
 
     #[test]

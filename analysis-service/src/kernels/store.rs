@@ -1,6 +1,8 @@
 //! Kernels in the database: what has to outlive the service, and which requests were taken. The only SQL of this room.
 //! Rules and the time come from outside.
 
+use std::sync::Arc;
+
 use fenxi_chassis::sqlite::{Database, Step, Transaction, WriteError, is_unique_violation};
 use fenxi_proto::analysis::v1::{Death, KernelStart, KernelState};
 use prost::Message as _;
@@ -200,7 +202,7 @@ impl Store {
             death: death.map_err(|error| sqlx::Error::Decode(error.into()))?,
             generation: row.try_get("generation")?,
             running_execution_id: None,
-            queue_length: 0,
+            waiting: Arc::default(),
             memory_bytes: 0,
             idle_end_time: None,
             revision: 1,
@@ -208,6 +210,8 @@ impl Store {
             start: KernelStart::Unspecified,
             isolation: None,
             kernel_spec: row.try_get("kernel_spec")?,
+            idle_warning_time: None,
+            start_position: 0,
         })
     }
 }

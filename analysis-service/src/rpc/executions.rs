@@ -10,9 +10,9 @@ use fenxi_chassis::{
 };
 use fenxi_proto::{
     analysis::v1::{
-        CancelExecutionRequest, CancelExecutionResponse, ExecuteRequest, ExecuteResponse, GetExecutionRequest,
-        GetExecutionResponse, ListExecutionsRequest, ListExecutionsResponse, ReadContentRequest, ReadContentResponse,
-        ReplyInputRequest, ReplyInputResponse, WatchExecutionRequest, WatchExecutionResponse,
+        CancelExecutionRequest, CancelExecutionResponse, ExecuteRequest, ExecuteResponse, Execution,
+        GetExecutionRequest, GetExecutionResponse, ListExecutionsRequest, ListExecutionsResponse, ReadContentRequest,
+        ReadContentResponse, ReplyInputRequest, ReplyInputResponse, WatchExecutionRequest, WatchExecutionResponse,
         execution_service_server::ExecutionService,
     },
     error::Failure,
@@ -23,7 +23,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use crate::{executions::run::Runner, objects::ContentId};
+use crate::{
+    executions::{View, run::Runner},
+    objects::ContentId,
+};
 
 type Answer<T> = Result<Response<T>, Status>;
 type Stream<T> = BoxStream<'static, Result<T, Status>>;
@@ -42,6 +45,10 @@ impl ExecutionRpc {
     /// Streams end soon after `stopping`.
     pub(super) fn new(runner: Runner, pages: PageTokens, stopping: CancellationToken) -> Self {
         Self { runner, pages, stopping }
+    }
+
+    fn execution(&self, view: &View) -> Execution {
+        messages::execution(view, self.runner.place(view))
     }
 }
 
@@ -64,7 +71,7 @@ impl ExecutionService for ExecutionRpc {
         let view = self.runner.execute(new).await.map_err(failure::run)?;
         let id = view.accepted.execution_id;
         let (view, reader) = self.runner.executions.read(user_id, id, after).await.map_err(failure::execution)?;
-        Ok(Response::new(stream::events(&view, reader, self.stopping.clone())))
+        Ok(Response::new(stream::events(&view, reader, self.runner.places(&view), self.stopping.clone())))
     }
 
     async fn watch_execution(&self, request: Request<WatchExecutionRequest>) -> Answer<Self::WatchExecutionStream> {
@@ -72,14 +79,14 @@ impl ExecutionService for ExecutionRpc {
         let after = messages::sequence("after_sequence", asked.after_sequence)?;
         let id = id::parse_resource("execution_id", &asked.execution_id)?;
         let (view, reader) = self.runner.executions.read(user_id, id, after).await.map_err(failure::execution)?;
-        Ok(Response::new(stream::events(&view, reader, self.stopping.clone())))
+        Ok(Response::new(stream::events(&view, reader, self.runner.places(&view), self.stopping.clone())))
     }
 
     async fn get_execution(&self, request: Request<GetExecutionRequest>) -> Answer<GetExecutionResponse> {
         let (user_id, asked) = taken(request)?;
         let id = id::parse_resource("execution_id", &asked.execution_id)?;
         let view = self.runner.executions.get(user_id, id).await.map_err(failure::execution)?;
-        Ok(Response::new(GetExecutionResponse { execution: Some(messages::execution(&view)) }))
+        Ok(Response::new(GetExecutionResponse { execution: Some(self.execution(&view)) }))
     }
 
     async fn list_executions(&self, request: Request<ListExecutionsRequest>) -> Answer<ListExecutionsResponse> {
@@ -90,7 +97,7 @@ impl ExecutionService for ExecutionRpc {
         let before = self.pages.open(&list, &asked.page_token)?.map(|cursor| messages::cursor(&cursor)).transpose()?;
         let page = self.runner.executions.list(&filter, before, rows).await.map_err(failure::execution)?;
         let next_page_token = page.next.map(|next| self.pages.seal(&list, next.as_bytes())).unwrap_or_default();
-        let executions = page.executions.iter().map(messages::execution).collect();
+        let executions = page.executions.iter().map(|view| self.execution(view)).collect();
         Ok(Response::new(ListExecutionsResponse { executions, next_page_token }))
     }
 
@@ -99,7 +106,7 @@ impl ExecutionService for ExecutionRpc {
         let id = id::parse_resource("execution_id", &asked.execution_id)?;
         let request_id = id::parse_optional("request_id", &asked.request_id)?;
         let view = self.runner.cancel(user_id, id, request_id).await.map_err(failure::run)?;
-        Ok(Response::new(CancelExecutionResponse { execution: Some(messages::execution(&view)) }))
+        Ok(Response::new(CancelExecutionResponse { execution: Some(self.execution(&view)) }))
     }
 
     async fn reply_input(&self, request: Request<ReplyInputRequest>) -> Answer<ReplyInputResponse> {

@@ -12,8 +12,8 @@ use fenxi_chassis::{
 use fenxi_proto::{
     analysis::v1::{
         CreateKernelRequest, CreateKernelResponse, DeleteKernelRequest, DeleteKernelResponse, GetKernelRequest,
-        GetKernelResponse, InterruptKernelRequest, InterruptKernelResponse, KernelState, ListKernelSpecsRequest,
-        ListKernelSpecsResponse, ListKernelsRequest, ListKernelsResponse, RestartKernelRequest, RestartKernelResponse,
+        GetKernelResponse, InterruptKernelRequest, InterruptKernelResponse, KeepKernelRequest, KeepKernelResponse,
+        KernelState, ListKernelSpecsRequest, ListKernelSpecsResponse, ListKernelsRequest, ListKernelsResponse, RestartKernelRequest, RestartKernelResponse,
         WatchKernelRequest, WatchKernelResponse, kernel_service_server::KernelService,
     },
     error::Failure,
@@ -93,6 +93,14 @@ impl KernelService for KernelRpc {
         let interrupted = self.kernels.interrupt(user_id, kernel_id, request_id, asked.clear_queue).await;
         let kernel = interrupted.map_err(failure::status)?;
         Ok(Response::new(InterruptKernelResponse { kernel: Some(messages::kernel(&kernel)) }))
+    }
+
+    async fn keep_kernel(&self, request: Request<KeepKernelRequest>) -> Answer<KeepKernelResponse> {
+        let (user_id, asked) = taken(request)?;
+        let kernel_id = id::parse_resource("kernel_id", &asked.kernel_id)?;
+        let request_id = id::parse_optional("request_id", &asked.request_id)?;
+        let kernel = self.kernels.keep(user_id, kernel_id, request_id).await.map_err(failure::status)?;
+        Ok(Response::new(KeepKernelResponse { kernel: Some(messages::kernel(&kernel)) }))
     }
 
     async fn restart_kernel(&self, request: Request<RestartKernelRequest>) -> Answer<RestartKernelResponse> {

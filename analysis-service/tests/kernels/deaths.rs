@@ -151,12 +151,16 @@ pub(crate) async fn a_kernel_over_its_memory_limit_is_warned_and_killed() {
     // A limit on data first: an allocation that is far too large is an error of the program.
     let ran = house.run(&kernel, "x = bytearray(1 << 40)").await;
     assert!(matches!(ran.events.iter().rev().nth(1), Some(Event::Error(error)) if error.name == "MemoryError"));
+    // It heeds nothing that the guard says.
     let code = "
 import time
 held = []
 while True:
-    held.append(bytearray(b'x' * (1 << 20)))
-    time.sleep(0.01)";
+    try:
+        held.append(bytearray(b'x' * (1 << 20)))
+        time.sleep(0.01)
+    except KeyboardInterrupt:
+        pass";
     let ran = house.run(&kernel, code).await;
     assert_eq!(ran.outcome(), Outcome::Killed);
     let death = ran.end.death.expect("a death");
@@ -164,6 +168,35 @@ while True:
     assert!(ran.end.peak_memory_bytes > 250 << 20);
     let warned = |event: &Event| matches!(event, Event::Notice(notice) if notice.kind() == NoticeKind::MemoryHigh);
     assert!(ran.events.iter().any(warned), "{:?}", ran.events);
+}
+
+#[tokio::test]
+pub(crate) async fn what_fills_the_memory_is_interrupted_and_its_variables_stay() {
+    let mut settings = settings();
+    settings.limits.memory_bytes = Some(400 << 20);
+    let house = House::with(settings).await;
+    let kernel = house.kernel().await;
+    let code = "
+import time
+held = []
+while True:
+    held.append(bytearray(b'x' * (1 << 20)))
+    time.sleep(0.01)";
+    let (_, reader) = house.send(&kernel, code).await;
+    let (_, waiting) = house.send(&kernel, "held.append(1)").await;
+    let ran = Ran::read(reader).await;
+    assert_eq!(ran.outcome(), Outcome::Interrupted, "{:?}", ran.end);
+    let kind = |event: &Event| match event {
+        Event::Notice(notice) => Some(notice.kind()),
+        _ => None,
+    };
+    let kinds: Vec<_> = ran.events.iter().filter_map(kind).collect();
+    assert_eq!(kinds, [NoticeKind::MemoryHigh, NoticeKind::MemoryInterrupt]);
+    assert_eq!(Ran::read(waiting).await.outcome(), Outcome::Cancelled, "what waited met a full memory");
+    // What frees memory is let run, though there is as much of it as before.
+    let code = "print(len(held) > 100)\ntime.sleep(0.5)\nheld.clear()";
+    assert_eq!(house.printed(&kernel, code).await, "True\n");
+    assert_eq!(kernel.snapshot().generation, 1);
 }
 
 #[tokio::test]

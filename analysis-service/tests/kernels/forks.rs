@@ -27,7 +27,7 @@ const DEATHS: &[Story] = stories! { deaths:
     an_interrupt_that_comes_before_the_code_has_begun_is_not_lost a_time_limit_interrupts_by_itself
     code_that_heeds_no_interrupt_is_killed_and_says_so a_kernel_over_its_memory_limit_is_warned_and_killed
     an_error_cancels_what_waits_unless_told_otherwise deleting_a_kernel_ends_what_runs_and_what_waits
-    code_that_breaks_its_own_channels_has_an_end
+    code_that_breaks_its_own_channels_has_an_end what_fills_the_memory_is_interrupted_and_its_variables_stay
 };
 const REGISTRY: &[Story] = stories! { registry:
     a_foreign_kernel_is_as_unknown_as_none limits_are_said_and_freed_by_an_end the_queue_has_an_end

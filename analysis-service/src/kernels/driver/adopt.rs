@@ -7,7 +7,7 @@ use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Driver, KernelHandle, Parts, Waiting, Work, meter::Meter, run::Running, start::Live};
+use super::{Driver, KernelHandle, Parts, Waiting, Work, meter::Meter, queue::mark, run::Running, start::Live};
 use crate::kernels::{
     connection::{ConnectError, Connection},
     launch::Launched,
@@ -86,7 +86,7 @@ impl Driver {
             if Some(work.execution_id) == sent {
                 driver.go_on_with(work);
             } else if let Ok(place) = Arc::clone(&handle.queue).try_acquire_owned() {
-                waiting.push_back(Waiting { work, _place: place });
+                waiting.push_back(Waiting { mark: mark(&work.code), work, _place: place });
             } else {
                 // The limit is lower than the former service's was.
                 tokio::spawn(super::end::cancelled(work, None));
@@ -109,10 +109,11 @@ impl Driver {
         let mut running = Running::resumed(work);
         match interrupted {
             Some(NoticeKind::TimeLimit) => running.interrupted = Some(Interrupter::TimeLimit),
-            Some(_) => {
+            Some(kind) => {
                 // SIGINT was sent; the ladder is climbed from here on.
-                running.interrupted = Some(Interrupter::Person);
-                let _ = self.state.interrupt(Instant::now());
+                let by = if kind == NoticeKind::MemoryInterrupt { Interrupter::Memory } else { Interrupter::Person };
+                running.interrupted = Some(by);
+                let _ = self.state.interrupt(by, Instant::now());
             }
             None => {}
         }

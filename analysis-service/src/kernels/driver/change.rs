@@ -23,10 +23,11 @@ impl Driver {
             None => (Err(kernel.kernel_spec.clone()), Err(String::new())),
         };
         let cancel = CancellationToken::new();
+        let (ticket, place) = self.parts.starts.enter();
         let plan = Plan {
             launcher,
             tables,
-            starts: Arc::clone(&self.parts.starts),
+            ticket,
             order: Order {
                 kernel_id: kernel.kernel_id,
                 generation: kernel.generation,
@@ -39,7 +40,7 @@ impl Driver {
             source: self.parts.source.clone(),
             cancel: cancel.clone(),
         };
-        self.starting = Some(Starting { task: tokio::spawn(plan.run()), cancel });
+        self.starting = Some(Starting { task: tokio::spawn(plan.run()), cancel, place });
     }
 
     pub(super) async fn started(&mut self, result: Result<Result<Box<Live>, StartError>, JoinError>) {

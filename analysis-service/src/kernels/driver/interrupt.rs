@@ -16,7 +16,7 @@ impl Driver {
     /// Takes an execution from the queue or interrupts it.
     pub(super) async fn cancel(&mut self, execution_id: Uuid) -> bool {
         if self.running.as_ref().is_some_and(|running| running.work.execution_id == execution_id) {
-            self.interrupt().await;
+            self.interrupt(Interrupter::Person).await;
             return true;
         }
         let Some(at) = self.waiting.iter().position(|waiting| waiting.work.execution_id == execution_id) else {
@@ -28,8 +28,8 @@ impl Driver {
         true
     }
 
-    pub(super) async fn interrupt(&mut self) {
-        if let Some(action) = self.state.interrupt(Instant::now()) {
+    pub(super) async fn interrupt(&mut self, by: Interrupter) {
+        if let Some(action) = self.state.interrupt(by, Instant::now()) {
             self.act(action).await;
         }
     }
@@ -63,6 +63,7 @@ impl Driver {
             Action::Interrupt(Interrupter::TimeLimit) => {
                 (NoticeKind::TimeLimit, format!("The time limit is reached; {what} was sent."))
             }
+            Action::Interrupt(Interrupter::Memory) => (NoticeKind::MemoryInterrupt, self.memory_reason()),
             Action::InterruptAgain => {
                 let secs = ladder.kill.saturating_sub(ladder.again).as_secs_f32();
                 let text =

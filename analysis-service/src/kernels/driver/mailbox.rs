@@ -36,6 +36,7 @@ pub(super) enum Request {
     Submit(Box<Work>, OwnedSemaphorePermit),
     Cancel(Uuid, oneshot::Sender<bool>),
     Interrupt { clear_queue: bool, done: oneshot::Sender<()> },
+    Keep(oneshot::Sender<()>),
     Restart(oneshot::Sender<Result<(), KernelError>>),
     Stop(DeathCause, oneshot::Sender<()>),
     Leave(oneshot::Sender<()>),
@@ -96,7 +97,8 @@ impl KernelHandle {
         let full = || KernelError::QueueFull { limit: kernel.limits.queue_max };
         let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| full())?;
         let request = self.requests.clone().reserve_owned().await.map_err(|_| dead(&self.snapshot()))?;
-        let position = kernel.queue_length + u32::from(kernel.running_execution_id.is_some());
+        let position =
+            u32::try_from(kernel.waiting.len()).unwrap_or(u32::MAX) + u32::from(kernel.running_execution_id.is_some());
         Ok(QueueSlot { place, request, position })
     }
 
@@ -113,6 +115,20 @@ impl KernelHandle {
         if self.requests.send(Request::Interrupt { clear_queue, done }).await.is_ok() {
             let _ = answer.await;
         }
+    }
+
+    /// Counts as use of it.
+    ///
+    /// # Errors
+    /// The kernel is dead.
+    pub async fn keep(&self) -> Result<(), KernelError> {
+        let kernel = self.snapshot();
+        if matches!(kernel.state, KernelState::Dead | KernelState::Stopping) {
+            return Err(dead(&kernel));
+        }
+        let (done, answer) = oneshot::channel();
+        self.requests.send(Request::Keep(done)).await.map_err(|_| dead(&self.snapshot()))?;
+        answer.await.map_err(|_| dead(&self.snapshot()))
     }
 
     /// Answers an `InputRequestEvent`.

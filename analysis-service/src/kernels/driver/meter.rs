@@ -2,15 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fenxi_proto::analysis::v1::{DeathCause, NoticeEvent, NoticeKind, output_event::Event};
+use fenxi_proto::analysis::v1::{NoticeEvent, NoticeKind, output_event::Event};
 use nix::unistd::Pid;
 use tokio::{task::JoinHandle, time::Instant};
 
 use super::{Driver, Parts};
-use crate::kernels::{
-    machine::tree::{self, Usage},
-    state::death,
-};
+use crate::kernels::machine::tree::{self, Usage};
 
 /// The part of one processor's time from which on a kernel is at work, in percent: an idle one's threads use 0.002.
 const WORKING_CPU_PERCENT: u32 = 1;
@@ -23,8 +20,8 @@ const STILL_CPU: Duration = Duration::from_millis(1);
 const STILL_MAX: u32 = 3;
 /// Growth in private memory since it was started, or since it last gave memory back, that is worth asking for it.
 const RELEASE_WORTH_BYTES: u64 = 4 << 20;
-/// The part of its memory limit from which on a kernel is warned, in percent.
-const MEMORY_HIGH_PERCENT: u64 = 90;
+/// How often an idle kernel is looked at within the time of its warning, at the least.
+const LOOKS_IN_WARNING: u32 = 4;
 pub(super) const MIB: u64 = 1 << 20;
 
 /// What was measured so far of one process.
@@ -42,7 +39,7 @@ pub(super) struct Meter {
     /// Private memory that it is known to need.
     floor_bytes: Option<u64>,
     /// What it used when it was last looked at whole.
-    last: Option<Usage>,
+    pub(super) last: Option<Usage>,
     /// Samples since then that found it still.
     still: u32,
 }
@@ -215,9 +212,11 @@ impl Driver {
 
     /// A thousand kernels that do nothing are looked at seldom, one that does something at once.
     fn rest(&mut self) {
-        self.meter.rest = (self.meter.rest * 2).min(REST_MAX);
+        let seldom = self.parts.settings.sample_interval * self.meter.rest * 2 * LOOKS_IN_WARNING;
+        let seldom = seldom <= self.kernel.limits.warning();
+        self.meter.rest = if seldom { (self.meter.rest * 2).min(REST_MAX) } else { 1 };
         self.release_memory_if_idle();
-        self.end_if_idle();
+        self.tend_idleness();
     }
 
     /// A process that code had started may have been killed in place of the kernel itself.
@@ -231,21 +230,6 @@ impl Driver {
             let text =
                 format!("The system killed a process of this kernel: its memory limit of {limit} MiB is reached.");
             running.work.log.append(Event::Notice(NoticeEvent { kind: NoticeKind::MemoryHigh.into(), text })).await;
-        }
-    }
-
-    async fn hold_to_memory(&mut self, usage: Usage) {
-        let Some(limit) = self.kernel.limits.memory_bytes else { return };
-        let text = |what: &str| format!("{what}: {} of {} MiB", usage.private_bytes / MIB, limit / MIB);
-        if usage.private_bytes > limit {
-            return self.kill(death(DeathCause::Memory, text("it went over its memory limit")));
-        }
-        if usage.private_bytes > limit / 100 * MEMORY_HIGH_PERCENT
-            && let Some(running) = self.running.as_mut().filter(|running| !running.memory_told)
-        {
-            running.memory_told = true;
-            let notice = NoticeEvent { kind: NoticeKind::MemoryHigh.into(), text: text("Memory is near its limit") };
-            running.work.log.append(Event::Notice(notice)).await;
         }
     }
 }

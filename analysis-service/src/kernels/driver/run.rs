@@ -8,7 +8,11 @@ use fenxi_proto::analysis::v1::{
 use fenxi_supervisor::{Channel, MESSAGE_MAX_BYTES};
 use tokio::time::{Instant, timeout};
 
-use super::{Driver, Waiting, Work, meter::Before};
+use super::{
+    Driver, Waiting, Work,
+    meter::Before,
+    queue::{self, Pace},
+};
 use crate::kernels::{
     connection::{Incoming, LARGE_MESSAGE_BYTES, Message},
     output::{self, Reply, Said},
@@ -28,6 +32,8 @@ const DEAF_GRACE: Duration = Duration::from_secs(3);
 /// The execution that runs.
 pub(super) struct Running {
     pub(super) work: Work,
+    /// Stands for its code.
+    mark: u64,
     /// Its request's id.
     id: String,
     started: bool,
@@ -41,6 +47,8 @@ pub(super) struct Running {
     pub(super) input: Option<InputRequestEvent>,
     pub(super) interrupted: Option<Interrupter>,
     pub(super) memory_told: bool,
+    /// What the kernel held when it began.
+    pub(super) memory_before_bytes: u64,
     /// What the kernel had used before; not known of what an earlier service began.
     pub(super) before: Option<Before>,
     /// An earlier service sent it to the kernel.
@@ -50,8 +58,9 @@ pub(super) struct Running {
 }
 
 impl Running {
-    fn new(work: Work, before: Option<Before>) -> Self {
+    fn new(work: Work, mark: u64, before: Option<Before>) -> Self {
         Self {
+            mark,
             id: work.execution_id.to_string(),
             work,
             started: false,
@@ -63,6 +72,7 @@ impl Running {
             input: None,
             interrupted: None,
             memory_told: false,
+            memory_before_bytes: 0,
             before,
             is_resumed: false,
             end_from: None,
@@ -72,7 +82,8 @@ impl Running {
     /// One that an earlier service sent to the kernel.
     pub(super) fn resumed(work: Work) -> Self {
         let (started, input) = (work.log.start_time().is_some(), work.log.asked());
-        Self { started, started_at: started.then(Instant::now), input, is_resumed: true, ..Self::new(work, None) }
+        let mark = queue::mark(&work.code);
+        Self { started, started_at: started.then(Instant::now), input, is_resumed: true, ..Self::new(work, mark, None) }
     }
 
     /// The first message of the kernel's that a later service would have to hear again.
@@ -109,6 +120,17 @@ impl Running {
         due
     }
 
+    /// How long it will go on if it runs as long as it did before; unknown once it has run longer.
+    pub(super) fn expected_rest(&self, pace: &Pace) -> Option<Duration> {
+        // How long one of an earlier service ran is not known here.
+        let ran = if self.is_resumed { return None } else { self.ran() };
+        pace.expected(self.mark)?.checked_sub(ran)
+    }
+
+    fn ran(&self) -> Duration {
+        self.started_at.map_or(Duration::ZERO, |at| at.elapsed())
+    }
+
     /// Whether the code has run to an end, whatever became of the kernel afterwards.
     pub(super) fn has_reply(&self) -> bool {
         self.reply.is_some()
@@ -128,7 +150,7 @@ impl Driver {
         if let Some((_, ending)) = &self.ending {
             let _ = timeout(ENDING_WAIT, ending.on_disk()).await;
         }
-        let Some(Waiting { work, .. }) = self.waiting.pop_front() else { return };
+        let Some(Waiting { work, mark, .. }) = self.waiting.pop_front() else { return };
         self.acknowledge(None);
         let Some(live) = &mut self.live else { return };
         let id = work.execution_id.to_string();
@@ -145,7 +167,8 @@ impl Driver {
         let _ = self.state.begin(Run { execution_id: work.execution_id, deadline: now.checked_add(limit) });
         let notices = std::mem::take(&mut live.notices);
         let pid = live.launched.process.pid();
-        let mut running = Running::new(work, Some(self.note_before(pid)));
+        let mut running = Running::new(work, mark, Some(self.note_before(pid)));
+        running.memory_before_bytes = self.meter.private_bytes();
         for notice in notices {
             running.work.log.append(Event::Notice(notice)).await;
         }
@@ -271,9 +294,12 @@ impl Driver {
             running.work.log.append(Event::Display(page)).await;
         }
         let outcome = outcome(&reply, running.interrupted);
+        if outcome == Outcome::Ok && !running.is_resumed {
+            self.pace.note(running.mark, running.ran());
+        }
         let heard = self.live.as_ref().map_or(0, |live| live.heard);
         let unwritten = running.work.log.on_disk(heard).saturating_add(1);
-        let Running { work, before, end_from, .. } = running;
+        let Running { work, before, end_from, interrupted: by, .. } = running;
         let used = match before {
             Some(before) => self.used_since(before).await,
             None => None,
@@ -284,7 +310,9 @@ impl Driver {
             peak_memory_bytes: signed(self.meter.peak_bytes),
             ..FinishedEvent::default()
         };
-        let goes_on = work.continue_on_error || matches!(outcome, Outcome::Ok | Outcome::Interrupted);
+        // What waits would find the memory as full.
+        let interrupted = outcome == Outcome::Interrupted && by != Some(Interrupter::Memory);
+        let goes_on = work.continue_on_error || outcome == Outcome::Ok || interrupted;
         let ending = work.log.finish(end).await;
         self.ending = Some((end_from.map_or(unwritten, |from| from.min(unwritten)), ending));
         // Busy or being interrupted: something ran.
@@ -319,7 +347,7 @@ fn outcome(reply: &Reply, interrupted: Option<Interrupter>) -> Outcome {
     match (interrupted, reply.ok) {
         (Some(Interrupter::TimeLimit), _) => Outcome::TimedOut,
         (_, true) => Outcome::Ok,
-        (Some(Interrupter::Person), false) => Outcome::Interrupted,
+        (Some(Interrupter::Person | Interrupter::Memory), false) => Outcome::Interrupted,
         (None, false) => Outcome::Error,
     }
 }

@@ -6,10 +6,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use fenxi_proto::analysis::v1::{NoticeEvent, NoticeKind};
 use fenxi_supervisor::{Channel, client::Line, process::Ended};
 use serde::Deserialize;
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout, timeout_at},
-};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -18,6 +15,7 @@ use crate::kernels::{
     launch::{LaunchError, Launched, Launcher, Order},
     model::{KernelDatasetRef, KernelTable, TableSource},
     specs::TableLoader,
+    starts::StartTicket,
 };
 
 /// How long one probe waits before the next: the first ones may pass before the kernel listens.
@@ -29,7 +27,7 @@ pub(super) struct Plan {
     pub launcher: Result<Arc<dyn Launcher>, String>,
     /// How tables are loaded, or why they cannot be.
     pub tables: Result<TableLoader, String>,
-    pub starts: Arc<Semaphore>,
+    pub ticket: StartTicket,
     pub order: Order,
     pub start_max: Duration,
     pub owner_user_id: Uuid,
@@ -78,9 +76,8 @@ pub(super) enum StartError {
 impl Plan {
     /// Starts the kernel. Waits for its turn first.
     pub(super) async fn run(self) -> Result<Box<Live>, StartError> {
-        // The semaphore is never closed.
         let _turn = tokio::select! {
-            turn = Arc::clone(&self.starts).acquire_owned() => turn.ok(),
+            turn = self.ticket.turn() => turn,
             () = self.cancel.cancelled() => return Err(StartError::Cancelled),
         };
         let deadline = Instant::now() + self.start_max;

@@ -27,7 +27,7 @@ pub(crate) struct Usage {
     pub resident_bytes: u64,
     /// Resident memory that no file backs, in bytes: what a limit on memory is about.
     pub private_bytes: u64,
-    /// How many live.
+    /// How many live; those that ended and were not waited for do not.
     pub processes: usize,
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn usage(root: Pid) -> Option<Usage> {
         let (resident, private) = memory(pid).unwrap_or_default();
         usage.resident_bytes += resident;
         usage.private_bytes += private;
-        usage.processes += 1;
+        usage.processes += usize::from(stat.state != 'Z');
     }
     Some(usage)
 }

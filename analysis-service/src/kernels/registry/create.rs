@@ -71,7 +71,7 @@ impl Registry {
             death: None,
             generation: 1,
             running_execution_id: None,
-            queue_length: 0,
+            waiting: Arc::default(),
             memory_bytes: 0,
             idle_end_time: None,
             revision: 1,
@@ -79,6 +79,8 @@ impl Registry {
             start: KernelStart::Unspecified,
             isolation: None,
             kernel_spec,
+            idle_warning_time: None,
+            start_position: 0,
         };
         let kernel_id = kernel.kernel_id;
         self.take_place(&kernel)?;

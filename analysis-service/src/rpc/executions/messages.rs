@@ -2,21 +2,24 @@
 
 use std::time::Duration;
 
+use fenxi_chassis::clock::micros;
 use fenxi_proto::{
-    analysis::v1::{ExecuteRequest, Execution, ExecutionState as StateMessage, ListExecutionsRequest, Outcome},
+    analysis::v1::{
+        ExecuteRequest, Execution, ExecutionState as StateMessage, ListExecutionsRequest, Outcome, QueuePosition,
+    },
     error::{ErrorReason, Failure},
     id,
-    time::{duration_micros, timestamp},
+    time::{duration, duration_micros, timestamp},
 };
 use uuid::Uuid;
 
-use crate::executions::{ExecutionState, ListFilter, NewExecution, View};
+use crate::executions::{ExecutionState, ListFilter, NewExecution, Place, View};
 
 /// The longest code.
 const CODE_MAX_BYTES: usize = 1 << 20;
 
 /// An execution as it stands.
-pub(super) fn execution(view: &View) -> Execution {
+pub(super) fn execution(view: &View, place: Option<Place>) -> Execution {
     let accepted = &view.accepted;
     let state = match view.state() {
         ExecutionState::Queued => StateMessage::Queued,
@@ -34,7 +37,22 @@ pub(super) fn execution(view: &View) -> Execution {
         end_time: view.end.map(|(time, _)| timestamp(time)),
         last_sequence: view.last_sequence,
         execution_count: view.execution_count,
+        queue_position: place.map_or(0, |place| position(&place)),
+        estimated_wait: place.and_then(|place| place.wait).map(proto_duration),
     }
+}
+
+/// Where one waits.
+pub(super) fn queue(place: &Place) -> QueuePosition {
+    QueuePosition { position: position(place), estimated_wait: place.wait.map(proto_duration) }
+}
+
+fn position(place: &Place) -> i32 {
+    i32::try_from(place.position).unwrap_or(i32::MAX)
+}
+
+fn proto_duration(length: Duration) -> prost_types::Duration {
+    duration(micros(length))
 }
 
 /// What is to be run.

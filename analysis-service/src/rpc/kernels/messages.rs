@@ -57,7 +57,7 @@ pub(super) fn kernel(kernel: &Kernel) -> pb::Kernel {
         death: kernel.death.clone(),
         generation: kernel.generation,
         running_execution_id: kernel.running_execution_id.map(|id| id.to_string()).unwrap_or_default(),
-        queue_length: i32::try_from(kernel.queue_length).unwrap_or(i32::MAX),
+        queue_length: i32::try_from(kernel.waiting.len()).unwrap_or(i32::MAX),
         memory_bytes: signed(kernel.memory_bytes),
         idle_end_time: kernel.idle_end_time.map(time::timestamp),
         revision: kernel.revision,
@@ -65,6 +65,8 @@ pub(super) fn kernel(kernel: &Kernel) -> pb::Kernel {
         start: kernel.start.into(),
         isolation: kernel.isolation.clone(),
         kernel_spec: kernel.kernel_spec.clone(),
+        idle_warning_time: kernel.idle_warning_time.map(time::timestamp),
+        start_position: i32::try_from(kernel.start_position).unwrap_or(i32::MAX),
     }
 }
 
@@ -97,6 +99,7 @@ fn limits(limits: &KernelLimits) -> pb::KernelLimits {
         idle_duration: Some(duration(limits.idle_max)),
         queue_length: i32::try_from(limits.queue_max).unwrap_or(i32::MAX),
         output_bytes: signed(limits.output_max_bytes),
+        idle_warning_duration: Some(duration(limits.warning())),
     }
 }
 

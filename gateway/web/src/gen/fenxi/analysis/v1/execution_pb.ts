@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fenxi/analysis/v1/execution.proto.
  */
 export const file_fenxi_analysis_v1_execution: GenFile = /*@__PURE__*/
-  fileDesc("CiFmZW54aS9hbmFseXNpcy92MS9leGVjdXRpb24ucHJvdG8SEWZlbnhpLmFuYWx5c2lzLnYxIuACCglFeGVjdXRpb24SFAoMZXhlY3V0aW9uX2lkGAEgASgJEhEKCWtlcm5lbF9pZBgCIAEoCRIMCgRjb2RlGAMgASgJEjAKBXN0YXRlGAQgASgOMiEuZmVueGkuYW5hbHlzaXMudjEuRXhlY3V0aW9uU3RhdGUSKwoHb3V0Y29tZRgFIAEoDjIaLmZlbnhpLmFuYWx5c2lzLnYxLk91dGNvbWUSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1sYXN0X3NlcXVlbmNlGAkgASgDEhcKD2V4ZWN1dGlvbl9jb3VudBgKIAEoBSKnAQoORXhlY3V0ZVJlcXVlc3QSEQoJa2VybmVsX2lkGAEgASgJEgwKBGNvZGUYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoCRItCgp0aW1lX2xpbWl0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhkKEWNvbnRpbnVlX29uX2Vycm9yGAUgASgIEhYKDmFmdGVyX3NlcXVlbmNlGAYgASgDInEKD0V4ZWN1dGVSZXNwb25zZRIvCglleGVjdXRpb24YASABKAsyHC5mZW54aS5hbmFseXNpcy52MS5FeGVjdXRpb24SLQoFZXZlbnQYAiABKAsyHi5mZW54aS5hbmFseXNpcy52MS5PdXRwdXRFdmVudCJFChVXYXRjaEV4ZWN1dGlvblJlcXVlc3QSFAoMZXhlY3V0aW9uX2lkGAEgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAIgASgDIngKFldhdGNoRXhlY3V0aW9uUmVzcG9uc2USLwoJZXhlY3V0aW9uGAEgASgLMhwuZmVueGkuYW5hbHlzaXMudjEuRXhlY3V0aW9uEi0KBWV2ZW50GAIgASgLMh4uZmVueGkuYW5hbHlzaXMudjEuT3V0cHV0RXZlbnQiKwoTR2V0RXhlY3V0aW9uUmVxdWVzdBIUCgxleGVjdXRpb25faWQYASABKAkiRwoUR2V0RXhlY3V0aW9uUmVzcG9uc2USLwoJZXhlY3V0aW9uGAEgASgLMhwuZmVueGkuYW5hbHlzaXMudjEuRXhlY3V0aW9uIoQBChVMaXN0RXhlY3V0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSEQoJa2VybmVsX2lkGAMgASgJEjEKBnN0YXRlcxgEIAMoDjIhLmZlbnhpLmFuYWx5c2lzLnYxLkV4ZWN1dGlvblN0YXRlImMKFkxpc3RFeGVjdXRpb25zUmVzcG9uc2USMAoKZXhlY3V0aW9ucxgBIAMoCzIcLmZlbnhpLmFuYWx5c2lzLnYxLkV4ZWN1dGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiQgoWQ2FuY2VsRXhlY3V0aW9uUmVxdWVzdBIUCgxleGVjdXRpb25faWQYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCSJKChdDYW5jZWxFeGVjdXRpb25SZXNwb25zZRIvCglleGVjdXRpb24YASABKAsyHC5mZW54aS5hbmFseXNpcy52MS5FeGVjdXRpb24iXgoRUmVwbHlJbnB1dFJlcXVlc3QSFAoMZXhlY3V0aW9uX2lkGAEgASgJEhAKCGlucHV0X2lkGAIgASgJEg0KBXZhbHVlGAMgASgJEhIKCnJlcXVlc3RfaWQYBCABKAkiFAoSUmVwbHlJbnB1dFJlc3BvbnNlIkoKElJlYWRDb250ZW50UmVxdWVzdBIUCgxleGVjdXRpb25faWQYASABKAkSDgoGc2hhMjU2GAIgASgJEg4KBm9mZnNldBgDIAEoAyIjChNSZWFkQ29udGVudFJlc3BvbnNlEgwKBGRhdGEYASABKAwqiAEKDkV4ZWN1dGlvblN0YXRlEh8KG0VYRUNVVElPTl9TVEFURV9VTlNQRUNJRklFRBAAEhoKFkVYRUNVVElPTl9TVEFURV9RVUVVRUQQARIbChdFWEVDVVRJT05fU1RBVEVfUlVOTklORxACEhwKGEVYRUNVVElPTl9TVEFURV9GSU5JU0hFRBADMvAGChBFeGVjdXRpb25TZXJ2aWNlEmwKB0V4ZWN1dGUSIS5mZW54aS5hbmFseXNpcy52MS5FeGVjdXRlUmVxdWVzdBoiLmZlbnhpLmFuYWx5c2lzLnYxLkV4ZWN1dGVSZXNwb25zZSIYorsYFAgCEhBleGVjdXRpb25zOndyaXRlMAESgAEKDldhdGNoRXhlY3V0aW9uEiguZmVueGkuYW5hbHlzaXMudjEuV2F0Y2hFeGVjdXRpb25SZXF1ZXN0GikuZmVueGkuYW5hbHlzaXMudjEuV2F0Y2hFeGVjdXRpb25SZXNwb25zZSIXorsYEwgCEg9leGVjdXRpb25zOnJlYWQwARJ4CgxHZXRFeGVjdXRpb24SJi5mZW54aS5hbmFseXNpcy52MS5HZXRFeGVjdXRpb25SZXF1ZXN0GicuZmVueGkuYW5hbHlzaXMudjEuR2V0RXhlY3V0aW9uUmVzcG9uc2UiF6K7GBMIAhIPZXhlY3V0aW9uczpyZWFkEn4KDkxpc3RFeGVjdXRpb25zEiguZmVueGkuYW5hbHlzaXMudjEuTGlzdEV4ZWN1dGlvbnNSZXF1ZXN0GikuZmVueGkuYW5hbHlzaXMudjEuTGlzdEV4ZWN1dGlvbnNSZXNwb25zZSIXorsYEwgCEg9leGVjdXRpb25zOnJlYWQSggEKD0NhbmNlbEV4ZWN1dGlvbhIpLmZlbnhpLmFuYWx5c2lzLnYxLkNhbmNlbEV4ZWN1dGlvblJlcXVlc3QaKi5mZW54aS5hbmFseXNpcy52MS5DYW5jZWxFeGVjdXRpb25SZXNwb25zZSIYorsYFAgCEhBleGVjdXRpb25zOndyaXRlEnMKClJlcGx5SW5wdXQSJC5mZW54aS5hbmFseXNpcy52MS5SZXBseUlucHV0UmVxdWVzdBolLmZlbnhpLmFuYWx5c2lzLnYxLlJlcGx5SW5wdXRSZXNwb25zZSIYorsYFAgCEhBleGVjdXRpb25zOndyaXRlEncKC1JlYWRDb250ZW50EiUuZmVueGkuYW5hbHlzaXMudjEuUmVhZENvbnRlbnRSZXF1ZXN0GiYuZmVueGkuYW5hbHlzaXMudjEuUmVhZENvbnRlbnRSZXNwb25zZSIXorsYEwgCEg9leGVjdXRpb25zOnJlYWQwAWIGcHJvdG8z", [file_fenxi_analysis_v1_output, file_fenxi_options_v1_options, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiFmZW54aS9hbmFseXNpcy92MS9leGVjdXRpb24ucHJvdG8SEWZlbnhpLmFuYWx5c2lzLnYxIqsDCglFeGVjdXRpb24SFAoMZXhlY3V0aW9uX2lkGAEgASgJEhEKCWtlcm5lbF9pZBgCIAEoCRIMCgRjb2RlGAMgASgJEjAKBXN0YXRlGAQgASgOMiEuZmVueGkuYW5hbHlzaXMudjEuRXhlY3V0aW9uU3RhdGUSKwoHb3V0Y29tZRgFIAEoDjIaLmZlbnhpLmFuYWx5c2lzLnYxLk91dGNvbWUSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0X3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1sYXN0X3NlcXVlbmNlGAkgASgDEhcKD2V4ZWN1dGlvbl9jb3VudBgKIAEoBRIWCg5xdWV1ZV9wb3NpdGlvbhgLIAEoBRIxCg5lc3RpbWF0ZWRfd2FpdBgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJUCg1RdWV1ZVBvc2l0aW9uEhAKCHBvc2l0aW9uGAEgASgFEjEKDmVzdGltYXRlZF93YWl0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIqcBCg5FeGVjdXRlUmVxdWVzdBIRCglrZXJuZWxfaWQYASABKAkSDAoEY29kZRgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJEi0KCnRpbWVfbGltaXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoRY29udGludWVfb25fZXJyb3IYBSABKAgSFgoOYWZ0ZXJfc2VxdWVuY2UYBiABKAMiogEKD0V4ZWN1dGVSZXNwb25zZRIvCglleGVjdXRpb24YASABKAsyHC5mZW54aS5hbmFseXNpcy52MS5FeGVjdXRpb24SLQoFZXZlbnQYAiABKAsyHi5mZW54aS5hbmFseXNpcy52MS5PdXRwdXRFdmVudBIvCgVxdWV1ZRgDIAEoCzIgLmZlbnhpLmFuYWx5c2lzLnYxLlF1ZXVlUG9zaXRpb24iRQoVV2F0Y2hFeGVjdXRpb25SZXF1ZXN0EhQKDGV4ZWN1dGlvbl9pZBgBIAEoCRIWCg5hZnRlcl9zZXF1ZW5jZRgCIAEoAyKpAQoWV2F0Y2hFeGVjdXRpb25SZXNwb25zZRIvCglleGVjdXRpb24YASABKAsyHC5mZW54aS5hbmFseXNpcy52MS5FeGVjdXRpb24SLQoFZXZlbnQYAiABKAsyHi5mZW54aS5hbmFseXNpcy52MS5PdXRwdXRFdmVudBIvCgVxdWV1ZRgDIAEoCzIgLmZlbnhpLmFuYWx5c2lzLnYxLlF1ZXVlUG9zaXRpb24iKwoTR2V0RXhlY3V0aW9uUmVxdWVzdBIUCgxleGVjdXRpb25faWQYASABKAkiRwoUR2V0RXhlY3V0aW9uUmVzcG9uc2USLwoJZXhlY3V0aW9uGAEgASgLMhwuZmVueGkuYW5hbHlzaXMudjEuRXhlY3V0aW9uIoQBChVMaXN0RXhlY3V0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSEQoJa2VybmVsX2lkGAMgASgJEjEKBnN0YXRlcxgEIAMoDjIhLmZlbnhpLmFuYWx5c2lzLnYxLkV4ZWN1dGlvblN0YXRlImMKFkxpc3RFeGVjdXRpb25zUmVzcG9uc2USMAoKZXhlY3V0aW9ucxgBIAMoCzIcLmZlbnhpLmFuYWx5c2lzLnYxLkV4ZWN1dGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiQgoWQ2FuY2VsRXhlY3V0aW9uUmVxdWVzdBIUCgxleGVjdXRpb25faWQYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCSJKChdDYW5jZWxFeGVjdXRpb25SZXNwb25zZRIvCglleGVjdXRpb24YASABKAsyHC5mZW54aS5hbmFseXNpcy52MS5FeGVjdXRpb24iXgoRUmVwbHlJbnB1dFJlcXVlc3QSFAoMZXhlY3V0aW9uX2lkGAEgASgJEhAKCGlucHV0X2lkGAIgASgJEg0KBXZhbHVlGAMgASgJEhIKCnJlcXVlc3RfaWQYBCABKAkiFAoSUmVwbHlJbnB1dFJlc3BvbnNlIkoKElJlYWRDb250ZW50UmVxdWVzdBIUCgxleGVjdXRpb25faWQYASABKAkSDgoGc2hhMjU2GAIgASgJEg4KBm9mZnNldBgDIAEoAyIjChNSZWFkQ29udGVudFJlc3BvbnNlEgwKBGRhdGEYASABKAwqiAEKDkV4ZWN1dGlvblN0YXRlEh8KG0VYRUNVVElPTl9TVEFURV9VTlNQRUNJRklFRBAAEhoKFkVYRUNVVElPTl9TVEFURV9RVUVVRUQQARIbChdFWEVDVVRJT05fU1RBVEVfUlVOTklORxACEhwKGEVYRUNVVElPTl9TVEFURV9GSU5JU0hFRBADMvAGChBFeGVjdXRpb25TZXJ2aWNlEmwKB0V4ZWN1dGUSIS5mZW54aS5hbmFseXNpcy52MS5FeGVjdXRlUmVxdWVzdBoiLmZlbnhpLmFuYWx5c2lzLnYxLkV4ZWN1dGVSZXNwb25zZSIYorsYFAgCEhBleGVjdXRpb25zOndyaXRlMAESgAEKDldhdGNoRXhlY3V0aW9uEiguZmVueGkuYW5hbHlzaXMudjEuV2F0Y2hFeGVjdXRpb25SZXF1ZXN0GikuZmVueGkuYW5hbHlzaXMudjEuV2F0Y2hFeGVjdXRpb25SZXNwb25zZSIXorsYEwgCEg9leGVjdXRpb25zOnJlYWQwARJ4CgxHZXRFeGVjdXRpb24SJi5mZW54aS5hbmFseXNpcy52MS5HZXRFeGVjdXRpb25SZXF1ZXN0GicuZmVueGkuYW5hbHlzaXMudjEuR2V0RXhlY3V0aW9uUmVzcG9uc2UiF6K7GBMIAhIPZXhlY3V0aW9uczpyZWFkEn4KDkxpc3RFeGVjdXRpb25zEiguZmVueGkuYW5hbHlzaXMudjEuTGlzdEV4ZWN1dGlvbnNSZXF1ZXN0GikuZmVueGkuYW5hbHlzaXMudjEuTGlzdEV4ZWN1dGlvbnNSZXNwb25zZSIXorsYEwgCEg9leGVjdXRpb25zOnJlYWQSggEKD0NhbmNlbEV4ZWN1dGlvbhIpLmZlbnhpLmFuYWx5c2lzLnYxLkNhbmNlbEV4ZWN1dGlvblJlcXVlc3QaKi5mZW54aS5hbmFseXNpcy52MS5DYW5jZWxFeGVjdXRpb25SZXNwb25zZSIYorsYFAgCEhBleGVjdXRpb25zOndyaXRlEnMKClJlcGx5SW5wdXQSJC5mZW54aS5hbmFseXNpcy52MS5SZXBseUlucHV0UmVxdWVzdBolLmZlbnhpLmFuYWx5c2lzLnYxLlJlcGx5SW5wdXRSZXNwb25zZSIYorsYFAgCEhBleGVjdXRpb25zOndyaXRlEncKC1JlYWRDb250ZW50EiUuZmVueGkuYW5hbHlzaXMudjEuUmVhZENvbnRlbnRSZXF1ZXN0GiYuZmVueGkuYW5hbHlzaXMudjEuUmVhZENvbnRlbnRSZXNwb25zZSIXorsYEwgCEg9leGVjdXRpb25zOnJlYWQwAWIGcHJvdG8z", [file_fenxi_analysis_v1_output, file_fenxi_options_v1_options, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * One run of one piece of code in a Kernel.
@@ -95,6 +95,22 @@ export type Execution = Message<"fenxi.analysis.v1.Execution"> & {
    * @generated from field: int32 execution_count = 10;
    */
   executionCount: number;
+
+  /**
+   * While it waits: executions before it in its kernel, the running one included. 0 where it is the next, and where it
+   * does not wait.
+   *
+   * @generated from field: int32 queue_position = 11;
+   */
+  queuePosition: number;
+
+  /**
+   * While it waits: how long it will do so, where all that stands before it ran in this kernel before and took so long
+   * then. Unset where the service cannot tell.
+   *
+   * @generated from field: google.protobuf.Duration estimated_wait = 12;
+   */
+  estimatedWait?: Duration | undefined;
 };
 
 /**
@@ -103,6 +119,34 @@ export type Execution = Message<"fenxi.analysis.v1.Execution"> & {
  */
 export const ExecutionSchema: GenMessage<Execution> = /*@__PURE__*/
   messageDesc(file_fenxi_analysis_v1_execution, 0);
+
+/**
+ * Where an execution waits, now. Not an event: it has no number, is not kept, and only the newest is sent.
+ *
+ * @generated from message fenxi.analysis.v1.QueuePosition
+ */
+export type QueuePosition = Message<"fenxi.analysis.v1.QueuePosition"> & {
+  /**
+   * Executions before it in its kernel, the running one included.
+   *
+   * @generated from field: int32 position = 1;
+   */
+  position: number;
+
+  /**
+   * As Execution.estimated_wait.
+   *
+   * @generated from field: google.protobuf.Duration estimated_wait = 2;
+   */
+  estimatedWait?: Duration | undefined;
+};
+
+/**
+ * Describes the message fenxi.analysis.v1.QueuePosition.
+ * Use `create(QueuePositionSchema)` to create a new message.
+ */
+export const QueuePositionSchema: GenMessage<QueuePosition> = /*@__PURE__*/
+  messageDesc(file_fenxi_analysis_v1_execution, 1);
 
 /**
  * Runs code.
@@ -158,7 +202,7 @@ export type ExecuteRequest = Message<"fenxi.analysis.v1.ExecuteRequest"> & {
  * Use `create(ExecuteRequestSchema)` to create a new message.
  */
 export const ExecuteRequestSchema: GenMessage<ExecuteRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_execution, 1);
+  messageDesc(file_fenxi_analysis_v1_execution, 2);
 
 /**
  * An event.
@@ -174,11 +218,19 @@ export type ExecuteResponse = Message<"fenxi.analysis.v1.ExecuteResponse"> & {
   execution?: Execution | undefined;
 
   /**
-   * The event; unset in the first response and in the heartbeats that a quiet stream carries every 10 seconds.
+   * The event; unset in the first response, beside `queue`, and in the heartbeats that a quiet stream carries every 10
+   * seconds.
    *
    * @generated from field: fenxi.analysis.v1.OutputEvent event = 2;
    */
   event?: OutputEvent | undefined;
+
+  /**
+   * While it waits: its new place, at each change.
+   *
+   * @generated from field: fenxi.analysis.v1.QueuePosition queue = 3;
+   */
+  queue?: QueuePosition | undefined;
 };
 
 /**
@@ -186,7 +238,7 @@ export type ExecuteResponse = Message<"fenxi.analysis.v1.ExecuteResponse"> & {
  * Use `create(ExecuteResponseSchema)` to create a new message.
  */
 export const ExecuteResponseSchema: GenMessage<ExecuteResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_execution, 2);
+  messageDesc(file_fenxi_analysis_v1_execution, 3);
 
 /**
  * Watches.
@@ -214,7 +266,7 @@ export type WatchExecutionRequest = Message<"fenxi.analysis.v1.WatchExecutionReq
  * Use `create(WatchExecutionRequestSchema)` to create a new message.
  */
 export const WatchExecutionRequestSchema: GenMessage<WatchExecutionRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_execution, 3);
+  messageDesc(file_fenxi_analysis_v1_execution, 4);
 
 /**
  * An event.
@@ -230,11 +282,18 @@ export type WatchExecutionResponse = Message<"fenxi.analysis.v1.WatchExecutionRe
   execution?: Execution | undefined;
 
   /**
-   * The event; unset in the first response and in heartbeats.
+   * The event; unset in the first response, beside `queue`, and in heartbeats.
    *
    * @generated from field: fenxi.analysis.v1.OutputEvent event = 2;
    */
   event?: OutputEvent | undefined;
+
+  /**
+   * While it waits: its new place, at each change.
+   *
+   * @generated from field: fenxi.analysis.v1.QueuePosition queue = 3;
+   */
+  queue?: QueuePosition | undefined;
 };
 
 /**
@@ -242,7 +301,7 @@ export type WatchExecutionResponse = Message<"fenxi.analysis.v1.WatchExecutionRe
  * Use `create(WatchExecutionResponseSchema)` to create a new message.
  */
 export const WatchExecutionResponseSchema: GenMessage<WatchExecutionResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_execution, 4);
+  messageDesc(file_fenxi_analysis_v1_execution, 5);
 
 /**
  * Asks for one.
@@ -263,7 +322,7 @@ export type GetExecutionRequest = Message<"fenxi.analysis.v1.GetExecutionRequest
  * Use `create(GetExecutionRequestSchema)` to create a new message.
  */
 export const GetExecutionRequestSchema: GenMessage<GetExecutionRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_execution, 5);
+  messageDesc(file_fenxi_analysis_v1_execution, 6);
 
 /**
  * One.
@@ -284,7 +343,7 @@ export type GetExecutionResponse = Message<"fenxi.analysis.v1.GetExecutionRespon
  * Use `create(GetExecutionResponseSchema)` to create a new message.
  */
 export const GetExecutionResponseSchema: GenMessage<GetExecutionResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_execution, 6);
+  messageDesc(file_fenxi_analysis_v1_execution, 7);
 
 /**
  * Asks for a page.
@@ -326,7 +385,7 @@ export type ListExecutionsRequest = Message<"fenxi.analysis.v1.ListExecutionsReq
  * Use `create(ListExecutionsRequestSchema)` to create a new message.
  */
 export const ListExecutionsRequestSchema: GenMessage<ListExecutionsRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_execution, 7);
+  messageDesc(file_fenxi_analysis_v1_execution, 8);
 
 /**
  * A page, newest first.
@@ -354,7 +413,7 @@ export type ListExecutionsResponse = Message<"fenxi.analysis.v1.ListExecutionsRe
  * Use `create(ListExecutionsResponseSchema)` to create a new message.
  */
 export const ListExecutionsResponseSchema: GenMessage<ListExecutionsResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_execution, 8);
+  messageDesc(file_fenxi_analysis_v1_execution, 9);
 
 /**
  * Cancels.
@@ -382,7 +441,7 @@ export type CancelExecutionRequest = Message<"fenxi.analysis.v1.CancelExecutionR
  * Use `create(CancelExecutionRequestSchema)` to create a new message.
  */
 export const CancelExecutionRequestSchema: GenMessage<CancelExecutionRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_execution, 9);
+  messageDesc(file_fenxi_analysis_v1_execution, 10);
 
 /**
  * What became of it.
@@ -403,7 +462,7 @@ export type CancelExecutionResponse = Message<"fenxi.analysis.v1.CancelExecution
  * Use `create(CancelExecutionResponseSchema)` to create a new message.
  */
 export const CancelExecutionResponseSchema: GenMessage<CancelExecutionResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_execution, 10);
+  messageDesc(file_fenxi_analysis_v1_execution, 11);
 
 /**
  * Answers.
@@ -445,7 +504,7 @@ export type ReplyInputRequest = Message<"fenxi.analysis.v1.ReplyInputRequest"> &
  * Use `create(ReplyInputRequestSchema)` to create a new message.
  */
 export const ReplyInputRequestSchema: GenMessage<ReplyInputRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_execution, 11);
+  messageDesc(file_fenxi_analysis_v1_execution, 12);
 
 /**
  * Taken.
@@ -460,7 +519,7 @@ export type ReplyInputResponse = Message<"fenxi.analysis.v1.ReplyInputResponse">
  * Use `create(ReplyInputResponseSchema)` to create a new message.
  */
 export const ReplyInputResponseSchema: GenMessage<ReplyInputResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_execution, 12);
+  messageDesc(file_fenxi_analysis_v1_execution, 13);
 
 /**
  * Reads a content.
@@ -495,7 +554,7 @@ export type ReadContentRequest = Message<"fenxi.analysis.v1.ReadContentRequest">
  * Use `create(ReadContentRequestSchema)` to create a new message.
  */
 export const ReadContentRequestSchema: GenMessage<ReadContentRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_execution, 13);
+  messageDesc(file_fenxi_analysis_v1_execution, 14);
 
 /**
  * A piece of the content, in order.
@@ -516,7 +575,7 @@ export type ReadContentResponse = Message<"fenxi.analysis.v1.ReadContentResponse
  * Use `create(ReadContentResponseSchema)` to create a new message.
  */
 export const ReadContentResponseSchema: GenMessage<ReadContentResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_execution, 14);
+  messageDesc(file_fenxi_analysis_v1_execution, 15);
 
 /**
  * Where an execution stands.

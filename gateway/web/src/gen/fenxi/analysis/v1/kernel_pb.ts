@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fenxi/analysis/v1/kernel.proto.
  */
 export const file_fenxi_analysis_v1_kernel: GenFile = /*@__PURE__*/
-  fileDesc("Ch5mZW54aS9hbmFseXNpcy92MS9rZXJuZWwucHJvdG8SEWZlbnhpLmFuYWx5c2lzLnYxIvUECgZLZXJuZWwSEQoJa2VybmVsX2lkGAEgASgJEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRItCgVzdGF0ZRgDIAEoDjIeLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbFN0YXRlEjIKCGRhdGFzZXRzGAQgAygLMiAuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsRGF0YXNldBIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSbGFzdF9hY3Rpdml0eV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgVkZWF0aBgHIAEoCzIYLmZlbnhpLmFuYWx5c2lzLnYxLkRlYXRoEhIKCmdlbmVyYXRpb24YCCABKAUSHAoUcnVubmluZ19leGVjdXRpb25faWQYCSABKAkSFAoMcXVldWVfbGVuZ3RoGAogASgFEhQKDG1lbW9yeV9ieXRlcxgLIAEoAxIxCg1pZGxlX2VuZF90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZpc2lvbhgNIAEoAxIvCgZsaW1pdHMYDiABKAsyHy5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxMaW1pdHMSLQoFc3RhcnQYDyABKA4yHi5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxTdGFydBI1Cglpc29sYXRpb24YECABKAsyIi5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxJc29sYXRpb24SEwoLa2VybmVsX3NwZWMYESABKAkiUwoPS2VybmVsSXNvbGF0aW9uEjAKBWxldmVsGAEgASgOMiEuZmVueGkuYW5hbHlzaXMudjEuSXNvbGF0aW9uTGV2ZWwSDgoGbGF5ZXJzGAIgAygJIrkBCgxLZXJuZWxMaW1pdHMSFAoMbWVtb3J5X2J5dGVzGAEgASgDEjUKEmV4ZWN1dGlvbl9kdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg1pZGxlX2R1cmF0aW9uGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhQKDHF1ZXVlX2xlbmd0aBgEIAEoBRIUCgxvdXRwdXRfYnl0ZXMYBSABKAMiSAoNS2VybmVsRGF0YXNldBISCgpkYXRhc2V0X2lkGAEgASgJEhUKDXZhcmlhYmxlX25hbWUYAiABKAkSDAoEbmFtZRgDIAEoCSKIAQoTQ3JlYXRlS2VybmVsUmVxdWVzdBIyCghkYXRhc2V0cxgBIAMoCzIgLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbERhdGFzZXQSFAoMZGlzcGxheV9uYW1lGAIgASgJEhIKCnJlcXVlc3RfaWQYAyABKAkSEwoLa2VybmVsX3NwZWMYBCABKAkiQQoUQ3JlYXRlS2VybmVsUmVzcG9uc2USKQoGa2VybmVsGAEgASgLMhkuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsIiUKEEdldEtlcm5lbFJlcXVlc3QSEQoJa2VybmVsX2lkGAEgASgJIj4KEUdldEtlcm5lbFJlc3BvbnNlEikKBmtlcm5lbBgBIAEoCzIZLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbCI7ChJMaXN0S2VybmVsc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiWgoTTGlzdEtlcm5lbHNSZXNwb25zZRIqCgdrZXJuZWxzGAEgAygLMhkuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJUChZJbnRlcnJ1cHRLZXJuZWxSZXF1ZXN0EhEKCWtlcm5lbF9pZBgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJEhMKC2NsZWFyX3F1ZXVlGAMgASgIIkQKF0ludGVycnVwdEtlcm5lbFJlc3BvbnNlEikKBmtlcm5lbBgBIAEoCzIZLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbCI9ChRSZXN0YXJ0S2VybmVsUmVxdWVzdBIRCglrZXJuZWxfaWQYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCSJCChVSZXN0YXJ0S2VybmVsUmVzcG9uc2USKQoGa2VybmVsGAEgASgLMhkuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsIjwKE0RlbGV0ZUtlcm5lbFJlcXVlc3QSEQoJa2VybmVsX2lkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkiFgoURGVsZXRlS2VybmVsUmVzcG9uc2UiJwoSV2F0Y2hLZXJuZWxSZXF1ZXN0EhEKCWtlcm5lbF9pZBgBIAEoCSJAChNXYXRjaEtlcm5lbFJlc3BvbnNlEikKBmtlcm5lbBgBIAEoCzIZLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbCqFAQoOSXNvbGF0aW9uTGV2ZWwSHwobSVNPTEFUSU9OX0xFVkVMX1VOU1BFQ0lGSUVEEAASGAoUSVNPTEFUSU9OX0xFVkVMX05PTkUQARIcChhJU09MQVRJT05fTEVWRUxfU1RBTkRBUkQQAhIaChZJU09MQVRJT05fTEVWRUxfU1RSSUNUEAMqegoLS2VybmVsU3RhcnQSHAoYS0VSTkVMX1NUQVJUX1VOU1BFQ0lGSUVEEAASFwoTS0VSTkVMX1NUQVJUX0ZPUktFRBABEhwKGEtFUk5FTF9TVEFSVF9GT1JLRURfV0FSTRACEhYKEktFUk5FTF9TVEFSVF9QTEFJThADKuIBCgtLZXJuZWxTdGF0ZRIcChhLRVJORUxfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVLRVJORUxfU1RBVEVfU1RBUlRJTkcQARIVChFLRVJORUxfU1RBVEVfSURMRRACEhUKEUtFUk5FTF9TVEFURV9CVVNZEAMSHQoZS0VSTkVMX1NUQVRFX0lOVEVSUlVQVElORxAEEhsKF0tFUk5FTF9TVEFURV9SRVNUQVJUSU5HEAUSGQoVS0VSTkVMX1NUQVRFX1NUT1BQSU5HEAYSFQoRS0VSTkVMX1NUQVRFX0RFQUQQBzLTBwoNS2VybmVsU2VydmljZRJ2CgxDcmVhdGVLZXJuZWwSJi5mZW54aS5hbmFseXNpcy52MS5DcmVhdGVLZXJuZWxSZXF1ZXN0GicuZmVueGkuYW5hbHlzaXMudjEuQ3JlYXRlS2VybmVsUmVzcG9uc2UiFaK7GBEIAhINa2VybmVsczp3cml0ZRJsCglHZXRLZXJuZWwSIy5mZW54aS5hbmFseXNpcy52MS5HZXRLZXJuZWxSZXF1ZXN0GiQuZmVueGkuYW5hbHlzaXMudjEuR2V0S2VybmVsUmVzcG9uc2UiFKK7GBAIAhIMa2VybmVsczpyZWFkEnIKC0xpc3RLZXJuZWxzEiUuZmVueGkuYW5hbHlzaXMudjEuTGlzdEtlcm5lbHNSZXF1ZXN0GiYuZmVueGkuYW5hbHlzaXMudjEuTGlzdEtlcm5lbHNSZXNwb25zZSIUorsYEAgCEgxrZXJuZWxzOnJlYWQSfwoPSW50ZXJydXB0S2VybmVsEikuZmVueGkuYW5hbHlzaXMudjEuSW50ZXJydXB0S2VybmVsUmVxdWVzdBoqLmZlbnhpLmFuYWx5c2lzLnYxLkludGVycnVwdEtlcm5lbFJlc3BvbnNlIhWiuxgRCAISDWtlcm5lbHM6d3JpdGUSeQoNUmVzdGFydEtlcm5lbBInLmZlbnhpLmFuYWx5c2lzLnYxLlJlc3RhcnRLZXJuZWxSZXF1ZXN0GiguZmVueGkuYW5hbHlzaXMudjEuUmVzdGFydEtlcm5lbFJlc3BvbnNlIhWiuxgRCAISDWtlcm5lbHM6d3JpdGUSdgoMRGVsZXRlS2VybmVsEiYuZmVueGkuYW5hbHlzaXMudjEuRGVsZXRlS2VybmVsUmVxdWVzdBonLmZlbnhpLmFuYWx5c2lzLnYxLkRlbGV0ZUtlcm5lbFJlc3BvbnNlIhWiuxgRCAISDWtlcm5lbHM6d3JpdGUSdAoLV2F0Y2hLZXJuZWwSJS5mZW54aS5hbmFseXNpcy52MS5XYXRjaEtlcm5lbFJlcXVlc3QaJi5mZW54aS5hbmFseXNpcy52MS5XYXRjaEtlcm5lbFJlc3BvbnNlIhSiuxgQCAISDGtlcm5lbHM6cmVhZDABEn4KD0xpc3RLZXJuZWxTcGVjcxIpLmZlbnhpLmFuYWx5c2lzLnYxLkxpc3RLZXJuZWxTcGVjc1JlcXVlc3QaKi5mZW54aS5hbmFseXNpcy52MS5MaXN0S2VybmVsU3BlY3NSZXNwb25zZSIUorsYEAgCEgxrZXJuZWxzOnJlYWRiBnByb3RvMw", [file_fenxi_analysis_v1_kernel_spec, file_fenxi_analysis_v1_output, file_fenxi_options_v1_options, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Ch5mZW54aS9hbmFseXNpcy92MS9rZXJuZWwucHJvdG8SEWZlbnhpLmFuYWx5c2lzLnYxIsQFCgZLZXJuZWwSEQoJa2VybmVsX2lkGAEgASgJEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRItCgVzdGF0ZRgDIAEoDjIeLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbFN0YXRlEjIKCGRhdGFzZXRzGAQgAygLMiAuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsRGF0YXNldBIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSbGFzdF9hY3Rpdml0eV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgVkZWF0aBgHIAEoCzIYLmZlbnhpLmFuYWx5c2lzLnYxLkRlYXRoEhIKCmdlbmVyYXRpb24YCCABKAUSHAoUcnVubmluZ19leGVjdXRpb25faWQYCSABKAkSFAoMcXVldWVfbGVuZ3RoGAogASgFEhQKDG1lbW9yeV9ieXRlcxgLIAEoAxIxCg1pZGxlX2VuZF90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZpc2lvbhgNIAEoAxIvCgZsaW1pdHMYDiABKAsyHy5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxMaW1pdHMSLQoFc3RhcnQYDyABKA4yHi5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxTdGFydBI1Cglpc29sYXRpb24YECABKAsyIi5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxJc29sYXRpb24SEwoLa2VybmVsX3NwZWMYESABKAkSNQoRaWRsZV93YXJuaW5nX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnN0YXJ0X3Bvc2l0aW9uGBMgASgFIlMKD0tlcm5lbElzb2xhdGlvbhIwCgVsZXZlbBgBIAEoDjIhLmZlbnhpLmFuYWx5c2lzLnYxLklzb2xhdGlvbkxldmVsEg4KBmxheWVycxgCIAMoCSLzAQoMS2VybmVsTGltaXRzEhQKDG1lbW9yeV9ieXRlcxgBIAEoAxI1ChJleGVjdXRpb25fZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNaWRsZV9kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxxdWV1ZV9sZW5ndGgYBCABKAUSFAoMb3V0cHV0X2J5dGVzGAUgASgDEjgKFWlkbGVfd2FybmluZ19kdXJhdGlvbhgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJICg1LZXJuZWxEYXRhc2V0EhIKCmRhdGFzZXRfaWQYASABKAkSFQoNdmFyaWFibGVfbmFtZRgCIAEoCRIMCgRuYW1lGAMgASgJIogBChNDcmVhdGVLZXJuZWxSZXF1ZXN0EjIKCGRhdGFzZXRzGAEgAygLMiAuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsRGF0YXNldBIUCgxkaXNwbGF5X25hbWUYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoCRITCgtrZXJuZWxfc3BlYxgEIAEoCSJBChRDcmVhdGVLZXJuZWxSZXNwb25zZRIpCgZrZXJuZWwYASABKAsyGS5mZW54aS5hbmFseXNpcy52MS5LZXJuZWwiJQoQR2V0S2VybmVsUmVxdWVzdBIRCglrZXJuZWxfaWQYASABKAkiPgoRR2V0S2VybmVsUmVzcG9uc2USKQoGa2VybmVsGAEgASgLMhkuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsIjsKEkxpc3RLZXJuZWxzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJaChNMaXN0S2VybmVsc1Jlc3BvbnNlEioKB2tlcm5lbHMYASADKAsyGS5mZW54aS5hbmFseXNpcy52MS5LZXJuZWwSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlQKFkludGVycnVwdEtlcm5lbFJlcXVlc3QSEQoJa2VybmVsX2lkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSEwoLY2xlYXJfcXVldWUYAyABKAgiRAoXSW50ZXJydXB0S2VybmVsUmVzcG9uc2USKQoGa2VybmVsGAEgASgLMhkuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsIjoKEUtlZXBLZXJuZWxSZXF1ZXN0EhEKCWtlcm5lbF9pZBgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJIj8KEktlZXBLZXJuZWxSZXNwb25zZRIpCgZrZXJuZWwYASABKAsyGS5mZW54aS5hbmFseXNpcy52MS5LZXJuZWwiPQoUUmVzdGFydEtlcm5lbFJlcXVlc3QSEQoJa2VybmVsX2lkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkiQgoVUmVzdGFydEtlcm5lbFJlc3BvbnNlEikKBmtlcm5lbBgBIAEoCzIZLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbCI8ChNEZWxldGVLZXJuZWxSZXF1ZXN0EhEKCWtlcm5lbF9pZBgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJIhYKFERlbGV0ZUtlcm5lbFJlc3BvbnNlIicKEldhdGNoS2VybmVsUmVxdWVzdBIRCglrZXJuZWxfaWQYASABKAkiQAoTV2F0Y2hLZXJuZWxSZXNwb25zZRIpCgZrZXJuZWwYASABKAsyGS5mZW54aS5hbmFseXNpcy52MS5LZXJuZWwqhQEKDklzb2xhdGlvbkxldmVsEh8KG0lTT0xBVElPTl9MRVZFTF9VTlNQRUNJRklFRBAAEhgKFElTT0xBVElPTl9MRVZFTF9OT05FEAESHAoYSVNPTEFUSU9OX0xFVkVMX1NUQU5EQVJEEAISGgoWSVNPTEFUSU9OX0xFVkVMX1NUUklDVBADKnoKC0tlcm5lbFN0YXJ0EhwKGEtFUk5FTF9TVEFSVF9VTlNQRUNJRklFRBAAEhcKE0tFUk5FTF9TVEFSVF9GT1JLRUQQARIcChhLRVJORUxfU1RBUlRfRk9SS0VEX1dBUk0QAhIWChJLRVJORUxfU1RBUlRfUExBSU4QAyriAQoLS2VybmVsU3RhdGUSHAoYS0VSTkVMX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVS0VSTkVMX1NUQVRFX1NUQVJUSU5HEAESFQoRS0VSTkVMX1NUQVRFX0lETEUQAhIVChFLRVJORUxfU1RBVEVfQlVTWRADEh0KGUtFUk5FTF9TVEFURV9JTlRFUlJVUFRJTkcQBBIbChdLRVJORUxfU1RBVEVfUkVTVEFSVElORxAFEhkKFUtFUk5FTF9TVEFURV9TVE9QUElORxAGEhUKEUtFUk5FTF9TVEFURV9ERUFEEAcyxQgKDUtlcm5lbFNlcnZpY2USdgoMQ3JlYXRlS2VybmVsEiYuZmVueGkuYW5hbHlzaXMudjEuQ3JlYXRlS2VybmVsUmVxdWVzdBonLmZlbnhpLmFuYWx5c2lzLnYxLkNyZWF0ZUtlcm5lbFJlc3BvbnNlIhWiuxgRCAISDWtlcm5lbHM6d3JpdGUSbAoJR2V0S2VybmVsEiMuZmVueGkuYW5hbHlzaXMudjEuR2V0S2VybmVsUmVxdWVzdBokLmZlbnhpLmFuYWx5c2lzLnYxLkdldEtlcm5lbFJlc3BvbnNlIhSiuxgQCAISDGtlcm5lbHM6cmVhZBJyCgtMaXN0S2VybmVscxIlLmZlbnhpLmFuYWx5c2lzLnYxLkxpc3RLZXJuZWxzUmVxdWVzdBomLmZlbnhpLmFuYWx5c2lzLnYxLkxpc3RLZXJuZWxzUmVzcG9uc2UiFKK7GBAIAhIMa2VybmVsczpyZWFkEn8KD0ludGVycnVwdEtlcm5lbBIpLmZlbnhpLmFuYWx5c2lzLnYxLkludGVycnVwdEtlcm5lbFJlcXVlc3QaKi5mZW54aS5hbmFseXNpcy52MS5JbnRlcnJ1cHRLZXJuZWxSZXNwb25zZSIVorsYEQgCEg1rZXJuZWxzOndyaXRlEnAKCktlZXBLZXJuZWwSJC5mZW54aS5hbmFseXNpcy52MS5LZWVwS2VybmVsUmVxdWVzdBolLmZlbnhpLmFuYWx5c2lzLnYxLktlZXBLZXJuZWxSZXNwb25zZSIVorsYEQgCEg1rZXJuZWxzOndyaXRlEnkKDVJlc3RhcnRLZXJuZWwSJy5mZW54aS5hbmFseXNpcy52MS5SZXN0YXJ0S2VybmVsUmVxdWVzdBooLmZlbnhpLmFuYWx5c2lzLnYxLlJlc3RhcnRLZXJuZWxSZXNwb25zZSIVorsYEQgCEg1rZXJuZWxzOndyaXRlEnYKDERlbGV0ZUtlcm5lbBImLmZlbnhpLmFuYWx5c2lzLnYxLkRlbGV0ZUtlcm5lbFJlcXVlc3QaJy5mZW54aS5hbmFseXNpcy52MS5EZWxldGVLZXJuZWxSZXNwb25zZSIVorsYEQgCEg1rZXJuZWxzOndyaXRlEnQKC1dhdGNoS2VybmVsEiUuZmVueGkuYW5hbHlzaXMudjEuV2F0Y2hLZXJuZWxSZXF1ZXN0GiYuZmVueGkuYW5hbHlzaXMudjEuV2F0Y2hLZXJuZWxSZXNwb25zZSIUorsYEAgCEgxrZXJuZWxzOnJlYWQwARJ+Cg9MaXN0S2VybmVsU3BlY3MSKS5mZW54aS5hbmFseXNpcy52MS5MaXN0S2VybmVsU3BlY3NSZXF1ZXN0GiouZmVueGkuYW5hbHlzaXMudjEuTGlzdEtlcm5lbFNwZWNzUmVzcG9uc2UiFKK7GBAIAhIMa2VybmVsczpyZWFkYgZwcm90bzM", [file_fenxi_analysis_v1_kernel_spec, file_fenxi_analysis_v1_output, file_fenxi_options_v1_options, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * One supervised Jupyter process of one user.
@@ -63,7 +63,7 @@ export type Kernel = Message<"fenxi.analysis.v1.Kernel"> & {
   createTime?: Timestamp | undefined;
 
   /**
-   * When it last ran code or was last asked to.
+   * When it last ran code or was last asked to, computed by itself, or was kept.
    *
    * @generated from field: google.protobuf.Timestamp last_activity_time = 6;
    */
@@ -105,7 +105,8 @@ export type Kernel = Message<"fenxi.analysis.v1.Kernel"> & {
   memoryBytes: bigint;
 
   /**
-   * When it will be ended if nothing happens before; unset while it works.
+   * When it will be ended if nothing happens before; unset while it works. Later by once the idle time where a process
+   * that it started lives.
    *
    * @generated from field: google.protobuf.Timestamp idle_end_time = 12;
    */
@@ -145,6 +146,21 @@ export type Kernel = Message<"fenxi.analysis.v1.Kernel"> & {
    * @generated from field: string kernel_spec = 17;
    */
   kernelSpec: string;
+
+  /**
+   * When it was warned that it will be ended at `idle_end_time`; unset while there is nothing to warn of.
+   *
+   * @generated from field: google.protobuf.Timestamp idle_warning_time = 18;
+   */
+  idleWarningTime?: Timestamp | undefined;
+
+  /**
+   * While its process waits for its turn to be started: its place among those that wait, 1 for the next. 0 where it does
+   * not.
+   *
+   * @generated from field: int32 start_position = 19;
+   */
+  startPosition: number;
 };
 
 /**
@@ -223,6 +239,13 @@ export type KernelLimits = Message<"fenxi.analysis.v1.KernelLimits"> & {
    * @generated from field: int64 output_bytes = 5;
    */
   outputBytes: bigint;
+
+  /**
+   * How long before it is ended for idleness it is warned, at the least.
+   *
+   * @generated from field: google.protobuf.Duration idle_warning_duration = 10;
+   */
+  idleWarningDuration?: Duration | undefined;
 };
 
 /**
@@ -485,6 +508,55 @@ export const InterruptKernelResponseSchema: GenMessage<InterruptKernelResponse> 
   messageDesc(file_fenxi_analysis_v1_kernel, 11);
 
 /**
+ * Keeps.
+ *
+ * @generated from message fenxi.analysis.v1.KeepKernelRequest
+ */
+export type KeepKernelRequest = Message<"fenxi.analysis.v1.KeepKernelRequest"> & {
+  /**
+   * The kernel.
+   *
+   * @generated from field: string kernel_id = 1;
+   */
+  kernelId: string;
+
+  /**
+   * A UUID that makes a repeated call the same call.
+   *
+   * @generated from field: string request_id = 2;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message fenxi.analysis.v1.KeepKernelRequest.
+ * Use `create(KeepKernelRequestSchema)` to create a new message.
+ */
+export const KeepKernelRequestSchema: GenMessage<KeepKernelRequest> = /*@__PURE__*/
+  messageDesc(file_fenxi_analysis_v1_kernel, 12);
+
+/**
+ * Kept.
+ *
+ * @generated from message fenxi.analysis.v1.KeepKernelResponse
+ */
+export type KeepKernelResponse = Message<"fenxi.analysis.v1.KeepKernelResponse"> & {
+  /**
+   * With its new `idle_end_time` where it is idle.
+   *
+   * @generated from field: fenxi.analysis.v1.Kernel kernel = 1;
+   */
+  kernel?: Kernel | undefined;
+};
+
+/**
+ * Describes the message fenxi.analysis.v1.KeepKernelResponse.
+ * Use `create(KeepKernelResponseSchema)` to create a new message.
+ */
+export const KeepKernelResponseSchema: GenMessage<KeepKernelResponse> = /*@__PURE__*/
+  messageDesc(file_fenxi_analysis_v1_kernel, 13);
+
+/**
  * Restarts.
  *
  * @generated from message fenxi.analysis.v1.RestartKernelRequest
@@ -510,7 +582,7 @@ export type RestartKernelRequest = Message<"fenxi.analysis.v1.RestartKernelReque
  * Use `create(RestartKernelRequestSchema)` to create a new message.
  */
 export const RestartKernelRequestSchema: GenMessage<RestartKernelRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 12);
+  messageDesc(file_fenxi_analysis_v1_kernel, 14);
 
 /**
  * Under way.
@@ -531,7 +603,7 @@ export type RestartKernelResponse = Message<"fenxi.analysis.v1.RestartKernelResp
  * Use `create(RestartKernelResponseSchema)` to create a new message.
  */
 export const RestartKernelResponseSchema: GenMessage<RestartKernelResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 13);
+  messageDesc(file_fenxi_analysis_v1_kernel, 15);
 
 /**
  * Ends one.
@@ -559,7 +631,7 @@ export type DeleteKernelRequest = Message<"fenxi.analysis.v1.DeleteKernelRequest
  * Use `create(DeleteKernelRequestSchema)` to create a new message.
  */
 export const DeleteKernelRequestSchema: GenMessage<DeleteKernelRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 14);
+  messageDesc(file_fenxi_analysis_v1_kernel, 16);
 
 /**
  * Ended.
@@ -574,7 +646,7 @@ export type DeleteKernelResponse = Message<"fenxi.analysis.v1.DeleteKernelRespon
  * Use `create(DeleteKernelResponseSchema)` to create a new message.
  */
 export const DeleteKernelResponseSchema: GenMessage<DeleteKernelResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 15);
+  messageDesc(file_fenxi_analysis_v1_kernel, 17);
 
 /**
  * Watches one.
@@ -595,7 +667,7 @@ export type WatchKernelRequest = Message<"fenxi.analysis.v1.WatchKernelRequest">
  * Use `create(WatchKernelRequestSchema)` to create a new message.
  */
 export const WatchKernelRequestSchema: GenMessage<WatchKernelRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 16);
+  messageDesc(file_fenxi_analysis_v1_kernel, 18);
 
 /**
  * The kernel at a change.
@@ -616,7 +688,7 @@ export type WatchKernelResponse = Message<"fenxi.analysis.v1.WatchKernelResponse
  * Use `create(WatchKernelResponseSchema)` to create a new message.
  */
 export const WatchKernelResponseSchema: GenMessage<WatchKernelResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 17);
+  messageDesc(file_fenxi_analysis_v1_kernel, 19);
 
 /**
  * How far kernels are kept apart.
@@ -816,6 +888,16 @@ export const KernelService: GenService<{
     methodKind: "unary";
     input: typeof InterruptKernelRequestSchema;
     output: typeof InterruptKernelResponseSchema;
+  },
+  /**
+   * Counts as use of the kernel: its time of idleness begins anew, and a warning is taken back. Watching does not.
+   *
+   * @generated from rpc fenxi.analysis.v1.KernelService.KeepKernel
+   */
+  keepKernel: {
+    methodKind: "unary";
+    input: typeof KeepKernelRequestSchema;
+    output: typeof KeepKernelResponseSchema;
   },
   /**
    * Ends the process and starts a new one under the same id with the same tables; variables are lost.

@@ -1,0 +1,77 @@
+//! Where an execution waits, now. A fact of the moment: it is told to whoever looks and kept nowhere.
+
+use std::{sync::Arc, time::Duration};
+
+use fenxi_chassis::clock::Clock;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::{ExecutionState, View, run::Runner};
+use crate::kernels::model::{Kernel, QueuePlace};
+
+/// A place in a kernel's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Executions before it, the running one included.
+    pub position: u32,
+    /// How long it will wait, where that is known.
+    pub wait: Option<Duration>,
+}
+
+/// Follows the place of one execution.
+#[derive(Debug)]
+pub struct Places {
+    kernel: watch::Receiver<Arc<Kernel>>,
+    execution_id: Uuid,
+    clock: Clock,
+    told: Option<u32>,
+}
+
+impl Runner {
+    /// The places of an execution, as long as it waits.
+    #[must_use]
+    pub fn places(&self, view: &View) -> Option<Places> {
+        let accepted = &view.accepted;
+        if view.state() != ExecutionState::Queued {
+            return None;
+        }
+        let kernel = self.kernels.kernel(accepted.user_id, accepted.kernel_id).ok()?.watch();
+        let clock = self.executions.desk.clock.clone();
+        Some(Places { kernel, execution_id: accepted.execution_id, clock, told: None })
+    }
+
+    /// Where an execution waits, if it does.
+    #[must_use]
+    pub fn place(&self, view: &View) -> Option<Place> {
+        self.places(view)?.now()
+    }
+}
+
+impl Places {
+    /// Where it waits now. Unknown before the kernel has taken it up, and once it runs.
+    pub fn now(&mut self) -> Option<Place> {
+        let place = self.kernel.borrow_and_update().place_of(self.execution_id)?;
+        self.told = Some(place.position);
+        Some(self.place(place))
+    }
+
+    /// Its next place; for ever once it has none any more. It may be dropped while it waits and called again.
+    pub async fn next(&mut self) -> Place {
+        loop {
+            let place = self.kernel.borrow_and_update().place_of(self.execution_id);
+            if let Some(place) = place.filter(|place| self.told != Some(place.position)) {
+                self.told = Some(place.position);
+                return self.place(place);
+            }
+            if self.kernel.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    fn place(&self, place: QueuePlace) -> Place {
+        let left = |start_time: i64| u64::try_from(start_time - self.clock.now_micros()).ok();
+        // What ran longer than it did before makes the time unknown.
+        Place { position: place.position, wait: place.start_time.and_then(left).map(Duration::from_micros) }
+    }
+}

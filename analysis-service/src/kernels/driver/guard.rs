@@ -1,0 +1,70 @@
+//! The guard of a kernel's memory: warned first, then what runs is interrupted while its variables can be kept, and only
+//! above the limit the kernel is ended. What grows too fast to be seen meets the hard limit, where the machine has one.
+
+use fenxi_proto::analysis::v1::{DeathCause, NoticeEvent, NoticeKind, output_event::Event};
+use tokio::time::Instant;
+
+use super::{
+    Driver,
+    meter::{MIB, Meter},
+};
+use crate::kernels::{
+    machine::tree::Usage,
+    state::{Interrupter, death},
+};
+
+/// The part of its limit from which on a kernel at work is measured more often, in percent.
+const WATCHED_PERCENT: u64 = 75;
+/// How much more often.
+const WATCHED_TIMES: u32 = 8;
+/// The part of its limit from which on a kernel is warned, in percent.
+const HIGH_PERCENT: u64 = 90;
+/// The part of its limit from which on an execution that adds to it is interrupted, in percent.
+const INTERRUPT_PERCENT: u64 = 97;
+/// What an execution must have added to be interrupted, in percent of the limit: the one that frees is let run.
+const ADDED_PERCENT: u64 = 1;
+
+impl Driver {
+    /// Does what follows from the memory that it uses.
+    pub(super) async fn hold_to_memory(&mut self, usage: Usage) {
+        let Some(limit) = self.kernel.limits.memory_bytes else { return };
+        let (used, percent) = (usage.private_bytes, limit / 100);
+        let text = |what: &str| format!("{what}: {} of {} MiB", used / MIB, limit / MIB);
+        if used > limit {
+            return self.kill(death(DeathCause::Memory, text("it went over its memory limit")));
+        }
+        let Some(running) = self.running.as_mut() else { return };
+        if used > percent * WATCHED_PERCENT {
+            let soon = Instant::now() + self.parts.settings.sample_interval / WATCHED_TIMES;
+            self.meter.next_at = self.meter.next_at.min(soon);
+        }
+        if used > percent * HIGH_PERCENT && !running.memory_told {
+            running.memory_told = true;
+            let notice = NoticeEvent { kind: NoticeKind::MemoryHigh.into(), text: text("Memory is near its limit") };
+            running.work.log.append(Event::Notice(notice)).await;
+        }
+        let added = used.saturating_sub(running.memory_before_bytes);
+        if used > percent * INTERRUPT_PERCENT && added > percent * ADDED_PERCENT {
+            self.interrupt(Interrupter::Memory).await;
+        }
+    }
+
+    /// Why the guard interrupts, for a person.
+    pub(super) fn memory_reason(&self) -> String {
+        let limit = self.kernel.limits.memory_bytes.unwrap_or_default() / MIB;
+        let used = self.meter.private_bytes() / MIB;
+        format!("Memory is at {used} of {limit} MiB; SIGINT was sent, so that the kernel and its variables stay.")
+    }
+}
+
+impl Meter {
+    /// Memory as last measured, as far as a limit is about it.
+    pub(super) fn private_bytes(&self) -> u64 {
+        self.last.map_or(0, |last| last.private_bytes)
+    }
+
+    /// Whether a process that it started was alive when it was last looked at.
+    pub(super) fn has_family(&self) -> bool {
+        self.last.is_some_and(|last| last.processes > 1)
+    }
+}
