@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "react";
 import { useT } from "../i18n/i18n";
 import { CodeView } from "./code-view";
 import type { Complete } from "./completion";
+import type { Inspect } from "./inspection";
 import { loadEditor } from "./load";
 import "./code.css";
 
@@ -16,6 +17,7 @@ interface CodeEditorProps {
   onLeave(): void;
   onBlur(): void;
   complete: Complete;
+  inspect: Inspect;
 }
 
 export function CodeEditor(props: CodeEditorProps) {
@@ -42,6 +44,8 @@ export function CodeEditor(props: CodeEditorProps) {
         onLeave: () => latest.current.onLeave(),
         onBlur: () => latest.current.onBlur(),
         complete: (code, cursor, signal) => latest.current.complete(code, cursor, signal),
+        inspect: (code, cursor, signal) => latest.current.inspect(code, cursor, signal),
+        nothingFound: t("notebook.nothingFound"),
       });
     });
     return () => {

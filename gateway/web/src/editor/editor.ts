@@ -7,6 +7,7 @@ import { EditorState, Prec, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, highlightSpecialChars, keymap, placeholder } from "@codemirror/view";
 import { classHighlighter, highlightTree } from "@lezer/highlight";
 import { kernelSource, type Complete } from "./completion";
+import { hideInspection, inspect, inspection, type Inspect } from "./inspection";
 
 export interface EditorOptions {
   parent: HTMLElement;
@@ -23,6 +24,10 @@ export interface EditorOptions {
   onBlur(): void;
   /** What may stand at the cursor, as the kernel knows it. */
   complete: Complete;
+  /** What the name at the cursor is. */
+  inspect: Inspect;
+  /** Said where there is nothing to say of it. */
+  nothingFound: string;
 }
 
 const look = EditorView.theme({
@@ -54,6 +59,7 @@ function keys(options: EditorOptions): Extension {
       { key: "Ctrl-Enter", run: run("stay") },
       { key: "Alt-Enter", run: run("insert") },
       { key: "Mod-/", run: toggleComment },
+      { key: "Escape", run: hideInspection },
     ]),
   );
 }
@@ -78,6 +84,7 @@ export function mountEditor(options: EditorOptions): EditorView {
     indentUnit.of("    "),
     python(),
     autocompletion({ icons: false, activateOnTypingDelay: 150, override: [kernelSource(options.complete)] }),
+    inspection(),
     syntaxHighlighting(classHighlighter),
     EditorView.lineWrapping,
     look,
@@ -86,6 +93,7 @@ export function mountEditor(options: EditorOptions): EditorView {
       ...closeBracketsKeymap,
       ...completionKeymap,
       { key: "Escape", run: () => (options.onLeave(), true) },
+      { key: "Shift-Tab", run: inspect(options.inspect, options.nothingFound) },
       ...defaultKeymap,
       ...historyKeymap,
       { key: "Tab", run: (view) => acceptCompletion(view) || (isBehindName(view) && startCompletion(view)) },

@@ -38,14 +38,14 @@ export const en = {
     starting: "Starting…", stopping: "Ending…",
   },
   notebook: {
-    addCell: "Add a cell", cellDeleted: "Cell deleted", cellLabel: "Cell {n}", cells: "Cells", deadDetail: "Last lines of its log",
+    addCell: "Add a cell", cancelWaiting: "Cancel the one that waits|Cancel the {n} that wait", cellDeleted: "Cell deleted", cellLabel: "Cell {n}", cells: "Cells", deadDetail: "Last lines of its log",
     deadText: "Everything shown below is kept. Restarting loads the tables again; variables are lost.", deadTitle: "The kernel has ended.", deleteCell: "Delete cell",
     end: "End kernel", endText: "Code that runs is stopped and variables are lost. The history stays.", endTitle: "End this kernel?", forceRestart: "Force restart",
-    gone: "This analysis is gone", goneText: "Its kernel ended some time ago. What it ran is in the history.", memory: "Memory the kernel holds", moveDown: "Move down",
-    moveUp: "Move up", notSaved: "This browser has no room to keep your draft. Copy it before you leave the page.", output: "Output", placeholder: "Write Python, then Shift+Enter to run",
-    queued: "Waiting for its turn", reconnecting: "Connection lost. It runs on; output follows as soon as there is a way.", restart: "Restart kernel",
+    gone: "This analysis is gone", goneText: "Its kernel ended some time ago. What it ran is in the history.", idleEnds: "Nothing has run here for a while. The kernel and its variables will be ended at {time}.", keep: "Keep it", memory: "Memory the kernel holds", moveDown: "Move down",
+    moveUp: "Move up", notSaved: "This browser has no room to keep your draft. Copy it before you leave the page.", nothingFound: "Nothing is known of this name.", output: "Output", placeholder: "Write Python, then Shift+Enter to run",
+    queued: "Waiting for its turn", queuedAt: "Waiting: {n} run before it|Waiting: {n} runs before it", queuedFor: "about {span}", reconnecting: "Connection lost. It runs on; output follows as soon as there is a way.", restart: "Restart kernel",
     restartText: "Code that runs is stopped and all variables are lost. The tables are loaded again.", restartTitle: "Restart the kernel?", run: "Run", runAll: "Run all",
-    running: "Running", sending: "Sending…", shortcuts: "Keyboard shortcuts", showAll: "Show all {n} lines", showLess: "Show less", stop: "Stop", stopping: "Stopping…", tryThis: "Try",
+    running: "Running", sending: "Sending…", shortcuts: "Keyboard shortcuts", showAll: "Show all {n} lines", showLess: "Show less", startsAt: "Other kernels are being started. This one is number {n} in the line.", stop: "Stop", stopping: "Stopping…", tryThis: "Try",
     untitled: "Untitled analysis",
   },
   variables: {
@@ -53,7 +53,7 @@ export const en = {
     noSummary: "not shown: {reason}", refresh: "Refresh", rows: "{n} row|{n} rows", title: "Variables",
   },
   keys: {
-    above: "Insert a cell above", below: "Insert a cell below", command: "Leave the editor", delete: "Delete the cell", down: "Next cell", edit: "Edit the cell", help: "This help",
+    above: "Insert a cell above", below: "Insert a cell below", command: "Leave the editor", delete: "Delete the cell", down: "Next cell", edit: "Edit the cell", help: "This help", inspect: "What the name at the cursor is",
     interrupt: "Stop", move: "Move the cell", restart: "Restart the kernel", runInsert: "Run and insert a cell below", runNext: "Run and go to the next cell",
     runStay: "Run and stay", undo: "Undo deleting a cell", up: "Previous cell",
   },
@@ -64,7 +64,7 @@ export const en = {
   },
   notices: {
     datasetNotLoaded: "A table could not be loaded.", interruptEscalated: "The code does not stop. The kernel will be killed.", interruptSent: "Interrupt sent.",
-    memoryHigh: "Memory is nearly used up.", outputLimit: "The output has reached its limit: of what follows, results, errors and the last texts are kept.", other: "Notice.", timeLimit: "The time limit is reached; the code is being stopped.",
+    memoryHigh: "Memory is nearly used up.", memoryInterrupt: "Memory has all but reached its limit. The code is being stopped, so that the kernel and its variables stay.", outputLimit: "The output has reached its limit: of what follows, results, errors and the last texts are kept.", other: "Notice.", timeLimit: "The time limit is reached; the code is being stopped.",
   },
   outcome: {
     cancelled: "Cancelled", error: "Error", interrupted: "Stopped", killed: "Kernel died", lost: "Lost", ok: "Succeeded", timedOut: "Timed out",

@@ -40,14 +40,14 @@ export const zh: Messages = {
     starting: "正在启动…", stopping: "正在结束…",
   },
   notebook: {
-    addCell: "添加单元格", cellDeleted: "已删除单元格", cellLabel: "单元格 {n}", cells: "单元格", deadDetail: "内核日志的最后几行",
+    addCell: "添加单元格", cancelWaiting: "取消排队的 {n} 个", cellDeleted: "已删除单元格", cellLabel: "单元格 {n}", cells: "单元格", deadDetail: "内核日志的最后几行",
     deadText: "下面的内容都已保留。重启会重新加载表格，但变量会丢失。", deadTitle: "内核已结束。", deleteCell: "删除单元格",
     end: "结束内核", endText: "正在运行的代码会停止，变量会丢失。历史记录会保留。", endTitle: "结束这个内核？", forceRestart: "强制重启",
-    gone: "这个分析已不存在", goneText: "它的内核早已结束，运行过的内容可在历史中查看。", memory: "内核占用的内存", moveDown: "下移",
-    moveUp: "上移", notSaved: "浏览器空间不足，草稿无法保存。离开页面前请先复制。", output: "输出", placeholder: "编写 Python，按 Shift+Enter 运行",
-    queued: "排队等待中", reconnecting: "连接已断开。代码仍在运行，恢复后会自动补上输出。", restart: "重启内核",
+    gone: "这个分析已不存在", goneText: "它的内核早已结束，运行过的内容可在历史中查看。", idleEnds: "这里已有一段时间没有运行代码。内核及其变量将于 {time} 结束。", keep: "保留", memory: "内核占用的内存", moveDown: "下移",
+    moveUp: "上移", notSaved: "浏览器空间不足，草稿无法保存。离开页面前请先复制。", nothingFound: "没有找到这个名称的说明。", output: "输出", placeholder: "编写 Python，按 Shift+Enter 运行",
+    queued: "排队等待中", queuedAt: "排队中：前面还有 {n} 个", queuedFor: "约 {span}", reconnecting: "连接已断开。代码仍在运行，恢复后会自动补上输出。", restart: "重启内核",
     restartText: "正在运行的代码会停止，所有变量都会丢失。表格会重新加载。", restartTitle: "重启内核？", run: "运行", runAll: "全部运行",
-    running: "运行中", sending: "发送中…", shortcuts: "键盘快捷键", showAll: "显示全部 {n} 行", showLess: "收起", stop: "停止", stopping: "正在停止…", tryThis: "试试",
+    running: "运行中", sending: "发送中…", shortcuts: "键盘快捷键", showAll: "显示全部 {n} 行", showLess: "收起", startsAt: "正在启动其他内核，本内核排在第 {n} 位。", stop: "停止", stopping: "正在停止…", tryThis: "试试",
     untitled: "未命名分析",
   },
   variables: {
@@ -55,7 +55,7 @@ export const zh: Messages = {
     noSummary: "无法显示：{reason}", refresh: "刷新", rows: "{n} 行", title: "变量",
   },
   keys: {
-    above: "在上方插入单元格", below: "在下方插入单元格", command: "退出编辑", delete: "删除单元格", down: "下一个单元格", edit: "编辑单元格", help: "显示本帮助",
+    above: "在上方插入单元格", below: "在下方插入单元格", command: "退出编辑", delete: "删除单元格", down: "下一个单元格", edit: "编辑单元格", help: "显示本帮助", inspect: "查看光标处名称的说明",
     interrupt: "停止运行", move: "移动单元格", restart: "重启内核", runInsert: "运行并在下方插入", runNext: "运行并跳到下一个",
     runStay: "运行并停留", undo: "撤销删除单元格", up: "上一个单元格",
   },
@@ -66,7 +66,7 @@ export const zh: Messages = {
   },
   notices: {
     datasetNotLoaded: "有表格未能加载。", interruptEscalated: "代码没有响应停止，内核即将被终止。", interruptSent: "已发送中断。",
-    memoryHigh: "内存即将用尽。", outputLimit: "输出已达上限：之后只保留结果、错误和最后的文本。", other: "提示。", timeLimit: "已达到运行时限，正在停止代码。",
+    memoryHigh: "内存即将用尽。", memoryInterrupt: "内存已接近上限，正在停止代码，以保留内核和变量。", outputLimit: "输出已达上限：之后只保留结果、错误和最后的文本。", other: "提示。", timeLimit: "已达到运行时限，正在停止代码。",
   },
   outcome: {
     cancelled: "已取消", error: "出错", interrupted: "已停止", killed: "内核终止", lost: "丢失", ok: "成功", timedOut: "超时",

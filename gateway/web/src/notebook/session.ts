@@ -9,11 +9,13 @@ import { pause } from "../execution/patience";
 import { Scheduler } from "../execution/scheduler";
 import { Notifier } from "../execution/store";
 import type { KernelCompletions } from "../editor/completion";
+import { DetailLevel } from "../gen/fenxi/analysis/v1/inspection_pb";
 import { ExecutionState, type Execution } from "../gen/fenxi/analysis/v1/execution_pb";
 import { KernelState, type Kernel } from "../gen/fenxi/analysis/v1/kernel_pb";
 import * as doc from "./document";
 import { watchKernel } from "./kernel-watch";
 import { listAll, sendExecute } from "./run";
+import { Queue } from "./queue";
 import * as storage from "./storage";
 import { answers } from "./variables";
 
@@ -41,6 +43,8 @@ export class NotebookSession {
   private readonly feeds = new Map<string, Feed>();
   private readonly ended = new AbortController();
   private readonly scheduler = new Scheduler(this.ended.signal);
+  readonly queue: Queue;
+  private keeping = false;
   private sending: Promise<void> = Promise.resolve();
   private wake: (() => void) | null = null;
 
@@ -49,6 +53,7 @@ export class NotebookSession {
     private readonly userId: string,
   ) {
     this.document = storage.load(userId, kernelId);
+    this.queue = new Queue(kernelId, this.ended.signal, () => this.notifier.touch());
   }
 
   start(): void {
@@ -117,6 +122,8 @@ export class NotebookSession {
     this.document = doc.update(this.document, cellId, { code });
     this.persist();
     this.notifier.touch();
+    // Who writes here wants the kernel that will run it; a page that is only open keeps nothing.
+    if (this.kernel?.idleWarningTime && !this.keeping) void this.keep().catch(() => {});
   }
 
   run(cellId: string): void {
@@ -158,6 +165,38 @@ export class NotebookSession {
     await kernels.interruptKernel({ kernelId: this.kernelId, clearQueue: true, requestId: newRequestId() });
   }
 
+  /** Takes one cell's run from the queue; one that runs is stopped, and what waits behind it goes. */
+  async stopCell(cell: doc.Cell): Promise<void> {
+    const { executionId } = cell;
+    if (executionId && this.kernel?.runningExecutionId !== executionId) await this.cancel(executionId);
+    else await this.interrupt();
+  }
+
+  /** Takes everything from the queue that waits, the last one first: none gets its turn meanwhile. */
+  async cancelWaiting(): Promise<void> {
+    for (const executionId of [...this.queue.places.keys()].toReversed()) {
+      if (this.kernel?.runningExecutionId !== executionId) await this.cancel(executionId);
+    }
+  }
+
+  private async cancel(executionId: string): Promise<void> {
+    const { execution } = await executionClient.cancelExecution({ executionId, requestId: newRequestId() });
+    const feed = this.feeds.get(executionId);
+    // Its turn to be followed may be far away.
+    if (feed && execution?.state === ExecutionState.FINISHED) this.scheduler.fetch(feed);
+  }
+
+  /** Counts as use of the kernel, which is about to be ended for want of it. */
+  async keep(): Promise<void> {
+    this.keeping = true;
+    try {
+      const { kernel } = await kernels.keepKernel({ kernelId: this.kernelId, requestId: newRequestId() });
+      if (kernel) this.takeKernel(kernel);
+    } finally {
+      this.keeping = false;
+    }
+  }
+
   async restart(): Promise<void> {
     await kernels.restartKernel({ kernelId: this.kernelId, requestId: newRequestId() });
     this.gone = null;
@@ -174,10 +213,20 @@ export class NotebookSession {
     return answers(this.kernel) ? inspections.completeCode({ kernelId: this.kernelId, code, cursor }, { signal }) : null;
   }
 
+  /** What the name at the cursor is, in words; null if there is nothing to say. */
+  async inspect(code: string, cursor: number, signal: AbortSignal): Promise<string | null> {
+    if (!answers(this.kernel)) return null;
+    const detailLevel = DetailLevel.DOCUMENTATION;
+    const { bundle } = await inspections.inspectCode({ kernelId: this.kernelId, code, cursor, detailLevel }, { signal });
+    const plain = bundle?.parts.find((part) => part.mimeType === "text/plain");
+    return plain?.content.case === "text" ? plain.content.value : null;
+  }
+
   private takeKernel(kernel: Kernel): void {
     if (this.kernel && this.kernel.generation === kernel.generation && kernel.revision < this.kernel.revision) return;
     this.kernel = kernel;
     this.gone = null;
+    this.queue.heard(kernel);
     if (kernel.state !== KernelState.BUSY && kernel.state !== KernelState.INTERRUPTING) this.stopRequestedAtMs = null;
     const running = kernel.runningExecutionId;
     const knownHere = running === "" || this.feeds.has(running) || this.document.dropped.includes(running);

@@ -82,6 +82,8 @@ function noticeKey(kind: NoticeKind): MessageKey {
       return "notices.timeLimit";
     case NoticeKind.MEMORY_HIGH:
       return "notices.memoryHigh";
+    case NoticeKind.MEMORY_INTERRUPT:
+      return "notices.memoryInterrupt";
     case NoticeKind.DATASET_NOT_LOADED:
       return "notices.datasetNotLoaded";
     case NoticeKind.OUTPUT_LIMIT:

@@ -5,6 +5,7 @@ import { Outcome } from "../../gen/fenxi/analysis/v1/output_pb";
 import { durationMs, span } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
 import type { Cell } from "../../notebook/document";
+import type { Place } from "../../notebook/queue";
 import type { NotebookSession } from "../../notebook/session";
 import { OutcomeBadge } from "../history/outcome";
 import { deathText } from "./death";
@@ -40,7 +41,19 @@ function useElapsed(feed: Feed | null, running: boolean): number {
   return startedAtMs === null ? 0 : Math.max(0, nowMs - startedAtMs);
 }
 
-export function CellStatus({ status, feed, session }: { status: Status; feed: Feed | null; session: NotebookSession }) {
+/** Where the run of a cell waits, as far as the service has said. */
+export function placeOf(session: NotebookSession, cell: Cell): Place | null {
+  return (cell.executionId && session.queue.places.get(cell.executionId)) || null;
+}
+
+interface CellStatusProps {
+  status: Status;
+  feed: Feed | null;
+  session: NotebookSession;
+  place: Place | null;
+}
+
+export function CellStatus({ status, feed, session, place }: CellStatusProps) {
   const t = useT();
   const elapsedMs = useElapsed(feed, status === "running");
   if (status === "new") return null;
@@ -56,9 +69,17 @@ export function CellStatus({ status, feed, session }: { status: Status; feed: Fe
           ? t("notebook.stopping")
           : status === "running"
             ? `${t("notebook.running")} ${span(elapsedMs)}`
-            : t(status === "queued" ? "notebook.queued" : status === "loading" ? "common.loading" : "notebook.sending")}
+            : status === "queued"
+              ? queued(t, place)
+              : t(status === "loading" ? "common.loading" : "notebook.sending")}
     </div>
   );
+}
+
+function queued(t: ReturnType<typeof useT>, place: Place | null): string {
+  if (!place || place.position === 0) return t("notebook.queued");
+  const where = t("notebook.queuedAt", { n: place.position });
+  return place.waitMs === null ? where : `${where} · ${t("notebook.queuedFor", { span: span(place.waitMs) })}`;
 }
 
 function Ended({ feed }: { feed: Feed | null }) {

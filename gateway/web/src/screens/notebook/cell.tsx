@@ -11,7 +11,7 @@ import type { NotebookSession } from "../../notebook/session";
 import { Outputs } from "../../output/output-view";
 import { Button, IconButton } from "../../ui/button";
 import { Menu } from "../../ui/menu";
-import { CellStatus, statusOf } from "./cell-status";
+import { CellStatus, placeOf, statusOf } from "./cell-status";
 
 interface CellProps {
   session: NotebookSession;
@@ -72,6 +72,7 @@ export function CellView(props: CellProps) {
               onLeave={onLeave}
               onBlur={() => {}}
               complete={(code, cursor, signal) => session.complete(code, cursor, signal)}
+              inspect={(code, cursor, signal) => session.inspect(code, cursor, signal)}
             />
           ) : cell.code === "" ? (
             <pre className="code-view muted" role="button" tabIndex={0} aria-label={label} onFocus={() => onSelect(true)}>{t("notebook.placeholder")}</pre>
@@ -87,7 +88,7 @@ export function CellView(props: CellProps) {
           </div>
         )}
         {feed && <CellOutput session={session} cell={cell} />}
-        <CellStatus status={status} feed={feed} session={session} />
+        <CellStatus status={status} feed={feed} session={session} place={placeOf(session, cell)} />
       </div>
     </section>
   );

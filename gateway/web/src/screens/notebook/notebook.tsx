@@ -15,6 +15,7 @@ import { toast, toastError } from "../../ui/toast";
 import { CellView } from "./cell";
 import { DeadKernel } from "./dead-kernel";
 import { Help } from "./help";
+import { KernelNotice } from "./kernel-notice";
 import { Starters } from "./starters";
 import { commandReader, isControl, isTyping, type Command } from "./keys";
 import { Toolbar } from "./toolbar";
@@ -131,6 +132,7 @@ function Notebook({ session }: { session: NotebookSession }) {
       <div className="notebook-body">
         <div className="cells">
           <DeadKernel session={session} />
+          <KernelNotice session={session} />
           {!session.saved && <div className="notice notice-warn">{t("notebook.notSaved")}</div>}
           {session.loadError !== null && <Failed error={session.loadError} onRetry={() => void session.refresh()} />}
           {session.loading && cells.length === 0 && <Skeleton rows={5} height={30} />}
@@ -149,7 +151,7 @@ function Notebook({ session }: { session: NotebookSession }) {
                 }}
                 onLeave={() => focusCell(cell.id, false)}
                 onRun={(then) => run(cell.id, then)}
-                onStop={() => void interrupt()}
+                onStop={() => void session.stopCell(cell).catch(toastError)}
                 onDelete={() => remove(cell.id)}
                 onMove={(by) => session.move(cell.id, by)}
               />

@@ -1,5 +1,5 @@
 // The head of a notebook: its name, the kernel as it stands, and the buttons that concern all of it.
-import { Braces, Ellipsis, FastForward, Keyboard, Power, RotateCcw, Square } from "lucide-react";
+import { Braces, Ellipsis, FastForward, Keyboard, ListX, Power, RotateCcw, Square } from "lucide-react";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { newRequestId, queryClient } from "../../api/query";
@@ -64,6 +64,11 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, looking,
         ))}
       </div>
       <div className="row toolbar-actions">
+        {session.queue.places.size > 0 && (
+          <Button size="s" icon={<ListX />} onClick={() => void session.cancelWaiting().catch(toastError)} data-testid="cancel-waiting">
+            {t("notebook.cancelWaiting", { n: session.queue.places.size })}
+          </Button>
+        )}
         <StopButton session={session} onStop={onStop} />
         <Button size="s" icon={<FastForward />} onClick={onRunAll} data-testid="run-all">{t("notebook.runAll")}</Button>
         {inspectable(session.kernel) && (
