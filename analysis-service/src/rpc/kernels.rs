@@ -13,8 +13,9 @@ use fenxi_proto::{
     analysis::v1::{
         CreateKernelRequest, CreateKernelResponse, DeleteKernelRequest, DeleteKernelResponse, GetKernelRequest,
         GetKernelResponse, InterruptKernelRequest, InterruptKernelResponse, KeepKernelRequest, KeepKernelResponse,
-        KernelState, ListKernelSpecsRequest, ListKernelSpecsResponse, ListKernelsRequest, ListKernelsResponse, RestartKernelRequest, RestartKernelResponse,
-        WatchKernelRequest, WatchKernelResponse, kernel_service_server::KernelService,
+        KernelState, ListKernelSpecsRequest, ListKernelSpecsResponse, ListKernelsRequest, ListKernelsResponse,
+        RestartKernelRequest, RestartKernelResponse, WatchKernelRequest, WatchKernelResponse,
+        kernel_service_server::KernelService,
     },
     error::Failure,
     id,

@@ -26,9 +26,8 @@ impl Driver {
     /// Has an idle kernel give back what its last execution left unused: once, some time after it.
     pub(super) fn release_memory_if_idle(&mut self) {
         // What gives memory back is ours; it means nothing to another program.
-        let due = self.is_idle()
-            && self.kernel.is_built_in()
-            && self.meter.take_release(self.parts.settings.release_after);
+        let due =
+            self.is_idle() && self.kernel.is_built_in() && self.meter.take_release(self.parts.settings.release_after);
         let Some(live) = self.live.as_mut().filter(|_| due) else { return };
         let content = serde_json::json!({
             "code": RELEASE, "silent": true, "store_history": false, "user_expressions": {}, "allow_stdin": false,
