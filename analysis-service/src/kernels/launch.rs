@@ -164,6 +164,11 @@ impl Launched {
         self.process.hold(name.to_owned()).await
     }
 
+    /// The version and the folder of its control group's limit on memory, where it has one; see `cgroup::held_bytes`.
+    pub(crate) fn memory_group(&self) -> Option<(u8, PathBuf)> {
+        self.group.as_ref().and_then(|group| group.memory())
+    }
+
     /// How often the system has killed in this kernel for want of memory since this was asked last; `None` if only the
     /// machine's own count would tell. Blocks for a moment.
     pub(crate) fn new_memory_kills(&self) -> Option<u64> {

@@ -115,6 +115,31 @@ async fn memory_above_a_hard_limit_ends_the_kernel_at_once_and_is_the_cause() {
 }
 
 #[tokio::test]
+async fn files_in_memory_are_memory_and_what_writes_them_is_interrupted() {
+    tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
+    let limits = KernelLimits { memory_bytes: Some(1 << 30), ..settings().limits };
+    let house = House::with(Settings { limits, ..settings() }).await;
+    let kernel = house.kernel().await;
+    house.run(&kernel, "1").await;
+    let layers = kernel.snapshot().isolation.clone().expect("layers").layers;
+    if !["cgroup", "mount"].iter().all(|wanted| layers.iter().any(|layer| layer == wanted)) {
+        // Without both, nothing on this machine counts its files as memory.
+        return;
+    }
+    let code = "
+import os, time
+most = bytearray(b'x') * (500 << 20)
+with open('/tmp/full', 'wb') as file:
+    while True:
+        file.write(b'x' * (1 << 20))
+        time.sleep(0.01)";
+    let ran = house.run(&kernel, code).await;
+    assert_eq!(ran.outcome(), Outcome::Interrupted, "{:?}", ran.end);
+    let size = house.printed(&kernel, "print(os.stat('/tmp/full').st_size >> 20)\nos.remove('/tmp/full')").await;
+    assert!(size.trim().parse::<u32>().expect("a number") > 100, "{size}");
+}
+
+#[tokio::test]
 async fn modules_that_are_named_are_loaded_already() {
     tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
     let house = House::new().await;

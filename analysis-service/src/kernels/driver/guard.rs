@@ -9,7 +9,7 @@ use super::{
     meter::{MIB, Meter},
 };
 use crate::kernels::{
-    machine::tree::Usage,
+    machine::{cgroup, tree::Usage},
     state::{Interrupter, death},
 };
 
@@ -28,11 +28,21 @@ impl Driver {
     /// Does what follows from the memory that it uses.
     pub(super) async fn hold_to_memory(&mut self, usage: Usage) {
         let Some(limit) = self.kernel.limits.memory_bytes else { return };
-        let (used, percent) = (usage.private_bytes, limit / 100);
-        let text = |what: &str| format!("{what}: {} of {} MiB", used / MIB, limit / MIB);
-        if used > limit {
-            return self.kill(death(DeathCause::Memory, text("it went over its memory limit")));
+        let text = |what: &str, used: u64| format!("{what}: {} of {} MiB", used / MIB, limit / MIB);
+        if usage.private_bytes > limit {
+            let why = text("it went over its memory limit", usage.private_bytes);
+            return self.kill(death(DeathCause::Memory, why));
         }
+        // The group counts its files in memory too, and what the system needs for it.
+        let held = match self.live.as_ref().and_then(|live| live.launched.memory_group()) {
+            Some((version, folder)) => {
+                let read = tokio::task::spawn_blocking(move || cgroup::held_bytes(version, &folder));
+                read.await.ok().flatten()
+            }
+            None => None,
+        };
+        let (used, percent) = (usage.private_bytes.max(held.unwrap_or_default()), limit / 100);
+        self.meter.held_bytes = used;
         let Some(running) = self.running.as_mut() else { return };
         if used > percent * WATCHED_PERCENT {
             let soon = Instant::now() + self.parts.settings.sample_interval / WATCHED_TIMES;
@@ -40,7 +50,8 @@ impl Driver {
         }
         if used > percent * HIGH_PERCENT && !running.memory_told {
             running.memory_told = true;
-            let notice = NoticeEvent { kind: NoticeKind::MemoryHigh.into(), text: text("Memory is near its limit") };
+            let notice =
+                NoticeEvent { kind: NoticeKind::MemoryHigh.into(), text: text("Memory is near its limit", used) };
             running.work.log.append(Event::Notice(notice)).await;
         }
         let added = used.saturating_sub(running.memory_before_bytes);
@@ -52,17 +63,12 @@ impl Driver {
     /// Why the guard interrupts, for a person.
     pub(super) fn memory_reason(&self) -> String {
         let limit = self.kernel.limits.memory_bytes.unwrap_or_default() / MIB;
-        let used = self.meter.private_bytes() / MIB;
+        let used = self.meter.held_bytes / MIB;
         format!("Memory is at {used} of {limit} MiB; SIGINT was sent, so that the kernel and its variables stay.")
     }
 }
 
 impl Meter {
-    /// Memory as last measured, as far as a limit is about it.
-    pub(super) fn private_bytes(&self) -> u64 {
-        self.last.map_or(0, |last| last.private_bytes)
-    }
-
     /// Whether a process that it started was alive when it was last looked at.
     pub(super) fn has_family(&self) -> bool {
         self.last.is_some_and(|last| last.processes > 1)

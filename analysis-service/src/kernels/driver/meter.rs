@@ -36,6 +36,8 @@ pub(super) struct Meter {
     rest: u32,
     /// Since when the kernel may hold memory that it does not use.
     pub(super) holds_since: Option<Instant>,
+    /// Memory that its limit is about, as last measured.
+    pub(super) held_bytes: u64,
     /// Private memory that it is known to need.
     floor_bytes: Option<u64>,
     /// What it used when it was last looked at whole.
@@ -75,6 +77,7 @@ impl Meter {
             holds_since: None,
             floor_bytes: None,
             rest: 1,
+            held_bytes: 0,
             last: None,
             still: 0,
         }

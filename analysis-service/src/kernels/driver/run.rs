@@ -168,7 +168,7 @@ impl Driver {
         let notices = std::mem::take(&mut live.notices);
         let pid = live.launched.process.pid();
         let mut running = Running::new(work, mark, Some(self.note_before(pid)));
-        running.memory_before_bytes = self.meter.private_bytes();
+        running.memory_before_bytes = self.meter.held_bytes;
         for notice in notices {
             running.work.log.append(Event::Notice(notice)).await;
         }

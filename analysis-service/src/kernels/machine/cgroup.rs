@@ -119,6 +119,18 @@ fn limit_memory(folder: &Path, version: u8, bytes: u64) -> io::Result<()> {
     set("memory.oom.group", "1")
 }
 
+/// What a group with this folder and version holds that the system cannot take back, in bytes: all that is counted but for
+/// the cache of files on disk. `None` if it is gone.
+pub(crate) fn held_bytes(version: u8, folder: &Path) -> Option<u64> {
+    let used = folder.join(if version == 1 { "memory.usage_in_bytes" } else { "memory.current" });
+    let used: u64 = fs::read_to_string(used).ok()?.trim().parse().ok()?;
+    let counters = fs::read_to_string(folder.join("memory.stat")).ok()?;
+    let fields = counters.lines().filter_map(|line| line.split_once(' '));
+    let cached = fields.filter(|(name, _)| matches!(*name, "active_file" | "inactive_file" | "slab_reclaimable"));
+    let cached: u64 = cached.filter_map(|(_, bytes)| bytes.trim().parse::<u64>().ok()).sum();
+    Some(used.saturating_sub(cached))
+}
+
 impl Group {
     /// The folder of version 2, in which a fork is born.
     pub(crate) fn birthplace(&self) -> Option<PathBuf> {
@@ -144,6 +156,11 @@ impl Group {
             counters.lines().find_map(|line| line.strip_prefix("oom_kill ")).and_then(|n| n.trim().parse().ok());
         let kills = kills.unwrap_or(0);
         kills - self.told_kills.swap(kills, Ordering::Relaxed).min(kills)
+    }
+
+    /// The version and the folder of its limit on memory, where it has one; see [`held_bytes`].
+    pub(crate) fn memory(&self) -> Option<(u8, PathBuf)> {
+        self.memory.clone()
     }
 
     /// Whether its memory has a limit that holds.
