@@ -11,6 +11,7 @@ pub mod inspection;
 pub mod launch;
 mod machine;
 pub mod model;
+pub mod network;
 pub(crate) mod output;
 pub mod registry;
 pub mod specs;

@@ -7,6 +7,7 @@ pub mod config;
 pub mod datasets;
 pub mod executions;
 pub mod kernels;
+pub mod network;
 pub mod objects;
 pub mod outbox;
 mod rpc;
@@ -40,9 +41,11 @@ use kernels::{
     config::{KernelSettings, KernelStart},
     launch::{ForkLauncher, Launched, Level, Workshop},
     model::{KernelTable, TableSource, TableUnavailable},
+    network::{KernelNetwork, NetworkSource, Reach},
     registry::{Adopted, Inherited, Registry},
     specs::{KernelSpec, Launchers},
 };
+use network::Networks;
 use objects::Objects;
 use outbox::{History, Relay};
 
@@ -85,7 +88,9 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
     // Kernels. Their tables come from the datasets, which know nothing of kernels.
     let settings = config.kernels.settings(config.executions.output_max_bytes);
     let linger = config.kernels.linger();
-    let (launcher, kept) = launcher(&config.kernels, data.to_owned()).await?;
+    let networks = Networks::open(database.clone(), frame.clock.clone()).await?;
+    lifecycle.spawn(networks.clone().keep(lifecycle.clone()));
+    let (launcher, kept) = launcher(&config.kernels, data.to_owned(), &networks).await?;
     let mut inherited = Inherited::default();
     for adopted in join_all(kept.into_iter().map(Adopted::connect)).await.into_iter().flatten() {
         inherited.kernels.insert(adopted.kernel_id(), adopted);
@@ -122,7 +127,7 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
         close(&closing, linger).await;
     });
 
-    let routes = rpc::routes(datasets.clone(), kernels.clone(), runner, pages, lifecycle.token());
+    let routes = rpc::routes(datasets.clone(), kernels.clone(), networks, runner, pages, lifecycle.token());
     lifecycle.set_ready("service", true);
     let served = server::serve(listener, routes, verifier, lifecycle.clone()).await;
 
@@ -155,7 +160,11 @@ fn history(auth: &Auth) -> anyhow::Result<Option<History>> {
 }
 
 /// How kernels are started. Its folders are made, and what a former service left is ended, on a thread that may block.
-async fn launcher(settings: &KernelSettings, data: PathBuf) -> anyhow::Result<(Launchers, Vec<Launched>)> {
+async fn launcher(
+    settings: &KernelSettings,
+    data: PathBuf,
+    networks: &Networks,
+) -> anyhow::Result<(Launchers, Vec<Launched>)> {
     let (python, apart) = (settings.python.clone(), settings.apart());
     let run = settings.kernel_run_dir.clone().unwrap_or_else(|| data.join("run"));
     anyhow::ensure!(
@@ -174,6 +183,10 @@ async fn launcher(settings: &KernelSettings, data: PathBuf) -> anyhow::Result<(L
     let open = move || Ok((Workshop::open(&python, &run, &data.join("work"), apart, (supervisor, &held))?, held));
     let (workshop, held): (Workshop, _) =
         tokio::task::spawn_blocking(open).await.map_err(anyhow::Error::from).flatten()?;
+    if let Some(missing) = workshop.network_obstacle(settings.kernel_start == KernelStart::Fork) {
+        networks.refuse(missing);
+    }
+    workshop.set_network(network_source(networks));
     let kept = workshop.take_up(held).await;
     let launchers = match settings.kernel_start {
         KernelStart::Fork => {
@@ -190,6 +203,19 @@ async fn kernel_specs(settings: &KernelSettings, closed: &[&Path]) -> anyhow::Re
     let Some(folder) = &settings.kernel_specs_dir else { return Ok(Vec::new()) };
     let closed = closed.iter().map(|folder| folder.canonicalize()).collect::<Result<_, _>>()?;
     kernels::specs::open(folder, closed).await
+}
+
+/// The granted networks as kernels see them.
+fn network_source(networks: &Networks) -> NetworkSource {
+    let (granted, served) = (networks.clone(), networks.clone());
+    NetworkSource {
+        granted: Arc::new(move |user_id| granted.granted(user_id)),
+        serve: Arc::new(move |user_id, kernel_id, listener| {
+            let networks = served.clone();
+            let hold = Box::new(served.serve(user_id, kernel_id, listener)?);
+            Ok(KernelNetwork { reach: Reach(Arc::new(move || networks.entries(user_id))), hold })
+        }),
+    }
 }
 
 /// The datasets as kernels see them.

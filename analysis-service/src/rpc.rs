@@ -5,21 +5,24 @@ mod datasets;
 mod executions;
 mod inspection;
 mod kernels;
+mod network;
 
 use fenxi_chassis::page::PageTokens;
 use fenxi_proto::analysis::v1::{
     dataset_service_server::DatasetServiceServer, execution_service_server::ExecutionServiceServer,
     inspection_service_server::InspectionServiceServer, kernel_service_server::KernelServiceServer,
+    network_grant_service_server::NetworkGrantServiceServer,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-use crate::{datasets::Datasets, executions::run::Runner, kernels::registry::Registry};
+use crate::{datasets::Datasets, executions::run::Runner, kernels::registry::Registry, network::Networks};
 
 /// Every service of `fenxi.analysis.v1`, ready to be served. Streams end soon after `stopping`.
 pub(crate) fn routes(
     datasets: Datasets,
     kernels: Registry,
+    networks: Networks,
     runner: Runner,
     pages: PageTokens,
     stopping: CancellationToken,
@@ -28,5 +31,6 @@ pub(crate) fn routes(
     Routes::new(DatasetServiceServer::new(datasets::DatasetRpc::new(datasets, pages.clone())))
         .add_service(KernelServiceServer::new(kernels::KernelRpc::new(kernels, pages.clone(), stopping.clone())))
         .add_service(InspectionServiceServer::new(inspecting))
+        .add_service(NetworkGrantServiceServer::new(network::NetworkRpc::new(networks, pages.clone())))
         .add_service(ExecutionServiceServer::new(executions::ExecutionRpc::new(runner, pages, stopping)))
 }

@@ -1,11 +1,12 @@
 //! Every step of the database's schema, in one list. A room's steps stand beside its store; numbers 1 to 99 are
-//! `datasets`', 100 to 199 `kernels`', 200 to 299 `executions`' and `outbox`'s.
+//! `datasets`', 100 to 199 `kernels`', 200 to 299 `executions`', `outbox`'s and `network`'s.
 
 use fenxi_chassis::sqlite::Step;
 
 /// The steps of all rooms.
 pub(crate) fn steps() -> Vec<Step> {
-    [crate::datasets::STEPS, crate::kernels::store::STEPS, &crate::executions::STEPS].concat()
+    let executions = crate::executions::STEPS.as_slice();
+    [crate::datasets::STEPS, crate::kernels::store::STEPS, executions, crate::network::STEPS].concat()
 }
 
 #[cfg(test)]

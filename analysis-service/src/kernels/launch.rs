@@ -38,6 +38,7 @@ pub use self::{
 use super::{
     connection::Endpoint,
     machine::{cgroup::Group, tree},
+    network::{KernelNetwork, NetworkSource, Reach},
 };
 
 /// The variable that every process of a kernel has, however far it went.
@@ -51,6 +52,8 @@ const END_WAIT: Duration = Duration::from_secs(5);
 pub struct Order {
     /// Whose folder of files it works in.
     pub kernel_id: Uuid,
+    /// Whose it is: the network is granted to users.
+    pub owner_user_id: Uuid,
     /// Which of the kernel's processes it is.
     pub generation: i32,
     /// Its memory, in bytes; `None` for no limit.
@@ -83,6 +86,10 @@ pub struct Launched {
     ends_whole: bool,
     /// The user that it alone has.
     uid: Option<u32>,
+    /// Whose network it was born with: it has a listener to be served.
+    network_of: Option<(Uuid, NetworkSource)>,
+    /// Its way out, once that is served.
+    network: Option<KernelNetwork>,
     /// Its control group.
     group: Option<Arc<Group>>,
     /// Its way into the group.
@@ -129,6 +136,7 @@ impl std::fmt::Debug for Endpoint {
 impl Launched {
     /// Ends whatever the kernel's process left running, and removes its sockets.
     pub async fn clear(self) {
+        drop(self.network);
         let (mut leader, mark, uid) = (self.process.pid(), self.mark, self.uid);
         if tree::start_ticks(leader.as_raw()).is_some_and(|ticks| ticks != self.start_ticks) {
             // It ended while nobody was there, and its number means another process by now.
@@ -153,6 +161,21 @@ impl Launched {
     pub(crate) async fn held(&mut self) -> Result<(), LaunchError> {
         let Some(joining) = self.joining.take() else { return Ok(()) };
         joining.await.map_err(io::Error::other).flatten().map_err(LaunchError::Group)
+    }
+
+    /// Begins to serve its way out, if it was born with one. Where that cannot be, it has no network, and it is said.
+    pub(crate) async fn open_network(&mut self) {
+        let Some((owner_user_id, source)) = &self.network_of else { return };
+        let taken = self.process.line().listener().await;
+        match taken.and_then(|listener| (source.serve)(*owner_user_id, self.kernel_id, listener)) {
+            Ok(network) => self.network = Some(network),
+            Err(error) => tracing::error!(kernel_id = %self.kernel_id, %error, "a kernel has no way to its network"),
+        }
+    }
+
+    /// What it may reach, if it has a network.
+    pub(crate) fn reach(&self) -> Option<Reach> {
+        self.network.as_ref().map(|network| network.reach.clone())
     }
 
     /// From here on it outlives this service. What the next one has to know of it is written down already.

@@ -6,7 +6,7 @@ use fenxi_proto::analysis::v1::{Death, KernelIsolation, KernelStart, KernelState
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{specs::BUILT_IN, state::Ladder};
+use super::{network::Reach, specs::BUILT_IN, state::Ladder};
 
 /// A kernel as it stands at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +51,8 @@ pub struct Kernel {
     pub idle_warning_time: Option<i64>,
     /// Its place among those that wait for their turn to start, from 1; 0 where it does not.
     pub start_position: u32,
+    /// What its process may reach; `None` for nothing.
+    pub network: Option<Reach>,
 }
 
 impl Kernel {

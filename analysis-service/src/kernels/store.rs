@@ -212,6 +212,7 @@ impl Store {
             kernel_spec: row.try_get("kernel_spec")?,
             idle_warning_time: None,
             start_position: 0,
+            network: None,
         })
     }
 }

@@ -1,11 +1,13 @@
 //! The service's side: it finds the supervisor or starts it, and asks it for processes.
 
 mod link;
+mod listener;
 mod talk;
 
 use std::{
     collections::BTreeSet,
     io,
+    net::TcpListener,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -118,6 +120,8 @@ pub struct Birth {
     pub flags: u64,
     /// The folder of its control group of version 2.
     pub group: Option<PathBuf>,
+    /// It makes a listening socket in its network, and hands it out: [`Line::listener`].
+    pub listens: bool,
 }
 
 impl Supervisor {
@@ -200,9 +204,10 @@ impl ForkServer {
     /// # Errors
     /// The server refuses or has ended; the error's kind is `Other` where the server goes on.
     pub async fn fork(&self, body: Vec<u8>, birth: Birth) -> io::Result<Process> {
-        let group = birth.group.map(|group| group.into_os_string().into_string());
+        let group = birth.group.clone().map(|group| group.into_os_string().into_string());
         let group = group.transpose().map_err(|_| io::Error::other("a path is no text"))?.unwrap_or_default();
-        let fork = Fork { server: self.process.child, body: body.into(), flags: birth.flags, group };
+        let Birth { flags, listens, .. } = birth;
+        let fork = Fork { server: self.process.child, body: body.into(), flags, group, listens };
         self.process.supervisor.start(Asked::Fork(fork)).await
     }
 }
@@ -272,6 +277,14 @@ impl Line {
     /// They do not appear in time, or do not work.
     pub async fn converse(&self, prefix: &Path, wait: Duration) -> io::Result<Talk> {
         Talk::begin(&self.socket, self.child, prefix, wait).await
+    }
+
+    /// The socket that listens in the network of what was born so ([`Birth::listens`]). Each service gets it anew.
+    ///
+    /// # Errors
+    /// There is none, or it has not been handed out yet.
+    pub async fn listener(&self) -> io::Result<TcpListener> {
+        listener::take(&self.socket, self.child).await
     }
 }
 

@@ -59,9 +59,9 @@ async fn carry_out(house: &Arc<House>, reign: u64, asked: Asked) -> io::Result<T
             let ready = house.server_ready(server).await?;
             Told::ServerReady(ServerReady { clone: ready.clone, preload_ms: ready.preload_ms, modules: ready.modules })
         }
-        Asked::Fork(Fork { server, body, flags, group }) => {
+        Asked::Fork(Fork { server, body, flags, group, listens }) => {
             let group = if group.is_empty() { None } else { Some(File::open(group)?.into()) };
-            Told::Started(house.fork(reign, server, body, Birth { flags, group }).await?)
+            Told::Started(house.fork(reign, server, body, Birth { flags, group, listens }).await?)
         }
         Asked::ReadLog(child) => Told::Log(house.log(child).await),
         _ => return Err(io::Error::other("this is nothing to be asked here")),

@@ -10,7 +10,8 @@ use crate::zmtp::MESSAGE_MAX_BYTES;
 
 /// The longest frame: the longest message of a kernel, with what is said of it.
 const FRAME_MAX_BYTES: u64 = MESSAGE_MAX_BYTES + (1 << 20);
-const LENGTH_BYTES: usize = 4;
+/// What stands before a message: its length.
+pub(crate) const LENGTH_BYTES: usize = 4;
 /// What is asked of the socket at once.
 const READ_BYTES: usize = 64 * 1024;
 /// What is reserved at once for a frame, whatever it announces.

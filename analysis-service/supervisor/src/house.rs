@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     io,
+    os::fd::OwnedFd,
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -27,6 +28,7 @@ use crate::{
     process::{
         End, Process, Spawned, Spawner, Spec,
         fork_server::{Birth, ForkServer, Ready},
+        rights::Listener as NetworkListener,
     },
     protocol::{Ended, Held, Started, Tell, Told},
 };
@@ -64,6 +66,8 @@ struct Child {
     ended: Option<Ended>,
     forks: Option<mpsc::Sender<Order>>,
     conversation: Option<Arc<Conversation>>,
+    /// Where it is reached from inside its network.
+    listener: Option<NetworkListener>,
 }
 
 /// What a fork server is asked.
@@ -172,8 +176,8 @@ impl House {
         let id = self.last_child.fetch_add(1, Ordering::Relaxed) + 1;
         let pid = spawned.process.pid().as_raw();
         let (orders, waiting) = mpsc::channel(ORDERS_MAX);
-        let log = LogTail::follow(spawned.output);
-        let child = Child { pid, name: None, orders, log, ended: None, forks, conversation: None };
+        let (log, listener) = (LogTail::follow(spawned.output), spawned.listener);
+        let child = Child { pid, name: None, orders, log, ended: None, forks, conversation: None, listener };
         {
             let mut children = self.children();
             if reign != self.reign() {
@@ -241,6 +245,13 @@ impl House {
         }
         conversation.attach(listener).await;
         Ok(())
+    }
+
+    /// A handle of the socket that listens in a child's network.
+    pub(crate) fn listener(&self, id: u64) -> io::Result<OwnedFd> {
+        let mut children = self.children();
+        let listener = children.get_mut(&id).ok_or_else(gone)?.listener.as_mut();
+        listener.ok_or_else(|| io::Error::other("this child was not asked to listen"))?.share()
     }
 
     async fn ended(&self, ended: Ended) {

@@ -4,6 +4,7 @@
 #![expect(unsafe_code, reason = "fork, prctl, rlimits and pidfds have no safe form; this is the one room for them")]
 
 pub(crate) mod fork_server;
+pub(crate) mod rights;
 
 use std::{
     ffi::OsString,
@@ -96,6 +97,8 @@ pub struct Spawned {
     pub process: Process,
     /// What it writes, both streams in one.
     pub output: pipe::Receiver,
+    /// The socket that listens in its network, if it makes one.
+    pub(crate) listener: Option<rights::Listener>,
 }
 
 type Answer = oneshot::Sender<io::Result<(u32, OwnedFd, OwnedFd)>>;
@@ -131,7 +134,8 @@ impl Spawner {
         let (answer, spawned) = oneshot::channel();
         self.0.try_send((spec, answer)).map_err(|_| io::Error::other("too many kernels are being started"))?;
         let (pid, pidfd, output) = spawned.await.map_err(io::Error::other)??;
-        Ok(Spawned { process: Process::of(pid_of(pid), pidfd)?, output: pipe::Receiver::from_owned_fd(output)? })
+        let (process, output) = (Process::of(pid_of(pid), pidfd)?, pipe::Receiver::from_owned_fd(output)?);
+        Ok(Spawned { process, output, listener: None })
     }
 }
 

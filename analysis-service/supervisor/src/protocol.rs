@@ -43,7 +43,7 @@ pub(crate) struct Ask {
     /// Comes back with the answer; 0 where none is wanted.
     #[prost(uint64, tag = "1")]
     pub id: u64,
-    #[prost(oneof = "Asked", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    #[prost(oneof = "Asked", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
     pub asked: Option<Asked>,
 }
 
@@ -82,6 +82,9 @@ pub(crate) enum Asked {
     /// Every message up to this number is written down and need not be kept. Not answered.
     #[prost(uint64, tag = "12")]
     Acknowledge(u64),
+    /// Answered with `Done`, and the listener beside it.
+    #[prost(message, tag = "13")]
+    TakeListener(TakeListener),
 }
 
 /// From the supervisor.
@@ -174,6 +177,16 @@ pub(crate) struct Converse {
     pub key: Bytes,
 }
 
+/// Gives the service the socket that listens in a child's network; the supervisor keeps it for the next service, too.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct TakeListener {
+    #[prost(uint64, tag = "1")]
+    pub child: u64,
+    /// What the file beside the socket holds.
+    #[prost(bytes = "bytes", tag = "9")]
+    pub key: Bytes,
+}
+
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Conversing {
     /// The tag of the newest tagged request that was sent to the kernel.
@@ -247,6 +260,9 @@ pub(crate) struct Fork {
     /// The folder of its control group of version 2; empty for none.
     #[prost(string, tag = "4")]
     pub group: String,
+    /// It makes a listening socket in its network, and gives it to the supervisor.
+    #[prost(bool, tag = "5")]
+    pub listens: bool,
 }
 
 /// Keeps a child when the service goes.

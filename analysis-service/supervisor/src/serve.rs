@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io,
+    os::fd::AsRawFd as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -22,7 +23,8 @@ use crate::{
     control,
     frames::{Frames, frame, write},
     house::House,
-    protocol::{Ask, Asked, Converse, Failed, Tell, Told},
+    process::rights,
+    protocol::{Ask, Asked, Converse, Failed, TakeListener, Tell, Told},
 };
 
 /// How long a service may take to say what it wants.
@@ -129,6 +131,7 @@ async fn meet(house: Arc<House>, stream: UnixStream, key: Bytes, news: mpsc::Sen
     let known = match &asked {
         Some(Asked::Hello(hello)) => hello.key.ct_eq(&key),
         Some(Asked::Converse(converse)) => converse.key.ct_eq(&key),
+        Some(Asked::TakeListener(take)) => take.key.ct_eq(&key),
         _ => return,
     };
     if !bool::from(known) {
@@ -145,6 +148,15 @@ async fn meet(house: Arc<House>, stream: UnixStream, key: Bytes, news: mpsc::Sen
             let deadline = Instant::now() + Duration::from_millis(wait_ms);
             let begun = house.converse(child, Path::new(&prefix), deadline, (stream, id, frames)).await;
             if let Err((error, stream)) = begun {
+                let _ = write(&stream, &frame(&Tell::new(id, Told::Failed(Failed::of(&error))))).await;
+            }
+        }
+        Some(Asked::TakeListener(TakeListener { child, .. })) => {
+            let handed = house.listener(child).and_then(|listener| {
+                // A new socket has room for so little.
+                rights::send(&stream, &frame(&Tell::new(id, Told::Done(true))), &[listener.as_raw_fd()])
+            });
+            if let Err(error) = handed {
                 let _ = write(&stream, &frame(&Tell::new(id, Told::Failed(Failed::of(&error))))).await;
             }
         }

@@ -13,7 +13,13 @@ use uuid::Uuid;
 use super::house::{python, soon, supervisor};
 
 fn order() -> Order {
-    Order { kernel_id: Uuid::from_u128(7), generation: 1, memory_bytes: Some(1 << 30), file_bytes: 1 << 30 }
+    Order {
+        kernel_id: Uuid::from_u128(7),
+        owner_user_id: Uuid::from_u128(8),
+        generation: 1,
+        memory_bytes: Some(1 << 30),
+        file_bytes: 1 << 30,
+    }
 }
 
 /// `/bin/sh` instead of Python: it reads `-m` as an option and ends, or stays when given a script of that name.

@@ -15,18 +15,19 @@ from typing import NoReturn
 from fenxi_kernel import environment, foreign
 from fenxi_kernel.forkserver import confine, libraries, prebuild, title
 from fenxi_kernel.forkserver.prepare import Prepared
+from fenxi_kernel.isolation import network
 
 _BODY_MAX_BYTES = 4 * 1024 * 1024
 
 
-def run(prepared: Prepared, control: socket.socket, body: int, output: int) -> NoReturn:
+def run(prepared: Prepared, control: socket.socket, body: int, output: int, listener: int | None) -> NoReturn:
     """Becomes the kernel that the body describes, runs it to its end, and ends the process."""
     code = 1
     try:
         confine.signals()
         confine.stdio(prepared.null, output)
         control.close()
-        app = become(prepared, _read(body))
+        app = become(prepared, _read(body), listener)
         app.start()
         code = 0
     except SystemExit as ended:
@@ -37,7 +38,7 @@ def run(prepared: Prepared, control: socket.socket, body: int, output: int) -> N
         _end(code)
 
 
-def become(prepared: Prepared, order: dict):
+def become(prepared: Prepared, order: dict, listener: int | None = None):
     """Everything up to the kernel's first message; gives the application, which is to be started. With a ``program`` in
     the order, the process becomes that instead."""
     os.umask(0o077)
@@ -46,6 +47,8 @@ def become(prepared: Prepared, order: dict):
     confine.die_with(prepared.service)
     confine.no_new_privileges()
     confine.limits(order["limits"])
+    if listener is not None:
+        network.hand_out_listener(listener, order["proxy_port"])
     # The server's sockets, and the folder of a cgroup: by an open folder a kernel could leave its own files.
     service = confine.close_others(prepared.service)
     if order.get("isolation") is not None:

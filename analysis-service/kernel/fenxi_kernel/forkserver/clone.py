@@ -21,7 +21,8 @@ _CLONE_CHILD_CLEARTID = 0x0020_0000
 _CLONE_CHILD_SETTID = 0x0100_0000
 _CLONE_INTO_CGROUP = 0x2_0000_0000
 # The namespaces that a request may ask for: NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET.
-NAMESPACES = 0x0002_0000 | 0x0200_0000 | 0x0400_0000 | 0x0800_0000 | 0x1000_0000 | 0x2000_0000 | 0x4000_0000
+NEWNET = 0x4000_0000
+NAMESPACES = 0x0002_0000 | 0x0200_0000 | 0x0400_0000 | 0x0800_0000 | 0x1000_0000 | 0x2000_0000 | NEWNET
 
 # PyDLL keeps the interpreter's lock: no other thread may run between the calls around the copy.
 _c = ctypes.PyDLL(None, use_errno=True)

@@ -1,7 +1,8 @@
 """The control socket: one packet a request, one a reply, in order.
 
 Request: ``{"op": "fork", "id": I, "flags": F}`` with the descriptors of the body (a memfd), of the kernel's output and,
-if wanted, of a cgroup. Reply: ``{"op": "forked", "id": I, "pid": P}`` with a pidfd, or ``{"op": "failed", "id": I,
+if wanted, of a cgroup; with ``"listens": true`` one more, of a Unix socket by which the kernel gives away the listening
+socket of its network, which is then a namespace of its own. Reply: ``{"op": "forked", "id": I, "pid": P}`` with a pidfd, or ``{"op": "failed", "id": I,
 "error": "..."}``. The server never reads the body: what passed through its memory would be in every later kernel.
 """
 
@@ -31,6 +32,7 @@ class Request(NamedTuple):
     body: int
     output: int
     cgroup: int | None
+    listener: int | None
 
 
 class Refused(Exception):
@@ -100,7 +102,7 @@ def _answer(control: socket.socket, prepared: Prepared, packet: bytes, descripto
         _send_failed(control, request.id, f"the kernel cannot be forked: {reason}")
         return
     if made is None:
-        child.run(prepared, control, request.body, request.output)
+        child.run(prepared, control, request.body, request.output, request.listener)
     pid, pidfd = made
     try:
         answer = {"op": "forked", "id": request.id, "pid": pid}
@@ -129,7 +131,12 @@ def _parse(packet: bytes, descriptors: list[int], flags: int) -> Request:
     wanted = fields.get("flags")
     if type(wanted) is not int or wanted & ~clone.NAMESPACES:
         raise Refused("its flags are not those of namespaces", id)
-    if len(descriptors) not in (2, 3):
-        raise Refused(f"it has {len(descriptors)} descriptors, not two or three", id)
-    body, output, *cgroup = descriptors
-    return Request(id, wanted, body, output, cgroup[0] if cgroup else None)
+    listens = fields.get("listens", False)
+    if type(listens) is not bool or listens and not wanted & clone.NEWNET:
+        raise Refused("only a kernel with a network of its own listens", id)
+    others = list(descriptors)
+    listener = others.pop() if listens and others else None
+    if len(others) not in (2, 3):
+        raise Refused(f"it has {len(others)} descriptors, not two or three", id)
+    body, output, *cgroup = others
+    return Request(id, wanted, body, output, cgroup[0] if cgroup else None, listener)

@@ -31,10 +31,12 @@ pub struct Adopted {
 
 impl Adopted {
     /// Takes up the conversation. A kernel that cannot be talked to is ended.
-    pub async fn connect(launched: Launched) -> Option<Self> {
+    pub async fn connect(mut launched: Launched) -> Option<Self> {
         let line = launched.process.line();
         match Connection::open(&line, &launched.endpoint, Instant::now() + CONNECT_WAIT).await {
             Ok(connection) => {
+                // Its code waited at the proxy meanwhile, and is not told that the service was another.
+                launched.open_network().await;
                 let sent = connection.last_tag().and_then(|tag| Uuid::try_parse(tag).ok());
                 let live = Live { launched, connection, notices: Vec::new(), heard: 0, _tables: Vec::new() };
                 Some(Self { live: Box::new(live), sent })
@@ -77,6 +79,7 @@ impl Driver {
         kernel.state = KernelState::Idle;
         kernel.start = live.launched.start;
         kernel.isolation = Some(live.launched.isolation.clone());
+        kernel.network = live.launched.reach();
         let (mut driver, handle) = Self::new(parts, kernel, State::Idle);
         driver.meter = Meter::new(driver.parts.settings.sample_interval);
         driver.live = Some(live);

@@ -30,6 +30,7 @@ impl Driver {
             ticket,
             order: Order {
                 kernel_id: kernel.kernel_id,
+                owner_user_id: kernel.owner_user_id,
                 generation: kernel.generation,
                 memory_bytes: kernel.limits.memory_bytes,
                 file_bytes: kernel.limits.file_max_bytes,
@@ -50,6 +51,7 @@ impl Driver {
                 self.meter = Meter::new(self.parts.settings.sample_interval);
                 self.kernel.start = live.launched.start;
                 self.kernel.isolation = Some(live.launched.isolation.clone());
+                self.kernel.network = live.launched.reach();
                 self.live = Some(live);
                 match self.state.ready() {
                     Ok(()) => self.touch(),

@@ -73,6 +73,7 @@ impl Driver {
             self.cancel_waiting(Some(death.clone())).await;
         }
         self.kernel.death = Some(death.clone());
+        self.kernel.network = None;
         if !again {
             self.state.died(death);
         }

@@ -116,6 +116,7 @@ impl Plan {
             launched.clear().await;
             return Err(error.into());
         }
+        launched.open_network().await;
         let (tables, notices) = self.load(&mut connection, &mut launched, tables, deadline).await;
         if self.cancel.is_cancelled() {
             launched.clear().await;

@@ -9,6 +9,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
+use crate::kernels::network::PROXY_PORT;
+
 use super::{
     LaunchError, Launched, Launcher, Order, PlainLauncher, Workshop,
     keeper::{FORKS_MAX, Fork, Keeper, Standing},
@@ -105,5 +107,6 @@ pub(super) fn body(prepared: &Prepared) -> io::Result<serde_json::Value> {
         },
         "name": format!("kernel {}", prepared.mark),
         "isolation": prepared.plan.json,
+        "proxy_port": PROXY_PORT,
     }))
 }

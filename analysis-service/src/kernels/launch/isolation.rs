@@ -138,6 +138,19 @@ impl Isolation {
         self.apart.level != Level::Strict
     }
 
+    /// Why no kernel can be given a network: each has to have one of its own, of which the proxy is the only way out.
+    pub(super) fn network_obstacle(&self, forked: bool) -> Option<String> {
+        let Some(found) = &self.found else { return Some("a net namespace: --kernel-isolation is none".to_owned()) };
+        if !forked {
+            return Some("a net namespace: only a kernel that is forked enters one".to_owned());
+        }
+        if found.namespaces(forked).any(|name| name == "net") {
+            return None;
+        }
+        let why = ["net_namespace", "together"].iter().find_map(|step| found.why.get(*step));
+        Some(format!("a net namespace: {}", why.map_or("this machine does not give one", String::as_str)))
+    }
+
     /// The plan of a kernel; `forked`: its process comes from a fork and can enter namespaces.
     pub(super) fn plan(&self, kernel_id: Uuid, paths: Paths<'_>, forked: bool) -> Plan {
         let Some(found) = &self.found else {

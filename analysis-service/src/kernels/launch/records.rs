@@ -18,6 +18,7 @@ use super::{Launched, python};
 use crate::kernels::{
     connection::Endpoint,
     machine::{cgroup::Group, tree},
+    network::NetworkSource,
 };
 
 const FILE: &str = "process.json";
@@ -37,6 +38,9 @@ struct Record {
     ends_whole: bool,
     uid: Option<u32>,
     group: Option<Arc<Group>>,
+    /// Whose network it was born with.
+    #[serde(default)]
+    network_of: Option<Uuid>,
 }
 
 /// Writes down a kernel that was started.
@@ -55,6 +59,7 @@ pub(super) async fn write(launched: &Launched) -> io::Result<()> {
         ends_whole: launched.ends_whole,
         uid: launched.uid,
         group: launched.group.clone(),
+        network_of: launched.network_of.as_ref().map(|(owner_user_id, _)| *owner_user_id),
     };
     let (path, text) = (launched.place.join(FILE), serde_json::to_vec(&record)?);
     let write = move || {
@@ -66,7 +71,7 @@ pub(super) async fn write(launched: &Launched) -> io::Result<()> {
 }
 
 /// The kernels that the supervisor held. One that cannot be taken up is ended.
-pub(super) fn take_up(run_dir: &Path, held: Vec<Held>) -> Vec<Launched> {
+pub(super) fn take_up(run_dir: &Path, held: Vec<Held>, source: Option<&NetworkSource>) -> Vec<Launched> {
     let mut taken = Vec::new();
     for Held { name, process } in held {
         let place = run_dir.join(&name);
@@ -88,6 +93,8 @@ pub(super) fn take_up(run_dir: &Path, held: Vec<Held>) -> Vec<Launched> {
             ends_whole: record.ends_whole,
             uid: record.uid,
             group: record.group,
+            network_of: record.network_of.zip(source.cloned()),
+            network: None,
             joining: None,
         });
     }

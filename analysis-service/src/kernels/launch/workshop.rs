@@ -6,7 +6,7 @@ use std::{
     fs, io,
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown, lchown},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -17,6 +17,7 @@ use fenxi_supervisor::{
     process::Limits,
 };
 use tokio::time::{Instant, sleep};
+use uuid::Uuid;
 
 use super::{
     Apart, LaunchError, Launched, MARK, Order,
@@ -26,6 +27,7 @@ use super::{
 use crate::kernels::{
     connection::Endpoint,
     machine::{cgroup::Group, tree},
+    network::{self, NetworkSource},
 };
 
 /// The longest path of a Unix socket, without its final zero.
@@ -53,6 +55,7 @@ struct Inner {
     library: PathBuf,
     supervisor: Supervisor,
     isolation: Isolation,
+    network: OnceLock<NetworkSource>,
 }
 
 /// All that one start needs, with its folders made.
@@ -66,6 +69,7 @@ pub(super) struct Prepared {
     pub mark: String,
     pub work_dir: PathBuf,
     pub env: BTreeMap<String, OsString>,
+    pub network_of: Option<(Uuid, NetworkSource)>,
     pub limits: Limits,
 }
 
@@ -102,14 +106,37 @@ impl Workshop {
         records::sweep(&run_dir, held);
         let library = python::write(&run_dir)?;
         let python = std::path::absolute(python)?;
-        let isolation = Isolation::open(&python, &library, apart)?;
-        Ok(Self(Arc::new(Inner { python, run_dir, work_dir, library, supervisor, isolation })))
+        let (isolation, network) = (Isolation::open(&python, &library, apart)?, OnceLock::new());
+        Ok(Self(Arc::new(Inner { python, run_dir, work_dir, library, supervisor, isolation, network })))
+    }
+
+    /// Gives the kernels of users who were granted one a network, from now on. Only the first source counts.
+    pub fn set_network(&self, source: NetworkSource) {
+        let _ = self.0.network.set(source);
+    }
+
+    /// Why no kernel can be given a network here; `forked`: they come from forks.
+    #[must_use]
+    pub fn network_obstacle(&self, forked: bool) -> Option<String> {
+        self.0.isolation.network_obstacle(forked)
+    }
+
+    /// The source, if the kernel of this order is to have a network. A network is never had another way: a kernel that
+    /// cannot be kept to its own goes without.
+    fn network(&self, order: Order, forked: bool) -> Option<(Uuid, NetworkSource)> {
+        let source = self.0.network.get().filter(|source| (source.granted)(order.owner_user_id))?;
+        if let Some(missing) = self.network_obstacle(forked) {
+            let kernel_id = order.kernel_id;
+            tracing::warn!(%kernel_id, missing, "a kernel starts without the network that its user was granted");
+            return None;
+        }
+        Some((order.owner_user_id, source.clone()))
     }
 
     /// The kernels that the supervisor held for this service.
     pub async fn take_up(&self, held: Vec<Held>) -> Vec<Launched> {
-        let run_dir = self.0.run_dir.clone();
-        let taken = tokio::task::spawn_blocking(move || records::take_up(&run_dir, held)).await;
+        let (run_dir, network) = (self.0.run_dir.clone(), self.0.network.get().cloned());
+        let taken = tokio::task::spawn_blocking(move || records::take_up(&run_dir, held, network.as_ref())).await;
         taken.unwrap_or_default()
     }
 
@@ -155,6 +182,10 @@ impl Workshop {
         let mut env = self.env(&work_dir);
         env.insert("TMPDIR".into(), tmp.into());
         env.insert(MARK.into(), mark.clone().into());
+        let network_of = self.network(order, forked);
+        if network_of.is_some() {
+            env.extend(network::variables().map(|(name, value)| (name.to_owned(), value.into())));
+        }
         Ok(Prepared {
             order,
             endpoint: Endpoint { prefix: own.join("s"), key: hex::encode(rand::random::<[u8; 32]>()) },
@@ -164,6 +195,7 @@ impl Workshop {
             mark,
             work_dir,
             env,
+            network_of,
             limits: Limits {
                 data_bytes: order.memory_bytes.map(|bytes| bytes.saturating_add(RESERVED_DATA_BYTES)),
                 open_files: OPEN_FILES_MAX,
@@ -193,7 +225,7 @@ impl Workshop {
     }
 
     /// Removes the files that a kernel worked in.
-    pub(super) async fn forget(&self, kernel_id: uuid::Uuid) {
+    pub(super) async fn forget(&self, kernel_id: Uuid) {
         remove_dir(self.0.work_dir.join(kernel_id.to_string())).await;
         self.0.isolation.forget(kernel_id);
     }
@@ -243,6 +275,8 @@ impl Prepared {
             start,
             ends_whole: isolation.layers.iter().any(|layer| layer == "pid"),
             uid: self.plan.uid,
+            network_of: self.network_of,
+            network: None,
             isolation,
             kernel_id: self.order.kernel_id,
             generation: self.order.generation,
@@ -258,7 +292,11 @@ impl Prepared {
 
     /// Into what a fork is born.
     pub(super) fn birth(&self) -> Birth {
-        Birth { flags: self.plan.flags, group: self.group.as_ref().and_then(|group| group.birthplace()) }
+        Birth {
+            flags: self.plan.flags,
+            group: self.group.as_ref().and_then(|group| group.birthplace()),
+            listens: self.network_of.is_some(),
+        }
     }
 
     /// Nothing was started.

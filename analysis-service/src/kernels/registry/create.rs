@@ -81,6 +81,7 @@ impl Registry {
             kernel_spec,
             idle_warning_time: None,
             start_position: 0,
+            network: None,
         };
         let kernel_id = kernel.kernel_id;
         self.take_place(&kernel)?;

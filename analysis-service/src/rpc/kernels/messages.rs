@@ -67,6 +67,7 @@ pub(super) fn kernel(kernel: &Kernel) -> pb::Kernel {
         kernel_spec: kernel.kernel_spec.clone(),
         idle_warning_time: kernel.idle_warning_time.map(time::timestamp),
         start_position: i32::try_from(kernel.start_position).unwrap_or(i32::MAX),
+        network: kernel.network.as_ref().map(|reach| pb::KernelNetwork { entries: reach.entries() }),
     }
 }
 

@@ -6,16 +6,14 @@
 
 use std::{
     fs::File,
-    io::{self, IoSlice, IoSliceMut, Write as _},
-    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd},
+    io::{self, Write as _},
+    os::fd::{AsRawFd as _, OwnedFd, RawFd},
 };
 
 use nix::{
-    cmsg_space,
     sys::{
         memfd::{MFdFlags, memfd_create},
-        socket::{AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType},
-        socket::{recvmsg, sendmsg, socketpair},
+        socket::{AddressFamily, SockFlag, SockType, socketpair},
     },
     unistd::Pid,
 };
@@ -25,12 +23,10 @@ use tokio::{
     net::unix::pipe,
 };
 
-use super::{Process, Spawned, Spawner, Spec, output_pipe};
-
-/// The longest answer.
-const ANSWER_MAX_BYTES: usize = 16 * 1024;
-/// The most descriptors that an answer may bring.
-const ANSWER_FDS_MAX: usize = 4;
+use super::{
+    Process, Spawned, Spawner, Spec, output_pipe,
+    rights::{self, Listener},
+};
 
 /// The way to a running fork server, which ends when this is dropped; what it forked lives on.
 #[derive(Debug)]
@@ -46,6 +42,8 @@ pub(crate) struct Birth {
     pub flags: u64,
     /// The folder of its control group of version 2.
     pub group: Option<OwnedFd>,
+    /// It hands out a listening socket of its network.
+    pub listens: bool,
 }
 
 /// What a server says of itself once it takes requests.
@@ -67,6 +65,7 @@ struct Request {
     op: &'static str,
     id: u64,
     flags: u64,
+    listens: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -110,18 +109,21 @@ impl ForkServer {
     pub(crate) async fn fork(&mut self, body: &[u8], birth: Birth) -> io::Result<Spawned> {
         self.last_id += 1;
         let id = self.last_id;
-        let request = serde_json::to_vec(&Request { op: "fork", id, flags: birth.flags }).map_err(io::Error::other)?;
+        let request = Request { op: "fork", id, flags: birth.flags, listens: birth.listens };
+        let request = serde_json::to_vec(&request).map_err(io::Error::other)?;
         let memory = memory_file(body)?;
         let (output, input) = output_pipe()?;
         let mut fds = vec![memory.as_raw_fd(), input.as_raw_fd()];
         fds.extend(birth.group.as_ref().map(OwnedFd::as_raw_fd));
+        let (listener, theirs) = birth.listens.then(Listener::coming).transpose()?.unzip();
+        fds.extend(theirs.as_ref().map(OwnedFd::as_raw_fd));
         self.send(&request, &fds).await?;
-        drop((memory, input, birth));
+        drop((memory, input, birth, theirs));
         match self.receive().await? {
             (Answer::Forked { id: answered, pid }, fds) if answered == id => {
                 let pidfd = fds.into_iter().next().ok_or_else(|| broken("its answer brings no pidfd"))?;
                 let process = Process::of(Pid::from_raw(pid), pidfd)?;
-                Ok(Spawned { process, output: pipe::Receiver::from_owned_fd(output)? })
+                Ok(Spawned { process, output: pipe::Receiver::from_owned_fd(output)?, listener })
             }
             (Answer::Failed { id: answered, error }, _) if answered == id => Err(io::Error::other(error)),
             (other, _) => Err(unexpected(&other)),
@@ -129,14 +131,12 @@ impl ForkServer {
     }
 
     async fn send(&self, packet: &[u8], fds: &[RawFd]) -> io::Result<()> {
-        let (packet, rights) = ([IoSlice::new(packet)], [ControlMessage::ScmRights(fds)]);
-        let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
-        let send = |socket: &OwnedFd| Ok(sendmsg::<()>(socket.as_raw_fd(), &packet, &rights, flags, None)?);
+        let send = |socket: &OwnedFd| rights::send(socket, packet, fds);
         self.socket.async_io(Interest::WRITABLE, send).await.map(drop).map_err(|error| gone(&error))
     }
 
     async fn receive(&self) -> io::Result<(Answer, Vec<OwnedFd>)> {
-        let read = |socket: &OwnedFd| receive(socket);
+        let read = |socket: &OwnedFd| rights::receive(socket);
         let (packet, fds) = self.socket.async_io(Interest::READABLE, read).await.map_err(|error| gone(&error))?;
         if packet.is_empty() {
             return Err(broken("it closed its socket"));
@@ -144,26 +144,6 @@ impl ForkServer {
         let answer = serde_json::from_slice(&packet).map_err(|_| broken("its answer is not understood"))?;
         Ok((answer, fds))
     }
-}
-
-fn receive(socket: &OwnedFd) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
-    let mut packet = vec![0; ANSWER_MAX_BYTES];
-    let mut space = cmsg_space!([RawFd; ANSWER_FDS_MAX]);
-    let (length, fds) = {
-        let mut parts = [IoSliceMut::new(&mut packet)];
-        let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
-        let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
-        let mut fds = Vec::new();
-        for part in message.cmsgs()? {
-            if let ControlMessageOwned::ScmRights(rights) = part {
-                // SAFETY: the system just gave us these descriptors.
-                fds.extend(rights.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
-            }
-        }
-        (message.bytes, fds)
-    };
-    packet.truncate(length);
-    Ok((packet, fds))
 }
 
 /// A file without a name that holds `bytes`, to be read from its beginning.

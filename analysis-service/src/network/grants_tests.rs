@@ -1,0 +1,122 @@
+//! Grants made, listed, ended and taken back.
+
+use fenxi_chassis::clock::Clock;
+
+use super::*;
+
+const START: i64 = 1_795_392_000_000_000;
+const ADMINISTRATOR: Uuid = Uuid::from_u128(1);
+const USER: Uuid = Uuid::from_u128(2);
+
+struct House {
+    networks: Networks,
+    clock: Clock,
+    folder: tempfile::TempDir,
+}
+
+async fn open(folder: &std::path::Path, clock: Clock) -> Networks {
+    let database = Database::open(&folder.join("test.db"), STEPS).await.expect("a database");
+    Networks::open(database, clock).await.expect("grants")
+}
+
+impl House {
+    async fn new() -> Self {
+        let (folder, clock) = (tempfile::tempdir().expect("a folder"), Clock::manual(START));
+        Self { networks: open(folder.path(), clock.clone()).await, clock, folder }
+    }
+}
+
+fn new(entries: &[&str]) -> NewGrant {
+    NewGrant {
+        user_id: USER,
+        entries: entries.iter().map(|entry| (*entry).to_owned()).collect(),
+        note: String::new(),
+        expire_time: None,
+        request_id: fenxi_chassis::id::at(START),
+    }
+}
+
+#[tokio::test]
+async fn grants_add_up_and_are_kept() {
+    let house = House::new().await;
+    assert!(!house.networks.granted(USER) && house.networks.entries(USER).is_empty());
+    let first = house.networks.create(ADMINISTRATOR, new(&["B.example", "a.example", "b.example:443"])).await;
+    assert_eq!(first.as_ref().expect("granted").texts(), ["a.example:443", "b.example:443"]);
+    house.networks.create(ADMINISTRATOR, new(&["10.0.0.0/8:80"])).await.expect("granted");
+    let all = ["a.example:443", "b.example:443", "10.0.0.0/8:80"];
+    assert_eq!(house.networks.entries(USER), all);
+    assert!(house.networks.granted(USER) && !house.networks.granted(ADMINISTRATOR));
+    let again = open(house.folder.path(), house.clock.clone()).await;
+    assert_eq!(again.entries(USER), all, "not there after a restart");
+    let listed = again.list(Some(USER), None, 10).await.expect("a list");
+    assert_eq!((listed.len(), &listed[1]), (2, &first.expect("granted")));
+    assert!(again.list(Some(ADMINISTRATOR), None, 10).await.expect("a list").is_empty());
+    assert_eq!(again.list(None, Some(listed[0].grant_id), 10).await.expect("a list").len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_taken_back_holds_no_more() {
+    let house = House::new().await;
+    let grant = house.networks.create(ADMINISTRATOR, new(&["a.example"])).await.expect("granted");
+    let request_id = Some(fenxi_chassis::id::at(START));
+    for _ in 0..2 {
+        house.networks.delete(ADMINISTRATOR, grant.grant_id, request_id).await.expect("the same call again");
+        assert!(!house.networks.granted(USER));
+    }
+    let gone = house.networks.delete(ADMINISTRATOR, grant.grant_id, None).await;
+    assert!(matches!(gone, Err(NetworkError::NotFound)), "{gone:?}");
+}
+
+#[tokio::test]
+async fn a_grant_ends_when_its_time_has_come() {
+    let house = House::new().await;
+    let expire_time = Some(START + 60_000_000);
+    house.networks.create(ADMINISTRATOR, NewGrant { expire_time, ..new(&["a.example"]) }).await.expect("granted");
+    house.networks.create(ADMINISTRATOR, new(&["b.example"])).await.expect("granted");
+    house.clock.advance(Duration::from_secs(59));
+    house.networks.end_expired().await.expect("looked");
+    assert_eq!(house.networks.entries(USER), ["a.example:443", "b.example:443"]);
+    house.clock.advance(Duration::from_secs(1));
+    house.networks.end_expired().await.expect("looked");
+    assert_eq!(house.networks.entries(USER), ["b.example:443"]);
+    let late = house.networks.create(ADMINISTRATOR, NewGrant { expire_time, ..new(&["a.example"]) }).await;
+    assert!(matches!(late, Err(NetworkError::Invalid { field: "expire_time", .. })), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_request_is_carried_out_once() {
+    let house = House::new().await;
+    let asked = new(&["a.example"]);
+    let first = house.networks.create(ADMINISTRATOR, asked.clone()).await.expect("granted");
+    assert_eq!(house.networks.create(ADMINISTRATOR, asked.clone()).await.expect("the same"), first);
+    let other = house.networks.create(ADMINISTRATOR, NewGrant { note: "x".into(), ..asked }).await;
+    assert!(matches!(other, Err(NetworkError::RequestIdReused)), "{other:?}");
+    assert_eq!(house.networks.list(None, None, 10).await.expect("a list").len(), 1);
+}
+
+#[tokio::test]
+async fn limits_and_mistakes_are_said() {
+    let house = House::new().await;
+    for (entries, wrong) in [(&[][..], "give 1 to 100"), (&["a.example", "*.com"], "\"*.com\", which would allow")] {
+        let refused = house.networks.create(ADMINISTRATOR, new(entries)).await.expect_err("refused");
+        assert!(refused.to_string().contains(wrong), "{refused}");
+    }
+    let long = NewGrant { note: "x".repeat(201), ..new(&["a.example"]) };
+    assert!(matches!(
+        house.networks.create(ADMINISTRATOR, long).await,
+        Err(NetworkError::Invalid { field: "note", .. })
+    ));
+    for _ in 0..GRANTS_PER_USER_MAX {
+        house.networks.create(ADMINISTRATOR, new(&["a.example"])).await.expect("granted");
+    }
+    let full = house.networks.create(ADMINISTRATOR, new(&["a.example"])).await;
+    assert!(matches!(full, Err(NetworkError::Full)), "{full:?}");
+}
+
+#[tokio::test]
+async fn where_a_kernel_cannot_be_kept_to_it_nothing_is_granted() {
+    let house = House::new().await;
+    house.networks.refuse("a net namespace: EPERM".into());
+    let refused = house.networks.create(ADMINISTRATOR, new(&["a.example"])).await.expect_err("refused");
+    assert!(refused.to_string().ends_with("lacks a net namespace: EPERM"), "{refused}");
+}
