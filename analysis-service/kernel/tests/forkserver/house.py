@@ -19,6 +19,7 @@ from forkserver.talk import LIMIT_SECS, ROOT, Folder, Talk
 
 PR_SET_CHILD_SUBREAPER = 36
 PACKET_BYTES = 4096
+PROXY_PORT = 3128
 
 # Kernels that fall to us from a server with two forks.
 ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -122,7 +123,7 @@ class Kernel(Talk, Folder):
 
     def __init__(
         self, server, *, env=None, flags=0, cgroup=None, limits=None, isolation=None, name="kernel", files=None,
-        connection=None,
+        connection=None, listener=None,
     ):  # fmt: skip
         super().__init__(server.home, name, env)
         self.connection = connection or self.connection
@@ -135,13 +136,15 @@ class Kernel(Talk, Folder):
         order = {
             "connection": self.connection, "connection_file": self.connection_file,
             "work_dir": self.work, "env": self.env, "limits": bounds, "name": name, "isolation": isolation,
+            "proxy_port": PROXY_PORT,
         }  # fmt: skip
         body = memfd(json.dumps(order).encode())
         self.output, writer = os.pipe()
         self.client = self.pidfd = self.ended = None
         descriptors = [body, writer] + ([] if cgroup is None else [cgroup])
+        descriptors += [] if listener is None else [listener.fileno()]
         try:
-            answer, received = server.request(descriptors, flags=flags)
+            answer, received = server.request(descriptors, flags=flags, listens=listener is not None)
         finally:
             os.close(body)
             os.close(writer)

@@ -4,11 +4,12 @@ import array
 import os
 import resource
 import secrets
+import socket
 import unittest
 
-from forkserver.house import Housed
+from forkserver.house import PROXY_PORT, Housed
 
-CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID = 0x0400_0000, 0x0800_0000, 0x2000_0000
+CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = 0x0400_0000, 0x0800_0000, 0x2000_0000, 0x4000_0000
 PAGE_BYTES = resource.getpagesize()
 
 
@@ -151,6 +152,21 @@ class Deep(Housed):
         self.assertEqual(kernel.run(left).content["status"], "ok")
         kernel.client.shutdown()
         self.assertEqual(kernel.wait(), 0)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root may make namespaces")
+    def test_it_gives_away_the_listener_of_its_network(self):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours, theirs:
+            kernel = self.fork(flags=CLONE_NEWNET, listener=theirs).start()
+            _, (number,), _, _ = socket.recv_fds(ours, 16, 1)
+        with socket.socket(fileno=number) as listener:
+            kept = {os.readlink(f"/proc/{kernel.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{kernel.pid}/fd")}
+            self.assertNotIn(f"socket:[{os.fstat(number).st_ino}]", kept)
+            connect = f"import socket\nwith socket.create_connection(('127.0.0.1', {PROXY_PORT})) as s: s.sendall(b'out')"
+            self.assertEqual(kernel.run(connect).content["status"], "ok")
+            connection, _ = listener.accept()
+            with connection:
+                self.assertEqual(connection.recv(16), b"out")
 
 
 class Warm(Deep):

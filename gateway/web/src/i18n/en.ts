@@ -144,5 +144,6 @@ export const en = {
     EXECUTION_ENDED: "It has ended already.", INPUT_NOT_REQUESTED: "No input is waited for any more.", VARIABLE_NAME: "Not a Python variable name, or used twice.", NOT_DELETED: "It was not deleted, or too long ago.",
     VARIABLE_UNREADABLE: "This value cannot be shown.", KERNEL_SPEC_UNKNOWN: "There is no such kernel here.",
     KERNEL_SPEC_WITHOUT_TABLES: "Tables cannot be loaded into this kernel.", KERNEL_NOT_INSPECTABLE: "This kernel cannot be looked into now.",
+    NETWORK_UNAVAILABLE: "No kernel can be given a network on this machine.", NETWORK_GRANT_LIMIT: "The user has as many grants as there may be. Delete one first.",
   },
 } as const;

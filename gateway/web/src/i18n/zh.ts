@@ -146,5 +146,6 @@ export const zh: Messages = {
     EXECUTION_ENDED: "它已经结束。", INPUT_NOT_REQUESTED: "已不再等待输入。", VARIABLE_NAME: "不是有效的 Python 变量名，或重复使用。", NOT_DELETED: "它没有被删除，或删除时间过久。",
     VARIABLE_UNREADABLE: "无法显示这个值。", KERNEL_SPEC_UNKNOWN: "这里没有这个内核。",
     KERNEL_SPEC_WITHOUT_TABLES: "这个内核不能加载表格。", KERNEL_NOT_INSPECTABLE: "现在无法查看这个内核。",
+    NETWORK_UNAVAILABLE: "这台机器无法为内核提供网络。", NETWORK_GRANT_LIMIT: "该用户的网络授权已达上限，请先删除一个。",
   },
 };
