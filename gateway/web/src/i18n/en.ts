@@ -42,6 +42,7 @@ export const en = {
     deadText: "Everything shown below is kept. Restarting loads the tables again; variables are lost.", deadTitle: "The kernel has ended.", deleteCell: "Delete cell",
     end: "End kernel", endText: "Code that runs is stopped and variables are lost. The history stays.", endTitle: "End this kernel?", forceRestart: "Force restart",
     gone: "This analysis is gone", goneText: "Its kernel ended some time ago. What it ran is in the history.", idleEnds: "Nothing has run here for a while. The kernel and its variables will be ended at {time}.", keep: "Keep it", memory: "Memory the kernel holds", moveDown: "Move down",
+    network: "Network", networkText: "The kernel may reach: {hosts}",
     moveUp: "Move up", notSaved: "This browser has no room to keep your draft. Copy it before you leave the page.", nothingFound: "Nothing is known of this name.", output: "Output", placeholder: "Write Python, then Shift+Enter to run",
     queued: "Waiting for its turn", queuedAt: "Waiting: {n} run before it|Waiting: {n} runs before it", queuedFor: "about {span}", reconnecting: "Connection lost. It runs on; output follows as soon as there is a way.", restart: "Restart kernel",
     restartText: "Code that runs is stopped and all variables are lost. The tables are loaded again.", restartTitle: "Restart the kernel?", run: "Run", runAll: "Run all",

@@ -44,6 +44,7 @@ export const zh: Messages = {
     deadText: "下面的内容都已保留。重启会重新加载表格，但变量会丢失。", deadTitle: "内核已结束。", deleteCell: "删除单元格",
     end: "结束内核", endText: "正在运行的代码会停止，变量会丢失。历史记录会保留。", endTitle: "结束这个内核？", forceRestart: "强制重启",
     gone: "这个分析已不存在", goneText: "它的内核早已结束，运行过的内容可在历史中查看。", idleEnds: "这里已有一段时间没有运行代码。内核及其变量将于 {time} 结束。", keep: "保留", memory: "内核占用的内存", moveDown: "下移",
+    network: "网络", networkText: "内核可以访问：{hosts}",
     moveUp: "上移", notSaved: "浏览器空间不足，草稿无法保存。离开页面前请先复制。", nothingFound: "没有找到这个名称的说明。", output: "输出", placeholder: "编写 Python，按 Shift+Enter 运行",
     queued: "排队等待中", queuedAt: "排队中：前面还有 {n} 个", queuedFor: "约 {span}", reconnecting: "连接已断开。代码仍在运行，恢复后会自动补上输出。", restart: "重启内核",
     restartText: "正在运行的代码会停止，所有变量都会丢失。表格会重新加载。", restartTitle: "重启内核？", run: "运行", runAll: "全部运行",

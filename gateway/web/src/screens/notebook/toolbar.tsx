@@ -54,6 +54,11 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, looking,
             </span>
           </Tip>
         )}
+        {kernel?.network && (
+          <Tip text={t("notebook.networkText", { hosts: kernel.network.entries.join(", ") || "–" })}>
+            <span className="muted small hide-phone" data-testid="network">{t("notebook.network")}</span>
+          </Tip>
+        )}
       </div>
       <div className="toolbar-tables">
         {kernel?.datasets.map((dataset) => (
