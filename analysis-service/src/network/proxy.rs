@@ -40,6 +40,8 @@ struct Limits {
     connections_of_all: usize,
     /// A request's line and headers, in bytes.
     head_bytes: usize,
+    /// An answer's line and headers, in bytes.
+    answer_head_bytes: usize,
     /// Headers of a request, and of an answer.
     headers: usize,
     /// How long a head may take to come, and the pause before the next request.
@@ -59,6 +61,7 @@ impl Limits {
         connections: 64,
         connections_of_all: 1_024,
         head_bytes: 16 * 1024,
+        answer_head_bytes: 64 * 1024,
         headers: 100,
         head_wait: Duration::from_secs(15),
         connect_wait: Duration::from_secs(10),
@@ -163,7 +166,7 @@ async fn attend(
             .with_upgrades();
         // What a broken request was answered, if anything, is hyper's affair; the kernel's own code sees it.
         let _ = connection.await;
-        exchange.tunnel(limits.in_flight_bytes).await
+        exchange.tunnel(limits.in_flight_bytes).await;
     };
     let cut = async {
         // The rules come from who outlives every proxy.
@@ -172,7 +175,7 @@ async fn attend(
                 return;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let outcome = tokio::select! {
         () = talk => return,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
-    protocol::{Channel, socket_path},
+    sockets::{Channel, socket_path},
     zmtp::{self, Reader, Socket, Writer},
 };
 

@@ -8,7 +8,7 @@
 //! | part | what it does |
 //! |---|---|
 //! | `process`, `log` | the operating system's part; what a process itself writes |
-//! | `zmtp`, `channels` | the wire of a kernel's sockets; all of one kernel |
+//! | `zmtp`, `sockets`, `channels` | the wire of a kernel's sockets; what each is for; all of one kernel |
 //! | `journal`, `conversation` | what a kernel said and is not written down yet; the exchange with the service |
 //! | `house`, `control`, `serve` | all children; what the service asks for; the socket |
 //! | `protocol`, `frames` | what goes over the socket, for both sides |
@@ -25,10 +25,11 @@ mod log;
 pub mod process;
 mod protocol;
 mod serve;
+mod sockets;
 mod zmtp;
 
 pub use self::{
-    protocol::{Channel, HEARTBEAT_NUMBER, socket_path},
     serve::{Arguments, run},
+    sockets::{Channel, HEARTBEAT_NUMBER, socket_path},
     zmtp::MESSAGE_MAX_BYTES,
 };

@@ -65,3 +65,21 @@ fn a_level_that_cannot_be_had_names_what_is_missing() {
     assert_eq!(found(|_| {}).missing(Level::Strict), ["a net namespace"]);
     assert!(found(|_| {}).missing(Level::Standard).is_empty());
 }
+
+#[test]
+fn a_network_is_given_only_to_a_kernel_with_a_namespace_of_its_own() {
+    let obstacle = |found: Option<Found>, forked| {
+        let isolation = Isolation { apart: apart(Level::Standard), found, users: Users::default() };
+        isolation.network_obstacle(forked)
+    };
+    assert_eq!(obstacle(Some(found(|_| {})), true), None);
+    let said = |found, forked| obstacle(found, forked).expect("an obstacle");
+    assert!(said(Some(found(|_| {})), false).contains("forked"));
+    assert!(said(None, true).contains("--kernel-isolation"));
+    let without = found(|found| {
+        found["namespaces"] = serde_json::json!(["mount"]);
+        found["why"] = serde_json::json!({"net_namespace": "EPERM"});
+    });
+    assert_eq!(said(Some(without), true), "a net namespace: EPERM");
+    assert!(said(Some(found(|found| found["together"] = false.into())), true).starts_with("a net namespace"));
+}

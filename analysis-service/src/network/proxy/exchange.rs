@@ -201,7 +201,7 @@ impl Exchange {
         let failed = || Refusal::new(StatusCode::BAD_GATEWAY, "the server there gave no answer that is understood");
         let limits = self.shared.limits;
         let handshake = client::conn::http1::Builder::new()
-            .max_buf_size(limits.head_bytes.max(64 * 1024))
+            .max_buf_size(limits.answer_head_bytes)
             .max_headers(limits.headers)
             .handshake(TokioIo::new(upstream));
         let (mut sender, connection) = handshake.await.map_err(|_| failed())?;
