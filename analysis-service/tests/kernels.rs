@@ -17,6 +17,8 @@ mod kinds;
 mod launching;
 #[path = "kernels/life.rs"]
 mod life;
+#[path = "kernels/limits.rs"]
+mod limits;
 #[path = "kernels/output.rs"]
 mod output;
 #[path = "kernels/registry.rs"]

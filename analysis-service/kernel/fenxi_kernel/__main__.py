@@ -13,6 +13,9 @@ def main(argv: list[str]) -> int:
         return 2
     # Files that code writes are for its kernel alone.
     os.umask(0o077)
+    from fenxi_kernel import standing
+
+    standing.step_back()
     if len(argv) == 4:
         from fenxi_kernel import isolation
 

@@ -14,6 +14,13 @@ const SAMPLE_INTERVAL: Duration = Duration::from_secs(2);
 const RELEASE_AFTER: Duration = Duration::from_secs(30);
 
 /// How kernels are started.
+/// The most files that a kernel may be allowed to have open: the fork server's own limit.
+pub(crate) const OPEN_FILES_MAX: u32 = 65_536;
+/// The greatest limit on processors: 256 of them.
+const CPU_MAX_PERCENT: u32 = 25_600;
+/// The least: with less a kernel does not start in time.
+const CPU_MIN_PERCENT: u32 = 10;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum KernelStart {
     /// Forked from a process that has the libraries loaded, in a twentieth of a second; where that fails, plainly
@@ -71,6 +78,15 @@ pub struct KernelSettings {
     /// Bytes that a kernel may keep in /tmp and /dev/shm, which are its own and in memory
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
     pub kernel_tmp_max_bytes: u64,
+    /// Files that one kernel may have open; an idle one has 60
+    #[arg(long, value_name = "COUNT", default_value_t = 4_096, value_parser = clap::value_parser!(u32).range(256..=i64::from(OPEN_FILES_MAX)))]
+    pub kernel_open_files_max: u32,
+
+    /// Time of processors of one kernel, in percent of one of them: 150 for one and a half; at least 10, or 0 for no limit.
+    /// Kernels share the processors alike in any case, and the service goes before them
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = cpu_percent)]
+    pub kernel_cpu_max_percent: u32,
+
 
     /// Live kernels of one user
     #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
@@ -167,5 +183,17 @@ impl KernelSettings {
             sample_interval: SAMPLE_INTERVAL,
             release_after: RELEASE_AFTER,
         }
+            open_files_max: self.kernel_open_files_max,
+            cpu_max_percent: Some(self.kernel_cpu_max_percent).filter(|percent| *percent > 0),
+    }
+}
+                // What is in force is known of each process when it has started.
+                cpu_percent: None,
+
+fn cpu_percent(text: &str) -> Result<u32, String> {
+    let percent: u32 = text.parse().map_err(|_| "it is no whole number".to_owned())?;
+    match percent {
+        0 | CPU_MIN_PERCENT..=CPU_MAX_PERCENT => Ok(percent),
+        _ => Err(format!("it is neither 0 nor {CPU_MIN_PERCENT} to {CPU_MAX_PERCENT}")),
     }
 }

@@ -203,6 +203,11 @@ impl Launched {
         let shown = workshop::tables(&self.place).join(name);
         let target = shown.clone();
         tokio::task::spawn_blocking(move || share(&file, &target)).await.map_err(io::Error::other).flatten()?;
+    /// Its limit on the time of processors, in percent of one of them, where its control group holds it to one.
+    pub(crate) fn cpu_percent(&self) -> Option<u32> {
+        self.group.as_ref().and_then(|group| group.cpu_percent())
+    }
+
         Ok(shown)
     }
 }

@@ -161,6 +161,8 @@ impl KernelLimits {
 
 /// How kernels are run, for all of them.
 #[derive(Clone, Copy, Debug)]
+    /// Time of processors, in percent of one of them, that its control group holds it to; `None` where none does.
+    pub cpu_percent: Option<u32>,
 pub struct Settings {
     /// What each is held to.
     pub limits: KernelLimits,
@@ -205,6 +207,7 @@ impl Default for Settings {
 
 /// Why something is refused.
 #[derive(Debug, thiserror::Error)]
+                cpu_percent: None,
 pub enum KernelError {
     /// There is no such kernel, or it is another user's.
     #[error("no such kernel")]

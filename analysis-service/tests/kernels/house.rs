@@ -103,6 +103,15 @@ impl House {
         Self::over(tempfile::tempdir_in("/tmp").expect("a folder"), settings, Some((specs, true))).await
     }
 
+    /// One whose kernels are programs of their own, held to what this says.
+    pub(crate) async fn held_to(settings: Settings, apart: Apart) -> Self {
+        let folder = tempfile::tempdir_in("/tmp").expect("a folder");
+        let launcher = PlainLauncher::new(workshop_of(folder.path(), apart).await);
+        let files = folder.path().to_owned();
+        let launcher: Arc<dyn Launcher> = Arc::new(launcher);
+        Self::with_launchers(folder, settings, launcher.into(), files).await
+    }
+
     /// The next house after this one's service has ended well.
     pub(crate) async fn after(self, settings: Settings) -> Self {
         self.registry.shut_down().await;
@@ -111,6 +120,30 @@ impl House {
     }
 
     async fn over(folder: TempDir, settings: Settings, kinds_of: Option<(&Path, bool)>) -> Self {
+        let (launchers, files) = match FORKS.get().filter(|_| kinds_of.is_none()) {
+            Some(forks) => {
+                let launcher: Arc<dyn Launcher> = Arc::clone(&forks.launcher) as _;
+                (launcher.into(), forks.folder.path().to_owned())
+            }
+            None => {
+                let workshop = workshop(folder.path()).await;
+                let specs = match kinds_of {
+                    Some((specs, _)) => kinds::open(specs, vec![folder.path().to_owned()]).await.expect("good specs"),
+                    None => Vec::new(),
+                };
+                let launchers = match kinds_of {
+                    Some((_, true)) => {
+                        Launchers::forked(&ForkLauncher::start(workshop.clone(), Vec::new()), &workshop, specs)
+                    }
+                    _ => Launchers::plain(&workshop, specs),
+                };
+                (launchers, folder.path().to_owned())
+            }
+        };
+        Self::with_launchers(folder, settings, launchers, files).await
+    }
+
+    async fn with_launchers(folder: TempDir, settings: Settings, launchers: Launchers, files: PathBuf) -> Self {
         let clock = Clock::manual(START);
         let path = folder.path();
         let steps = [store::STEPS, &executions::STEPS].concat();
@@ -125,26 +158,6 @@ impl House {
         let (room, wake) = (path.join("executions"), outbox::Wake::default());
         let executions =
             Executions::open(&log_settings, &room, database.clone(), objects, clock.clone(), wake).expect("a room");
-        let (launchers, files) = match FORKS.get().filter(|_| kinds_of.is_none()) {
-            Some(forks) => {
-                let launcher: Arc<dyn Launcher> = Arc::clone(&forks.launcher) as _;
-                (launcher.into(), forks.folder.path().to_owned())
-            }
-            None => {
-                let workshop = workshop(path).await;
-                let specs = match kinds_of {
-                    Some((specs, _)) => kinds::open(specs, vec![path.to_owned()]).await.expect("good specs"),
-                    None => Vec::new(),
-                };
-                let launchers = match kinds_of {
-                    Some((_, true)) => {
-                        Launchers::forked(&ForkLauncher::start(workshop.clone(), Vec::new()), &workshop, specs)
-                    }
-                    _ => Launchers::plain(&workshop, specs),
-                };
-                (launchers, path.to_owned())
-            }
-        };
         let tables = Tables::default();
         let store = Store::new(database.clone(), settings.limits);
         let (source, lifecycle) = (source(&tables), Lifecycle::new());
@@ -248,8 +261,22 @@ pub(crate) async fn supervisor(folder: &Path, linger: Duration) -> (Supervisor, 
 }
 
 async fn workshop(folder: &Path) -> Workshop {
+    workshop_of(folder, apart()).await
+}
+
+pub(crate) fn apart() -> Apart {
+    Apart {
+        level: Level::Standard,
+        uid_first: 1_900_000_000,
+        processes_max: 512,
+        tmp_max_bytes: 1 << 30,
+        open_files_max: 4096,
+        cpu_max_percent: None,
+    }
+}
+
+async fn workshop_of(folder: &Path, apart: Apart) -> Workshop {
     let (supervisor, held) = supervisor(folder, Duration::ZERO).await;
-    let apart = Apart { level: Level::Standard, uid_first: 1_900_000_000, processes_max: 512, tmp_max_bytes: 1 << 30 };
     Workshop::open(&python(), &folder.join("run"), &folder.join("work"), apart, (supervisor, &held))
         .expect("a workshop")
 }

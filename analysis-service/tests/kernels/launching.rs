@@ -36,7 +36,14 @@ async fn launcher(dir: &Path) -> PlainLauncher {
 }
 
 fn apart(level: Level) -> Apart {
-    Apart { level, uid_first: 1_900_000_000, processes_max: 512, tmp_max_bytes: 1 << 20 }
+    Apart {
+        level,
+        uid_first: 1_900_000_000,
+        processes_max: 512,
+        tmp_max_bytes: 1 << 20,
+        open_files_max: 4096,
+        cpu_max_percent: None,
+    }
 }
 
 /// The folders of kernels' sockets.

@@ -12,7 +12,7 @@ import time
 import traceback
 from typing import NoReturn
 
-from fenxi_kernel import environment, foreign
+from fenxi_kernel import environment, foreign, standing
 from fenxi_kernel.forkserver import confine, libraries, prebuild, title
 from fenxi_kernel.forkserver.prepare import Prepared
 from fenxi_kernel.isolation import network
@@ -49,6 +49,7 @@ def become(prepared: Prepared, order: dict, listener: int | None = None):
     confine.limits(order["limits"])
     if listener is not None:
         network.hand_out_listener(listener, order["proxy_port"])
+    standing.step_back()
     # The server's sockets, and the folder of a cgroup: by an open folder a kernel could leave its own files.
     service = confine.close_others(prepared.service)
     if order.get("isolation") is not None:

@@ -80,6 +80,7 @@ impl Driver {
         kernel.start = live.launched.start;
         kernel.isolation = Some(live.launched.isolation.clone());
         kernel.network = live.launched.reach();
+        kernel.limits.cpu_percent = live.launched.cpu_percent();
         let (mut driver, handle) = Self::new(parts, kernel, State::Idle);
         driver.meter = Meter::new(driver.parts.settings.sample_interval);
         driver.live = Some(live);

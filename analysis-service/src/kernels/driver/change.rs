@@ -52,6 +52,7 @@ impl Driver {
                 self.kernel.start = live.launched.start;
                 self.kernel.isolation = Some(live.launched.isolation.clone());
                 self.kernel.network = live.launched.reach();
+                self.kernel.limits.cpu_percent = live.launched.cpu_percent();
                 self.live = Some(live);
                 match self.state.ready() {
                     Ok(()) => self.touch(),

@@ -50,6 +50,10 @@ pub struct Apart {
     pub processes_max: u32,
     /// What a kernel may keep in `/tmp` and `/dev/shm`, in bytes.
     pub tmp_max_bytes: u64,
+    /// Files one kernel may have open.
+    pub open_files_max: u32,
+    /// Time of processors of one kernel, in percent of one of them, where control groups hold it to that.
+    pub cpu_max_percent: Option<u32>,
 }
 
 /// The layers of this machine, and who uses which user.
@@ -130,7 +134,19 @@ impl Isolation {
         } else {
             tracing::warn!("--kernel-isolation none: kernels can reach what the service's own user can reach");
         }
+        if apart.cpu_max_percent.is_some() && !found.as_ref().is_some_and(|found| found.cgroups.controls("cpu")) {
+            anyhow::ensure!(
+                apart.level != Level::Strict,
+                "--kernel-cpu-max-percent: this machine does not give a control group of processors that may be used"
+            );
+            tracing::warn!("--kernel-cpu-max-percent is not in force: kernels have no control group of processors");
+        }
         Ok(Self { apart, found, users })
+    }
+
+    /// Files that one kernel may have open.
+    pub(super) fn open_files_max(&self) -> u64 {
+        self.apart.open_files_max.into()
     }
 
     /// Whether a kernel may be a program of its own: that cannot enter namespaces, which `strict` is made of.
@@ -187,7 +203,8 @@ impl Isolation {
     /// The level asks for the group, and it cannot be made.
     pub(super) fn group(&self, name: &str, memory_bytes: Option<u64>) -> io::Result<Option<Arc<Group>>> {
         let Some(found) = self.found.as_ref().filter(|found| !found.cgroups.is_empty()) else { return Ok(None) };
-        let limits = GroupLimits { memory_bytes, processes: self.apart.processes_max };
+        let Apart { processes_max: processes, cpu_max_percent: cpu_percent, .. } = self.apart;
+        let limits = GroupLimits { memory_bytes, processes, cpu_percent };
         match found.cgroups.make(name, limits) {
             Ok(group) => Ok(Some(Arc::new(group))),
             Err(error) if self.apart.level == Level::Strict => Err(error),

@@ -3,7 +3,14 @@
 use super::*;
 
 fn apart(level: Level) -> Apart {
-    Apart { level, uid_first: 300_000, processes_max: 99, tmp_max_bytes: 7 }
+    Apart {
+        level,
+        uid_first: 300_000,
+        processes_max: 99,
+        tmp_max_bytes: 7,
+        open_files_max: 4096,
+        cpu_max_percent: None,
+    }
 }
 
 fn found(change: impl FnOnce(&mut serde_json::Value)) -> Found {

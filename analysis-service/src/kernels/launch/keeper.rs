@@ -31,7 +31,7 @@ const YOUNG_DEATHS_MAX: u32 = 3;
 /// How the lines begin in which a server says what it left out.
 const SAID: &str = "fork server: ";
 /// Files that a server and its forks may have open; each fork's own limit is lower.
-const OPEN_FILES_MAX: u64 = 65_536;
+const OPEN_FILES_MAX: u64 = crate::kernels::config::OPEN_FILES_MAX as u64;
 
 /// A fork that is asked for.
 #[derive(Debug)]

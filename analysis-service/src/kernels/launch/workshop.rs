@@ -34,8 +34,6 @@ use crate::kernels::{
 const SOCKET_PATH_MAX_BYTES: usize = 107;
 /// What a launcher adds to its folder for the longest socket path: `/`, 16 digits, `/k/s-5`.
 const SOCKET_PATH_ADDED_BYTES: usize = 1 + 16 + 2 + 4;
-/// Files a kernel may have open; 60 are open while it is idle.
-const OPEN_FILES_MAX: u64 = 4096;
 /// What libraries reserve and do not use: with it, a limit on memory is one on data.
 const RESERVED_DATA_BYTES: u64 = 2 << 30;
 
@@ -198,7 +196,7 @@ impl Workshop {
             network_of,
             limits: Limits {
                 data_bytes: order.memory_bytes.map(|bytes| bytes.saturating_add(RESERVED_DATA_BYTES)),
-                open_files: OPEN_FILES_MAX,
+                open_files: self.0.isolation.open_files_max(),
                 file_bytes: order.file_bytes,
             },
         })

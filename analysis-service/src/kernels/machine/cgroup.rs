@@ -17,6 +17,17 @@ const PREFIX: &str = "fenxi-kernel-";
 /// An empty group of this age is nobody's: another service's kernel enters its own soon after it was made.
 const LEFT_AFTER: Duration = Duration::from_secs(600);
 
+/// A kernel's share of the processors where they are wanted by more than there are, in percent of what a group has by
+/// default, and each process of the service where that is in no group: all kernels have the same, however many processes
+/// they have, and the service goes before them.
+const CPU_SHARE_PERCENT: u32 = 33;
+/// The same as the two versions count it: by default 100 and 1024.
+const CPU_WEIGHT: u32 = CPU_SHARE_PERCENT;
+const CPU_SHARES: u32 = 1024 * CPU_SHARE_PERCENT / 100;
+/// In which time a group has its limited time of processors, in microseconds, and one percent of it.
+const CPU_PERIOD_MICROS: u64 = 100_000;
+const CPU_PERCENT_MICROS: u64 = CPU_PERIOD_MICROS / 100;
+
 /// Where groups can be made, by what they control, as the trial found it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
@@ -35,6 +46,8 @@ pub(crate) struct GroupLimits {
     pub memory_bytes: Option<u64>,
     /// Processes and threads.
     pub processes: u32,
+    /// Time of processors, in percent of one; `None` for as much as there is.
+    pub cpu_percent: Option<u32>,
 }
 
 /// The group of one kernel. Removed by [`Group::remove`] alone.
@@ -42,6 +55,9 @@ pub(crate) struct GroupLimits {
 pub(crate) struct Group {
     trees: Vec<(Tree, PathBuf)>,
     memory: Option<(u8, PathBuf)>,
+    /// Its limit on the time of processors, where one is in force.
+    #[serde(default)]
+    cpu_percent: Option<u32>,
     /// Kills for want of memory that were told already.
     #[serde(skip)]
     told_kills: AtomicU64,
@@ -50,6 +66,11 @@ pub(crate) struct Group {
 impl Trees {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Whether groups can be held to this controller's limits.
+    pub(crate) fn controls(&self, controller: &str) -> bool {
+        self.0.contains_key(controller)
     }
 
     /// Hands the controllers of version 2 down to the groups that will be made, and removes what is left of groups of
@@ -74,7 +95,7 @@ impl Trees {
 
     /// Makes the group of a kernel.
     pub(crate) fn make(&self, name: &str, limits: GroupLimits) -> io::Result<Group> {
-        let mut group = Group { trees: Vec::new(), memory: None, told_kills: AtomicU64::new(0) };
+        let mut group = Group { trees: Vec::new(), memory: None, cpu_percent: None, told_kills: AtomicU64::new(0) };
         let made = self.fill(&mut group, name, limits);
         if made.is_err() {
             let _ = group.remove();
@@ -95,7 +116,10 @@ impl Trees {
                     group.memory = Some((tree.version, folder));
                 }
                 ("pids", _) => fs::write(folder.join("pids.max"), limits.processes.to_string())?,
-                // Each group has the same share of the processors as every other, however many processes are in it.
+                ("cpu", _) => {
+                    limit_cpu(&folder, tree.version, limits.cpu_percent)?;
+                    group.cpu_percent = limits.cpu_percent;
+                }
                 _ => {}
             }
         }
@@ -129,6 +153,18 @@ pub(crate) fn held_bytes(version: u8, folder: &Path) -> Option<u64> {
     let cached = fields.filter(|(name, _)| matches!(*name, "active_file" | "inactive_file" | "slab_reclaimable"));
     let cached: u64 = cached.filter_map(|(_, bytes)| bytes.trim().parse::<u64>().ok()).sum();
     Some(used.saturating_sub(cached))
+}
+
+fn limit_cpu(folder: &Path, version: u8, percent: Option<u32>) -> io::Result<()> {
+    let quota = percent.map(|percent| u64::from(percent) * CPU_PERCENT_MICROS);
+    if version == 1 {
+        fs::write(folder.join("cpu.shares"), CPU_SHARES.to_string())?;
+        let Some(quota) = quota else { return Ok(()) };
+        fs::write(folder.join("cpu.cfs_period_us"), CPU_PERIOD_MICROS.to_string())?;
+        return fs::write(folder.join("cpu.cfs_quota_us"), quota.to_string());
+    }
+    fs::write(folder.join("cpu.weight"), CPU_WEIGHT.to_string())?;
+    quota.map_or(Ok(()), |quota| fs::write(folder.join("cpu.max"), format!("{quota} {CPU_PERIOD_MICROS}")))
 }
 
 impl Group {
@@ -168,6 +204,11 @@ impl Group {
         self.memory.is_some()
     }
 
+    /// Its limit on the time of processors, in percent of one, where one is in force.
+    pub(crate) fn cpu_percent(&self) -> Option<u32> {
+        self.cpu_percent
+    }
+
     /// Removes it. A group counts as used (`ResourceBusy`) for a moment after its last process has ended.
     pub(crate) fn remove(&self) -> io::Result<()> {
         self.trees.iter().try_for_each(|(_, folder)| match fs::remove_dir(folder) {
@@ -176,3 +217,7 @@ impl Group {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "cgroup_tests.rs"]
+mod tests;

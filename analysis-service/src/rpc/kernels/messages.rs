@@ -100,6 +100,7 @@ fn limits(limits: &KernelLimits) -> pb::KernelLimits {
         idle_duration: Some(duration(limits.idle_max)),
         queue_length: i32::try_from(limits.queue_max).unwrap_or(i32::MAX),
         output_bytes: signed(limits.output_max_bytes),
+        cpu_percent: limits.cpu_percent.map_or(0, |percent| i32::try_from(percent).unwrap_or(i32::MAX)),
         idle_warning_duration: Some(duration(limits.warning())),
     }
 }

@@ -1,0 +1,26 @@
+"""How a kernel stands beside the other processes of the machine: behind the service, and the first to go."""
+
+import contextlib
+import os
+
+# How much further back than the service in the queue for processors, where no control group shares them out.
+_NICE_MORE = 5
+# What the system prefers to end when the machine has no memory left: -1000 (never) to 1000 (first).
+_OOM_SCORE = 500
+
+
+def step_back() -> None:
+    """Lets the service go first, for good where a kernel has no privileges: it may go further back only. To be called
+    before it gives them up, because what root has set of memory nobody else can take back."""
+    os.nice(_NICE_MORE)
+    with contextlib.suppress(OSError):
+        # Where the system shares processors out by sessions first, a session is behind others, too.
+        _write("/proc/self/autogroup", os.getpriority(os.PRIO_PROCESS, 0))
+    with open("/proc/self/oom_score_adj", encoding="ascii") as file:
+        score = int(file.read())
+    _write("/proc/self/oom_score_adj", max(score, _OOM_SCORE))
+
+
+def _write(path: str, value: int) -> None:
+    with open(path, "w", encoding="ascii") as file:
+        file.write(str(value))

@@ -1,0 +1,70 @@
+//! What is written into the files of both versions, in folders that only look like them.
+
+use super::*;
+
+fn trees(folder: &Path, version: u8) -> Trees {
+    let tree = |controller: &str| {
+        // Of version 2 there is one tree, of version 1 one for each controller.
+        let path = if version == 2 { folder.to_owned() } else { folder.join(controller) };
+        fs::create_dir_all(&path).expect("a folder");
+        (controller.to_owned(), Tree { version, path })
+    };
+    Trees(["cpu", "memory", "pids"].map(tree).into())
+}
+
+const LIMITS: GroupLimits = GroupLimits { memory_bytes: Some(1 << 30), processes: 99, cpu_percent: Some(150) };
+
+#[test]
+fn version_2_is_one_folder_with_every_limit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trees = trees(folder.path(), 2);
+    let group = trees.make("a", LIMITS).expect("a group");
+    let made = folder.path().join("fenxi-kernel-a");
+    let read = |name: &str| fs::read_to_string(made.join(name)).expect(name);
+    assert_eq!(group.birthplace(), Some(made.clone()));
+    assert_eq!((read("cpu.max"), read("cpu.weight")), ("150000 100000".into(), "33".into()));
+    assert_eq!((read("memory.max"), read("pids.max")), ((1 << 30).to_string(), "99".into()));
+    assert_eq!((read("memory.oom.group"), read("memory.swap.max")), ("1".into(), "0".into()));
+    assert_eq!(group.cpu_percent(), Some(150));
+}
+
+#[test]
+fn version_1_is_a_folder_for_each_controller() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let group = trees(folder.path(), 1).make("a", LIMITS).expect("a group");
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect(name);
+    assert_eq!(read("cpu/fenxi-kernel-a/cpu.cfs_quota_us"), "150000");
+    assert_eq!(read("cpu/fenxi-kernel-a/cpu.cfs_period_us"), "100000");
+    assert_eq!(read("cpu/fenxi-kernel-a/cpu.shares"), "337");
+    assert_eq!(read("pids/fenxi-kernel-a/pids.max"), "99");
+    assert_eq!((group.birthplace(), group.cpu_percent()), (None, Some(150)));
+}
+
+#[test]
+fn without_a_limit_kernels_share_the_processors_alike() {
+    for version in [1, 2] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let limits = GroupLimits { memory_bytes: None, cpu_percent: None, ..LIMITS };
+        let group = trees(folder.path(), version).make("a", limits).expect("a group");
+        let made = if version == 2 { "fenxi-kernel-a" } else { "cpu/fenxi-kernel-a" };
+        let files = fs::read_dir(folder.path().join(made)).expect("there").map(|entry| entry.expect("one").file_name());
+        let cpu: Vec<_> = files.filter(|name| name.as_encoded_bytes().starts_with(b"cpu.")).collect();
+        assert_eq!(cpu, [if version == 2 { "cpu.weight" } else { "cpu.shares" }]);
+        assert_eq!((group.cpu_percent(), group.limits_memory()), (None, false));
+    }
+}
+
+#[test]
+fn a_limit_that_cannot_be_set_is_an_error_and_leaves_no_group() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trees = trees(folder.path(), 1);
+    // The second of the trees has gone.
+    fs::remove_dir(folder.path().join("memory")).expect("removed");
+    trees.make("a", LIMITS).expect_err("there is no such tree");
+}
+
+#[test]
+fn a_group_that_an_older_service_wrote_down_has_no_limit_on_processors() {
+    let group: Group = serde_json::from_str(r#"{"trees": [], "memory": null}"#).expect("read");
+    assert_eq!(group.cpu_percent(), None);
+}
