@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{
     launch::{Apart, Level},
+    machine::memory,
     model::{KernelLimits, Settings},
     state::Ladder,
 };
@@ -13,14 +14,16 @@ const SAMPLE_INTERVAL: Duration = Duration::from_secs(2);
 /// How long after its last execution a kernel gives back memory that it does not use; it takes 10 ms.
 const RELEASE_AFTER: Duration = Duration::from_secs(30);
 
-/// How kernels are started.
 /// The most files that a kernel may be allowed to have open: the fork server's own limit.
 pub(crate) const OPEN_FILES_MAX: u32 = 65_536;
+/// The part of the memory that kernels have together where nothing else is said, in percent.
+const KERNELS_MEMORY_PERCENT: u64 = 80;
 /// The greatest limit on processors: 256 of them.
 const CPU_MAX_PERCENT: u32 = 25_600;
 /// The least: with less a kernel does not start in time.
 const CPU_MIN_PERCENT: u32 = 10;
 
+/// How kernels are started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum KernelStart {
     /// Forked from a process that has the libraries loaded, in a twentieth of a second; where that fails, plainly
@@ -75,9 +78,6 @@ pub struct KernelSettings {
     #[arg(long, value_name = "COUNT", default_value_t = 512, value_parser = clap::value_parser!(u32).range(32..=100_000))]
     pub kernel_processes_max: u32,
 
-    /// Bytes that a kernel may keep in /tmp and /dev/shm, which are its own and in memory
-    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
-    pub kernel_tmp_max_bytes: u64,
     /// Files that one kernel may have open; an idle one has 60
     #[arg(long, value_name = "COUNT", default_value_t = 4_096, value_parser = clap::value_parser!(u32).range(256..=i64::from(OPEN_FILES_MAX)))]
     pub kernel_open_files_max: u32,
@@ -87,6 +87,9 @@ pub struct KernelSettings {
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = cpu_percent)]
     pub kernel_cpu_max_percent: u32,
 
+    /// Bytes that a kernel may keep in /tmp and /dev/shm, which are its own and in memory
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
+    pub kernel_tmp_max_bytes: u64,
 
     /// Live kernels of one user
     #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
@@ -111,6 +114,27 @@ pub struct KernelSettings {
     /// Bytes of the largest file that a kernel may write
     #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
     pub kernel_file_max_bytes: u64,
+
+    /// Bytes that a kernel may keep in its folder, watched every few seconds; 0 for no limit
+    #[arg(long, value_name = "BYTES", default_value_t = 10 << 30)]
+    pub kernel_disk_max_bytes: u64,
+
+    /// Files and folders that a kernel may keep in its folder, watched with their bytes; 0 for no limit
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(..=10_000_000))]
+    pub kernel_disk_max_files: u64,
+
+    /// Bytes of memory of one user's kernels together; 0 for no limit
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    pub kernel_user_memory_max_bytes: u64,
+
+    /// Bytes of memory of all kernels together; 0 for no limit. Unset: 80 % of what the machine, or the service's control
+    /// group, has
+    #[arg(long, value_name = "BYTES")]
+    pub kernels_memory_max_bytes: Option<u64>,
+
+    /// Bytes of files of one user's kernels together, dead ones included; no kernel is started above it; 0 for no limit
+    #[arg(long, value_name = "BYTES", default_value_t = 50 << 30)]
+    pub kernel_user_disk_max_bytes: u64,
 
     /// Seconds without work after which a kernel is ended
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = clap::value_parser!(u32).range(10..))]
@@ -158,7 +182,13 @@ impl KernelSettings {
             uid_first: self.kernel_uid_first,
             processes_max: self.kernel_processes_max,
             tmp_max_bytes: self.kernel_tmp_max_bytes,
+            open_files_max: self.kernel_open_files_max,
+            cpu_max_percent: Some(self.kernel_cpu_max_percent).filter(|percent| *percent > 0),
         }
+    }
+
+    fn memory_max_bytes(&self) -> Option<u64> {
+        self.kernels_memory_max_bytes.or_else(|| Some(memory::total_bytes()? / 100 * KERNELS_MEMORY_PERCENT))
     }
 
     /// As the registry takes them; `output_max_bytes` is what the logs of executions hold to.
@@ -174,26 +204,83 @@ impl KernelSettings {
                 queue_max: self.kernel_queue_max,
                 output_max_bytes,
                 file_max_bytes: self.kernel_file_max_bytes,
+                // What is in force is known of each process when it has started.
+                cpu_percent: None,
+                disk_max_bytes: Some(self.kernel_disk_max_bytes).filter(|bytes| *bytes > 0),
+                disk_max_files: Some(self.kernel_disk_max_files).filter(|files| *files > 0),
             },
             per_user_max: self.kernels_per_user_max,
             total_max: self.kernels_max,
+            user_memory_max_bytes: Some(self.kernel_user_memory_max_bytes).filter(|bytes| *bytes > 0),
+            memory_max_bytes: self.memory_max_bytes().filter(|bytes| *bytes > 0),
+            user_disk_max_bytes: Some(self.kernel_user_disk_max_bytes).filter(|bytes| *bytes > 0),
             starts_max: self.kernel_starts_max,
             start_max: secs(self.kernel_start_max_secs),
             ladder: Ladder::default(),
             sample_interval: SAMPLE_INTERVAL,
             release_after: RELEASE_AFTER,
         }
-            open_files_max: self.kernel_open_files_max,
-            cpu_max_percent: Some(self.kernel_cpu_max_percent).filter(|percent| *percent > 0),
     }
 }
-                // What is in force is known of each process when it has started.
-                cpu_percent: None,
 
 fn cpu_percent(text: &str) -> Result<u32, String> {
     let percent: u32 = text.parse().map_err(|_| "it is no whole number".to_owned())?;
     match percent {
         0 | CPU_MIN_PERCENT..=CPU_MAX_PERCENT => Ok(percent),
         _ => Err(format!("it is neither 0 nor {CPU_MIN_PERCENT} to {CPU_MAX_PERCENT}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Program {
+        #[command(flatten)]
+        kernels: KernelSettings,
+    }
+
+    fn parsed(args: &[&str]) -> Result<KernelSettings, String> {
+        let args = ["program"].iter().chain(args);
+        Program::try_parse_from(args).map(|program| program.kernels).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_wrong_limit_is_refused_by_its_name() {
+        for (flag, value) in [
+            ("--kernel-cpu-max-percent", "5"),
+            ("--kernel-cpu-max-percent", "half"),
+            ("--kernel-cpu-max-percent", "30000"),
+            ("--kernel-open-files-max", "10"),
+            ("--kernel-disk-max-bytes", "-1"),
+            ("--kernel-disk-max-files", "20000000"),
+            ("--kernels-memory-max-bytes", "most"),
+        ] {
+            let refused = parsed(&[flag, value]).expect_err(value);
+            assert!(refused.contains(flag), "{refused}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_no_limit_and_all_kernels_have_most_of_the_memory() {
+        let zeros = [
+            "--kernel-cpu-max-percent=0",
+            "--kernel-disk-max-bytes=0",
+            "--kernel-disk-max-files=0",
+            "--kernels-memory-max-bytes=0",
+            "--kernel-user-disk-max-bytes=0",
+        ];
+        let none = parsed(&zeros).expect("good");
+        let settings = none.settings(1);
+        assert_eq!((settings.limits.disk_max_bytes, settings.limits.disk_max_files), (None, None));
+        assert_eq!((settings.memory_max_bytes, settings.user_disk_max_bytes), (None, None));
+        assert_eq!(none.apart().cpu_max_percent, None);
+        let usual = parsed(&[]).expect("good").settings(1);
+        assert_eq!(usual.user_memory_max_bytes, None);
+        let all = memory::total_bytes().expect("told");
+        assert!(usual.memory_max_bytes.is_some_and(|most| most > all / 2 && most < all));
     }
 }

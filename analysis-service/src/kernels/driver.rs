@@ -6,12 +6,14 @@
 mod adopt;
 mod ask;
 mod change;
+mod disk;
 mod end;
 mod guard;
 mod idle;
 mod interrupt;
 mod mailbox;
 mod meter;
+mod pressure;
 mod queue;
 mod run;
 mod start;
@@ -28,12 +30,14 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::pressure::{Height, Pressure};
 pub use self::{
     adopt::Adopted,
     mailbox::{KernelHandle, QueueSlot, Work},
 };
 use self::{
     ask::Asks,
+    disk::{Disk, Walked},
     mailbox::{REQUESTS_MAX, Request},
     meter::Meter,
     queue::Pace,
@@ -64,6 +68,8 @@ pub(crate) struct Parts {
     pub starts: StartQueue,
     /// Turns to read /proc on the threads that may block.
     pub meters: Arc<Semaphore>,
+    /// Turns to walk over kernels' files there.
+    pub walks: Arc<Semaphore>,
 }
 
 /// An execution that waits, with its place.
@@ -94,6 +100,7 @@ pub(crate) struct Driver {
     asks: Asks,
     meter: Meter,
     pace: Pace,
+    disk: Disk,
     /// The end of the last execution as long as it is not on disk, and the first message of the kernel's that it needs.
     ending: Option<(u64, Ending)>,
     /// Why we ended the process, once we have.
@@ -114,6 +121,7 @@ enum Wake {
     Heard(Option<Incoming>),
     /// Its place among those that wait to be started may be another.
     Moved,
+    Walked(Result<Walked, JoinError>),
     Tick,
 }
 
@@ -123,7 +131,9 @@ impl Driver {
         let dead = kernel.state == KernelState::Dead;
         let state = if dead { State::Dead(kernel.death.clone().unwrap_or_default()) } else { State::Starting };
         let (mut driver, handle) = Self::new(parts, kernel, state);
-        if !dead {
+        if dead {
+            driver.walk_files();
+        } else {
             driver.start();
         }
         tokio::spawn(driver.run());
@@ -148,6 +158,7 @@ impl Driver {
             asks: Asks::default(),
             meter: Meter::default(),
             pace: Pace::default(),
+            disk: Disk::default(),
             ending: None,
             killed: None,
             deaf_until: None,
@@ -171,6 +182,7 @@ impl Driver {
                     self.hear(incoming).await;
                     self.settle().await;
                 }
+                Wake::Walked(walked) => self.walked(walked).await,
                 Wake::Heard(None) => self.deaf(),
                 Wake::Moved => {}
                 Wake::Tick => self.tick().await,
@@ -204,6 +216,7 @@ impl Driver {
             () = or_never(place) => Wake::Moved,
             ended = or_never(process.map(|process| process.ended())) => Wake::Ended(ended),
             () = or_never(due.map(sleep_until)) => Wake::Tick,
+            walked = or_never(self.disk.walk.as_mut()) => Wake::Walked(walked),
             heard = or_never(connection.map(|connection| connection.next())) => Wake::Heard(heard),
         }
     }
@@ -248,6 +261,7 @@ impl Driver {
                 self.stopping.push(done);
                 self.leave().await;
             }
+            Request::Press(pressure) => self.pressed(pressure).await,
             Request::Ask(ask) => self.asks.take(*ask),
             Request::Input { execution_id, input_id, value, done } => {
                 let _ = done.send(self.reply_input(execution_id, &input_id, value).await);

@@ -81,6 +81,8 @@ pub struct Launched {
     start_ticks: u64,
     /// Its folder, removed by [`Launched::clear`].
     place: PathBuf,
+    /// The folder of its files.
+    work_dir: PathBuf,
     mark: String,
     /// Nothing that it starts outlives it: it is the first of its pid namespace.
     ends_whole: bool,
@@ -122,6 +124,9 @@ pub enum LaunchError {
 pub trait Launcher: Send + Sync + 'static {
     /// Starts one. Given up half-way, it leaves no process behind.
     fn launch(&self, order: Order) -> BoxFuture<'_, Result<Launched, LaunchError>>;
+
+    /// The folder of a kernel's files, be it there or not.
+    fn work_dir(&self, kernel_id: Uuid) -> PathBuf;
 
     /// Removes the files that a kernel worked in, once it is gone for good.
     fn forget(&self, kernel_id: Uuid) -> BoxFuture<'_, ()>;
@@ -198,16 +203,26 @@ impl Launched {
         self.group.as_ref().filter(|group| group.limits_memory()).map(|group| group.new_memory_kills())
     }
 
-    /// Shows a file to the kernel, to be read only, under this name; gives the path where the kernel finds it.
-    pub(crate) async fn share(&self, name: &str, file: PathBuf) -> io::Result<PathBuf> {
-        let shown = workshop::tables(&self.place).join(name);
-        let target = shown.clone();
-        tokio::task::spawn_blocking(move || share(&file, &target)).await.map_err(io::Error::other).flatten()?;
     /// Its limit on the time of processors, in percent of one of them, where its control group holds it to one.
     pub(crate) fn cpu_percent(&self) -> Option<u32> {
         self.group.as_ref().and_then(|group| group.cpu_percent())
     }
 
+    /// Whether `/tmp` and `/dev/shm` are its own, in memory.
+    pub(crate) fn has_own_tmp(&self) -> bool {
+        self.isolation.layers.iter().any(|layer| layer == "mount")
+    }
+
+    /// The folders that it may write in.
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        vec![self.work_dir.clone(), workshop::sockets(&self.place)]
+    }
+
+    /// Shows a file to the kernel, to be read only, under this name; gives the path where the kernel finds it.
+    pub(crate) async fn share(&self, name: &str, file: PathBuf) -> io::Result<PathBuf> {
+        let shown = workshop::tables(&self.place).join(name);
+        let target = shown.clone();
+        tokio::task::spawn_blocking(move || share(&file, &target)).await.map_err(io::Error::other).flatten()?;
         Ok(shown)
     }
 }

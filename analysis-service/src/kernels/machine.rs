@@ -2,4 +2,6 @@
 //! children. It knows nothing of Jupyter or of users.
 
 pub(crate) mod cgroup;
+pub(crate) mod disk;
+pub(crate) mod memory;
 pub(crate) mod tree;

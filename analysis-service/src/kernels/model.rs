@@ -35,6 +35,10 @@ pub struct Kernel {
     pub waiting: Arc<[QueuePlace]>,
     /// Resident memory of its processes as last measured, in whole MiB, in bytes.
     pub memory_bytes: u64,
+    /// What no file backs of that, and what it keeps in `/tmp`: what limits on memory are about; in whole MiB, in bytes.
+    pub private_bytes: u64,
+    /// Its files as last measured, in bytes; kept after its end.
+    pub disk_bytes: u64,
     /// When it will be ended if nothing happens; unix microseconds.
     pub idle_end_time: Option<i64>,
     /// Counts the changes of all this.
@@ -149,6 +153,12 @@ pub struct KernelLimits {
     pub output_max_bytes: u64,
     /// The largest file it may write, in bytes.
     pub file_max_bytes: u64,
+    /// Time of processors, in percent of one of them, that its control group holds it to; `None` where none does.
+    pub cpu_percent: Option<u32>,
+    /// Its files, in bytes; `None` for no limit. Watched.
+    pub disk_max_bytes: Option<u64>,
+    /// Its files and folders, their number; `None` for no limit. Watched.
+    pub disk_max_files: Option<u64>,
 }
 
 impl KernelLimits {
@@ -161,8 +171,6 @@ impl KernelLimits {
 
 /// How kernels are run, for all of them.
 #[derive(Clone, Copy, Debug)]
-    /// Time of processors, in percent of one of them, that its control group holds it to; `None` where none does.
-    pub cpu_percent: Option<u32>,
 pub struct Settings {
     /// What each is held to.
     pub limits: KernelLimits,
@@ -170,6 +178,12 @@ pub struct Settings {
     pub per_user_max: u32,
     /// Live kernels in all.
     pub total_max: u32,
+    /// Memory of the live kernels of one user together, in bytes; `None` for no limit.
+    pub user_memory_max_bytes: Option<u64>,
+    /// Memory of all live kernels together, in bytes; `None` for no limit.
+    pub memory_max_bytes: Option<u64>,
+    /// Files of the kernels of one user, dead ones too, in bytes; `None` for no limit.
+    pub user_disk_max_bytes: Option<u64>,
     /// Kernels that are being started at a time; the others wait for their turn.
     pub starts_max: u32,
     /// How long a start may take, from its turn on.
@@ -193,9 +207,15 @@ impl Default for Settings {
                 queue_max: 50,
                 output_max_bytes: 64 << 20,
                 file_max_bytes: 4 << 30,
+                cpu_percent: None,
+                disk_max_bytes: Some(10 << 30),
+                disk_max_files: Some(100_000),
             },
             per_user_max: 5,
             total_max: 100,
+            user_memory_max_bytes: None,
+            memory_max_bytes: None,
+            user_disk_max_bytes: Some(50 << 30),
             starts_max: 2,
             start_max: Duration::from_secs(60),
             ladder: Ladder::default(),
@@ -207,7 +227,6 @@ impl Default for Settings {
 
 /// Why something is refused.
 #[derive(Debug, thiserror::Error)]
-                cpu_percent: None,
 pub enum KernelError {
     /// There is no such kernel, or it is another user's.
     #[error("no such kernel")]
@@ -223,6 +242,20 @@ pub enum KernelError {
     TotalLimit {
         /// The limit.
         limit: u32,
+    },
+    /// What kernels use together leaves no room for another.
+    #[error("{what} {used} of {limit} MiB; {advice}", used = used_bytes >> 20, limit = limit_bytes >> 20)]
+    Room {
+        /// The setting.
+        quota: &'static str,
+        /// Whose use of what.
+        what: &'static str,
+        /// How much it is.
+        used_bytes: u64,
+        /// The limit.
+        limit_bytes: u64,
+        /// What helps.
+        advice: &'static str,
     },
     /// It is dead or being ended.
     #[error("the kernel is not alive: {what}; restart it")]

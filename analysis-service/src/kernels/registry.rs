@@ -2,6 +2,7 @@
 //! kernel for everybody outside of this room. A foreign kernel is as unknown as one that does not exist.
 
 mod create;
+mod together;
 
 use std::{
     collections::HashMap,
@@ -45,6 +46,8 @@ const TEND_INTERVAL: Duration = Duration::from_secs(60);
 const SHUTDOWN_MAX: Duration = Duration::from_secs(15);
 /// Reads of /proc at a time.
 const METERS_MAX: usize = 2;
+/// Walks over kernels' files at a time.
+const WALKS_MAX: usize = 1;
 
 /// What an earlier service left.
 #[derive(Debug, Default)]
@@ -114,6 +117,7 @@ impl Registry {
             store,
             starts: StartQueue::new(settings.starts_max as usize),
             meters: Arc::new(Semaphore::new(METERS_MAX)),
+            walks: Arc::new(Semaphore::new(WALKS_MAX)),
             settings,
             clock: clock.clone(),
         });
@@ -163,6 +167,7 @@ impl Registry {
                 }
             }
         });
+        lifecycle.spawn(registry.clone().watch_memory(lifecycle.clone()));
         Ok(registry)
     }
 
@@ -377,7 +382,7 @@ impl Registry {
         if alive().count() >= settings.total_max as usize {
             return Err(KernelError::TotalLimit { limit: settings.total_max });
         }
-        Ok(())
+        self.check_room(entries, owner_user_id)
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<Uuid, Entry>> {

@@ -72,6 +72,8 @@ pub(crate) enum Interrupter {
     TimeLimit,
     /// It has all but used up its memory.
     Memory,
+    /// It is above a limit, which was told; its variables are kept.
+    Limit,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

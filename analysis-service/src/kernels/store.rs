@@ -204,6 +204,8 @@ impl Store {
             running_execution_id: None,
             waiting: Arc::default(),
             memory_bytes: 0,
+            private_bytes: 0,
+            disk_bytes: 0,
             idle_end_time: None,
             revision: 1,
             limits: self.limits,

@@ -1,12 +1,18 @@
-//! What a kernel is held to beside memory and time: processors, open files.
+//! What a kernel is held to beside memory and time: processors, open files, its files.
 
 use std::time::Duration;
 
-use analysis_service::kernels::launch::Apart;
+use analysis_service::kernels::{
+    launch::Apart,
+    model::{KernelError, KernelLimits, Settings},
+};
 use fenxi_chassis::clock::Clock;
-use fenxi_proto::analysis::v1::KernelState;
+use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind, Outcome, output_event::Event};
+use uuid::Uuid;
 
-use crate::house::{House, Ran, apart, fork_kernels, settings, until_state};
+use crate::house::{House, Ran, USER, apart, fork_kernels, settings, soon, until_kernel, until_state};
+
+const STRANGER: Uuid = Uuid::from_u128(0xB);
 
 /// Computes in so many processes, all of them from this time on for two seconds.
 fn burn(processes: usize, from_micros: i64) -> String {
@@ -110,4 +116,144 @@ except OSError as error: print(error.strerror, 100 < len(held) < 256)
 held.clear()";
     assert_eq!(house.printed(&kernel, code).await, "Too many open files True\n");
     until_state(&kernel, KernelState::Idle).await;
+}
+
+const MIB: u64 = 1 << 20;
+
+fn held_to_files(bytes: Option<u64>, files: Option<u64>) -> Settings {
+    let limits = KernelLimits { disk_max_bytes: bytes, disk_max_files: files, ..settings().limits };
+    Settings { limits, ..settings() }
+}
+
+fn notices(ran: &Ran, kind: NoticeKind) -> Vec<&str> {
+    let texts = ran.events.iter().filter_map(|event| match event {
+        Event::Notice(notice) if notice.kind() == kind => Some(notice.text.as_str()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+/// Writes so many MiB at once, and then more and more, slowly.
+fn fill(first_mib: u32) -> String {
+    format!(
+        "
+import os, time
+kept = 'a variable'
+with open('large', 'wb') as file:
+    file.write(os.urandom({first_mib} << 20))
+    while True:
+        file.write(os.urandom(1 << 18)); file.flush(); time.sleep(0.05)"
+    )
+}
+
+#[tokio::test]
+async fn files_above_their_limit_are_told_and_stop_the_code_that_adds_to_them() {
+    let house = House::with(held_to_files(Some(20 * MIB), None)).await;
+    let kernel = house.kernel().await;
+    let ran = house.run(&kernel, &fill(15)).await;
+    assert_eq!(ran.outcome(), Outcome::Interrupted, "{:?}", ran.events);
+    let told = notices(&ran, NoticeKind::DiskHigh);
+    assert!(told.len() == 2 && told[0].contains("near") && told[1].contains("of 20 MiB"), "{told:?}");
+    // Its variables are there, and it can make room.
+    assert_eq!(house.printed(&kernel, "import os; os.remove('large'); print(kept)").await, "a variable\n");
+    let more = "with open('small', 'wb') as file: file.write(os.urandom(1 << 20))";
+    assert_eq!(house.run(&kernel, more).await.outcome(), Outcome::Ok);
+}
+
+#[tokio::test]
+async fn a_kernel_that_goes_on_adding_files_is_ended_and_can_be_started_again() {
+    let house = House::with(held_to_files(Some(20 * MIB), None)).await;
+    let kernel = house.kernel().await;
+    let code = format!(
+        "import threading
+threading.Thread(target=exec, args=({:?}, globals())).start()
+time = __import__('time')
+time.sleep(600)",
+        fill(15)
+    );
+    house.run(&kernel, &code).await;
+    let dead = until_state(&kernel, KernelState::Dead).await;
+    let death = dead.death.clone().expect("a death");
+    assert_eq!(death.cause(), DeathCause::Limit);
+    assert!(death.detail.contains("files") && death.detail.contains("of 20 MiB"), "{}", death.detail);
+    soon(house.registry.restart(USER, kernel.kernel_id(), None)).await.expect("restarted");
+    let looks = "import os, time; time.sleep(1); print(os.path.getsize('large') > 25 << 20); os.remove('large')";
+    assert_eq!(house.printed(&kernel, looks).await, "True\n");
+}
+
+#[tokio::test]
+async fn many_files_are_too_many_however_small() {
+    let house = House::with(held_to_files(None, Some(400))).await;
+    let kernel = house.kernel().await;
+    let code = "
+import os, time
+os.makedirs('a/b')
+for number in range(100_000):
+    os.mkdir(f'a/b/{number}'); time.sleep(0.002)";
+    let ran = house.run(&kernel, code).await;
+    assert_eq!(ran.outcome(), Outcome::Interrupted, "{:?}", ran.events);
+    let told = notices(&ran, NoticeKind::DiskHigh);
+    assert!(told.last().is_some_and(|text| text.contains("of 400 files")), "{told:?}");
+}
+
+#[tokio::test]
+async fn the_files_of_a_users_kernels_count_together_also_of_ended_ones() {
+    let house = House::with(Settings { user_disk_max_bytes: Some(5 * MIB), ..settings() }).await;
+    let kernel = house.kernel().await;
+    let writes = "import os\nwith open('large', 'wb') as file: file.write(os.urandom(8 << 20))\nos._exit(0)";
+    house.run(&kernel, writes).await;
+    until_kernel(&kernel, |kernel| kernel.state == KernelState::Dead && kernel.disk_bytes >= 8 * MIB).await;
+    let refused = house.create(House::new_kernel()).await.expect_err("it is started");
+    assert!(matches!(refused, KernelError::Room { quota: "kernel_user_disk_max_bytes", .. }), "{refused:?}");
+    assert!(refused.to_string().contains("8 of 5 MiB; delete one first"), "{refused}");
+    soon(house.registry.create(STRANGER, House::new_kernel())).await.expect("another user's");
+
+    // The next service finds what lies there.
+    let kernel_id = kernel.kernel_id();
+    let house = house.after(Settings { user_disk_max_bytes: Some(5 * MIB), ..settings() }).await;
+    let kernel = house.registry.kernel(USER, kernel_id).expect("it is known");
+    until_kernel(&kernel, |kernel| kernel.disk_bytes >= 8 * MIB).await;
+    assert!(house.create(House::new_kernel()).await.is_err());
+    soon(house.registry.delete(USER, kernel_id, None)).await.expect("deleted");
+    house.kernel().await;
+}
+
+#[tokio::test]
+async fn memory_of_all_kernels_together_is_held_by_the_largest() {
+    let limit = 600 * MIB;
+    let house = House::with(Settings { memory_max_bytes: Some(limit), ..settings() }).await;
+    let (small, large) = (house.kernel().await, house.kernel().await);
+    house.run(&small, "kept = 'small'").await;
+    let grow = "
+import time
+held = globals().get('held', [])
+while True:
+    held.append(bytearray(b'x' * (2 << 20))); time.sleep(0.02)";
+    let ran = house.run(&large, grow).await;
+    assert_eq!(ran.outcome(), Outcome::Interrupted, "{:?}", ran.events);
+    let told = notices(&ran, NoticeKind::MemoryHigh);
+    assert!(told.len() == 2 && told[0].contains("near") && told[1].contains("of 600 MiB"), "{told:?}");
+    let refused = house.registry.create(STRANGER, House::new_kernel()).await.expect_err("it is started");
+    assert!(matches!(refused, KernelError::Room { quota: "kernels_memory_max_bytes", .. }), "{refused:?}");
+
+    // Whoever goes on is ended; the others are not.
+    let deaf = format!("import signal; signal.signal(signal.SIGINT, signal.SIG_IGN){grow}");
+    let ran = house.run(&large, &deaf).await;
+    assert_eq!(ran.outcome(), Outcome::Killed, "{:?}", ran.events);
+    let death = ran.end.death.expect("a death");
+    assert_eq!(death.cause(), DeathCause::Memory, "{death:?}");
+    assert!(death.detail.contains("together") && death.detail.contains("largest"), "{}", death.detail);
+    assert_eq!(house.printed(&small, "print(kept)").await, "small\n");
+    until_state(&large, KernelState::Dead).await;
+    soon(house.registry.create(STRANGER, House::new_kernel())).await.expect("there is room again");
+}
+
+#[tokio::test]
+async fn memory_of_a_users_kernels_together_is_held() {
+    let house = House::with(Settings { user_memory_max_bytes: Some(10 * MIB), ..settings() }).await;
+    let kernel = house.kernel().await;
+    until_kernel(&kernel, |kernel| kernel.private_bytes > 10 * MIB || kernel.state == KernelState::Dead).await;
+    let refused = house.create(House::new_kernel()).await.expect_err("it is started");
+    assert!(matches!(refused, KernelError::Room { quota: "kernel_user_memory_max_bytes", .. }), "{refused:?}");
+    soon(house.registry.create(STRANGER, House::new_kernel())).await.expect("another user's");
 }

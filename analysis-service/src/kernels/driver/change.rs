@@ -54,6 +54,7 @@ impl Driver {
                 self.kernel.network = live.launched.reach();
                 self.kernel.limits.cpu_percent = live.launched.cpu_percent();
                 self.live = Some(live);
+                self.begin_files(self.kernel.generation == 1);
                 match self.state.ready() {
                     Ok(()) => self.touch(),
                     // Asked to stop or to restart in the last moment.

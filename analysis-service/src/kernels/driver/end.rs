@@ -55,7 +55,7 @@ impl Driver {
         let clear = live.launched.clear();
         // Its connection first, so that nothing more is heard.
         drop(live.connection);
-        self.kernel.memory_bytes = 0;
+        (self.kernel.memory_bytes, self.kernel.private_bytes) = (0, 0);
         self.after_death_and(death, clear).await;
     }
 
@@ -80,6 +80,7 @@ impl Driver {
         // Told first, cleared after: the scan for what it left takes a while.
         self.publish();
         clear.await;
+        self.walk_files();
         if again {
             self.start_again().await;
         } else {

@@ -64,6 +64,9 @@ impl Driver {
                 (NoticeKind::TimeLimit, format!("The time limit is reached; {what} was sent."))
             }
             Action::Interrupt(Interrupter::Memory) => (NoticeKind::MemoryInterrupt, self.memory_reason()),
+            Action::Interrupt(Interrupter::Limit) => {
+                (NoticeKind::InterruptSent, "A limit is reached; SIGINT was sent.".to_owned())
+            }
             Action::InterruptAgain => {
                 let secs = ladder.kill.saturating_sub(ladder.again).as_secs_f32();
                 let text =

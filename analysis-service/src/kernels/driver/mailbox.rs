@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use super::ask::Ask;
+use super::{ask::Ask, pressure::Pressure};
 use crate::{
     executions::log::LogWriter,
     kernels::model::{Kernel, KernelDatasetRef, KernelError},
@@ -40,6 +40,7 @@ pub(super) enum Request {
     Restart(oneshot::Sender<Result<(), KernelError>>),
     Stop(DeathCause, oneshot::Sender<()>),
     Leave(oneshot::Sender<()>),
+    Press(Pressure),
     Ask(Box<Ask>),
     Input { execution_id: Uuid, input_id: String, value: String, done: oneshot::Sender<Result<(), KernelError>> },
 }
@@ -159,6 +160,11 @@ impl KernelHandle {
         if self.requests.send(Request::Stop(cause, done)).await.is_ok() {
             let _ = answer.await;
         }
+    }
+
+    /// Tells a kernel that it is the largest of some that use too much memory together. Said again soon, it may be lost.
+    pub(crate) fn press(&self, pressure: Pressure) {
+        let _ = self.requests.try_send(Request::Press(pressure));
     }
 
     /// Leaves the kernel to the next service, and ends its task.

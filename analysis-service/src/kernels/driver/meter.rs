@@ -7,7 +7,12 @@ use nix::unistd::Pid;
 use tokio::{task::JoinHandle, time::Instant};
 
 use super::{Driver, Parts};
-use crate::kernels::machine::tree::{self, Usage};
+use crate::kernels::{
+    machine::{
+        disk,
+        tree::{self, Usage},
+    },
+};
 
 /// The part of one processor's time from which on a kernel is at work, in percent: an idle one's threads use 0.002.
 const WORKING_CPU_PERCENT: u32 = 1;
@@ -143,9 +148,11 @@ impl Before {
     }
 }
 
-/// The machine's count of processes killed for want of memory; read on a thread that may block.
-async fn memory_kills() -> u64 {
-    tokio::task::spawn_blocking(tree::memory_kills).await.unwrap_or(u64::MAX)
+/// The machine's count of processes killed for want of memory, and what a kernel keeps in a `/tmp` of its own, whose
+/// process is given; read on a thread that may block.
+async fn machine_tells(own_tmp: Option<Pid>) -> (u64, u64) {
+    let read = move || (tree::memory_kills(), own_tmp.and_then(disk::tmp_bytes).unwrap_or_default());
+    tokio::task::spawn_blocking(read).await.unwrap_or((u64::MAX, 0))
 }
 
 /// Reads what a process and its children use, on a thread that may block; turns are limited.
@@ -203,9 +210,13 @@ impl Driver {
         }
         self.meter.saw(usage);
         self.kernel.memory_bytes = usage.resident_bytes / MIB * MIB;
-        self.meter.memory_kills = memory_kills().await;
+        let own_tmp = self.live.as_ref().is_some_and(|live| live.launched.has_own_tmp());
+        let (memory_kills, tmp_bytes) = machine_tells(own_tmp.then_some(pid)).await;
+        self.kernel.private_bytes = (usage.private_bytes + tmp_bytes) / MIB * MIB;
+        self.meter.memory_kills = memory_kills;
         self.tell_memory_kills().await;
         self.hold_to_memory(usage).await;
+        self.watch_files(usage.cpu());
         if works || !self.is_idle() {
             self.meter.rest = 1;
         } else {

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::kernels::{
     connection::{Incoming, LARGE_MESSAGE_BYTES, Message},
+    machine::disk::Kept,
     output::{self, Reply, Said},
     state::{Interrupter, Run, State, death},
 };
@@ -49,6 +50,12 @@ pub(super) struct Running {
     pub(super) memory_told: bool,
     /// What the kernel held when it began.
     pub(super) memory_before_bytes: u64,
+    /// What its kernel's files were when it began, and whether it was told that they are many.
+    pub(super) files_before: Kept,
+    pub(super) files_told: bool,
+    /// When it was interrupted because kernels use too much memory together, and whether it was told that they do.
+    pub(super) pressed_at: Option<Instant>,
+    pub(super) pressed_told: bool,
     /// What the kernel had used before; not known of what an earlier service began.
     pub(super) before: Option<Before>,
     /// An earlier service sent it to the kernel.
@@ -73,6 +80,10 @@ impl Running {
             interrupted: None,
             memory_told: false,
             memory_before_bytes: 0,
+            files_before: Kept::default(),
+            files_told: false,
+            pressed_at: None,
+            pressed_told: false,
             before,
             is_resumed: false,
             end_from: None,
@@ -169,6 +180,7 @@ impl Driver {
         let pid = live.launched.process.pid();
         let mut running = Running::new(work, mark, Some(self.note_before(pid)));
         running.memory_before_bytes = self.meter.held_bytes;
+        running.files_before = self.disk.last.unwrap_or_default();
         for notice in notices {
             running.work.log.append(Event::Notice(notice)).await;
         }
@@ -347,7 +359,7 @@ fn outcome(reply: &Reply, interrupted: Option<Interrupter>) -> Outcome {
     match (interrupted, reply.ok) {
         (Some(Interrupter::TimeLimit), _) => Outcome::TimedOut,
         (_, true) => Outcome::Ok,
-        (Some(Interrupter::Person | Interrupter::Memory), false) => Outcome::Interrupted,
+        (Some(Interrupter::Person | Interrupter::Memory | Interrupter::Limit), false) => Outcome::Interrupted,
         (None, false) => Outcome::Error,
     }
 }

@@ -1,7 +1,7 @@
 //! The fast way: kernels forked from a prepared process that has the libraries loaded. Where that cannot be had, kernels
 //! start the plain way, and it is said.
 
-use std::{io, os::unix::ffi::OsStrExt as _, sync::Arc};
+use std::{io, os::unix::ffi::OsStrExt as _, path::PathBuf, sync::Arc};
 
 use fenxi_proto::analysis::v1::KernelStart;
 use fenxi_supervisor::client::Process;
@@ -79,6 +79,10 @@ impl ForkLauncher {
 impl Launcher for ForkLauncher {
     fn launch(&self, order: Order) -> BoxFuture<'_, Result<Launched, LaunchError>> {
         Box::pin(self.fork(order))
+    }
+
+    fn work_dir(&self, kernel_id: Uuid) -> PathBuf {
+        self.workshop.work_dir(kernel_id)
     }
 
     fn forget(&self, kernel_id: Uuid) -> BoxFuture<'_, ()> {

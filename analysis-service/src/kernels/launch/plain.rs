@@ -68,6 +68,10 @@ impl Launcher for PlainLauncher {
         Box::pin(self.start(order))
     }
 
+    fn work_dir(&self, kernel_id: Uuid) -> PathBuf {
+        self.0.work_dir(kernel_id)
+    }
+
     fn forget(&self, kernel_id: Uuid) -> BoxFuture<'_, ()> {
         Box::pin(self.0.forget(kernel_id))
     }

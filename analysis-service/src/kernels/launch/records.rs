@@ -4,7 +4,7 @@
 use std::{
     fs, io,
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -71,7 +71,12 @@ pub(super) async fn write(launched: &Launched) -> io::Result<()> {
 }
 
 /// The kernels that the supervisor held. One that cannot be taken up is ended.
-pub(super) fn take_up(run_dir: &Path, held: Vec<Held>, source: Option<&NetworkSource>) -> Vec<Launched> {
+pub(super) fn take_up(
+    run_dir: &Path,
+    work_dir: &dyn Fn(Uuid) -> PathBuf,
+    held: Vec<Held>,
+    source: Option<&NetworkSource>,
+) -> Vec<Launched> {
     let mut taken = Vec::new();
     for Held { name, process } in held {
         let place = run_dir.join(&name);
@@ -89,6 +94,7 @@ pub(super) fn take_up(run_dir: &Path, held: Vec<Held>, source: Option<&NetworkSo
             generation: record.generation,
             start_ticks: record.start_ticks,
             place,
+            work_dir: work_dir(record.kernel_id),
             mark: record.mark,
             ends_whole: record.ends_whole,
             uid: record.uid,

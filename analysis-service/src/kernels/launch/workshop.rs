@@ -133,9 +133,17 @@ impl Workshop {
 
     /// The kernels that the supervisor held for this service.
     pub async fn take_up(&self, held: Vec<Held>) -> Vec<Launched> {
-        let (run_dir, network) = (self.0.run_dir.clone(), self.0.network.get().cloned());
-        let taken = tokio::task::spawn_blocking(move || records::take_up(&run_dir, held, network.as_ref())).await;
+        let (workshop, network) = (self.clone(), self.0.network.get().cloned());
+        let work_dir = move |kernel_id| workshop.work_dir(kernel_id);
+        let run_dir = self.0.run_dir.clone();
+        let taken =
+            tokio::task::spawn_blocking(move || records::take_up(&run_dir, &work_dir, held, network.as_ref())).await;
         taken.unwrap_or_default()
+    }
+
+    /// The folder of a kernel's files.
+    pub(super) fn work_dir(&self, kernel_id: uuid::Uuid) -> PathBuf {
+        self.0.work_dir.join(kernel_id.to_string())
     }
 
     pub(super) fn python(&self) -> &Path {
@@ -164,8 +172,8 @@ impl Workshop {
             return Err(LaunchError::Apart);
         }
         let place = self.new_place();
-        let (own, tables) = (place.join("k"), tables(&place));
-        let work_dir = self.0.work_dir.join(order.kernel_id.to_string());
+        let (own, tables) = (sockets(&place), tables(&place));
+        let work_dir = self.work_dir(order.kernel_id);
         let tmp = work_dir.join(".tmp");
         let paths = Paths { work_dir: &work_dir, sockets: &own, tables: &tables };
         let plan = self.0.isolation.plan(order.kernel_id, paths, forked);
@@ -224,7 +232,7 @@ impl Workshop {
 
     /// Removes the files that a kernel worked in.
     pub(super) async fn forget(&self, kernel_id: Uuid) {
-        remove_dir(self.0.work_dir.join(kernel_id.to_string())).await;
+        remove_dir(self.work_dir(kernel_id)).await;
         self.0.isolation.forget(kernel_id);
     }
 }
@@ -280,6 +288,7 @@ impl Prepared {
             generation: self.order.generation,
             start_ticks,
             place: self.place,
+            work_dir: self.work_dir,
             mark: format!("{MARK}={}", self.mark),
         };
         if let Err(error) = records::write(&launched).await {
@@ -308,6 +317,11 @@ impl Prepared {
 /// Where a kernel finds its tables.
 pub(super) fn tables(place: &Path) -> PathBuf {
     place.join("tables")
+}
+
+/// Where a kernel has its sockets.
+pub(super) fn sockets(place: &Path) -> PathBuf {
+    place.join("k")
 }
 
 /// The folders of one start.

@@ -152,7 +152,8 @@ fn has_mark(pid: i32, mark: &str) -> bool {
     environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
 }
 
-fn descendants(root: i32) -> Vec<i32> {
+/// A process and what it started, as far as they are looked at.
+pub(crate) fn descendants(root: i32) -> Vec<i32> {
     let mut all = vec![root];
     let mut next = 0;
     while let Some(pid) = all.get(next).copied() {

@@ -73,6 +73,8 @@ impl Registry {
             running_execution_id: None,
             waiting: Arc::default(),
             memory_bytes: 0,
+            private_bytes: 0,
+            disk_bytes: 0,
             idle_end_time: None,
             revision: 1,
             limits: self.0.parts.settings.limits,

@@ -28,6 +28,9 @@ pub(in crate::rpc) fn failure(error: &KernelError) -> Failure {
         KernelError::TotalLimit { .. } => {
             refused(ErrorReason::KernelLimit).with_quota("kernels_max").retry_after(RETRY_AFTER)
         }
+        KernelError::Room { quota, .. } => {
+            refused(ErrorReason::KernelLimit).with_quota(*quota).retry_after(RETRY_AFTER)
+        }
         KernelError::Dead { .. } => refused(ErrorReason::KernelDead),
         KernelError::QueueFull { .. } => {
             refused(ErrorReason::ExecutionQueueFull).with_quota("kernel_queue_max").retry_after(RETRY_AFTER)

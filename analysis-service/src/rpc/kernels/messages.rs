@@ -101,6 +101,8 @@ fn limits(limits: &KernelLimits) -> pb::KernelLimits {
         queue_length: i32::try_from(limits.queue_max).unwrap_or(i32::MAX),
         output_bytes: signed(limits.output_max_bytes),
         cpu_percent: limits.cpu_percent.map_or(0, |percent| i32::try_from(percent).unwrap_or(i32::MAX)),
+        disk_bytes: limits.disk_max_bytes.map_or(0, signed),
+        disk_files: limits.disk_max_files.map_or(0, |files| i32::try_from(files).unwrap_or(i32::MAX)),
         idle_warning_duration: Some(duration(limits.warning())),
     }
 }

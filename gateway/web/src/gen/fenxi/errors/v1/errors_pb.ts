@@ -260,7 +260,7 @@ export enum ErrorReason {
   DATASET_NOT_READY = 48,
 
   /**
-   * The user or the service has as many kernels as it may; QuotaFailure names which.
+   * The user or the service has as many kernels, or as much memory or files in them, as it may; QuotaFailure names which.
    *
    * @generated from enum value: ERROR_REASON_KERNEL_LIMIT = 60;
    */
