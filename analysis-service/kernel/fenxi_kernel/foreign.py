@@ -10,6 +10,8 @@ import os
 import signal
 import sys
 
+from fenxi_kernel import standing
+
 # As a shell has it.
 _NOT_STARTED = 127
 
@@ -23,6 +25,7 @@ def main(argv: list[str]) -> int:
         order = json.load(file)
     # Files that code writes are for its kernel alone.
     os.umask(0o077)
+    standing.step_back()
     if order["isolation"] is not None:
         from fenxi_kernel import isolation
 

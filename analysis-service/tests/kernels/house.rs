@@ -106,10 +106,9 @@ impl House {
     /// One whose kernels are programs of their own, held to what this says.
     pub(crate) async fn held_to(settings: Settings, apart: Apart) -> Self {
         let folder = tempfile::tempdir_in("/tmp").expect("a folder");
-        let launcher = PlainLauncher::new(workshop_of(folder.path(), apart).await);
+        let launchers = Launchers::plain(&workshop_of(folder.path(), apart).await, Vec::new());
         let files = folder.path().to_owned();
-        let launcher: Arc<dyn Launcher> = Arc::new(launcher);
-        Self::with_launchers(folder, settings, launcher.into(), files).await
+        Self::with_launchers(folder, settings, launchers, files).await
     }
 
     /// The next house after this one's service has ended well.

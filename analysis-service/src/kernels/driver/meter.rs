@@ -7,11 +7,9 @@ use nix::unistd::Pid;
 use tokio::{task::JoinHandle, time::Instant};
 
 use super::{Driver, Parts};
-use crate::kernels::{
-    machine::{
-        disk,
-        tree::{self, Usage},
-    },
+use crate::kernels::machine::{
+    disk,
+    tree::{self, Usage},
 };
 
 /// The part of one processor's time from which on a kernel is at work, in percent: an idle one's threads use 0.002.

@@ -107,6 +107,10 @@ impl Launcher for ProgramLauncher {
         Box::pin(self.start(order))
     }
 
+    fn work_dir(&self, kernel_id: Uuid) -> PathBuf {
+        self.workshop.work_dir(kernel_id)
+    }
+
     fn forget(&self, kernel_id: Uuid) -> BoxFuture<'_, ()> {
         Box::pin(self.workshop.forget(kernel_id))
     }
