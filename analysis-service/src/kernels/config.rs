@@ -259,7 +259,7 @@ mod tests {
             ("--kernel-disk-max-files", "20000000"),
             ("--kernels-memory-max-bytes", "most"),
         ] {
-            let refused = parsed(&[flag, value]).expect_err(value);
+            let refused = parsed(&[&format!("{flag}={value}")]).expect_err(value);
             assert!(refused.contains(flag), "{refused}");
         }
     }

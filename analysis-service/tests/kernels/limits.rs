@@ -142,7 +142,7 @@ kept = 'a variable'
 with open('large', 'wb') as file:
     file.write(os.urandom({first_mib} << 20))
     while True:
-        file.write(os.urandom(1 << 18)); file.flush(); time.sleep(0.05)"
+        file.write(os.urandom(1 << 18)); file.flush(); time.sleep(0.2)"
     )
 }
 
@@ -183,17 +183,17 @@ time.sleep(600)",
 
 #[tokio::test]
 async fn many_files_are_too_many_however_small() {
-    let house = House::with(held_to_files(None, Some(400))).await;
+    let house = House::with(held_to_files(None, Some(2_000))).await;
     let kernel = house.kernel().await;
     let code = "
 import os, time
 os.makedirs('a/b')
 for number in range(100_000):
-    os.mkdir(f'a/b/{number}'); time.sleep(0.002)";
+    os.mkdir(f'a/b/{number}'); time.sleep(0.02 if number > 1_900 else 0)";
     let ran = house.run(&kernel, code).await;
     assert_eq!(ran.outcome(), Outcome::Interrupted, "{:?}", ran.events);
     let told = notices(&ran, NoticeKind::DiskHigh);
-    assert!(told.last().is_some_and(|text| text.contains("of 400 files")), "{told:?}");
+    assert!(told.last().is_some_and(|text| text.contains("of 2000 files")), "{told:?}");
 }
 
 #[tokio::test]
@@ -228,7 +228,7 @@ async fn memory_of_all_kernels_together_is_held_by_the_largest() {
 import time
 held = globals().get('held', [])
 while True:
-    held.append(bytearray(b'x' * (2 << 20))); time.sleep(0.02)";
+    held.append(bytearray(b'x' * (2 << 20))); time.sleep(0.05)";
     let ran = house.run(&large, grow).await;
     assert_eq!(ran.outcome(), Outcome::Interrupted, "{:?}", ran.events);
     let told = notices(&ran, NoticeKind::MemoryHigh);
