@@ -11,6 +11,8 @@ mod inspection;
 mod kinds;
 #[path = "executions/life.rs"]
 mod life;
+#[path = "executions/network.rs"]
+mod network;
 #[path = "executions/outliving.rs"]
 mod outliving;
 #[path = "executions/queue.rs"]

@@ -23,7 +23,7 @@ use fenxi_proto::{
         CreateKernelRequest, ExecuteRequest, ExecuteResponse, Execution, FinishedEvent, OutputEvent,
         WatchExecutionRequest, execution_service_client::ExecutionServiceClient,
         inspection_service_client::InspectionServiceClient, kernel_service_client::KernelServiceClient,
-        output_event::Event,
+        network_grant_service_client::NetworkGrantServiceClient, output_event::Event,
     },
     auth::v1::{
         GetJwksRequest, GetJwksResponse,
@@ -49,7 +49,7 @@ use uuid::Uuid;
 const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) const SECRET: &str = "fxs_0123456789abcdef0123456789abcdef";
 
-type Authorized = InterceptedService<Channel, Bearer>;
+pub(crate) type Authorized = InterceptedService<Channel, Bearer>;
 
 /// A new id.
 pub(crate) fn id() -> String {
@@ -217,7 +217,7 @@ impl HistoryService for History {
 impl Auth {
     /// Somebody who calls the service at this address.
     pub(crate) fn user(&self, url: &str, user_id: Uuid) -> User {
-        let bearer = Bearer::new(&self.caller(user_id)).expect("a header");
+        let bearer = Bearer::new(&self.caller(user_id, Role::Member)).expect("a header");
         let channel = channel(url).expect("an address");
         User {
             user_id,
@@ -251,7 +251,13 @@ impl Auth {
         soon(items.wait_for(|items| items.len() >= count)).await.expect("a history").clone()
     }
 
-    fn caller(&self, user_id: Uuid) -> String {
+    /// The grants, for somebody with this role.
+    pub(crate) fn grants(&self, url: &str, role: Role) -> NetworkGrantServiceClient<Authorized> {
+        let bearer = Bearer::new(&self.caller(Uuid::from_u128(1), role)).expect("a header");
+        NetworkGrantServiceClient::with_interceptor(channel(url).expect("an address"), bearer)
+    }
+
+    fn caller(&self, user_id: Uuid, role: Role) -> String {
         let now = Clock::system().now_micros() / 1_000_000;
         let claims = Claims {
             iss: ISSUER.into(),
@@ -259,7 +265,7 @@ impl Auth {
             sub: user_id,
             sid: user_id,
             src: Source::LoginSession,
-            role: Role::Member,
+            role,
             scp: String::new(),
             iat: now,
             nbf: now,

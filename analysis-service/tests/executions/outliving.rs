@@ -28,12 +28,12 @@ use crate::{
 const LINGER_SECS: u32 = 120;
 
 /// A service in a process of its own, which can be killed.
-struct Machine {
+pub(crate) struct Machine {
     folder: tempfile::TempDir,
-    auth: Auth,
-    url: String,
+    pub(crate) auth: Auth,
+    pub(crate) url: String,
     child: Child,
-    user_id: Uuid,
+    pub(crate) user_id: Uuid,
     kernel_start: &'static str,
 }
 
@@ -42,7 +42,7 @@ impl Machine {
         Self::start_with("plain").await
     }
 
-    async fn start_with(kernel_start: &'static str) -> Self {
+    pub(crate) async fn start_with(kernel_start: &'static str) -> Self {
         let auth = Auth::serve().await;
         let folder = tempfile::tempdir_in("/tmp").expect("a folder");
         std::fs::write(folder.path().join("secret"), SECRET).expect("written");
@@ -76,7 +76,7 @@ impl Machine {
     }
 
     /// Ends the service by this signal and starts the next.
-    async fn replace(&mut self, signal: Signal) {
+    pub(crate) async fn replace(&mut self, signal: Signal) {
         self.signal(signal);
         (self.child, self.url) = spawn(self.folder.path(), &self.auth, self.kernel_start).await;
         self.ready().await;
