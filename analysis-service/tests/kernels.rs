@@ -21,6 +21,8 @@ mod life;
 mod limits;
 #[path = "kernels/output.rs"]
 mod output;
+#[path = "kernels/pool.rs"]
+mod pool;
 #[path = "kernels/registry.rs"]
 mod registry;
 #[path = "kernels/specs.rs"]

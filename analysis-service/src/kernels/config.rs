@@ -103,6 +103,11 @@ pub struct KernelSettings {
     #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub kernel_starts_max: u32,
 
+    /// Kernels that are kept ready, forked, for whoever comes next, 12 MB of memory each; they count among the live
+    /// kernels in all and for no user; 0 for none
+    #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=64))]
+    pub kernel_pool_size: u32,
+
     /// Seconds that a start may take
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3_600))]
     pub kernel_start_max_secs: u32,
@@ -215,6 +220,7 @@ impl KernelSettings {
             memory_max_bytes: self.memory_max_bytes().filter(|bytes| *bytes > 0),
             user_disk_max_bytes: Some(self.kernel_user_disk_max_bytes).filter(|bytes| *bytes > 0),
             starts_max: self.kernel_starts_max,
+            pool_size: self.kernel_pool_size,
             start_max: secs(self.kernel_start_max_secs),
             ladder: Ladder::default(),
             sample_interval: SAMPLE_INTERVAL,

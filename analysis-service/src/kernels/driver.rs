@@ -13,6 +13,7 @@ mod idle;
 mod interrupt;
 mod mailbox;
 mod meter;
+mod pool;
 mod pressure;
 mod queue;
 mod run;
@@ -44,6 +45,7 @@ use self::{
     run::Running,
     start::{Live, StartError},
 };
+pub(crate) use self::{pool::Pool, start::Ready};
 use super::{
     connection::Incoming,
     launch::Launcher,
@@ -126,15 +128,15 @@ enum Wake {
 }
 
 impl Driver {
-    /// Starts the task of a kernel: one that is dead, or one that is to be started.
-    pub(crate) fn spawn(parts: Arc<Parts>, kernel: Kernel) -> KernelHandle {
+    /// Starts the task of a kernel: one that is dead, or one that is to be started, or is ready for it.
+    pub(crate) fn spawn(parts: Arc<Parts>, kernel: Kernel, ready: Option<Ready>) -> KernelHandle {
         let dead = kernel.state == KernelState::Dead;
         let state = if dead { State::Dead(kernel.death.clone().unwrap_or_default()) } else { State::Starting };
         let (mut driver, handle) = Self::new(parts, kernel, state);
         if dead {
             driver.walk_files();
         } else {
-            driver.start();
+            driver.start(ready);
         }
         tokio::spawn(driver.run());
         handle

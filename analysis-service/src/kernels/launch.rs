@@ -128,8 +128,24 @@ pub trait Launcher: Send + Sync + 'static {
     /// The folder of a kernel's files, be it there or not.
     fn work_dir(&self, kernel_id: Uuid) -> PathBuf;
 
+    /// Whether this user's kernels are started as anybody's: one that was started for nobody can become theirs.
+    fn is_common(&self, owner_user_id: Uuid) -> bool {
+        let _ = owner_user_id;
+        true
+    }
+
     /// Removes the files that a kernel worked in, once it is gone for good.
     fn forget(&self, kernel_id: Uuid) -> BoxFuture<'_, ()>;
+
+    /// The number of the prepared process that kernels are forked from at present; `None` while there is none.
+    fn preparation(&self) -> Option<u64> {
+        None
+    }
+
+    /// Waits until there is one, for ever where none is to come.
+    fn prepared(&self) -> BoxFuture<'_, u64> {
+        Box::pin(std::future::pending())
+    }
 }
 
 impl std::fmt::Debug for Endpoint {
@@ -157,6 +173,11 @@ impl Launched {
         }
         workshop::remove_group(self.group).await;
         workshop::remove_dir(self.place).await;
+    }
+
+    /// Whether its process is there and goes on, at this moment. Waits for nothing: the runtime may ask.
+    pub(crate) fn is_whole(&self) -> bool {
+        tree::is_whole(self.process.pid().as_raw(), self.start_ticks)
     }
 
     /// Waits until every limit is in force. No code is run before.

@@ -186,6 +186,8 @@ pub struct Settings {
     pub user_disk_max_bytes: Option<u64>,
     /// Kernels that are being started at a time; the others wait for their turn.
     pub starts_max: u32,
+    /// Kernels that are kept ready for whoever comes next.
+    pub pool_size: u32,
     /// How long a start may take, from its turn on.
     pub start_max: Duration,
     /// Graces of the interrupt ladder.
@@ -217,6 +219,7 @@ impl Default for Settings {
             memory_max_bytes: None,
             user_disk_max_bytes: Some(50 << 30),
             starts_max: 2,
+            pool_size: 0,
             start_max: Duration::from_secs(60),
             ladder: Ladder::default(),
             sample_interval: Duration::from_secs(2),

@@ -2,13 +2,14 @@
 //! kernel for everybody outside of this room. A foreign kernel is as unknown as one that does not exist.
 
 mod create;
+mod place;
 mod together;
 
 use std::{
     collections::HashMap,
     future::Future,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -20,15 +21,16 @@ use fenxi_chassis::{
     lifecycle::Lifecycle,
 };
 use fenxi_proto::analysis::v1::{Death, DeathCause, KernelState};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use sha2::{Digest as _, Sha256};
 use tokio::{sync::Semaphore, time::timeout};
 use uuid::Uuid;
 
 pub use self::create::{NewDataset, NewKernel};
+pub use self::place::Place;
 pub use super::driver::Adopted;
 use super::{
-    driver::{Driver, KernelHandle, Parts, Work},
+    driver::{Driver, KernelHandle, Parts, Pool, Work},
     model::{Kernel, KernelError, Settings, TableSource},
     specs::{KindBrief, Launchers},
     starts::StartQueue,
@@ -58,12 +60,23 @@ pub struct Inherited {
     pub works: HashMap<Uuid, Vec<Work>>,
 }
 
+/// The kernels that are kept ready, with room for as many as may live beside those that do.
+fn pool(parts: &Parts, ids: Ids, inner: Weak<Inner>) -> Pool {
+    let total_max = parts.settings.total_max as usize;
+    let room = move || {
+        let live = inner.upgrade().map_or(0, |inner| Registry(inner).live());
+        total_max.saturating_sub(live)
+    };
+    Pool::start(Arc::clone(&parts.launcher), parts.starts.clone(), parts.settings, ids, Box::new(room))
+}
+
 /// All kernels. Clones are the same.
 #[derive(Clone)]
 pub struct Registry(Arc<Inner>);
 
 struct Inner {
     parts: Arc<Parts>,
+    pool: Pool,
     ids: Ids,
     entries: Mutex<HashMap<Uuid, Entry>>,
     stopping: AtomicBool,
@@ -121,11 +134,15 @@ impl Registry {
             settings,
             clock: clock.clone(),
         });
-        let registry = Self(Arc::new(Inner {
-            parts: Arc::clone(&parts),
-            ids: Ids::new(clock.clone()),
-            entries: Mutex::default(),
-            stopping: AtomicBool::new(false),
+        let registry = Self(Arc::new_cyclic(|inner| {
+            let ids = Ids::new(clock.clone());
+            Inner {
+                pool: pool(&parts, ids.clone(), inner.clone()),
+                ids,
+                parts: Arc::clone(&parts),
+                entries: Mutex::default(),
+                stopping: AtomicBool::new(false),
+            }
         }));
         let Inherited { mut kernels, mut works } = inherited;
         for (mut kernel, dead) in parts.store.all().await? {
@@ -150,7 +167,7 @@ impl Registry {
                     let works = works.remove(&kernel_id).unwrap_or_default();
                     Driver::adopt(Arc::clone(&parts), kernel.clone(), adopted, works)
                 }
-                None => Driver::spawn(Arc::clone(&parts), kernel.clone()),
+                None => Driver::spawn(Arc::clone(&parts), kernel.clone(), None),
             });
             let entry = Entry { owner_user_id, coming: false, kernel: Arc::new(kernel), handle };
             registry.entries().insert(kernel_id, entry);
@@ -189,18 +206,18 @@ impl Registry {
 
     /// A user's kernels, newest first, those older than `before` only, at most `count`.
     #[must_use]
-    pub fn list(&self, owner_user_id: Uuid, before: Option<Uuid>, count: usize) -> Vec<Arc<Kernel>> {
+    pub fn list(&self, owner_user_id: Uuid, before: Option<Place>, count: usize) -> Vec<Arc<Kernel>> {
         let mut kernels: Vec<_> = self
             .entries()
-            .iter()
-            .filter(|(id, entry)| {
+            .values()
+            .filter(|entry| {
                 entry.owner_user_id == owner_user_id
                     && entry.handle.is_some()
-                    && before.is_none_or(|before| **id < before)
+                    && before.is_none_or(|before| Place::of(&entry.kernel) < before)
             })
-            .map(|(_, entry)| entry.snapshot())
+            .map(Entry::snapshot)
             .collect();
-        kernels.sort_unstable_by_key(|kernel| std::cmp::Reverse(kernel.kernel_id));
+        kernels.sort_unstable_by_key(|kernel| std::cmp::Reverse(Place::of(kernel)));
         kernels.truncate(count);
         kernels
     }
@@ -295,13 +312,16 @@ impl Registry {
     /// Ends every kernel with its executions, and takes no new ones. Bounded in time.
     pub async fn shut_down(&self) {
         let handles = self.close();
-        self.until_closed(join_all(handles.iter().map(|handle| handle.stop(DeathCause::Shutdown)))).await;
+        let stopped = join_all(handles.iter().map(|handle| handle.stop(DeathCause::Shutdown)));
+        self.until_closed(join(stopped, self.0.pool.close())).await;
     }
 
     /// Leaves every kernel with its executions to the next service, and takes no new ones. Bounded in time.
     pub async fn leave(&self) {
         let handles = self.close();
-        self.until_closed(join_all(handles.iter().map(KernelHandle::leave))).await;
+        let left = join_all(handles.iter().map(KernelHandle::leave));
+        // Nobody's kernels are not left to anyone.
+        self.until_closed(join(left, self.0.pool.close())).await;
     }
 
     fn close(&self) -> Vec<KernelHandle> {
@@ -309,7 +329,7 @@ impl Registry {
         self.entries().values().filter_map(|entry| entry.handle.clone()).collect()
     }
 
-    async fn until_closed(&self, closed: impl Future<Output = Vec<()>>) {
+    async fn until_closed(&self, closed: impl Future) {
         if timeout(SHUTDOWN_MAX, closed).await.is_err() {
             tracing::error!(wait_secs = SHUTDOWN_MAX.as_secs(), "some kernels did not end in time");
         }
@@ -336,8 +356,9 @@ impl Registry {
         if let Err(error) = self.0.parts.store.forget_requests(now - micros(REQUESTS_KEPT)).await {
             tracing::error!(%error, "old requests could not be removed");
         }
-        let live = self.entries().values().filter(|entry| entry.is_alive()).count();
-        metrics::gauge!("kernels_live").set(f64::from(u32::try_from(live).unwrap_or(u32::MAX)));
+        metrics::gauge!("kernels_live").set(f64::from(u32::try_from(self.live()).unwrap_or(u32::MAX)));
+        // Kernels that died made room.
+        self.0.pool.look();
     }
 
     async fn remove(&self, kernel_id: Uuid, cause: DeathCause) -> Result<(), StoreError> {
@@ -367,6 +388,10 @@ impl Registry {
             Some(taken) if taken.fingerprint == fingerprint => Ok(false),
             Some(_) => Err(KernelError::RequestIdReused),
         }
+    }
+
+    fn live(&self) -> usize {
+        self.entries().values().filter(|entry| entry.is_alive()).count()
     }
 
     fn check_running(&self) -> Result<(), KernelError> {

@@ -11,6 +11,7 @@ pub(crate) struct StartQueue(Arc<watch::Sender<Places>>);
 
 #[derive(Debug)]
 struct Places {
+    turns: usize,
     free: usize,
     waiting: VecDeque<u64>,
     next_ticket: u64,
@@ -37,7 +38,7 @@ pub(crate) struct StartTurn(StartQueue);
 impl StartQueue {
     /// With so many turns at a time.
     pub(crate) fn new(turns: usize) -> Self {
-        Self(Arc::new(watch::Sender::new(Places { free: turns, waiting: VecDeque::new(), next_ticket: 0 })))
+        Self(Arc::new(watch::Sender::new(Places { turns, free: turns, waiting: VecDeque::new(), next_ticket: 0 })))
     }
 
     /// Takes the last place.
@@ -49,6 +50,16 @@ impl StartQueue {
             places.waiting.push_back(number);
         });
         (StartTicket { queue: self.clone(), number }, StartPlace { places: self.0.subscribe(), number })
+    }
+
+    /// A turn at once, if nobody has one or waits for one.
+    pub(crate) fn turn_if_unused(&self) -> Option<StartTurn> {
+        let taken = self.0.send_if_modified(|places| {
+            let unused = places.free == places.turns && places.waiting.is_empty();
+            places.free -= usize::from(unused);
+            unused
+        });
+        taken.then(|| StartTurn(self.clone()))
     }
 }
 
@@ -136,7 +147,9 @@ mod tests {
         drop(turn);
         let turn = waits.await.expect("a turn");
         assert_eq!(positions(&all), [0; 4]);
+        assert!(queue.turn_if_unused().is_none(), "it starts something that nobody waits for");
         drop(turn);
+        assert!(queue.turn_if_unused().is_some());
         assert_eq!(queue.0.borrow().free, 1);
     }
 }

@@ -26,7 +26,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use crate::kernels::{model::Kernel, registry::Registry};
+use crate::kernels::{
+    model::Kernel,
+    registry::{Place, Registry},
+};
 
 /// How long a watch may be quiet.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -77,12 +80,12 @@ impl KernelService for KernelRpc {
         let rows = page::size(asked.page_size)? as usize;
         let list = [b"ListKernels\0".as_slice(), user_id.as_bytes()].concat();
         let cursor = self.pages.open(&list, &asked.page_token)?;
-        let before = cursor.and_then(|cursor| Uuid::from_slice(&cursor).ok());
+        let before = cursor.and_then(|cursor| Place::from_bytes(&cursor));
         let mut kernels = self.kernels.list(user_id, before, rows + 1);
         let more = kernels.len() > rows;
         kernels.truncate(rows);
         let last = kernels.last().filter(|_| more);
-        let next_page_token = last.map(|last| self.pages.seal(&list, last.kernel_id.as_bytes())).unwrap_or_default();
+        let next_page_token = last.map(|last| self.pages.seal(&list, &Place::of(last).to_bytes())).unwrap_or_default();
         let kernels = kernels.iter().map(|kernel| messages::kernel(kernel)).collect();
         Ok(Response::new(ListKernelsResponse { kernels, next_page_token }))
     }

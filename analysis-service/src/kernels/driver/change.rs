@@ -9,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Driver, Starting,
     meter::Meter,
-    start::{Live, Plan, StartError},
+    start::{Live, Plan, Ready, StartError},
 };
 use crate::kernels::{launch::Order, model::KernelError, specs::TableLoader, state::death};
 
 impl Driver {
-    pub(super) fn start(&mut self) {
+    pub(super) fn start(&mut self, ready: Option<Ready>) {
         let kernel = &self.kernel;
         let kind = self.parts.kinds.other(&kernel.kernel_spec);
         let (launcher, tables) = match kind {
@@ -27,7 +27,7 @@ impl Driver {
         let plan = Plan {
             launcher,
             tables,
-            ticket,
+            ticket: Some(ticket),
             order: Order {
                 kernel_id: kernel.kernel_id,
                 owner_user_id: kernel.owner_user_id,
@@ -39,6 +39,7 @@ impl Driver {
             owner_user_id: kernel.owner_user_id,
             datasets: kernel.datasets.clone(),
             source: self.parts.source.clone(),
+            ready,
             cancel: cancel.clone(),
         };
         self.starting = Some(Starting { task: tokio::spawn(plan.run()), cancel, place });

@@ -95,7 +95,7 @@ impl Driver {
             self.kernel.generation += 1;
             self.publish();
             self.save().await;
-            self.start();
+            self.start(None);
         }
     }
 

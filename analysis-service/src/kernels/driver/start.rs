@@ -3,7 +3,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use fenxi_proto::analysis::v1::{NoticeEvent, NoticeKind};
+use fenxi_proto::analysis::v1::{KernelStart, NoticeEvent, NoticeKind};
 use fenxi_supervisor::{Channel, client::Line, process::Ended};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -27,14 +27,24 @@ pub(super) struct Plan {
     pub launcher: Result<Arc<dyn Launcher>, String>,
     /// How tables are loaded, or why they cannot be.
     pub tables: Result<TableLoader, String>,
-    pub ticket: StartTicket,
+    /// Its place among those that wait for their turn; given up where there is nothing to start.
+    pub ticket: Option<StartTicket>,
     pub order: Order,
     pub start_max: Duration,
     pub owner_user_id: Uuid,
     pub datasets: Vec<KernelDatasetRef>,
     pub source: TableSource,
+    /// One that was kept ready, which has this order's id.
+    pub ready: Option<Ready>,
     /// Gives it up.
     pub cancel: CancellationToken,
+}
+
+/// A kernel that answers, held to its limits, with nothing in it yet. Dropped, its process ends.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    launched: Launched,
+    connection: Connection,
 }
 
 /// A kernel that answers.
@@ -73,23 +83,18 @@ pub(super) enum StartError {
     Cancelled,
 }
 
-impl Plan {
-    /// Starts the kernel. Waits for its turn first.
-    pub(super) async fn run(self) -> Result<Box<Live>, StartError> {
-        let _turn = tokio::select! {
-            turn = self.ticket.turn() => turn,
-            () = self.cancel.cancelled() => return Err(StartError::Cancelled),
-        };
-        let deadline = Instant::now() + self.start_max;
-        let launcher = self.launcher.as_ref().map_err(|spec| StartError::SpecGone(spec.clone()))?;
-        let tables = match &self.tables {
-            Err(why) if !self.datasets.is_empty() => return Err(StartError::WithoutTables(why.clone())),
-            tables => tables.as_ref().copied().unwrap_or(TableLoader::BuiltIn),
-        };
-        let launching = timeout_at(deadline, launcher.launch(self.order));
+impl Ready {
+    /// Starts one. Given up half-way, it leaves no process behind.
+    pub(super) async fn start(
+        launcher: &dyn Launcher,
+        order: Order,
+        deadline: Instant,
+        cancel: &CancellationToken,
+    ) -> Result<Self, StartError> {
+        let launching = timeout_at(deadline, launcher.launch(order));
         let mut launched = tokio::select! {
             launched = launching => launched.map_err(|_| LaunchError::Timeout)??,
-            () = self.cancel.cancelled() => return Err(StartError::Cancelled),
+            () = cancel.cancelled() => return Err(StartError::Cancelled),
         };
         let (line, endpoint) = (launched.process.line(), launched.endpoint.clone());
         let opened = tokio::select! {
@@ -99,12 +104,12 @@ impl Plan {
                 launched.clear().await;
                 return Err(StartError::Ended { ended: ended.ok(), log });
             }
-            () = self.cancel.cancelled() => {
+            () = cancel.cancelled() => {
                 launched.clear().await;
                 return Err(StartError::Cancelled);
             }
         };
-        let mut connection = match opened {
+        let connection = match opened {
             Ok(connection) => connection,
             Err(error) => {
                 let log = launched.process.log().await;
@@ -116,6 +121,66 @@ impl Plan {
             launched.clear().await;
             return Err(error.into());
         }
+        Ok(Self { launched, connection })
+    }
+
+    /// Which kernel it is to be.
+    pub(crate) fn kernel_id(&self) -> Uuid {
+        self.launched.kernel_id
+    }
+
+    /// Whether it was forked, and not started as a program of its own.
+    pub(super) fn is_forked(&self) -> bool {
+        self.launched.start != KernelStart::Plain
+    }
+
+    /// Whether its process is there and goes on, at this moment.
+    pub(super) fn is_whole(&self) -> bool {
+        self.launched.is_whole()
+    }
+
+    /// Waits for the end of its process.
+    pub(super) async fn ended(&mut self) {
+        let _ = self.launched.process.ended().await;
+    }
+
+    /// Nobody wants it.
+    pub(super) async fn clear(self) {
+        drop(self.connection);
+        self.launched.clear().await;
+    }
+}
+
+impl Plan {
+    /// Makes the kernel: from the one that was kept ready, if it still lives, or by a start, which waits for its turn.
+    pub(super) async fn run(mut self) -> Result<Box<Live>, StartError> {
+        let ready = match self.ready.take() {
+            Some(ready) if !ready.is_whole() => {
+                // It died since it was taken. Nobody has used it, and nobody need know.
+                ready.clear().await;
+                None
+            }
+            ready => ready,
+        };
+        let _turn = match (&ready, self.ticket.take()) {
+            (None, Some(ticket)) => tokio::select! {
+                turn = ticket.turn() => Some(turn),
+                () = self.cancel.cancelled() => return Err(StartError::Cancelled),
+            },
+            // Nobody behind it waits for it.
+            _ => None,
+        };
+        let deadline = Instant::now() + self.start_max;
+        let launcher = self.launcher.as_ref().map_err(|spec| StartError::SpecGone(spec.clone()))?;
+        let tables = match &self.tables {
+            Err(why) if !self.datasets.is_empty() => return Err(StartError::WithoutTables(why.clone())),
+            tables => tables.as_ref().copied().unwrap_or(TableLoader::BuiltIn),
+        };
+        let ready = match ready {
+            Some(ready) => ready,
+            None => Ready::start(launcher.as_ref(), self.order, deadline, &self.cancel).await?,
+        };
+        let Ready { mut launched, mut connection } = ready;
         launched.open_network().await;
         let (tables, notices) = self.load(&mut connection, &mut launched, tables, deadline).await;
         if self.cancel.is_cancelled() {

@@ -42,7 +42,7 @@ impl ForkLauncher {
         let mut standing = self.standing.clone();
         let known = standing.wait_for(|standing| !matches!(standing, Standing::Starting)).await;
         match known.as_deref() {
-            Ok(Standing::Ready(start)) => *start,
+            Ok(Standing::Ready { start, .. }) => *start,
             _ => KernelStart::Plain,
         }
     }
@@ -81,12 +81,35 @@ impl Launcher for ForkLauncher {
         Box::pin(self.fork(order))
     }
 
+    fn is_common(&self, owner_user_id: Uuid) -> bool {
+        !self.workshop.grants_network(owner_user_id)
+    }
+
     fn work_dir(&self, kernel_id: Uuid) -> PathBuf {
         self.workshop.work_dir(kernel_id)
     }
 
     fn forget(&self, kernel_id: Uuid) -> BoxFuture<'_, ()> {
         self.plain.forget(kernel_id)
+    }
+
+    fn preparation(&self) -> Option<u64> {
+        match *self.standing.borrow() {
+            Standing::Ready { number, .. } => Some(number),
+            Standing::Starting | Standing::Failed => None,
+        }
+    }
+
+    fn prepared(&self) -> BoxFuture<'_, u64> {
+        let mut standing = self.standing.clone();
+        Box::pin(async move {
+            if let Ok(ready) = standing.wait_for(|standing| matches!(standing, Standing::Ready { .. })).await
+                && let Standing::Ready { number, .. } = *ready
+            {
+                return number;
+            }
+            std::future::pending().await
+        })
     }
 }
 

@@ -49,8 +49,8 @@ pub(super) struct Fork {
 pub(super) enum Standing {
     /// It is being started.
     Starting,
-    /// It forks.
-    Ready(KernelStart),
+    /// It forks, so; `number` tells it from the servers before.
+    Ready { start: KernelStart, number: u64 },
     /// There is none, and will be none.
     Failed,
 }
@@ -83,6 +83,7 @@ impl Keeper {
 
     /// Runs until the launcher is dropped.
     pub(super) async fn run(mut self) {
+        let mut number = 0;
         for (start, mode) in [(KernelStart::Forked, "deep"), (KernelStart::ForkedWarm, "warm")] {
             let mut young_deaths = 0;
             while young_deaths < YOUNG_DEATHS_MAX {
@@ -102,7 +103,8 @@ impl Keeper {
                 let Ready { clone, preload_ms, modules } = &tried.ready;
                 tracing::info!(mode, clone, preload_ms, modules, "the fork server is ready");
                 metrics::counter!("kernel_fork_server_starts_total", "mode" => mode).increment(1);
-                self.standing.send_replace(Standing::Ready(start));
+                number += 1;
+                self.standing.send_replace(Standing::Ready { start, number });
                 if self.serve(tried).await {
                     return;
                 }

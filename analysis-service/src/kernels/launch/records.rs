@@ -107,8 +107,9 @@ pub(super) fn take_up(
     taken
 }
 
-/// Ends the processes that a former service left and nobody holds, and removes their folders. At start only.
-pub(super) fn sweep(run_dir: &Path, held: &[Held]) {
+/// Ends the processes that a former service left and nobody holds, and removes their folders; of those
+/// that kernels worked in only those in which nothing was written, as by a kernel that was kept ready. At start only.
+pub(super) fn sweep(run_dir: &Path, work_dir: &Path, held: &[Held]) {
     for entry in fs::read_dir(run_dir).into_iter().flatten().flatten() {
         let (place, name) = (entry.path(), entry.file_name());
         let kept = held.iter().any(|held| name == *held.name);
@@ -122,6 +123,9 @@ pub(super) fn sweep(run_dir: &Path, held: &[Held]) {
             let alive = tree::start_ticks(record.pid) == Some(record.start_ticks);
             let leader = Pid::from_raw(if alive { record.pid } else { i32::MAX });
             tree::kill_rest(leader, &record.mark, None);
+            let work_dir = work_dir.join(record.kernel_id.to_string());
+            // The system removes empty folders only.
+            let _ = fs::remove_dir(work_dir.join(".tmp")).and_then(|()| fs::remove_dir(&work_dir));
             if let Some(group) = record.group {
                 // In use for a moment still; what stays is removed when it is old.
                 let _ = group.remove();

@@ -101,7 +101,7 @@ impl Workshop {
             run_dir.display(),
             SOCKET_PATH_MAX_BYTES - SOCKET_PATH_ADDED_BYTES
         );
-        records::sweep(&run_dir, held);
+        records::sweep(&run_dir, &work_dir, held);
         let library = python::write(&run_dir)?;
         let python = std::path::absolute(python)?;
         let (isolation, network) = (Isolation::open(&python, &library, apart)?, OnceLock::new());
@@ -117,6 +117,11 @@ impl Workshop {
     #[must_use]
     pub fn network_obstacle(&self, forked: bool) -> Option<String> {
         self.0.isolation.network_obstacle(forked)
+    }
+
+    /// Whether this user was granted a network.
+    pub(super) fn grants_network(&self, owner_user_id: Uuid) -> bool {
+        self.0.network.get().is_some_and(|source| (source.granted)(owner_user_id))
     }
 
     /// The source, if the kernel of this order is to have a network. A network is never had another way: a kernel that

@@ -91,6 +91,12 @@ pub(crate) fn start_ticks(pid: i32) -> Option<u64> {
     stat(pid).map(|stat| stat.start_ticks)
 }
 
+/// Whether the process that started then is there and neither ended nor stopped. Waits for nothing.
+pub(crate) fn is_whole(pid: i32, start_ticks: u64) -> bool {
+    // proc(5): Z, X: ended; T, t: stopped.
+    stat(pid).is_some_and(|stat| stat.start_ticks == start_ticks && !matches!(stat.state, 'Z' | 'X' | 'x' | 'T' | 't'))
+}
+
 /// How many processes the system has killed for want of memory since boot.
 pub(crate) fn memory_kills() -> u64 {
     let counters = fs::read_to_string("/proc/vmstat").unwrap_or_default();

@@ -10,10 +10,10 @@ use super::{Entry, Registry};
 use crate::{
     datasets::variable::{is_variable_name, variable_names},
     kernels::{
-        driver::Driver,
+        driver::{Driver, Ready},
         model::{Kernel, KernelDatasetRef, KernelError},
         specs::BUILT_IN,
-        store::{Once, Taken},
+        store::{Once, StoreError, Taken},
     },
 };
 
@@ -60,8 +60,11 @@ impl Registry {
             (true, Some(first)) => first.name.clone(),
             _ => new.display_name,
         };
+        let limits = self.0.parts.settings.limits;
+        let common = kernel_spec == BUILT_IN && self.0.parts.launcher.is_common(owner_user_id);
+        let ready = if common { self.0.pool.take(limits).await } else { None };
         let kernel = Kernel {
-            kernel_id: self.0.ids.next(),
+            kernel_id: ready.as_ref().map_or_else(|| self.0.ids.next(), Ready::kernel_id),
             owner_user_id,
             display_name,
             state: KernelState::Starting,
@@ -77,7 +80,7 @@ impl Registry {
             disk_bytes: 0,
             idle_end_time: None,
             revision: 1,
-            limits: self.0.parts.settings.limits,
+            limits,
             start: KernelStart::Unspecified,
             isolation: None,
             kernel_spec,
@@ -85,22 +88,47 @@ impl Registry {
             start_position: 0,
             network: None,
         };
+        // Seen to its end whoever goes: a place that is taken is given up again only here.
+        let registry = self.clone();
+        let placed = tokio::spawn(async move { registry.place(kernel, ready, once).await }).await;
+        match placed.map_err(|error| StoreError::from(sqlx::Error::Io(std::io::Error::other(error))))?? {
+            Ok(kernel) => Ok(kernel),
+            Err(taken) => self.created_before(owner_user_id, &taken, &fingerprint),
+        }
+    }
+
+    /// Takes a kernel's place, writes it down and has it started, from what is ready for it if there is something. `Err`:
+    /// the request was taken before.
+    async fn place(
+        &self,
+        kernel: Kernel,
+        ready: Option<Ready>,
+        once: Once,
+    ) -> Result<Result<Arc<Kernel>, Taken>, KernelError> {
         let kernel_id = kernel.kernel_id;
-        self.take_place(&kernel)?;
+        let give_back = |ready: Option<Ready>| ready.into_iter().for_each(|ready| self.0.pool.give_back(ready));
+        if let Err(refused) = self.take_place(&kernel) {
+            give_back(ready);
+            return Err(refused);
+        }
         let written = self.0.parts.store.create(&kernel, once).await;
-        if !matches!(written, Ok(None)) {
+        let ready = if matches!(written, Ok(None)) {
+            ready
+        } else {
             self.entries().remove(&kernel_id);
-        }
+            give_back(ready);
+            None
+        };
         if let Some(taken) = written? {
-            return self.created_before(owner_user_id, &taken, &fingerprint);
+            return Ok(Err(taken));
         }
-        let handle = Driver::spawn(Arc::clone(&self.0.parts), kernel);
+        let handle = Driver::spawn(Arc::clone(&self.0.parts), kernel, ready);
         let snapshot = handle.snapshot();
         if let Some(entry) = self.entries().get_mut(&kernel_id) {
             entry.handle = Some(handle);
             entry.coming = false;
         }
-        Ok(snapshot)
+        Ok(Ok(snapshot))
     }
 
     /// The kind that is asked for, if there is such a one and it can be given tables where there are any.
