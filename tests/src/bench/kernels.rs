@@ -10,6 +10,7 @@ pub mod death;
 pub mod execute;
 pub mod output;
 pub mod peers;
+pub mod pool;
 pub mod ready;
 pub mod rush;
 

@@ -17,8 +17,16 @@ pub fn children(parent: u32) -> anyhow::Result<Vec<u32>> {
 /// # Errors
 /// There is none.
 pub fn child_with(parent: u32, text: &str) -> anyhow::Result<u32> {
+    children_with(parent, text)?.into_iter().next().with_context(|| format!("{parent} has no child `{text}`"))
+}
+
+/// The children of this process whose command lines have this text.
+///
+/// # Errors
+/// There is no /proc.
+pub fn children_with(parent: u32, text: &str) -> anyhow::Result<Vec<u32>> {
     let has = |pid: &u32| String::from_utf8_lossy(&read(*pid, "cmdline")).replace('\0', " ").contains(text);
-    children(parent)?.into_iter().find(has).with_context(|| format!("{parent} has no child `{text}`"))
+    Ok(children(parent)?.into_iter().filter(has).collect())
 }
 
 /// Whether it runs: one that has ended and was not waited for does not.

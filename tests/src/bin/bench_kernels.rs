@@ -11,7 +11,7 @@ use e2e::{
     bench::{
         ROOMY,
         figure::{self, Figure},
-        kernels::{self, Scale, crowd, dataset, death, execute, output, peers::Peers, ready, rush},
+        kernels::{self, Scale, crowd, dataset, death, execute, output, peers::Peers, pool, ready, rush},
         processes,
     },
     client::Client,
@@ -23,7 +23,7 @@ use nix::{
 };
 use tokio::time::{sleep, timeout};
 
-const PARTS: [&str; 7] = ["ready", "execute", "output", "death", "rush", "dataset", "crowd"];
+const PARTS: [&str; 8] = ["ready", "pool", "execute", "output", "death", "rush", "dataset", "crowd"];
 /// How long a part may take.
 const PART_MAX: Duration = Duration::from_secs(300);
 /// How long after the end of everything a process may still be there.
@@ -57,12 +57,18 @@ async fn measure_all(parts: &[String], scale: Scale, scratch: &Path) -> anyhow::
 
 async fn measure(part: &str, scale: Scale, peers: &Peers, scratch: &Path) -> anyhow::Result<Vec<Figure>> {
     let mut settings = ROOMY.to_vec();
+    let pool_size = pool::SIZE.to_string();
     let memory = death::MEMORY_MAX_BYTES.to_string();
     match part {
         // As its operator would set it up for a thousand kernels.
         "crowd" => settings.extend(crowd::SETTINGS),
         "death" => settings.push(("FENXI_ANALYSIS_KERNEL_MEMORY_MAX_BYTES", &memory)),
+        "pool" => settings.push((pool::SIZE_SETTING, &pool_size)),
         _ => {}
+    }
+    if part != "pool" {
+        // Every kernel is made when it is asked for.
+        settings.push((pool::SIZE_SETTING, "0"));
     }
     settings.push(("FENXI_ANALYSIS_KERNELS_PER_USER_MAX", "1000"));
     let house = House::with(settings).await?;
@@ -70,6 +76,7 @@ async fn measure(part: &str, scale: Scale, peers: &Peers, scratch: &Path) -> any
     kernels::prepared(&client).await?;
     let figures = match part {
         "ready" => ready::ready(&house, &client, peers, scale).await?,
+        "pool" => pool::pool(&house, &client, peers, scale).await?,
         "execute" => {
             let kernel_id = client.kernel(&[]).await?.kernel_id;
             let mut figures = execute::executions(&house, &client, &kernel_id).await?;
