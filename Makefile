@@ -10,7 +10,7 @@ export FENXI_HOME
 profile_dir = $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 kernel_env = $(FENXI_HOME)/python
 
-.PHONY: help run build test lint bench bench-kernels web kernel-env
+.PHONY: help run build test lint bench bench-kernels soak web kernel-env
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
@@ -31,6 +31,9 @@ bench: tools kernel-env build ## Measure, print a table, write target/bench/*.js
 
 bench-kernels: tools kernel-env build ## Measure kernels beside Jupyter's; BENCH=--quick for a short try
 	@exec tests/bench_kernels $(BENCH)
+
+soak: tools kernel-env build ## Many users for an hour, then nothing may be left; SOAK="--minutes N --seed N --people N"
+	@exec tests/soak $(SOAK)
 
 web:
 	@exec deploy/local/web_build

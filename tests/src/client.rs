@@ -96,6 +96,12 @@ impl Client {
         Self::login(house, username, ADMIN_PASSWORD).await
     }
 
+    /// The channel, for services that have no shorthand here.
+    #[must_use]
+    pub fn channel(&self) -> SignedIn {
+        self.channel.clone()
+    }
+
     /// AuthService.
     #[must_use]
     pub fn auth(&self) -> AuthServiceClient<SignedIn> {

@@ -158,6 +158,12 @@ impl House {
         fs::read_to_string(self.log_path(part)).unwrap_or_default()
     }
 
+    /// Sets a variable for the services that are started from now on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.extra.retain(|(other, _)| other != name);
+        self.extra.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Starts a service that was stopped, and waits until it is ready.
     ///
     /// # Errors

@@ -5,4 +5,5 @@ pub mod bench;
 pub mod client;
 pub mod fakes;
 pub mod house;
+pub mod soak;
 pub mod tables;

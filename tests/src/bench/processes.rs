@@ -1,6 +1,11 @@
 //! What /proc tells of processes: whose child one is, what memory it has for itself, and which ones are left.
 
-use std::{fs, os::unix::ffi::OsStrExt as _, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
+    path::Path,
+};
 
 use anyhow::Context as _;
 
@@ -25,7 +30,7 @@ pub fn child_with(parent: u32, text: &str) -> anyhow::Result<u32> {
 /// # Errors
 /// There is no /proc.
 pub fn children_with(parent: u32, text: &str) -> anyhow::Result<Vec<u32>> {
-    let has = |pid: &u32| String::from_utf8_lossy(&read(*pid, "cmdline")).replace('\0', " ").contains(text);
+    let has = |pid: &u32| command(*pid).contains(text);
     Ok(children(parent)?.into_iter().filter(has).collect())
 }
 
@@ -62,7 +67,36 @@ pub fn with_path(path: &Path) -> anyhow::Result<Vec<(u32, String)>> {
     let has = |pid: u32, file| read(pid, file).windows(path.len()).any(|window| window == path);
     let found = all()?.into_iter().filter(|pid| *pid != std::process::id() && is_alive(*pid));
     let found = found.filter(|pid| has(*pid, "cmdline") || has(*pid, "environ"));
-    Ok(found.map(|pid| (pid, String::from_utf8_lossy(&read(pid, "cmdline")).replace('\0', " "))).collect())
+    Ok(found.map(|pid| (pid, command(pid))).collect())
+}
+
+/// The processes that run as one of these users: their ids with their command lines.
+///
+/// # Errors
+/// There is no /proc.
+pub fn run_by(users: &BTreeSet<u32>) -> anyhow::Result<Vec<(u32, String)>> {
+    let found = all()?.into_iter().filter(|pid| user(*pid).is_some_and(|user| users.contains(&user)) && is_alive(*pid));
+    Ok(found.map(|pid| (pid, command(pid))).collect())
+}
+
+/// As which user a process runs.
+#[must_use]
+pub fn user(pid: u32) -> Option<u32> {
+    Some(fs::metadata(format!("/proc/{pid}")).ok()?.uid())
+}
+
+/// Its command line.
+#[must_use]
+pub fn command(pid: u32) -> String {
+    String::from_utf8_lossy(&read(pid, "cmdline")).replace('\0', " ")
+}
+
+/// Its parent, that one's parent, and so on.
+#[must_use]
+pub fn ancestors(pid: u32) -> Vec<u32> {
+    std::iter::successors(Some(pid), |pid| stat(*pid).map(|(_, parent)| parent).filter(|parent| *parent > 1))
+        .skip(1)
+        .collect()
 }
 
 fn all() -> anyhow::Result<Vec<u32>> {
