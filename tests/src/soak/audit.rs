@@ -85,7 +85,8 @@ async fn logs(caller: &Caller, records: &BTreeMap<String, Record>) {
     for (id, record) in spread(records) {
         let Some(log) = reader::read(caller, id, Manner::default()).await else { continue };
         if log.hashes != record.events {
-            caller.book.violate(format!("execution {id} ({}): its log is another one now", record.kind));
+            let (kind, kernel_id) = (record.kind, &record.kernel_id);
+            caller.book.violate(format!("execution {id} ({kind}) of kernel {kernel_id}: its log is another one now"));
         }
         caller.book.count("logs read again at the end");
     }
