@@ -55,11 +55,11 @@ async fn one_of_ours(house: &House, client: &Client) -> anyhow::Result<(f64, f64
     let kept = within(FULL_MAX, "a full pool", full(house)).await?;
     settle().await;
     let makers = makers(house)?;
-    let (start, before) = (Instant::now(), cpu::exactly_by(&makers)?);
+    let (start, before) = (Instant::now(), cpu::used_by(&makers)?);
     let kernel_id = client.kernel(&[]).await?.kernel_id;
     run(client, &kernel_id, LIBRARIES).await?;
     let ms = start.elapsed().as_secs_f64() * 1e3;
-    let used = cpu::exactly_by(&makers)? - before;
+    let used = cpu::used_by(&makers)? - before;
     let pid = process(house, &kernel_id)?;
     ensure!(kept.contains(&pid), "kernel {kernel_id} was not kept ready: {pid} is none of {kept:?}");
     delete(client, &kernel_id).await?;
