@@ -9,6 +9,7 @@ mod change;
 mod disk;
 mod end;
 mod guard;
+mod held;
 mod idle;
 mod interrupt;
 mod mailbox;
@@ -17,6 +18,7 @@ mod pool;
 mod pressure;
 mod queue;
 mod run;
+mod settle;
 mod start;
 
 use std::{collections::VecDeque, future::Future, sync::Arc};
@@ -225,7 +227,7 @@ impl Driver {
 
     fn due(&self) -> Option<Instant> {
         let ladder = self.state.next_tick(self.parts.settings.ladder);
-        let grace = self.running.as_ref().and_then(Running::given_up_at);
+        let grace = self.running.as_ref().and_then(Running::due);
         let sample = self.live.is_some().then_some(self.meter.next_at);
         let signal = self.running.as_ref().and_then(Running::signal_at);
         [ladder, grace, sample, signal, self.deaf_until, self.asks.next_deadline()].into_iter().flatten().min()

@@ -39,6 +39,7 @@ const OUTPUT: &[Story] = stories! { output:
     every_kind_of_output children_and_native_code_print_too broken_text_and_odd_characters_are_no_end
     input_is_asked_for_and_given a_thread_prints_on_where_someone_looks a_chart_with_chinese_text_and_a_plotly_figure
     help_on_a_name_is_shown many_large_buffers_do_not_hold_a_cell_up a_kernel_that_never_stops_talking_is_heard_and_interrupted
+    what_comes_long_after_the_reply_is_kept a_kernel_that_does_not_say_that_it_is_idle_holds_nothing_up
 };
 const INSPECTION: &[Story] = stories! { inspection:
     what_runs_is_looked_into_and_does_not_notice a_question_waits_until_the_kernel_is_ready
@@ -137,6 +138,29 @@ with open('/tmp/full', 'wb') as file:
     assert_eq!(ran.outcome(), Outcome::Interrupted, "{:?}", ran.end);
     let size = house.printed(&kernel, "print(os.stat('/tmp/full').st_size >> 20)\nos.remove('/tmp/full')").await;
     assert!(size.trim().parse::<u32>().expect("a number") > 100, "{size}");
+}
+
+#[tokio::test]
+async fn memory_that_processes_share_counts_once() {
+    tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
+    let limits = KernelLimits { memory_bytes: Some(512 << 20), ..settings().limits };
+    let house = House::with(Settings { limits, ..settings() }).await;
+    let kernel = house.kernel().await;
+    house.run(&kernel, "1").await;
+    // Ten processes with the libraries and 150 MiB, all of it the same pages.
+    let code = "
+import os, time
+x = b'1' * (150 << 20)
+made = []
+for _ in range(10):
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(2)
+        os._exit(0)
+    made.append(pid)
+for pid in made: os.waitpid(pid, 0)";
+    let ran = house.run(&kernel, code).await;
+    assert_eq!(ran.outcome(), Outcome::Ok, "{:?}", ran.end.death);
 }
 
 #[tokio::test]

@@ -184,3 +184,41 @@ for _ in range(200): channel.send({}, buffers=[b'x' * (1 << 20)])
 print('done')";
     assert_eq!(house.printed(&kernel, code).await, "done\n");
 }
+
+/// Has whatever the kernel says after its reply, `idle` among it, come late: `late` runs in the thread that sends.
+fn after_the_reply(late: &str) -> String {
+    format!(
+        "
+import time
+kernel = get_ipython().kernel
+finish = kernel.finish_metadata
+def after_all(parent, *rest):
+    kernel.finish_metadata = finish
+    {late}
+    return finish(parent, *rest)
+kernel.finish_metadata = after_all"
+    )
+}
+
+#[tokio::test]
+pub(crate) async fn what_comes_long_after_the_reply_is_kept() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let late = "kernel.iopub_thread.io_loop.add_callback(time.sleep, 5); \
+                kernel.send_response(kernel.iopub_socket, 'stream', {'name': 'stdout', 'text': 'late'})";
+    let ran = house.run(&kernel, &after_the_reply(late)).await;
+    assert_eq!((ran.outcome(), ran.text(StreamName::Stdout).as_str()), (Outcome::Ok, "late"), "{:?}", ran.events);
+    assert_eq!(house.run(&kernel, "1+1").await.result(), "2");
+}
+
+#[tokio::test]
+pub(crate) async fn a_kernel_that_does_not_say_that_it_is_idle_holds_nothing_up() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let late = "publish = kernel._publish_status; \
+                kernel._publish_status = lambda status, *rest: status == 'busy' and \
+                (setattr(kernel, '_publish_status', publish), publish(status, *rest))";
+    let ran = house.run(&kernel, &after_the_reply(late)).await;
+    assert_eq!(ran.outcome(), Outcome::Ok, "{:?}", ran.events);
+    assert_eq!(house.run(&kernel, "1+1").await.result(), "2");
+}

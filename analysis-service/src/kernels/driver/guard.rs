@@ -8,10 +8,7 @@ use super::{
     Driver,
     meter::{MIB, Meter},
 };
-use crate::kernels::{
-    machine::{cgroup, tree::Usage},
-    state::{Interrupter, death},
-};
+use crate::kernels::state::{Interrupter, death};
 
 /// The part of its limit from which on a kernel at work is measured more often, in percent.
 const WATCHED_PERCENT: u64 = 75;
@@ -21,28 +18,21 @@ const WATCHED_TIMES: u32 = 8;
 const HIGH_PERCENT: u64 = 90;
 /// The part of its limit from which on an execution that adds to it is interrupted, in percent.
 const INTERRUPT_PERCENT: u64 = 97;
+/// What a kernel needs to stop and to tell of it: an interrupt comes before less than this is left, at most a tenth of the
+/// limit. A fork has to copy what it writes to.
+const STOPPING_BYTES: u64 = 32 << 20;
 /// What an execution must have added to be interrupted, in percent of the limit: the one that frees is let run.
 const ADDED_PERCENT: u64 = 1;
 
 impl Driver {
     /// Does what follows from the memory that it uses.
-    pub(super) async fn hold_to_memory(&mut self, usage: Usage) {
+    pub(super) async fn hold_to_memory(&mut self) {
         let Some(limit) = self.kernel.limits.memory_bytes else { return };
-        let text = |what: &str, used: u64| format!("{what}: {} of {} MiB", used / MIB, limit / MIB);
-        if usage.private_bytes > limit {
-            let why = text("it went over its memory limit", usage.private_bytes);
-            return self.kill(death(DeathCause::Memory, why));
+        let (used, percent) = (self.meter.held.bytes(), limit / 100);
+        let text = |what: &str| format!("{what}: {} of {} MiB", used / MIB, limit / MIB);
+        if used > limit {
+            return self.kill(death(DeathCause::Memory, text("it went over its memory limit")));
         }
-        // The group counts its files in memory too, and what the system needs for it.
-        let held = match self.live.as_ref().and_then(|live| live.launched.memory_group()) {
-            Some((version, folder)) => {
-                let read = tokio::task::spawn_blocking(move || cgroup::held_bytes(version, &folder));
-                read.await.ok().flatten()
-            }
-            None => None,
-        };
-        let (used, percent) = (usage.private_bytes.max(held.unwrap_or_default()), limit / 100);
-        self.meter.held_bytes = used;
         let Some(running) = self.running.as_mut() else { return };
         if used > percent * WATCHED_PERCENT {
             let soon = Instant::now() + self.parts.settings.sample_interval / WATCHED_TIMES;
@@ -50,12 +40,13 @@ impl Driver {
         }
         if used > percent * HIGH_PERCENT && !running.memory_told {
             running.memory_told = true;
-            let notice =
-                NoticeEvent { kind: NoticeKind::MemoryHigh.into(), text: text("Memory is near its limit", used) };
+            let notice = NoticeEvent { kind: NoticeKind::MemoryHigh.into(), text: text("Memory is near its limit") };
             running.work.log.append(Event::Notice(notice)).await;
         }
         let added = used.saturating_sub(running.memory_before_bytes);
-        if used > percent * INTERRUPT_PERCENT && added > percent * ADDED_PERCENT {
+        let stopping = STOPPING_BYTES.min(percent * 10);
+        let full = (percent * INTERRUPT_PERCENT).min(limit.saturating_sub(stopping));
+        if used > full && added > percent * ADDED_PERCENT {
             self.interrupt(Interrupter::Memory).await;
         }
     }
@@ -63,7 +54,7 @@ impl Driver {
     /// Why the guard interrupts, for a person.
     pub(super) fn memory_reason(&self) -> String {
         let limit = self.kernel.limits.memory_bytes.unwrap_or_default() / MIB;
-        let used = self.meter.held_bytes / MIB;
+        let used = self.meter.held.bytes() / MIB;
         format!("Memory is at {used} of {limit} MiB; SIGINT was sent, so that the kernel and its variables stay.")
     }
 }

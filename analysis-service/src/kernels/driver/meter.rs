@@ -6,11 +6,8 @@ use fenxi_proto::analysis::v1::{NoticeEvent, NoticeKind, output_event::Event};
 use nix::unistd::Pid;
 use tokio::{task::JoinHandle, time::Instant};
 
-use super::{Driver, Parts};
-use crate::kernels::machine::{
-    disk,
-    tree::{self, Usage},
-};
+use super::{Driver, Parts, held::Held};
+use crate::kernels::machine::tree::{self, Usage};
 
 /// The part of one processor's time from which on a kernel is at work, in percent: an idle one's threads use 0.002.
 const WORKING_CPU_PERCENT: u32 = 1;
@@ -40,7 +37,7 @@ pub(super) struct Meter {
     /// Since when the kernel may hold memory that it does not use.
     pub(super) holds_since: Option<Instant>,
     /// Memory that its limit is about, as last measured.
-    pub(super) held_bytes: u64,
+    pub(super) held: Held,
     /// Private memory that it is known to need.
     floor_bytes: Option<u64>,
     /// What it used when it was last looked at whole.
@@ -80,7 +77,7 @@ impl Meter {
             holds_since: None,
             floor_bytes: None,
             rest: 1,
-            held_bytes: 0,
+            held: Held::default(),
             last: None,
             still: 0,
         }
@@ -146,13 +143,6 @@ impl Before {
     }
 }
 
-/// The machine's count of processes killed for want of memory, and what a kernel keeps in a `/tmp` of its own, whose
-/// process is given; read on a thread that may block.
-async fn machine_tells(own_tmp: Option<Pid>) -> (u64, u64) {
-    let read = move || (tree::memory_kills(), own_tmp.and_then(disk::tmp_bytes).unwrap_or_default());
-    tokio::task::spawn_blocking(read).await.unwrap_or((u64::MAX, 0))
-}
-
 /// Reads what a process and its children use, on a thread that may block; turns are limited.
 pub(super) fn measure(parts: &Arc<Parts>, pid: Pid) -> JoinHandle<Option<Usage>> {
     let turns = Arc::clone(&parts.meters);
@@ -208,12 +198,9 @@ impl Driver {
         }
         self.meter.saw(usage);
         self.kernel.memory_bytes = usage.resident_bytes / MIB * MIB;
-        let own_tmp = self.live.as_ref().is_some_and(|live| live.launched.has_own_tmp());
-        let (memory_kills, tmp_bytes) = machine_tells(own_tmp.then_some(pid)).await;
-        self.kernel.private_bytes = (usage.private_bytes + tmp_bytes) / MIB * MIB;
-        self.meter.memory_kills = memory_kills;
+        self.measure_held(pid, usage.private_bytes).await;
         self.tell_memory_kills().await;
-        self.hold_to_memory(usage).await;
+        self.hold_to_memory().await;
         self.watch_files(usage.cpu());
         if works || !self.is_idle() {
             self.meter.rest = 1;

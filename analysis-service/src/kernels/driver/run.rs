@@ -12,6 +12,7 @@ use super::{
     Driver, Waiting, Work,
     meter::Before,
     queue::{self, Pace},
+    settle::Echo,
 };
 use crate::kernels::{
     connection::{Incoming, LARGE_MESSAGE_BYTES, Message},
@@ -23,8 +24,6 @@ use crate::kernels::{
 /// How long after its begin code is well under way. Before, a SIGINT can meet the kernel's own preparations, which
 /// swallow it.
 const BEGIN_GRACE: Duration = Duration::from_millis(100);
-/// How long after its reply an execution ends even if the kernel never says that it is idle.
-const IDLE_GRACE: Duration = Duration::from_secs(2);
 /// How long the next execution waits for the end of the one before to be on disk; usually it is.
 const ENDING_WAIT: Duration = Duration::from_secs(2);
 /// How long a kernel that closed its channels may take to end.
@@ -44,7 +43,9 @@ pub(super) struct Running {
     signal_due: bool,
     reply: Option<Reply>,
     idle: bool,
-    last_heard: Instant,
+    pub(super) last_heard: Instant,
+    /// Asks the kernel whether there is more.
+    pub(super) echo: Echo,
     pub(super) input: Option<InputRequestEvent>,
     pub(super) interrupted: Option<Interrupter>,
     pub(super) memory_told: bool,
@@ -76,6 +77,7 @@ impl Running {
             reply: None,
             idle: false,
             last_heard: Instant::now(),
+            echo: Echo::default(),
             input: None,
             interrupted: None,
             memory_told: false,
@@ -106,11 +108,16 @@ impl Running {
         self.end_from.get_or_insert(number);
     }
 
-    /// When the wait for the kernel's `idle` is given up.
-    pub(super) fn given_up_at(&self) -> Option<Instant> {
+    /// When something is to be done about an `idle` or a reply that does not come.
+    pub(super) fn due(&self) -> Option<Instant> {
         // Of what an earlier service began, the reply may have been heard by that one.
         let awaited = self.reply.is_some() || (self.is_resumed && self.idle);
-        awaited.then(|| self.last_heard + IDLE_GRACE)
+        awaited.then(|| self.echo.due(self.last_heard))
+    }
+
+    /// All that it said was heard.
+    pub(super) fn is_over(&self) -> bool {
+        (self.reply.is_some() && self.idle) || self.echo.is_back()
     }
 
     /// Asks for a SIGINT; says whether it is to be sent at once.
@@ -179,7 +186,7 @@ impl Driver {
         let notices = std::mem::take(&mut live.notices);
         let pid = live.launched.process.pid();
         let mut running = Running::new(work, mark, Some(self.note_before(pid)));
-        running.memory_before_bytes = self.meter.held_bytes;
+        running.memory_before_bytes = self.meter.held.bytes();
         running.files_before = self.disk.last.unwrap_or_default();
         for notice in notices {
             running.work.log.append(Event::Notice(notice)).await;
@@ -203,7 +210,9 @@ impl Driver {
                     }
                     Channel::Shell if self.asks.has(&message.parent_id) => self.asks.answered(message),
                     Channel::Shell => {
-                        if let Some(running) = self.running.as_mut().filter(|running| running.id == message.parent_id)
+                        if let Some(running) = &mut self.running
+                            && !running.echo.heard(&message.parent_id, Channel::Shell)
+                            && running.id == message.parent_id
                             && let Some(reply) = output::reply(&message)
                         {
                             running.last_heard = Instant::now();
@@ -259,6 +268,8 @@ impl Driver {
         let own = running.id == parent_id;
         if own {
             running.last_heard = Instant::now();
+        } else if matches!(said, Said::Idle) {
+            running.echo.heard(parent_id, Channel::Iopub);
         }
         match said {
             Said::Event(event) if own => {
@@ -280,16 +291,6 @@ impl Driver {
                 running.ends_with(number);
             }
             _ => {}
-        }
-    }
-
-    /// Ends the running execution if it has come to its end.
-    pub(super) async fn settle(&mut self) {
-        let Some(running) = &self.running else { return };
-        let drained = self.live.as_ref().is_none_or(|live| live.connection.is_drained());
-        let given_up = drained && running.given_up_at().is_some_and(|at| at <= Instant::now());
-        if given_up || (running.reply.is_some() && running.idle) {
-            self.finish().await;
         }
     }
 

@@ -11,6 +11,8 @@ use nix::{
 
 /// Processes of one kernel that are looked at.
 const TREE_MAX: usize = 1024;
+/// Of those, how many are looked at page by page.
+const LOOKED_AT_MAX: usize = 64;
 /// What most files of /proc fit into.
 const FILE_BYTES: usize = 4096;
 /// Rounds of killing: each finds what was started during the last.
@@ -84,6 +86,22 @@ pub(crate) fn own_resident_bytes(pid: Pid) -> Option<u64> {
     let length = fs::File::open(format!("/proc/{pid}/statm")).ok()?.read(&mut text).ok()?;
     let pages: u64 = str::from_utf8(text.get(..length)?).ok()?.split_ascii_whitespace().nth(1)?.parse().ok()?;
     Some(pages.saturating_mul(page_bytes()))
+}
+
+/// Memory of a process and its descendants that no file backs, in bytes, each page divided by how many processes have it
+/// (proc(5), `smaps_rollup`). `None` if it is gone, or hides it. Walks through their pages: some milliseconds a process.
+pub(crate) fn own_pages_bytes(root: Pid) -> Option<u64> {
+    let (mut bytes, mut looked_at) = (0_u64, 0_u64);
+    let family = descendants(root.as_raw());
+    for pid in family.iter().take(LOOKED_AT_MAX) {
+        let Some(text) = read(&format!("/proc/{pid}/smaps_rollup")) else { continue };
+        let (anon, shmem) = (kib(&text, "Pss_Anon")?, kib(&text, "Pss_Shmem")?);
+        bytes += (anon + shmem) * 1024;
+        looked_at += 1;
+    }
+    // Of more processes than can be looked at, the others are like those.
+    let all = u64::try_from(family.len()).unwrap_or(u64::MAX);
+    (looked_at > 0).then(|| bytes.saturating_mul(all.max(looked_at)) / looked_at)
 }
 
 /// When the process started, in the system's ticks since boot: with the pid it names a process for good.
@@ -205,13 +223,16 @@ fn parse_stat(text: &str) -> Option<Stat> {
 
 /// Resident and private memory in bytes.
 fn memory(pid: i32) -> Option<(u64, u64)> {
-    let text = String::from_utf8(read(&format!("/proc/{pid}/status"))?).ok()?;
-    let kib = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-        line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()
-    };
-    let bytes = |name: &str| kib(name).unwrap_or(0) * 1024;
+    let text = read(&format!("/proc/{pid}/status"))?;
+    let bytes = |name: &str| kib(&text, name).unwrap_or(0) * 1024;
     Some((bytes("VmRSS"), bytes("RssAnon") + bytes("RssShmem")))
+}
+
+/// The number that a line of a file of /proc has, of those that are in units of 1,024 bytes.
+fn kib(text: &[u8], name: &str) -> Option<u64> {
+    let text = str::from_utf8(text).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    line.trim().strip_suffix(" kB")?.trim().parse().ok()
 }
 
 fn page_bytes() -> u64 {
@@ -255,6 +276,14 @@ mod tests {
         // Above the system's greatest id, and not so great that the clock's id cannot name it.
         let nobody = Pid::from_raw(1 << 27);
         assert_eq!((own_cpu(nobody), own_resident_bytes(nobody)), (None, None));
+    }
+
+    #[test]
+    fn pages_of_this_process_are_told() {
+        let bytes = own_pages_bytes(nix::unistd::getpid()).expect("we are here");
+        assert!(bytes > 100_000, "{bytes}");
+        assert_eq!(own_pages_bytes(Pid::from_raw(1 << 27)), None);
+        assert_eq!((kib(b"Pss: 1 kB\nPss_Anon:  7 kB\n", "Pss_Anon"), kib(b"x", "Pss")), (Some(7), None));
     }
 
     #[test]
