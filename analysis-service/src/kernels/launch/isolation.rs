@@ -149,6 +149,19 @@ impl Isolation {
         self.apart.open_files_max.into()
     }
 
+    /// Removes control groups that a former service left, as soon as nothing is in them; somebody else waits for that.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(super) fn remove_groups(&self, names: Vec<String>) -> io::Result<()> {
+        let Some(found) = self.found.as_ref().filter(|found| !found.cgroups.is_empty() && !names.is_empty()) else {
+            return Ok(());
+        };
+        let cgroups = found.cgroups.clone();
+        std::thread::Builder::new().name("group-sweep".into()).spawn(move || cgroups.remove_left(names))?;
+        Ok(())
+    }
+
     /// Whether a kernel may be a program of its own: that cannot enter namespaces, which `strict` is made of.
     pub(super) fn allows_plain(&self) -> bool {
         self.apart.level != Level::Strict

@@ -22,6 +22,8 @@ use crate::kernels::{
 };
 
 const FILE: &str = "process.json";
+/// The name of the kernel's control group, which is there before its process is.
+const GROUP_FILE: &str = "group";
 
 #[derive(Serialize, Deserialize)]
 struct Record {
@@ -107,9 +109,16 @@ pub(super) fn take_up(
     taken
 }
 
+/// Notes the name of the control group that is going to be made for the kernel in this folder.
+pub(super) fn name_group(place: &Path, name: &str) -> io::Result<()> {
+    fs::write(place.join(GROUP_FILE), name)
+}
+
 /// Ends the processes that a former service left and nobody holds, and removes their folders; of those
-/// that kernels worked in only those in which nothing was written, as by a kernel that was kept ready. At start only.
-pub(super) fn sweep(run_dir: &Path, work_dir: &Path, held: &[Held]) {
+/// that kernels worked in only those in which nothing was written, as by a kernel that was kept ready. Gives the names of
+/// the control groups that they may have had. At start only.
+pub(super) fn sweep(run_dir: &Path, work_dir: &Path, held: &[Held]) -> Vec<String> {
+    let mut groups = Vec::new();
     for entry in fs::read_dir(run_dir).into_iter().flatten().flatten() {
         let (place, name) = (entry.path(), entry.file_name());
         let kept = held.iter().any(|held| name == *held.name);
@@ -118,6 +127,7 @@ pub(super) fn sweep(run_dir: &Path, work_dir: &Path, held: &[Held]) {
         if kept || imported || !place.is_dir() {
             continue;
         }
+        groups.extend(fs::read_to_string(place.join(GROUP_FILE)));
         if let Some(record) = read(&place) {
             // The pid may mean another process by now; what has the mark is ours in any case.
             let alive = tree::start_ticks(record.pid) == Some(record.start_ticks);
@@ -126,14 +136,11 @@ pub(super) fn sweep(run_dir: &Path, work_dir: &Path, held: &[Held]) {
             let work_dir = work_dir.join(record.kernel_id.to_string());
             // The system removes empty folders only.
             let _ = fs::remove_dir(work_dir.join(".tmp")).and_then(|()| fs::remove_dir(&work_dir));
-            if let Some(group) = record.group {
-                // In use for a moment still; what stays is removed when it is old.
-                let _ = group.remove();
-            }
         }
         let _ = fs::set_permissions(&place, fs::Permissions::from_mode(0o700));
         let _ = fs::remove_dir_all(&place);
     }
+    groups
 }
 
 fn read(place: &Path) -> Option<Record> {

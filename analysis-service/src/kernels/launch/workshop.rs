@@ -101,10 +101,11 @@ impl Workshop {
             run_dir.display(),
             SOCKET_PATH_MAX_BYTES - SOCKET_PATH_ADDED_BYTES
         );
-        records::sweep(&run_dir, &work_dir, held);
+        let left = records::sweep(&run_dir, &work_dir, held);
         let library = python::write(&run_dir)?;
         let python = std::path::absolute(python)?;
         let (isolation, network) = (Isolation::open(&python, &library, apart)?, OnceLock::new());
+        isolation.remove_groups(left)?;
         Ok(Self(Arc::new(Inner { python, run_dir, work_dir, library, supervisor, isolation, network })))
     }
 
@@ -184,9 +185,10 @@ impl Workshop {
         let plan = self.0.isolation.plan(order.kernel_id, paths, forked);
         let folders = Folders { place: place.clone(), own: own.clone(), tables, work_dir: work_dir.clone() };
         let mark = format!("{}-{}", order.kernel_id, order.generation);
-        let (uid, inner, name) = (plan.uid, Arc::clone(&self.0), mark.clone());
+        let (uid, inner, name, made) = (plan.uid, Arc::clone(&self.0), mark.clone(), place.clone());
         let make = move || {
             folders.make(uid)?;
+            records::name_group(&made, &name)?;
             inner.isolation.group(&name, order.memory_bytes)
         };
         let group = blocking(make).await?;

@@ -6,6 +6,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
+    thread,
     time::Duration,
 };
 
@@ -16,6 +17,9 @@ use serde::{Deserialize, Serialize};
 const PREFIX: &str = "fenxi-kernel-";
 /// An empty group of this age is nobody's: another service's kernel enters its own soon after it was made.
 const LEFT_AFTER: Duration = Duration::from_secs(600);
+/// How often it is tried to remove a group of ours that is in use, and the pause in between.
+const REMOVALS_MAX: usize = 100;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(100);
 
 /// A kernel's share of the processors where they are wanted by more than there are, in percent of what a group has by
 /// default, and each process of the service where that is in no group: all kernels have the same, however many processes
@@ -91,6 +95,25 @@ impl Trees {
             }
         }
         Ok(())
+    }
+
+    /// Removes what is left of groups of these names. Waits for those that are in use, for some time.
+    pub(crate) fn remove_left(&self, mut names: Vec<String>) {
+        for _ in 0..REMOVALS_MAX {
+            names.retain(|name| {
+                let folders = self.0.values().map(|tree| tree.path.join(format!("{PREFIX}{name}")));
+                // All of them are tried: the system removes only those in which nothing is.
+                folders.fold(false, |left, folder| {
+                    left | fs::remove_dir(folder).is_err_and(|error| error.kind() != io::ErrorKind::NotFound)
+                })
+            });
+            if names.is_empty() {
+                return;
+            }
+            #[expect(clippy::disallowed_methods, reason = "on a thread of its own")]
+            thread::sleep(REMOVAL_PAUSE);
+        }
+        tracing::warn!(?names, "control groups of a former service are in use still");
     }
 
     /// Makes the group of a kernel.

@@ -68,3 +68,19 @@ fn a_group_that_an_older_service_wrote_down_has_no_limit_on_processors() {
     let group: Group = serde_json::from_str(r#"{"trees": [], "memory": null}"#).expect("read");
     assert_eq!(group.cpu_percent(), None);
 }
+
+#[test]
+fn groups_that_were_left_go_as_soon_as_they_are_empty_and_others_stay() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trees = trees(folder.path(), 1);
+    for made in ["cpu/fenxi-kernel-a-1", "memory/fenxi-kernel-a-1/busy", "cpu/fenxi-kernel-b-1", "cpu/a-1"] {
+        fs::create_dir_all(folder.path().join(made)).expect("made");
+    }
+    let sweep = thread::spawn(move || trees.remove_left(vec!["a-1".into(), "never".into()]));
+    while folder.path().join("cpu/fenxi-kernel-a-1").exists() {}
+    assert!(!sweep.is_finished(), "one that is in use is given up at once");
+    fs::remove_dir(folder.path().join("memory/fenxi-kernel-a-1/busy")).expect("removed");
+    sweep.join().expect("an end");
+    let exists = |name: &str| folder.path().join(name).exists();
+    assert!(!exists("memory/fenxi-kernel-a-1") && exists("cpu/fenxi-kernel-b-1") && exists("cpu/a-1"));
+}
