@@ -112,6 +112,8 @@ async fn of_plan(plan: Plan) -> anyhow::Result<Outcome> {
         ("FENXI_ANALYSIS_KERNEL_PROCESSES_MAX", &processes_max),
         ("FENXI_ANALYSIS_KERNEL_IDLE_MAX_SECS", &idle),
         ("FENXI_ANALYSIS_KERNEL_TMP_MAX_BYTES", "67108864"),
+        // At the end no kernel is to be left; what is kept ready is nobody's and would be.
+        ("FENXI_ANALYSIS_KERNEL_POOL_SIZE", "0"),
         ("FENXI_ANALYSIS_EXECUTION_MAX_SECS", "60"),
         ("FENXI_ANALYSIS_OUTPUT_MAX_BYTES", &output),
         ("FENXI_ANALYSIS_OUTPUT_TAIL_BYTES", "65536"),

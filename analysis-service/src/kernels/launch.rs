@@ -163,6 +163,9 @@ impl Launched {
             // It ended while nobody was there, and its number means another process by now.
             leader = Pid::from_raw(i32::MAX);
         }
+        if let Some(group) = self.group.clone() {
+            let _ = tokio::task::spawn_blocking(move || group.close()).await;
+        }
         // The process first, if it lives: what it would start next is not started then.
         let mut process = self.process;
         process.signal(Signal::SIGKILL);
@@ -209,6 +212,7 @@ impl Launched {
     /// # Errors
     /// The supervisor has gone.
     pub(crate) async fn hold(&mut self) -> io::Result<()> {
+        records::used(&self.place).await?;
         let name = self.place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         self.process.hold(name.to_owned()).await
     }

@@ -24,6 +24,8 @@ use crate::kernels::{
 const FILE: &str = "process.json";
 /// The name of the kernel's control group, which is there before its process is.
 const GROUP_FILE: &str = "group";
+/// Is there once the kernel is somebody's: code may have left files.
+const USED_FILE: &str = "used";
 
 #[derive(Serialize, Deserialize)]
 struct Record {
@@ -114,8 +116,14 @@ pub(super) fn name_group(place: &Path, name: &str) -> io::Result<()> {
     fs::write(place.join(GROUP_FILE), name)
 }
 
-/// Ends the processes that a former service left and nobody holds, and removes their folders; of those
-/// that kernels worked in only those in which nothing was written, as by a kernel that was kept ready. Gives the names of
+/// Notes that a kernel is somebody's from now on.
+pub(super) async fn used(place: &Path) -> io::Result<()> {
+    let file = place.join(USED_FILE);
+    tokio::task::spawn_blocking(move || fs::write(file, "")).await.map_err(io::Error::other)?
+}
+
+/// Ends the processes that a former service left and nobody holds, and removes their folders; of those that kernels
+/// worked in only those of kernels that were not somebody's yet: kept ready, or in their first start. Gives the names of
 /// the control groups that they may have had. At start only.
 pub(super) fn sweep(run_dir: &Path, work_dir: &Path, held: &[Held]) -> Vec<String> {
     let mut groups = Vec::new();
@@ -133,9 +141,9 @@ pub(super) fn sweep(run_dir: &Path, work_dir: &Path, held: &[Held]) -> Vec<Strin
             let alive = tree::start_ticks(record.pid) == Some(record.start_ticks);
             let leader = Pid::from_raw(if alive { record.pid } else { i32::MAX });
             tree::kill_rest(leader, &record.mark, None);
-            let work_dir = work_dir.join(record.kernel_id.to_string());
-            // The system removes empty folders only.
-            let _ = fs::remove_dir(work_dir.join(".tmp")).and_then(|()| fs::remove_dir(&work_dir));
+            if record.generation == 1 && !place.join(USED_FILE).exists() {
+                let _ = fs::remove_dir_all(work_dir.join(record.kernel_id.to_string()));
+            }
         }
         let _ = fs::set_permissions(&place, fs::Permissions::from_mode(0o700));
         let _ = fs::remove_dir_all(&place);

@@ -232,6 +232,17 @@ impl Group {
         self.cpu_percent
     }
 
+    /// Lets nothing in it start anything from now on, so that what ends its processes comes to an end.
+    pub(crate) fn close(&self) {
+        for (_, folder) in &self.trees {
+            // Only one of the trees of version 1 has the file.
+            let file = folder.join("pids.max");
+            if file.exists() {
+                let _ = fs::write(file, "0");
+            }
+        }
+    }
+
     /// Removes it. A group counts as used (`ResourceBusy`) for a moment after its last process has ended.
     pub(crate) fn remove(&self) -> io::Result<()> {
         self.trees.iter().try_for_each(|(_, folder)| match fs::remove_dir(folder) {

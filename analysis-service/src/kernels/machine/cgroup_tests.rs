@@ -26,6 +26,8 @@ fn version_2_is_one_folder_with_every_limit() {
     assert_eq!((read("memory.max"), read("pids.max")), ((1 << 30).to_string(), "99".into()));
     assert_eq!((read("memory.oom.group"), read("memory.swap.max")), ("1".into(), "0".into()));
     assert_eq!(group.cpu_percent(), Some(150));
+    group.close();
+    assert_eq!(read("pids.max"), "0");
 }
 
 #[test]
@@ -38,6 +40,11 @@ fn version_1_is_a_folder_for_each_controller() {
     assert_eq!(read("cpu/fenxi-kernel-a/cpu.shares"), "337");
     assert_eq!(read("pids/fenxi-kernel-a/pids.max"), "99");
     assert_eq!((group.birthplace(), group.cpu_percent()), (None, Some(150)));
+    group.close();
+    assert_eq!(
+        (read("pids/fenxi-kernel-a/pids.max"), folder.path().join("cpu/fenxi-kernel-a/pids.max").exists()),
+        ("0".into(), false)
+    );
 }
 
 #[test]
