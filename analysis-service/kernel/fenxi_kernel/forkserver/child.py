@@ -15,7 +15,6 @@ from typing import NoReturn
 from fenxi_kernel import environment, foreign, standing
 from fenxi_kernel.forkserver import confine, libraries, prebuild, title
 from fenxi_kernel.forkserver.prepare import Prepared
-from fenxi_kernel.isolation import network
 
 _BODY_MAX_BYTES = 4 * 1024 * 1024
 
@@ -48,6 +47,8 @@ def become(prepared: Prepared, order: dict, listener: int | None = None):
     confine.no_new_privileges()
     confine.limits(order["limits"])
     if listener is not None:
+        from fenxi_kernel.isolation import network
+
         network.hand_out_listener(listener, order["proxy_port"])
     standing.step_back()
     # The server's sockets, and the folder of a cgroup: by an open folder a kernel could leave its own files.
