@@ -271,7 +271,8 @@ impl Keeper {
                     () = cancel.cancelled() => return Err(StartError::Cancelled),
                 }
             };
-            let started = Ready::start(launcher.as_ref(), order, Instant::now() + settings.start_max, &cancel).await;
+            let started =
+                Ready::start(Arc::clone(&launcher), order, Instant::now() + settings.start_max, &cancel).await;
             match started {
                 Ok(ready) if ready.is_forked() => Ok(Kept { ready, preparation }),
                 Ok(ready) => {

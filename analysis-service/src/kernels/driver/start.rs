@@ -86,15 +86,29 @@ pub(super) enum StartError {
 impl Ready {
     /// Starts one. Given up half-way, it leaves no process behind.
     pub(super) async fn start(
-        launcher: &dyn Launcher,
+        launcher: Arc<dyn Launcher>,
         order: Order,
         deadline: Instant,
         cancel: &CancellationToken,
     ) -> Result<Self, StartError> {
-        let launching = timeout_at(deadline, launcher.launch(order));
-        let mut launched = tokio::select! {
-            launched = launching => launched.map_err(|_| LaunchError::Timeout)??,
-            () = cancel.cancelled() => return Err(StartError::Cancelled),
+        // Seen to its end in any case: half-way, there are a folder and a control group that nobody would remove.
+        let mut launching = tokio::spawn(async move { launcher.launch(order).await });
+        let Ok(launched) = timeout_at(deadline, &mut launching).await else {
+            tokio::spawn(async move {
+                if let Ok(Ok(launched)) = launching.await {
+                    launched.clear().await;
+                }
+            });
+            return Err(LaunchError::Timeout.into());
+        };
+        let launched = launched.map_err(|error| LaunchError::Spawn(std::io::Error::other(error))).flatten();
+        let mut launched = match launched {
+            Ok(launched) if cancel.is_cancelled() => {
+                launched.clear().await;
+                return Err(StartError::Cancelled);
+            }
+            Err(_) if cancel.is_cancelled() => return Err(StartError::Cancelled),
+            launched => launched?,
         };
         let (line, endpoint) = (launched.process.line(), launched.endpoint.clone());
         let opened = tokio::select! {
@@ -178,7 +192,7 @@ impl Plan {
         };
         let ready = match ready {
             Some(ready) => ready,
-            None => Ready::start(launcher.as_ref(), self.order, deadline, &self.cancel).await?,
+            None => Ready::start(Arc::clone(launcher), self.order, deadline, &self.cancel).await?,
         };
         let Ready { mut launched, mut connection } = ready;
         launched.open_network().await;

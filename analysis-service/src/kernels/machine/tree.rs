@@ -15,8 +15,9 @@ const TREE_MAX: usize = 1024;
 const LOOKED_AT_MAX: usize = 64;
 /// What most files of /proc fit into.
 const FILE_BYTES: usize = 4096;
-/// Rounds of killing: each finds what was started during the last.
-const KILL_ROUNDS_MAX: usize = 20;
+/// Rounds of killing: each finds what was started during the last, and what takes its time to end.
+const KILL_ROUNDS_MAX: usize = 200;
+const KILL_PAUSE: Duration = Duration::from_millis(5);
 
 /// What a process and its descendants use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -132,6 +133,8 @@ pub(crate) fn kill_rest(leader: Pid, mark: &str, uid: Option<u32>) {
         for pid in rest {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
+        #[expect(clippy::disallowed_methods, reason = "on a thread that may block")]
+        std::thread::sleep(KILL_PAUSE);
     }
     tracing::warn!(leader = leader.as_raw(), "processes of a kernel go on starting others");
 }
