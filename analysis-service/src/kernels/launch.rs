@@ -2,6 +2,7 @@
 //! are several ways: a plain start, and a fork of a prepared process. It knows Jupyter's connection file, and of the rest
 //! of Jupyter only as much as a trial of the prepared process needs; the driver is its only caller.
 
+mod folders;
 mod fork;
 mod isolation;
 mod keeper;
@@ -174,8 +175,8 @@ impl Launched {
         if !self.ends_whole {
             let _ = tokio::task::spawn_blocking(move || tree::kill_rest(leader, &mark, uid)).await;
         }
-        workshop::remove_group(self.group).await;
-        workshop::remove_dir(self.place).await;
+        folders::remove_group(self.group).await;
+        folders::remove_dir(self.place).await;
     }
 
     /// Whether its process is there and goes on, at this moment. Waits for nothing: the runtime may ask.
@@ -240,12 +241,12 @@ impl Launched {
 
     /// The folders that it may write in.
     pub(crate) fn folders(&self) -> Vec<PathBuf> {
-        vec![self.work_dir.clone(), workshop::sockets(&self.place)]
+        vec![self.work_dir.clone(), folders::sockets(&self.place)]
     }
 
     /// Shows a file to the kernel, to be read only, under this name; gives the path where the kernel finds it.
     pub(crate) async fn share(&self, name: &str, file: PathBuf) -> io::Result<PathBuf> {
-        let shown = workshop::tables(&self.place).join(name);
+        let shown = folders::tables(&self.place).join(name);
         let target = shown.clone();
         tokio::task::spawn_blocking(move || share(&file, &target)).await.map_err(io::Error::other).flatten()?;
         Ok(shown)

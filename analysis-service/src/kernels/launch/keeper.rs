@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{Workshop, trial, workshop::remove_dir};
+use super::{Workshop, folders::remove_dir, trial};
 
 /// Forks that may wait for their turn.
 pub(super) const FORKS_MAX: usize = 64;

@@ -3,11 +3,9 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fs, io,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown, lchown},
+    io,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
 use fenxi_proto::analysis::v1::KernelStart;
@@ -16,11 +14,11 @@ use fenxi_supervisor::{
     client::{Birth, Held, Process, Supervisor},
     process::Limits,
 };
-use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::{
     Apart, LaunchError, Launched, MARK, Order,
+    folders::{Folders, make_dir, remove_dir, remove_group, sockets, tables},
     isolation::{Isolation, Paths, Plan},
     python, records,
 };
@@ -36,10 +34,6 @@ const SOCKET_PATH_MAX_BYTES: usize = 107;
 const SOCKET_PATH_ADDED_BYTES: usize = 1 + 16 + 2 + 4;
 /// What libraries reserve and do not use: with it, a limit on memory is one on data.
 const RESERVED_DATA_BYTES: u64 = 2 << 30;
-
-/// How long a control group may count as used after its last process has ended.
-const GROUP_REMOVE_WAIT: Duration = Duration::from_secs(2);
-const GROUP_REMOVE_PAUSE: Duration = Duration::from_millis(5);
 
 /// The interpreter and the folders of kernels. Clones are the same.
 #[derive(Clone, Debug)]
@@ -321,81 +315,6 @@ impl Prepared {
     }
 }
 
-/// Where a kernel finds its tables.
-pub(super) fn tables(place: &Path) -> PathBuf {
-    place.join("tables")
-}
-
-/// Where a kernel has its sockets.
-pub(super) fn sockets(place: &Path) -> PathBuf {
-    place.join("k")
-}
-
-/// The folders of one start.
-struct Folders {
-    place: PathBuf,
-    own: PathBuf,
-    tables: PathBuf,
-    work_dir: PathBuf,
-}
-
-impl Folders {
-    /// Makes them. What the kernel may write belongs to its user; the rest is the service's.
-    fn make(self, uid: Option<u32>) -> io::Result<()> {
-        for path in [&self.place, &self.own, &self.tables, &self.work_dir, &self.work_dir.join(".tmp")] {
-            make_dir(path)?;
-        }
-        if let Some(uid) = uid {
-            fs::set_permissions(&self.tables, fs::Permissions::from_mode(0o755))?;
-            chown(&self.own, Some(uid), Some(uid))?;
-            give(&self.work_dir, uid)?;
-        }
-        Ok(())
-    }
-}
-
-/// Gives a folder with all that is in it to a user. Links are not followed: what is below was written by a kernel.
-fn give(path: &Path, uid: u32) -> io::Result<()> {
-    let found = fs::symlink_metadata(path)?;
-    if found.uid() == uid {
-        // A folder is given after what is in it.
-        return Ok(());
-    }
-    if found.is_dir() {
-        for entry in fs::read_dir(path)? {
-            give(&entry?.path(), uid)?;
-        }
-    }
-    lchown(path, Some(uid), Some(uid))
-}
-
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, LaunchError> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other).flatten().map_err(LaunchError::Folder)
-}
-
-fn make_dir(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-pub(super) async fn remove_group(group: Option<Arc<Group>>) {
-    let Some(group) = group else { return };
-    let end = Instant::now() + GROUP_REMOVE_WAIT;
-    loop {
-        let removing = Arc::clone(&group);
-        match tokio::task::spawn_blocking(move || removing.remove()).await.map_err(io::Error::other).flatten() {
-            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < end => {
-                sleep(GROUP_REMOVE_PAUSE).await;
-            }
-            Err(error) => return tracing::warn!(%error, "a kernel's control group was not removed"),
-            Ok(()) => return,
-        }
-    }
-}
-
-pub(super) async fn remove_dir(path: PathBuf) {
-    if let Err(error) = tokio::fs::remove_dir_all(&path).await
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        tracing::warn!(path = %path.display(), %error, "a kernel's folder was not removed");
-    }
 }

@@ -1,0 +1,96 @@
+//! The folders of a kernel and its control group: made for one start, given to the kernel's user, and removed.
+
+use std::{
+    fs, io,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown, lchown},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep};
+
+use crate::kernels::machine::cgroup::Group;
+
+/// How long a control group may count as used after its last process has ended.
+const GROUP_REMOVE_WAIT: Duration = Duration::from_secs(2);
+const GROUP_REMOVE_PAUSE: Duration = Duration::from_millis(5);
+
+/// Where a kernel finds its tables.
+pub(super) fn tables(place: &Path) -> PathBuf {
+    place.join("tables")
+}
+
+/// Where a kernel has its sockets.
+pub(super) fn sockets(place: &Path) -> PathBuf {
+    place.join("k")
+}
+
+/// The folders of one start.
+pub(super) struct Folders {
+    pub place: PathBuf,
+    /// Of its sockets.
+    pub own: PathBuf,
+    pub tables: PathBuf,
+    pub work_dir: PathBuf,
+}
+
+impl Folders {
+    /// Makes them. What the kernel may write belongs to its user; the rest is the service's.
+    pub(super) fn make(self, uid: Option<u32>) -> io::Result<()> {
+        for path in [&self.place, &self.own, &self.tables, &self.work_dir, &self.work_dir.join(".tmp")] {
+            make_dir(path)?;
+        }
+        if let Some(uid) = uid {
+            fs::set_permissions(&self.tables, fs::Permissions::from_mode(0o755))?;
+            chown(&self.own, Some(uid), Some(uid))?;
+            give(&self.work_dir, uid)?;
+        }
+        Ok(())
+    }
+}
+
+/// Gives a folder with all that is in it to a user. Links are not followed: what is below was written by a kernel.
+fn give(path: &Path, uid: u32) -> io::Result<()> {
+    let found = fs::symlink_metadata(path)?;
+    if found.uid() == uid {
+        // A folder is given after what is in it.
+        return Ok(());
+    }
+    if found.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give(&entry?.path(), uid)?;
+        }
+    }
+    lchown(path, Some(uid), Some(uid))
+}
+
+/// A folder for this user alone.
+pub(super) fn make_dir(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Removes a control group as soon as the system lets it go.
+pub(super) async fn remove_group(group: Option<Arc<Group>>) {
+    let Some(group) = group else { return };
+    let end = Instant::now() + GROUP_REMOVE_WAIT;
+    loop {
+        let removing = Arc::clone(&group);
+        match tokio::task::spawn_blocking(move || removing.remove()).await.map_err(io::Error::other).flatten() {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < end => {
+                sleep(GROUP_REMOVE_PAUSE).await;
+            }
+            Err(error) => return tracing::warn!(%error, "a kernel's control group was not removed"),
+            Ok(()) => return,
+        }
+    }
+}
+
+/// Removes a folder with all that is in it.
+pub(super) async fn remove_dir(path: PathBuf) {
+    if let Err(error) = tokio::fs::remove_dir_all(&path).await
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %path.display(), %error, "a kernel's folder was not removed");
+    }
+}

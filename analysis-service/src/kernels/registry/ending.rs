@@ -1,0 +1,83 @@
+//! How kernels leave the list: with the service, for the next one, when they are deleted, and a day after they died.
+
+use std::{future::Future, sync::atomic::Ordering, time::Duration};
+
+use fenxi_chassis::clock::micros;
+use fenxi_proto::analysis::v1::DeathCause;
+use futures_util::future::{join, join_all};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::Registry;
+use crate::kernels::{driver::KernelHandle, store::StoreError};
+
+/// How long a dead kernel is kept in the list.
+const DEAD_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// How long a request is known to have been taken.
+const REQUESTS_KEPT: Duration = Duration::from_secs(48 * 3600);
+/// How long the kernels may take to end with the service.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(15);
+
+impl Registry {
+    /// Ends every kernel with its executions, and takes no new ones. Bounded in time.
+    pub async fn shut_down(&self) {
+        let handles = self.close();
+        let stopped = join_all(handles.iter().map(|handle| handle.stop(DeathCause::Shutdown)));
+        self.until_closed(join(stopped, self.0.pool.close())).await;
+    }
+
+    /// Leaves every kernel with its executions to the next service, and takes no new ones. Bounded in time.
+    pub async fn leave(&self) {
+        let handles = self.close();
+        let left = join_all(handles.iter().map(KernelHandle::leave));
+        // Nobody's kernels are not left to anyone.
+        self.until_closed(join(left, self.0.pool.close())).await;
+    }
+
+    fn close(&self) -> Vec<KernelHandle> {
+        self.0.stopping.store(true, Ordering::SeqCst);
+        self.entries().values().filter_map(|entry| entry.handle.clone()).collect()
+    }
+
+    async fn until_closed(&self, closed: impl Future) {
+        if timeout(SHUTDOWN_MAX, closed).await.is_err() {
+            tracing::error!(wait_secs = SHUTDOWN_MAX.as_secs(), "some kernels did not end in time");
+        }
+    }
+
+    /// Removes what is kept no longer.
+    pub(crate) async fn tend(&self) {
+        let now = self.0.parts.clock.now_micros();
+        let old: Vec<_> = self
+            .entries()
+            .iter()
+            .filter(|(_, entry)| !entry.is_alive())
+            .filter(|(_, entry)| {
+                let died = entry.snapshot().death.as_ref().and_then(|death| death.time);
+                died.is_none_or(|died| fenxi_proto::time::unix_micros(&died) < now - micros(DEAD_KEPT))
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        for kernel_id in old {
+            if let Err(error) = self.remove(kernel_id, DeathCause::Deleted).await {
+                tracing::error!(%kernel_id, %error, "a kernel could not be removed");
+            }
+        }
+        if let Err(error) = self.0.parts.store.forget_requests(now - micros(REQUESTS_KEPT)).await {
+            tracing::error!(%error, "old requests could not be removed");
+        }
+        metrics::gauge!("kernels_live").set(f64::from(u32::try_from(self.live()).unwrap_or(u32::MAX)));
+        // Kernels that died made room.
+        self.0.pool.look();
+    }
+
+    pub(super) async fn remove(&self, kernel_id: Uuid, cause: DeathCause) -> Result<(), StoreError> {
+        let handle = self.entries().get(&kernel_id).and_then(|entry| entry.handle.clone());
+        if let Some(handle) = handle {
+            handle.stop(cause).await;
+        }
+        self.entries().remove(&kernel_id);
+        self.0.parts.launcher.forget(kernel_id).await;
+        self.0.parts.store.remove(kernel_id).await
+    }
+}
