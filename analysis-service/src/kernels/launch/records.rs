@@ -135,16 +135,18 @@ pub(super) fn sweep(run_dir: &Path, work_dir: &Path, held: &[Held]) -> Vec<Strin
         if kept || imported || !place.is_dir() {
             continue;
         }
-        groups.extend(fs::read_to_string(place.join(GROUP_FILE)));
+        let group = fs::read_to_string(place.join(GROUP_FILE)).ok();
         if let Some(record) = read(&place) {
             // The pid may mean another process by now; what has the mark is ours in any case.
             let alive = tree::start_ticks(record.pid) == Some(record.start_ticks);
             let leader = Pid::from_raw(if alive { record.pid } else { i32::MAX });
             tree::kill_rest(leader, &record.mark, None);
-            if record.generation == 1 && !place.join(USED_FILE).exists() {
+            // A service that did not note whose a kernel is did not name its group either: its kernels' files stay.
+            if group.is_some() && record.generation == 1 && !place.join(USED_FILE).exists() {
                 let _ = fs::remove_dir_all(work_dir.join(record.kernel_id.to_string()));
             }
         }
+        groups.extend(group);
         let _ = fs::set_permissions(&place, fs::Permissions::from_mode(0o700));
         let _ = fs::remove_dir_all(&place);
     }
@@ -153,4 +155,50 @@ pub(super) fn sweep(run_dir: &Path, work_dir: &Path, held: &[Held]) -> Vec<Strin
 
 fn read(place: &Path) -> Option<Record> {
     serde_json::from_slice(&fs::read(place.join(FILE)).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a kernel's files are there after the sweep, given its generation and the notes beside its record.
+    fn files_stay(generation: i32, notes: &[&str]) -> bool {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (place, work) = (folder.path().join("run/a"), folder.path().join("work"));
+        let kernel_id = Uuid::from_u128(1);
+        let record = Record {
+            pid: i32::MAX,
+            start_ticks: 1,
+            mark: "FENXI_KERNEL=nobody's".into(),
+            kernel_id,
+            generation,
+            endpoint: Endpoint { prefix: place.clone(), key: String::new() },
+            start: 0,
+            level: 0,
+            layers: Vec::new(),
+            ends_whole: false,
+            uid: None,
+            group: None,
+            network_of: None,
+        };
+        fs::create_dir_all(&place).expect("made");
+        fs::create_dir_all(work.join(kernel_id.to_string())).expect("made");
+        fs::write(work.join(kernel_id.to_string()).join("file"), "text").expect("written");
+        fs::write(place.join(FILE), serde_json::to_vec(&record).expect("JSON")).expect("written");
+        for note in notes {
+            fs::write(place.join(note), "g-1").expect("written");
+        }
+        let groups = sweep(&folder.path().join("run"), &work, &[]);
+        assert_eq!(groups.len(), usize::from(notes.contains(&GROUP_FILE)), "{groups:?}");
+        assert!(!place.exists(), "its sockets and its key are left");
+        work.join(kernel_id.to_string()).join("file").exists()
+    }
+
+    #[test]
+    fn only_files_of_a_kernel_that_was_nobodys_go_with_it() {
+        assert!(!files_stay(1, &[GROUP_FILE]), "kept ready, and left");
+        assert!(files_stay(1, &[GROUP_FILE, USED_FILE]));
+        assert!(files_stay(2, &[GROUP_FILE]), "it was started again: its files are from before");
+        assert!(files_stay(1, &[]), "an earlier version did not note whose it is");
+    }
 }
