@@ -41,7 +41,8 @@ pub struct Kernel {
     pub disk_bytes: u64,
     /// When it will be ended if nothing happens; unix microseconds.
     pub idle_end_time: Option<i64>,
-    /// Counts the changes of all this.
+    /// Counts the changes of all this, from the unix microseconds at which this service made or read it: no service
+    /// after it tells less.
     pub revision: i64,
     /// What it is held to.
     pub limits: KernelLimits,

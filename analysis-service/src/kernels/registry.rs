@@ -134,7 +134,7 @@ impl Registry {
             }
         }));
         let Inherited { mut kernels, mut works } = inherited;
-        for (mut kernel, dead) in parts.store.all().await? {
+        for (mut kernel, dead) in parts.store.all(clock.now_micros()).await? {
             let adopted = kernels.remove(&kernel.kernel_id);
             let fits = |adopted: &Adopted| !dead && adopted.generation() == kernel.generation;
             let adopted = match adopted {

@@ -173,8 +173,9 @@ impl Store {
         written.await
     }
 
-    /// Every kernel written down, and whether its death is: read at start.
-    pub(crate) async fn all(&self) -> Result<Vec<(Kernel, bool)>, StoreError> {
+    /// Every kernel written down, and whether its death is: read at start, which is `now` in microseconds. It is their
+    /// first revision, as in [`Registry::create`](super::Registry): greater than all that a service before told of them.
+    pub(crate) async fn all(&self, now: i64) -> Result<Vec<(Kernel, bool)>, StoreError> {
         let rows = sqlx::query(
             "SELECT kernel_id, owner_user_id, display_name, datasets, create_time, last_activity_time, generation, death,
                  death_time, kernel_spec
@@ -183,10 +184,10 @@ impl Store {
         .fetch_all(&self.database.reader)
         .await?;
         let dead = |row: &SqliteRow| Ok::<_, StoreError>(row.try_get::<Option<i64>, _>("death_time")?.is_some());
-        rows.iter().map(|row| Ok((self.read(row)?, dead(row)?))).collect()
+        rows.iter().map(|row| Ok((self.read(row, now)?, dead(row)?))).collect()
     }
 
-    fn read(&self, row: &SqliteRow) -> Result<Kernel, StoreError> {
+    fn read(&self, row: &SqliteRow, revision: i64) -> Result<Kernel, StoreError> {
         let datasets: Vec<DatasetRow> =
             serde_json::from_str(row.try_get("datasets")?).map_err(|error| sqlx::Error::Decode(error.into()))?;
         let death: Option<Vec<u8>> = row.try_get("death")?;
@@ -207,7 +208,7 @@ impl Store {
             private_bytes: 0,
             disk_bytes: 0,
             idle_end_time: None,
-            revision: 1,
+            revision,
             limits: self.limits,
             start: KernelStart::Unspecified,
             isolation: None,

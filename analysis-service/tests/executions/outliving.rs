@@ -141,6 +141,12 @@ fn counting(lines: u32) -> (String, String) {
     (code, (0..lines).map(|line| format!("line {line}\n")).collect())
 }
 
+/// How new what is told of a kernel is.
+async fn revision(user: &User, kernel_id: &str) -> i64 {
+    let request = GetKernelRequest { kernel_id: kernel_id.to_owned() };
+    user.kernels.clone().get_kernel(request).await.expect("a kernel").into_inner().kernel.expect("a kernel").revision
+}
+
 async fn outlives(signal: Signal, kernel_start: &'static str, kernel_spec: &str) {
     let mut machine = Machine::start_with(kernel_start).await;
     let user = machine.user();
@@ -149,8 +155,10 @@ async fn outlives(signal: Signal, kernel_start: &'static str, kernel_spec: &str)
     let (running, mut stream) = user.begin(&kernel, &code).await;
     let (waiting, _) = user.begin(&kernel, "print(x * 6)").await;
     let before = until_printed(&mut stream, "line 20\n").await;
+    let told = revision(&user, &kernel).await;
     machine.replace(signal).await;
     let user = machine.user();
+    assert!(revision(&user, &kernel).await > told, "what the next service tells is taken for older");
     let all = user.watch(&running.execution_id, 0).await;
     assert_dense(&all, 0);
     assert_eq!(texts(&all), expected, "lines are lost, doubled or out of order");

@@ -79,7 +79,7 @@ impl Registry {
             private_bytes: 0,
             disk_bytes: 0,
             idle_end_time: None,
-            revision: 1,
+            revision: now,
             limits,
             start: KernelStart::Unspecified,
             isolation: None,
