@@ -64,8 +64,8 @@ export const en = {
     unknownForm: "This output has no form that can be shown here.",
   },
   notices: {
-    datasetNotLoaded: "A table could not be loaded.", interruptEscalated: "The code does not stop. The kernel will be killed.", interruptSent: "Interrupt sent.",
-    memoryHigh: "Memory is nearly used up.", memoryInterrupt: "Memory has all but reached its limit. The code is being stopped, so that the kernel and its variables stay.", outputLimit: "The output has reached its limit: of what follows, results, errors and the last texts are kept.", other: "Notice.", timeLimit: "The time limit is reached; the code is being stopped.",
+    datasetNotLoaded: "A table could not be loaded.", diskHigh: "The kernel's files have nearly reached their limit, or are above it.", interruptEscalated: "The code does not stop. The kernel will be killed.", interruptSent: "Interrupt sent.",
+    memoryHigh: "Memory is nearly used up.", memoryInterrupt: "Memory has all but reached its limit. The code is being stopped, so that the kernel and its variables stay.", outputLimit: "The output has reached its limit: of what follows, results, errors and the last texts are kept.", other: "A notice of the service.", stacks: "Where the code stood that did not stop", timeLimit: "The time limit is reached; the code is being stopped.",
   },
   outcome: {
     cancelled: "Cancelled", error: "Error", interrupted: "Stopped", killed: "Kernel died", lost: "Lost", ok: "Succeeded", timedOut: "Timed out",

@@ -66,8 +66,8 @@ export const zh: Messages = {
     unknownForm: "此输出没有可以在这里显示的形式。",
   },
   notices: {
-    datasetNotLoaded: "有表格未能加载。", interruptEscalated: "代码没有响应停止，内核即将被终止。", interruptSent: "已发送中断。",
-    memoryHigh: "内存即将用尽。", memoryInterrupt: "内存已接近上限，正在停止代码，以保留内核和变量。", outputLimit: "输出已达上限：之后只保留结果、错误和最后的文本。", other: "提示。", timeLimit: "已达到运行时限，正在停止代码。",
+    datasetNotLoaded: "有表格未能加载。", diskHigh: "内核的文件即将达到或已超出上限。", interruptEscalated: "代码没有响应停止，内核即将被终止。", interruptSent: "已发送中断。",
+    memoryHigh: "内存即将用尽。", memoryInterrupt: "内存已接近上限，正在停止代码，以保留内核和变量。", outputLimit: "输出已达上限：之后只保留结果、错误和最后的文本。", other: "来自服务的提示。", stacks: "未能停止的代码所在位置", timeLimit: "已达到运行时限，正在停止代码。",
   },
   outcome: {
     cancelled: "已取消", error: "出错", interrupted: "已停止", killed: "内核终止", lost: "丢失", ok: "成功", timedOut: "超时",

@@ -4,8 +4,9 @@ import { memo, useMemo } from "react";
 import type { OutputItem, OutputModel } from "../execution/model";
 import { TerminalLog } from "../execution/terminal";
 import { bytes } from "../i18n/format";
-import { useT, type MessageKey } from "../i18n/i18n";
+import { useT } from "../i18n/i18n";
 import { NoticeKind } from "../gen/fenxi/analysis/v1/output_pb";
+import { noticeOf } from "./notice";
 import { InputView } from "./input-view";
 import { RichView } from "./rich-view";
 import { AnsiText, TerminalView } from "./terminal-view";
@@ -56,12 +57,7 @@ const ItemView = memo(function ItemView({ item, version, executionId, waiting, o
     case "input":
       return <InputView item={item} waiting={waiting} onReply={onReply} />;
     case "notice":
-      return (
-        <div className={item.notice === NoticeKind.INTERRUPT_SENT ? "notice notice-s" : "notice notice-s notice-warn"}>
-          <Info aria-hidden />
-          <span>{t(noticeKey(item.notice))} {item.notice === NoticeKind.DATASET_NOT_LOADED && item.text}</span>
-        </div>
-      );
+      return <NoticeView kind={item.notice} text={item.text} />;
     case "truncated":
       return (
         <div className="notice notice-s notice-warn" data-testid="truncated">
@@ -72,25 +68,22 @@ const ItemView = memo(function ItemView({ item, version, executionId, waiting, o
   }
 });
 
-function noticeKey(kind: NoticeKind): MessageKey {
-  switch (kind) {
-    case NoticeKind.INTERRUPT_SENT:
-      return "notices.interruptSent";
-    case NoticeKind.INTERRUPT_ESCALATED:
-      return "notices.interruptEscalated";
-    case NoticeKind.TIME_LIMIT:
-      return "notices.timeLimit";
-    case NoticeKind.MEMORY_HIGH:
-      return "notices.memoryHigh";
-    case NoticeKind.MEMORY_INTERRUPT:
-      return "notices.memoryInterrupt";
-    case NoticeKind.DATASET_NOT_LOADED:
-      return "notices.datasetNotLoaded";
-    case NoticeKind.OUTPUT_LIMIT:
-      return "notices.outputLimit";
-    default:
-      return "notices.other";
-  }
+function NoticeView({ kind, text }: { kind: NoticeKind; text: string }) {
+  const t = useT();
+  const { key, own } = noticeOf(kind);
+  return (
+    <div className={kind === NoticeKind.INTERRUPT_SENT ? "notice notice-s" : "notice notice-s notice-warn"} data-testid="notice">
+      <Info aria-hidden />
+      {own === "listing" ? (
+        <details className="grow">
+          <summary>{t(key)}</summary>
+          <pre className="term notice-listing">{text}</pre>
+        </details>
+      ) : (
+        <span>{t(key)} {own === "text" && text}</span>
+      )}
+    </div>
+  );
 }
 
 function ErrorView({ name, value, traceback }: { name: string; value: string; traceback: string[] }) {
