@@ -7,13 +7,15 @@ const FETCHES_MAX = 2;
 export class Scheduler {
   private readonly waiting: Feed[] = [];
   private readonly live: Feed[] = [];
+  private readonly watched = new Map<Feed, Promise<void>>();
   private fetching = 0;
   private following = false;
 
   constructor(private readonly signal: AbortSignal) {}
 
-  /** Gets the output of an execution that has ended. */
+  /** Gets the output of an execution that has ended; one that has all of it, or is getting it, is left alone. */
   fetch(feed: Feed): void {
+    if (feed.finished || this.waiting.includes(feed) || this.watched.has(feed)) return;
     this.waiting.push(feed);
     this.fetchNext();
   }
@@ -29,7 +31,7 @@ export class Scheduler {
       const feed = this.waiting.shift();
       if (!feed || this.signal.aborted) return;
       this.fetching++;
-      void feed.watch(this.signal).finally(() => {
+      void this.watch(feed).finally(() => {
         this.fetching--;
         this.fetchNext();
       });
@@ -41,9 +43,19 @@ export class Scheduler {
     this.following = true;
     while (this.live.length > 0 && !this.signal.aborted) {
       const feed = this.live[0] as Feed;
-      await feed.watch(this.signal);
+      await this.watch(feed);
       this.live.shift();
     }
     this.following = false;
+  }
+
+  /** One stream an execution, whoever asks for it. */
+  private watch(feed: Feed): Promise<void> {
+    if (feed.finished) return Promise.resolve();
+    const now = this.watched.get(feed);
+    if (now) return now;
+    const watching = feed.watch(this.signal).finally(() => this.watched.delete(feed));
+    this.watched.set(feed, watching);
+    return watching;
   }
 }

@@ -38,12 +38,27 @@ export function span(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** A span that is only guessed, or that runs down: `45 s`, `3 min`, `2 h 4 min`. */
+export function roughSpan(ms: number): string {
+  const seconds = Math.max(0, Math.ceil(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** The time of day. */
+export function clock(time: Timestamp | undefined): string {
+  const ms = toMs(time);
+  if (ms === null) return "–";
+  return new Date(ms).toLocaleTimeString(currentLanguage(), { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+}
+
 /** A moment in full. */
 export function moment(time: Timestamp | undefined): string {
   const ms = toMs(time);
   if (ms === null) return "–";
   return new Date(ms).toLocaleString(currentLanguage(), {
-    year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false,
+    year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
   });
 }
 

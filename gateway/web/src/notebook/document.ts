@@ -37,7 +37,8 @@ export function merge(document: NotebookDocument, executions: Execution[], newId
   const untouched = document.cells.every((cell) => cell.code === "" && !cell.executionId);
   const missing = untouched ? withoutReruns(unknown) : unknown;
   const lastRun = document.cells.findLastIndex((cell) => cell.executionId || cell.requestId);
-  const fresh = missing.map((execution) => ({ ...newCell(newId(), execution.code), executionId: execution.executionId }));
+  // Every tab that shows it gives it the same name.
+  const fresh = missing.map(({ executionId, code }) => ({ ...newCell(executionId, code), executionId }));
   const cells = [...document.cells.slice(0, lastRun + 1), ...fresh, ...document.cells.slice(lastRun + 1)];
   if (cells.length === 0 || cells.at(-1)?.executionId) cells.push(newCell(newId()));
   const shown = new Set(fresh.map((cell) => cell.executionId));
@@ -57,6 +58,12 @@ function withoutReruns(executions: Execution[]): Execution[] {
   const byCode = new Map<string, Execution>();
   for (const execution of executions) byCode.set(execution.code, execution);
   return [...byCode.values()];
+}
+
+/** The service has taken the cell's code. Where the execution was shown before its answer came, it stood in a cell of its own. */
+export function accept(document: NotebookDocument, id: string, executionId: string): NotebookDocument {
+  const cells = document.cells.filter((cell) => cell.id === id || cell.executionId !== executionId);
+  return update({ ...document, cells }, id, { executionId, requestId: null });
 }
 
 /** The cell runs anew: what it showed before belongs to it no more. */
@@ -88,7 +95,8 @@ export function move(document: NotebookDocument, id: string, by: number): Notebo
   return { ...document, cells: document.cells.toSpliced(from, 1).toSpliced(to, 0, cell) };
 }
 
-function drop(document: NotebookDocument, executionId: string | null | undefined): NotebookDocument {
+/** Of the execution nothing is shown any more. */
+export function drop(document: NotebookDocument, executionId: string | null | undefined): NotebookDocument {
   if (!executionId) return document;
   return { ...document, dropped: [...document.dropped, executionId].slice(-DROPPED_MAX) };
 }

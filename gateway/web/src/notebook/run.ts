@@ -6,7 +6,7 @@ import { loginState } from "../api/login-state";
 import { executions } from "../api/transport";
 import { backoffMs } from "../execution/follow";
 import { pause } from "../execution/patience";
-import type { Execution } from "../gen/fenxi/analysis/v1/execution_pb";
+import { ExecutionState, type Execution } from "../gen/fenxi/analysis/v1/execution_pb";
 
 const PAGE_SIZE = 100;
 /** The newest executions of a kernel that a page shows. */
@@ -27,27 +27,42 @@ export async function listAll(kernelId: string, signal: AbortSignal): Promise<Ex
 
 /**
  * Sends code and gives the execution as soon as it is taken; its events are watched apart. Sent again after a drop
- * with the same request_id, so that it runs once.
+ * with the same request_id, so that it runs once, for as long as it is `wanted`.
  */
-export async function sendExecute(kernelId: string, code: string, requestId: string, signal: AbortSignal): Promise<Execution> {
+export async function sendExecute(kernelId: string, code: string, requestId: string, signal: AbortSignal, wanted: () => boolean): Promise<Execution> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await firstExecution(kernelId, code, requestId, signal);
     } catch (error) {
-      if (signal.aborted || !worthRepeating(error)) throw error;
+      if (signal.aborted || !worthRepeating(error) || !wanted()) throw error;
       await pause(backoffMs(attempt), signal);
       await loginState.renewed(signal);
+      if (!wanted()) throw error;
     }
   }
 }
 
 /** Only what the way broke, not what the service refused: a full queue or a dead kernel is for the person to know. */
-function worthRepeating(error: unknown): boolean {
+export function worthRepeating(error: unknown): boolean {
   const code = codeOf(error);
   if (code === Code.Unauthenticated) return mayReopen(error);
   const { reason } = detailsOf(error);
   if (code === Code.Unavailable || code === Code.DeadlineExceeded) return true;
   return reason === "" && code === Code.Unknown;
+}
+
+/** The executions of a kernel that wait or run, as soon as the service can be asked. */
+export async function listAlive(kernelId: string, signal: AbortSignal): Promise<Execution[]> {
+  const states = [ExecutionState.QUEUED, ExecutionState.RUNNING];
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return (await executions.listExecutions({ kernelId, pageSize: PAGE_SIZE, states }, { signal })).executions;
+    } catch (error) {
+      if (signal.aborted || !mayReopen(error)) throw error;
+      await pause(backoffMs(attempt), signal);
+      await loginState.renewed(signal);
+    }
+  }
 }
 
 async function firstExecution(kernelId: string, code: string, requestId: string, signal: AbortSignal): Promise<Execution> {

@@ -1,5 +1,6 @@
 // One notebook page at work: the document, the kernel, the feeds of its executions, and what a person does with them.
 // The page draws it and calls its methods; nothing here knows React.
+import { detailsOf } from "../api/error-details";
 import { mayReopen } from "../api/errors";
 import { loginState } from "../api/login-state";
 import { newRequestId } from "../api/query";
@@ -8,15 +9,18 @@ import { Feed } from "../execution/feed";
 import { pause } from "../execution/patience";
 import { Scheduler } from "../execution/scheduler";
 import { Notifier } from "../execution/store";
+import type { Mark } from "../shell/title";
 import type { KernelCompletions } from "../editor/completion";
 import { DetailLevel } from "../gen/fenxi/analysis/v1/inspection_pb";
 import { ExecutionState, type Execution } from "../gen/fenxi/analysis/v1/execution_pb";
 import { KernelState, type Kernel } from "../gen/fenxi/analysis/v1/kernel_pb";
 import * as doc from "./document";
 import { watchKernel } from "./kernel-watch";
-import { listAll, sendExecute } from "./run";
+import { LatestKernel } from "./latest-kernel";
+import { listAll } from "./run";
 import { Queue } from "./queue";
-import * as storage from "./storage";
+import { Sends } from "./sends";
+import { DraftStore } from "./storage";
 import { answers } from "./variables";
 
 /** After so long without the stop taking effect, a restart is offered. */
@@ -26,40 +30,66 @@ export const FORCE_RESTART_AFTER_MS = 5_000;
 const REFRESH_AFTER_MS = 3_000;
 /** How often output of a cell makes the parts of the page around the cells draw again. */
 const SUMMARY_GAP_MS = 120;
+/** How often writing keeps the kernel, at the most. */
+const KEEP_GAP_MS = 10_000;
 
 export class NotebookSession {
   readonly notifier = new Notifier();
   document: doc.NotebookDocument;
-  kernel: Kernel | null = null;
   linked = false;
   gone: unknown = null;
   /** Set while the executions are fetched for the first time. */
   loading = true;
   loadError: unknown = null;
   saved = true;
-  stopRequestedAtMs: number | null = null;
+  /** The execution that is being stopped, empty where none was known to run, and since when. */
+  stopping: { executionId: string; sinceMs: number } | null = null;
   /** Why a cell could not be sent, by cell id. */
   readonly refusals = new Map<string, unknown>();
   private readonly feeds = new Map<string, Feed>();
   private readonly ended = new AbortController();
   private readonly scheduler = new Scheduler(this.ended.signal);
   readonly queue: Queue;
-  private keeping = false;
-  private sending: Promise<void> = Promise.resolve();
+  private readonly latest = new LatestKernel();
+  private readonly sends: Sends;
+  private readonly drafts: DraftStore;
+  private keepAgainAtMs = 0;
   private wake: (() => void) | null = null;
 
   constructor(
     readonly kernelId: string,
-    private readonly userId: string,
+    userId: string,
   ) {
-    this.document = storage.load(userId, kernelId);
-    this.queue = new Queue(kernelId, this.ended.signal, () => this.notifier.touch());
+    this.drafts = new DraftStore(userId, kernelId);
+    this.document = this.drafts.load();
+    this.queue = new Queue(kernelId, this.ended.signal, {
+      onChange: () => this.notifier.touch(),
+      unfinished: () => [...this.feeds.values()].filter((feed) => !feed.finished && !feed.failure).map((feed) => feed.executionId),
+      onEnded: (executionIds) => {
+        for (const feed of executionIds.map((id) => this.feeds.get(id))) if (feed) this.scheduler.fetch(feed);
+      },
+    });
+    this.sends = new Sends(kernelId, this.ended.signal, {
+      cell: (id) => this.cell(id),
+      onAccepted: (cellId, requestId, execution) => this.accepted(cellId, requestId, execution),
+      onRefused: (cellId, requestId, error) => this.refused(cellId, requestId, error),
+      knows: (id) => this.feeds.has(id) || this.document.dropped.includes(id),
+      cancel: (id) => this.cancel(id),
+    });
+  }
+
+  get kernel(): Kernel | null {
+    return this.latest.current;
   }
 
   start(): void {
     const woken = () => new Promise<void>((resolve) => (this.wake = resolve));
     const listener = {
-      onKernel: (kernel: Kernel) => this.takeKernel(kernel),
+      onKernel: (kernel: Kernel, first: boolean) => {
+        const news = this.latest.hear(kernel, first);
+        if (news) this.kernelChanged(kernel, first);
+        return news;
+      },
       onLink: (live: boolean) => this.setLinked(live),
       onGone: (error: unknown) => {
         this.gone = error;
@@ -67,6 +97,7 @@ export class NotebookSession {
       },
     };
     void watchKernel(this.kernelId, listener, this.ended.signal, woken);
+    this.drafts.listen(() => this.draftsChanged(), this.ended.signal);
     void this.refresh();
   }
 
@@ -79,15 +110,16 @@ export class NotebookSession {
   async refresh(): Promise<void> {
     try {
       const list = await listAll(this.kernelId, this.ended.signal);
-      this.change(doc.merge(this.document, list, newRequestId));
+      // Nobody here has changed anything: what other tabs keep is left alone.
+      this.document = doc.merge(this.document, list, newRequestId);
       for (const execution of list) this.show(execution);
-      for (const cell of this.document.cells) if (cell.requestId) this.send(cell.id);
+      for (const cell of this.document.cells) if (cell.requestId) this.sends.send(cell.id);
       this.loadError = null;
     } catch (error) {
       if (this.ended.signal.aborted) return;
       this.loadError = error;
       // What ran cannot be had just now; what is being written goes on.
-      this.change(doc.merge(this.document, [], newRequestId));
+      this.document = doc.merge(this.document, [], newRequestId);
       this.refreshLater(error);
     }
     this.loading = false;
@@ -102,38 +134,48 @@ export class NotebookSession {
       .then(() => (signal.aborted ? undefined : this.refresh()));
   }
 
-  feedOf(cell: doc.Cell): Feed | null {
-    return cell.executionId ? (this.feeds.get(cell.executionId) ?? null) : null;
+  private cell(id: string): doc.Cell | undefined {
+    return this.document.cells.find((each) => each.id === id);
+  }
+
+  feedOf(executionId: string | null): Feed | null {
+    return (executionId !== null && this.feeds.get(executionId)) || null;
   }
 
   get busy(): boolean {
-    return this.document.cells.some((cell) => cell.requestId || (this.feedOf(cell)?.finished === false && !this.feedOf(cell)?.failure));
+    return this.document.cells.some(({ requestId, executionId }) => {
+      const feed = this.feedOf(executionId);
+      return requestId || (feed && !feed.finished && !feed.failure);
+    });
   }
 
   /** What the tab is marked with. */
-  get mark(): "" | "running" | "waiting" | "failed" {
+  get mark(): Mark {
     const feeds = [...this.feeds.values()];
     if (feeds.some((feed) => feed.model.openInput)) return "waiting";
     if (this.busy) return "running";
-    return this.kernel?.state === KernelState.DEAD ? "failed" : "";
+    if (this.kernel?.state === KernelState.DEAD) return "failed";
+    return this.kernel?.idleWarningTime ? "ending" : "";
   }
 
   edit(cellId: string, code: string): void {
+    if (this.cell(cellId)?.code === code) return;
     this.document = doc.update(this.document, cellId, { code });
     this.persist();
     this.notifier.touch();
     // Who writes here wants the kernel that will run it; a page that is only open keeps nothing.
-    if (this.kernel?.idleWarningTime && !this.keeping) void this.keep().catch(() => {});
+    if (this.kernel?.idleWarningTime && Date.now() >= this.keepAgainAtMs) void this.keep().catch(() => {});
   }
 
   run(cellId: string): void {
-    const cell = this.document.cells.find((each) => each.id === cellId);
+    const cell = this.cell(cellId);
     if (!cell || cell.requestId || cell.code.trim() === "") return;
-    const feed = this.feedOf(cell);
+    const feed = this.feedOf(cell.executionId);
     if (feed && !feed.finished && !feed.failure) return;
     this.refusals.delete(cellId);
+    if (this.stopping?.executionId === "") this.stopping = null;
     this.change(doc.begin(this.document, cellId, newRequestId()));
-    this.send(cellId);
+    this.sends.send(cellId);
   }
 
   runAll(): void {
@@ -158,18 +200,32 @@ export class NotebookSession {
     this.change(doc.move(this.document, cellId, by));
   }
 
+  /** Stops what runs and takes back all that waits or is on its way. */
   async interrupt(): Promise<void> {
-    this.stopRequestedAtMs = Date.now();
-    this.notifier.flush();
-    setTimeout(() => this.notifier.touch(), FORCE_RESTART_AFTER_MS + 50);
-    await kernels.interruptKernel({ kernelId: this.kernelId, clearQueue: true, requestId: newRequestId() });
+    for (const cell of this.document.cells) if (cell.requestId) this.withdraw(cell);
+    const stopping = this.markStopping(this.kernel?.runningExecutionId ?? "");
+    let state: KernelState | undefined;
+    try {
+      const { kernel } = await kernels.interruptKernel({ kernelId: this.kernelId, clearQueue: true, requestId: newRequestId() });
+      state = kernel?.state;
+    } finally {
+      if (state !== KernelState.INTERRUPTING) this.stopped(stopping);
+    }
   }
 
-  /** Takes one cell's run from the queue; one that runs is stopped, and what waits behind it goes. */
+  /** Stops one cell's run, or takes it from the queue, or back from its way there; whatever else runs goes on. */
   async stopCell(cell: doc.Cell): Promise<void> {
     const { executionId } = cell;
-    if (executionId && this.kernel?.runningExecutionId !== executionId) await this.cancel(executionId);
-    else await this.interrupt();
+    if (cell.requestId) return this.withdraw(cell);
+    if (!executionId) return;
+    if (this.kernel?.runningExecutionId !== executionId) return void (await this.cancel(executionId));
+    const stopping = this.markStopping(executionId);
+    let ended = true;
+    try {
+      ended = await this.cancel(executionId);
+    } finally {
+      if (ended) this.stopped(stopping);
+    }
   }
 
   /** Takes everything from the queue that waits, the last one first: none gets its turn meanwhile. */
@@ -179,22 +235,46 @@ export class NotebookSession {
     }
   }
 
-  private async cancel(executionId: string): Promise<void> {
-    const { execution } = await executionClient.cancelExecution({ executionId, requestId: newRequestId() });
+  private withdraw(cell: doc.Cell): void {
+    this.sends.withdraw(cell);
+    this.change(doc.update(this.document, cell.id, { requestId: null }));
+  }
+
+  private markStopping(executionId: string): NonNullable<typeof this.stopping> {
+    const stopping = { executionId, sinceMs: Date.now() };
+    this.stopping = stopping;
+    this.notifier.flush();
+    setTimeout(() => this.notifier.touch(), FORCE_RESTART_AFTER_MS + 50);
+    return stopping;
+  }
+
+  private stopped(stopping: typeof this.stopping): void {
+    if (this.stopping === stopping) this.stopping = null;
+    this.notifier.flush();
+  }
+
+  /** Gives whether it has ended, which one may have done by itself before it was asked to. */
+  private async cancel(executionId: string): Promise<boolean> {
+    let ended: boolean;
+    try {
+      const { execution } = await executionClient.cancelExecution({ executionId, requestId: newRequestId() });
+      ended = execution?.state === ExecutionState.FINISHED;
+    } catch (error) {
+      if (detailsOf(error).reason !== "EXECUTION_ENDED") throw error;
+      ended = true;
+    }
     const feed = this.feeds.get(executionId);
     // Its turn to be followed may be far away.
-    if (feed && execution?.state === ExecutionState.FINISHED) this.scheduler.fetch(feed);
+    if (feed && ended) this.scheduler.fetch(feed);
+    return ended;
   }
 
   /** Counts as use of the kernel, which is about to be ended for want of it. */
   async keep(): Promise<void> {
-    this.keeping = true;
-    try {
-      const { kernel } = await kernels.keepKernel({ kernelId: this.kernelId, requestId: newRequestId() });
-      if (kernel) this.takeKernel(kernel);
-    } finally {
-      this.keeping = false;
-    }
+    const { stream } = this.latest;
+    this.keepAgainAtMs = Date.now() + KEEP_GAP_MS;
+    const { kernel } = await kernels.keepKernel({ kernelId: this.kernelId, requestId: newRequestId() });
+    if (kernel && this.latest.answer(kernel, stream)) this.kernelChanged(kernel, false);
   }
 
   async restart(): Promise<void> {
@@ -222,13 +302,14 @@ export class NotebookSession {
     return plain?.content.case === "text" ? plain.content.value : null;
   }
 
-  private takeKernel(kernel: Kernel): void {
-    if (this.kernel && this.kernel.generation === kernel.generation && kernel.revision < this.kernel.revision) return;
-    this.kernel = kernel;
+  private kernelChanged(kernel: Kernel, first: boolean): void {
     this.gone = null;
-    this.queue.heard(kernel);
-    if (kernel.state !== KernelState.BUSY && kernel.state !== KernelState.INTERRUPTING) this.stopRequestedAtMs = null;
+    this.queue.heard(kernel, first);
     const running = kernel.runningExecutionId;
+    const interrupting = kernel.state === KernelState.INTERRUPTING;
+    if ((kernel.state !== KernelState.BUSY && !interrupting) || this.stopping?.executionId !== running) this.stopping = null;
+    // Someone may have stopped it elsewhere.
+    if (interrupting && !this.stopping) this.markStopping(running);
     const knownHere = running === "" || this.feeds.has(running) || this.document.dropped.includes(running);
     if (!knownHere && !this.loading && !this.document.cells.some((cell) => cell.requestId)) void this.refresh();
     this.notifier.flush();
@@ -258,21 +339,24 @@ export class NotebookSession {
     }
   }
 
-  /** Sends in order: a cell goes when the one before it was taken. */
-  private send(cellId: string): void {
-    this.sending = this.sending.then(async () => {
-      const cell = this.document.cells.find((each) => each.id === cellId);
-      if (!cell?.requestId || this.ended.signal.aborted) return;
-      try {
-        const execution = await sendExecute(this.kernelId, cell.code, cell.requestId, this.ended.signal);
-        this.change(doc.update(this.document, cellId, { executionId: execution.executionId, requestId: null }));
-        this.show(execution);
-      } catch (error) {
-        if (this.ended.signal.aborted) return;
-        this.refusals.set(cellId, error);
-        this.change(doc.update(this.document, cellId, { requestId: null }));
-      }
-    });
+  private accepted(cellId: string, requestId: string, execution: Execution): void {
+    const { executionId } = execution;
+    this.wake?.();
+    if (!this.awaits(cellId, requestId)) return this.change(doc.drop(this.document, executionId));
+    this.change(doc.accept(this.document, cellId, executionId));
+    this.show(execution);
+  }
+
+  private refused(cellId: string, requestId: string, error: unknown): void {
+    if (!this.awaits(cellId, requestId)) return;
+    this.refusals.set(cellId, error);
+    this.change(doc.update(this.document, cellId, { requestId: null }));
+  }
+
+  /** Whether an answer to this request is of this cell: it is still there, and was not begun anew. */
+  private awaits(cellId: string, requestId: string): boolean {
+    const cell = this.cell(cellId);
+    return cell !== undefined && (cell.requestId === requestId || (!cell.requestId && !cell.executionId));
   }
 
   private change(document: doc.NotebookDocument): void {
@@ -282,6 +366,14 @@ export class NotebookSession {
   }
 
   private persist(): void {
-    this.saved = storage.save(this.userId, this.kernelId, this.document);
+    ({ document: this.document, saved: this.saved } = this.drafts.save(this.document));
+  }
+
+  private draftsChanged(): void {
+    const document = this.drafts.merge(this.document);
+    if (!document) return;
+    this.document = document;
+    this.notifier.flush();
+    if (!this.loading && document.cells.some(({ executionId }) => executionId && !this.feeds.has(executionId))) void this.refresh();
   }
 }

@@ -1,4 +1,5 @@
 // Where drafts live until Notebooks are durable: this browser's localStorage, per person and kernel.
+import { mergeDrafts, withOneDraft } from "./draft-merge";
 import { emptyDocument, type NotebookDocument } from "./document";
 
 const PREFIX = "fenxi.notebook.";
@@ -7,27 +8,82 @@ const KEPT_MAX = 30;
 
 const keyOf = (userId: string, kernelId: string) => `${PREFIX}${userId}.${kernelId}`;
 
-export function load(userId: string, kernelId: string): NotebookDocument {
-  try {
-    const stored: unknown = JSON.parse(localStorage.getItem(keyOf(userId, kernelId)) ?? "null");
-    if (isDocument(stored)) return stored;
-  } catch {
-    // Unreadable drafts are as good as none; the executions come from the server.
+/** The drafts of one notebook, which other tabs have open too. */
+export class DraftStore {
+  private readonly key: string;
+  private base: NotebookDocument;
+  private seen: string | null;
+
+  constructor(userId: string, kernelId: string) {
+    this.key = keyOf(userId, kernelId);
+    this.seen = read(this.key);
+    this.base = parsed(this.seen) ?? emptyDocument();
   }
-  return emptyDocument();
+
+  load(): NotebookDocument {
+    return this.base;
+  }
+
+  /** Keeps a document with what other tabs have kept meanwhile; gives that, and whether it could be kept. */
+  save(mine: NotebookDocument): { document: NotebookDocument; saved: boolean } {
+    const theirs = this.changed();
+    const document = theirs ? mergeDrafts(this.base, mine, theirs) : mine;
+    const text = JSON.stringify(document);
+    const saved = write(this.key, text);
+    if (saved) [this.seen, this.base] = [text, document];
+    return { document, saved };
+  }
+
+  /** What comes of `mine` and what another tab has kept since; null if none has. */
+  merge(mine: NotebookDocument): NotebookDocument | null {
+    const theirs = this.changed();
+    if (!theirs) return null;
+    const document = withOneDraft(mergeDrafts(this.base, mine, theirs), theirs);
+    this.base = theirs;
+    return document;
+  }
+
+  /** Tells that another tab may have kept something. */
+  listen(onChange: () => void, signal: AbortSignal): void {
+    const { key } = this;
+    window.addEventListener("storage", (event) => event.key === key && onChange(), { signal });
+  }
+
+  private changed(): NotebookDocument | null {
+    const now = read(this.key);
+    if (now === this.seen) return null;
+    this.seen = now;
+    return parsed(now);
+  }
 }
 
-/** Gives whether it could be kept. */
-export function save(userId: string, kernelId: string, document: NotebookDocument): boolean {
-  const key = keyOf(userId, kernelId);
-  const text = JSON.stringify(document);
+function read(key: string): string | null {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+function parsed(text: string | null): NotebookDocument | null {
+  try {
+    const stored: unknown = JSON.parse(text ?? "null");
+    return isDocument(stored) ? stored : null;
+  } catch {
+    // Unreadable drafts are as good as none; the executions come from the server.
+    return null;
+  }
+}
+
+function write(key: string, text: string): boolean {
   try {
     localStorage.setItem(key, text);
     return true;
   } catch {
-    forgetOldest(key);
+    // There is no room.
   }
   try {
+    forgetOldest(key);
     localStorage.setItem(key, text);
     return true;
   } catch {

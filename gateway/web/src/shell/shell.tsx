@@ -11,7 +11,7 @@ import { toastError } from "../ui/toast";
 import { Avatar } from "./avatar";
 import { Banners } from "./banners";
 import { Logo } from "./logo";
-import { useTitle } from "./title";
+import { useTitle, type Mark } from "./title";
 import { isAdministrator, useUser } from "./user";
 import "./shell.css";
 
@@ -93,8 +93,8 @@ function UserButton({ user }: { user: User }) {
 }
 
 /** The head of a screen: its name, and what can be done on it. */
-export function PageHead({ title, sub, tab, children }: { title: ReactNode; sub?: ReactNode; tab?: string; children?: ReactNode }) {
-  useTitle(tab ?? (typeof title === "string" ? title : ""));
+export function PageHead({ title, sub, tab, mark, children }: { title: ReactNode; sub?: ReactNode; tab?: string; mark?: Mark; children?: ReactNode }) {
+  useTitle(tab ?? (typeof title === "string" ? title : ""), mark);
   return (
     <header className="page-head">
       <div className="grow">

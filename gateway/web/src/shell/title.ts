@@ -2,13 +2,16 @@
 import { useEffect } from "react";
 import { useT } from "../i18n/i18n";
 
+/** `waiting` for a person's answer, `ending` for want of work. */
+export type Mark = "" | "running" | "waiting" | "failed" | "ending";
+
 /** The tab's text. A mark comes first, so that it is seen when tabs are narrow. */
-export function titleOf(app: string, name: string, mark: "" | "running" | "waiting" | "failed" = ""): string {
-  const sign = { "": "", running: "● ", waiting: "? ", failed: "✕ " }[mark];
+export function titleOf(app: string, name: string, mark: Mark = ""): string {
+  const sign = { "": "", running: "● ", waiting: "? ", failed: "✕ ", ending: "! " }[mark];
   return sign + (name === "" ? app : `${name} · ${app}`);
 }
 
-export function useTitle(name: string, mark?: "" | "running" | "waiting" | "failed"): void {
+export function useTitle(name: string, mark?: Mark): void {
   const t = useT();
   const title = titleOf(t("app.name"), name, mark);
   useEffect(() => {

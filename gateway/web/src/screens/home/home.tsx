@@ -13,9 +13,13 @@ import { Button } from "../../ui/button";
 import { Empty, Failed, Skeleton } from "../../ui/states";
 import { useUpload } from "../../upload/provider";
 import { HistoryRow } from "../history/history-row";
+import { newRequestId } from "../../api/query";
+import { kernels } from "../../api/transport";
+import { useNow } from "../../ui/now";
+import { idleText, KeepButton } from "./idle-warning";
 import { KernelBadge } from "./kernel-state";
 import { NewAnalysis } from "./new-analysis";
-import { useState, type ReactNode } from "react";
+import { useRef, useState, type ReactNode } from "react";
 import "./home.css";
 
 export function HomeScreen() {
@@ -23,9 +27,10 @@ export function HomeScreen() {
   const user = useUser();
   const upload = useUpload();
   const [creating, setCreating] = useState(false);
+  const warned = useKernels().data?.kernels.some((kernel) => kernel.idleWarningTime);
   return (
     <div className="screen">
-      <PageHead tab={t("nav.home")} title={t("home.hello", { name: user.displayName || user.username })} sub={t("home.lead")}>
+      <PageHead tab={t("nav.home")} mark={warned ? "ending" : ""} title={t("home.hello", { name: user.displayName || user.username })} sub={t("home.lead")}>
         <Button icon={<Upload />} onClick={() => upload.open()}>{t("upload.title")}</Button>
         <Button variant="primary" icon={<Plus />} onClick={() => setCreating(true)} data-testid="new-analysis">{t("home.newAnalysis")}</Button>
       </PageHead>
@@ -52,9 +57,13 @@ function Section({ title, href, children }: { title: string; href?: string; chil
   );
 }
 
+function useKernels() {
+  return useQuery(KernelService.method.listKernels, { pageSize: 20 }, { refetchInterval: 10_000 });
+}
+
 function Kernels({ onNew }: { onNew(): void }) {
   const t = useT();
-  const { data, error, refetch } = useQuery(KernelService.method.listKernels, { pageSize: 20 }, { refetchInterval: 10_000 });
+  const { data, error, refetch } = useKernels();
   return (
     <Section title={t("home.analyses")}>
       {error ? (
@@ -68,28 +77,40 @@ function Kernels({ onNew }: { onNew(): void }) {
           </Empty>
         </div>
       ) : (
-        <div className="kernels">{data.kernels.map((kernel) => <KernelCard key={kernel.kernelId} kernel={kernel} />)}</div>
+        <div className="kernels">{data.kernels.map((kernel) => <KernelCard key={kernel.kernelId} kernel={kernel} onChange={refetch} />)}</div>
       )}
     </Section>
   );
 }
 
-function KernelCard({ kernel }: { kernel: Kernel }) {
+function KernelCard({ kernel, onChange }: { kernel: Kernel; onChange(): Promise<unknown> }) {
   const t = useT();
+  const link = useRef<HTMLDivElement>(null);
+  const warned = kernel.idleWarningTime !== undefined;
+  const nowMs = useNow(15_000, warned);
   const facts = [kernel.memoryBytes > 0n ? bytes(kernel.memoryBytes) : "", ago(kernel.lastActivityTime ?? kernel.createTime)].filter(Boolean);
+  const keep = () => kernels.keepKernel({ kernelId: kernel.kernelId, requestId: newRequestId() }).then(onChange);
   return (
-    <Link href={`/k/${kernel.kernelId}`} className={`card kernel-card${kernel.state === KernelState.DEAD ? " kernel-dead" : ""}`} data-testid="kernel-card">
-      <div className="row">
-        <h3 className="ellipsis grow">{kernel.displayName || t("notebook.untitled")}</h3>
-        <KernelBadge state={kernel.state} />
-      </div>
-      <div className="row wrap kernel-tables">
-        {kernel.datasets.slice(0, 3).map((each) => <span key={each.datasetId} className="badge mono">{each.variableName}</span>)}
-        {kernel.datasets.length > 3 && <span className="badge">+{kernel.datasets.length - 3}</span>}
-        {kernel.datasets.length === 0 && <span className="muted small">{t("home.noTables")}</span>}
-      </div>
-      <div className="muted small num">{facts.join(" · ")}</div>
-    </Link>
+    <div className={`card kernel-card${kernel.state === KernelState.DEAD ? " kernel-dead" : ""}`} ref={link}>
+      <Link href={`/k/${kernel.kernelId}`} className="kernel-open" data-testid="kernel-card">
+        <div className="row">
+          <h3 className="ellipsis grow">{kernel.displayName || t("notebook.untitled")}</h3>
+          <KernelBadge state={kernel.state} />
+        </div>
+        <div className="row wrap kernel-tables">
+          {kernel.datasets.slice(0, 3).map((each) => <span key={each.datasetId} className="badge mono">{each.variableName}</span>)}
+          {kernel.datasets.length > 3 && <span className="badge">+{kernel.datasets.length - 3}</span>}
+          {kernel.datasets.length === 0 && <span className="muted small">{t("home.noTables")}</span>}
+        </div>
+        <div className="muted small num">{facts.join(" · ")}</div>
+      </Link>
+      {warned && (
+        <div className="notice notice-warn kernel-warning small" role="status" data-testid="kernel-idle">
+          <span className="grow">{idleText(t, kernel, nowMs)}</span>
+          <KeepButton keep={keep} onKept={() => link.current?.querySelector("a")?.focus()} />
+        </div>
+      )}
+    </div>
   );
 }
 

@@ -1,21 +1,26 @@
-// How a cell's run stands, or how it ended, in one line.
-import { useEffect, useState } from "react";
+// How a cell's run stands, or how it ended, in one line; and the same for those who hear it.
+import { useRef } from "react";
 import type { Feed } from "../../execution/feed";
 import { Outcome } from "../../gen/fenxi/analysis/v1/output_pb";
-import { durationMs, span } from "../../i18n/format";
+import { durationMs, roughSpan, span } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
 import type { Cell } from "../../notebook/document";
 import type { Place } from "../../notebook/queue";
-import type { NotebookSession } from "../../notebook/session";
-import { OutcomeBadge } from "../history/outcome";
+import { useNow } from "../../ui/now";
+import { OutcomeBadge, OUTCOMES } from "../history/outcome";
 import { deathText } from "./death";
 
 export type Status = "new" | "sending" | "queued" | "running" | "done" | "loading";
 
-export function statusOf(session: NotebookSession, cell: Cell, feed: Feed | null): Status {
+/** How often the time that a run takes is drawn, and the time that one may wait. */
+const ELAPSED_TICK_MS = 250;
+const WAIT_TICK_MS = 5_000;
+
+/** `running`: the kernel says that it runs this cell's execution. `loading`: the executions are being fetched. */
+export function statusOf(cell: Cell, feed: Feed | null, running: boolean, loading: boolean): Status {
   if (cell.requestId) return "sending";
   if (!cell.executionId) return "new";
-  if (!feed) return session.loading ? "loading" : "new";
+  if (!feed) return loading ? "loading" : "new";
   if (feed.failure) return "done";
   switch (feed.model.phase) {
     case "finished":
@@ -25,61 +30,65 @@ export function statusOf(session: NotebookSession, cell: Cell, feed: Feed | null
     case "queued":
       return "queued";
     default:
-      return session.kernel?.runningExecutionId === cell.executionId ? "running" : feed.execution?.outcome ? "loading" : "queued";
+      return running ? "running" : feed.execution?.outcome ? "loading" : "queued";
   }
-}
-
-/** Offset of the service's clock to ours, learnt when a run is seen to start. */
-function useElapsed(feed: Feed | null, running: boolean): number {
-  const startedAtMs = feed?.model.startedAtMs ?? null;
-  const [nowMs, setNowMs] = useState(() => Date.now());
-  useEffect(() => {
-    if (!running) return;
-    const timer = setInterval(() => setNowMs(Date.now()), 250);
-    return () => clearInterval(timer);
-  }, [running]);
-  return startedAtMs === null ? 0 : Math.max(0, nowMs - startedAtMs);
-}
-
-/** Where the run of a cell waits, as far as the service has said. */
-export function placeOf(session: NotebookSession, cell: Cell): Place | null {
-  return (cell.executionId && session.queue.places.get(cell.executionId)) || null;
 }
 
 interface CellStatusProps {
   status: Status;
+  /** The cell's name, for those who hear how it goes. */
+  label: string;
   feed: Feed | null;
-  session: NotebookSession;
+  /** It is being stopped. */
+  stopping: boolean;
   place: Place | null;
 }
 
-export function CellStatus({ status, feed, session, place }: CellStatusProps) {
+export function CellStatus({ status, label, feed, stopping, place }: CellStatusProps) {
   const t = useT();
-  const elapsedMs = useElapsed(feed, status === "running");
-  if (status === "new") return null;
+  const outcome = feed?.model.finished?.outcome ?? Outcome.UNSPECIFIED;
   const reconnecting = (status === "running" || status === "queued") && feed?.link === "waiting";
-  if (status === "done") return <Ended feed={feed} />;
-  const stopping = session.stopRequestedAtMs !== null;
+  const state = reconnecting ? t("notebook.reconnecting") : stopping ? t("notebook.stopping") : t(STATES[status]);
+  const working = status === "running" || status === "queued";
+  const worked = useRef(false);
+  if (working) worked.current = true;
+  // What ended before the page came is no news, and the clock is none.
+  const ended = worked.current && status === "done" && outcome !== Outcome.UNSPECIFIED ? t(OUTCOMES[outcome].key) : "";
+  const news = working ? state : ended;
   return (
-    <div className="cell-status small muted num" role="status" data-testid="cell-status">
-      <span className="spinner" aria-hidden />
-      {reconnecting
-        ? t("notebook.reconnecting")
-        : stopping
-          ? t("notebook.stopping")
-          : status === "running"
-            ? `${t("notebook.running")} ${span(elapsedMs)}`
-            : status === "queued"
-              ? queued(t, place)
-              : t(status === "loading" ? "common.loading" : "notebook.sending")}
-    </div>
+    <>
+      {status === "done" ? (
+        <Ended feed={feed} />
+      ) : status === "new" ? null : (
+        <div className="cell-status small muted num" data-testid="cell-status">
+          <span className="spinner" aria-hidden />
+          {reconnecting || stopping ? state : status === "queued" ? <Waiting place={place} /> : state}
+          {status === "running" && !reconnecting && !stopping && <Elapsed feed={feed} />}
+        </div>
+      )}
+      <span className="visually-hidden" role="status" data-testid="cell-news">{news && `${label}: ${news}`}</span>
+    </>
   );
 }
 
-function queued(t: ReturnType<typeof useT>, place: Place | null): string {
+const STATES = {
+  new: "common.loading", done: "common.loading", loading: "common.loading", sending: "notebook.sending", queued: "notebook.queued", running: "notebook.running",
+} as const;
+
+function Elapsed({ feed }: { feed: Feed | null }) {
+  const nowMs = useNow(ELAPSED_TICK_MS, true);
+  const startedAtMs = feed?.model.startedAtMs ?? null;
+  return <span aria-hidden>{span(startedAtMs === null ? 0 : Math.max(0, nowMs - startedAtMs))}</span>;
+}
+
+/** Where it waits, and for how long as far as the service can tell; a time that has passed was no good guess. */
+function Waiting({ place }: { place: Place | null }) {
+  const t = useT();
+  const turnAtMs = place?.turnAtMs ?? null;
+  const leftMs = -useNow(WAIT_TICK_MS, turnAtMs !== null) + (turnAtMs ?? 0);
   if (!place || place.position === 0) return t("notebook.queued");
   const where = t("notebook.queuedAt", { n: place.position });
-  return place.waitMs === null ? where : `${where} · ${t("notebook.queuedFor", { span: span(place.waitMs) })}`;
+  return leftMs <= 0 ? where : `${where} · ${t("notebook.queuedFor", { span: roughSpan(leftMs) })}`;
 }
 
 function Ended({ feed }: { feed: Feed | null }) {

@@ -1,45 +1,62 @@
 // A cell: its code, the button that runs or stops it, what it said.
 import { ArrowDown, ArrowUp, Ellipsis, Play, Square, Trash2 } from "lucide-react";
-import { useRef, useState, type PointerEvent } from "react";
+import { memo, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import { errorText } from "../../api/errors";
 import { CodeEditor } from "../../editor/code-editor";
 import { CodeView } from "../../editor/code-view";
+import type { Feed } from "../../execution/feed";
 import { useNotifier } from "../../execution/store";
 import { useT } from "../../i18n/i18n";
 import type { Cell } from "../../notebook/document";
+import type { Place } from "../../notebook/queue";
 import type { NotebookSession } from "../../notebook/session";
 import { Outputs } from "../../output/output-view";
 import { Button, IconButton } from "../../ui/button";
 import { Menu } from "../../ui/menu";
-import { CellStatus, placeOf, statusOf } from "./cell-status";
+import { CellStatus, statusOf } from "./cell-status";
+
+/** What a cell asks of the notebook around it; the same for all cells, and for as long as the notebook is open. */
+export interface CellActions {
+  select(id: string, edit: boolean): void;
+  leave(id: string): void;
+  run(id: string, then: "next" | "stay" | "insert"): void;
+  stop(id: string): void;
+  remove(id: string): void;
+  move(id: string, by: number): void;
+}
 
 interface CellProps {
   session: NotebookSession;
+  actions: CellActions;
   cell: Cell;
   index: number;
   selected: boolean;
   editing: boolean;
-  onSelect(edit: boolean): void;
-  onLeave(): void;
-  onRun(then: "next" | "stay" | "insert"): void;
-  onStop(): void;
-  onDelete(): void;
-  onMove(by: number): void;
+  feed: Feed | null;
+  /** The kernel runs it. */
+  running: boolean;
+  /** It is being stopped. */
+  stopping: boolean;
+  /** The executions are being fetched. */
+  loading: boolean;
+  place: Place | null;
+  /** Why it could not be sent. */
+  refusal: unknown;
 }
 
-export function CellView(props: CellProps) {
-  const { session, cell, index, selected, editing, onSelect, onLeave, onRun, onStop, onDelete, onMove } = props;
+/** Drawn again only when something of this cell has changed: others print and are written in meanwhile. */
+export const CellView = memo(function CellView(props: CellProps) {
+  const { session, actions, cell, index, selected, editing, feed, refusal } = props;
   const t = useT();
-  const feed = session.feedOf(cell);
   useNotifier(feed?.notifier);
-  const status = statusOf(session, cell, feed);
+  const status = statusOf(cell, feed, props.running, props.loading);
   const working = status === "running" || status === "queued" || status === "sending";
-  const refusal = session.refusals.get(cell.id);
   const caret = useRef<number | undefined>(undefined);
   const label = t("notebook.cellLabel", { n: index + 1 });
+  const onRun = (then: "next" | "stay" | "insert") => actions.run(cell.id, then);
   const edit = (event: PointerEvent) => {
     caret.current = caretAt(event);
-    onSelect(true);
+    actions.select(cell.id, true);
   };
   return (
     <section
@@ -50,11 +67,11 @@ export function CellView(props: CellProps) {
       data-cell={cell.id}
       data-testid="cell"
       data-status={status}
-      onFocus={(event) => event.target === event.currentTarget && !selected && onSelect(false)}
+      onFocus={(event) => event.target === event.currentTarget && !selected && actions.select(cell.id, false)}
     >
       <div className="cell-side">
         {working ? (
-          <IconButton label={t("notebook.stop")} icon={<Square />} size="s" className="cell-stop" onClick={onStop} data-testid="stop-cell" />
+          <IconButton label={t("notebook.stop")} icon={<Square />} size="s" className="cell-stop" onClick={() => actions.stop(cell.id)} data-testid="stop-cell" />
         ) : (
           <IconButton label={t("notebook.run")} icon={<Play />} size="s" className="cell-run" disabled={cell.code.trim() === ""} onClick={() => onRun("stay")} data-testid="run-cell" />
         )}
@@ -69,37 +86,49 @@ export function CellView(props: CellProps) {
               {...(caret.current === undefined ? {} : { caret: caret.current })}
               onChange={(code) => session.edit(cell.id, code)}
               onRun={onRun}
-              onLeave={onLeave}
+              onLeave={() => actions.leave(cell.id)}
               onBlur={() => {}}
               complete={(code, cursor, signal) => session.complete(code, cursor, signal)}
               inspect={(code, cursor, signal) => session.inspect(code, cursor, signal)}
             />
           ) : cell.code === "" ? (
-            <pre className="code-view muted" role="button" tabIndex={0} aria-label={label} onFocus={() => onSelect(true)}>{t("notebook.placeholder")}</pre>
+            <EmptyCode label={label} onEdit={() => actions.select(cell.id, true)} />
           ) : (
             <CodeView code={cell.code} />
           )}
         </div>
-        <CellMenu {...{ onDelete, onMove }} />
+        <CellMenu onDelete={() => actions.remove(cell.id)} onMove={(by) => actions.move(cell.id, by)} />
         {refusal !== undefined && (
           <div className="notice notice-bad" role="alert">
             <span className="grow">{errorText(refusal)}</span>
             <Button size="s" onClick={() => onRun("stay")}>{t("common.retry")}</Button>
           </div>
         )}
-        {feed && <CellOutput session={session} cell={cell} />}
-        <CellStatus status={status} feed={feed} session={session} place={placeOf(session, cell)} />
+        {feed && <CellOutput session={session} cell={cell} feed={feed} />}
+        <CellStatus status={status} label={label} feed={feed} stopping={props.stopping} place={props.place} />
       </div>
     </section>
+  );
+});
+
+/** Stands for the editor of an empty cell. Reached with Tab it opens nothing by itself: Tab has to lead on from it. */
+function EmptyCode({ label, onEdit }: { label: string; onEdit(): void }) {
+  const t = useT();
+  const onKeyDown = (event: KeyboardEvent) => {
+    if ((event.key !== "Enter" && event.key !== " ") || event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    onEdit();
+  };
+  return (
+    <pre className="code-view muted" role="button" tabIndex={0} aria-label={label} onKeyDown={onKeyDown} onClick={onEdit}>{t("notebook.placeholder")}</pre>
   );
 }
 
 /** Output above this height scrolls until the person asks for all of it. */
-function CellOutput({ session, cell }: { session: NotebookSession; cell: Cell }) {
+function CellOutput({ session, cell, feed }: { session: NotebookSession; cell: Cell; feed: Feed }) {
   const t = useT();
-  const feed = session.feedOf(cell);
   const [whole, setWhole] = useState(false);
-  if (!feed) return null;
   const lines = feed.model.items.reduce((sum, item) => sum + (item.kind === "stream" ? item.log.lineCount : 0), 0);
   const long = lines > 40;
   return (

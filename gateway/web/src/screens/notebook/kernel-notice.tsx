@@ -1,16 +1,15 @@
 // What the kernel has to say before it acts: it waits to be started, or is about to be ended for doing nothing.
 import { Clock, Hourglass } from "lucide-react";
-import { useState } from "react";
-import { moment } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
 import type { NotebookSession } from "../../notebook/session";
-import { Button } from "../../ui/button";
-import { toastError } from "../../ui/toast";
+import { idleText, KeepButton } from "../home/idle-warning";
+import { useNow } from "../../ui/now";
 
-export function KernelNotice({ session }: { session: NotebookSession }) {
+export function KernelNotice({ session, onKept }: { session: NotebookSession; onKept(): void }) {
   const t = useT();
-  const [busy, setBusy] = useState(false);
   const { kernel } = session;
+  const warned = kernel?.idleWarningTime !== undefined;
+  const nowMs = useNow(15_000, warned);
   if (!kernel || session.gone !== null) return null;
   if (kernel.startPosition > 0) {
     return (
@@ -20,17 +19,14 @@ export function KernelNotice({ session }: { session: NotebookSession }) {
       </div>
     );
   }
-  if (!kernel.idleWarningTime) return null;
-  const keep = async () => {
-    setBusy(true);
-    await session.keep().catch(toastError);
-    setBusy(false);
-  };
+  if (!warned) return null;
   return (
-    <div className="notice notice-warn dead" role="alert" data-testid="kernel-idle">
+    <div className="notice notice-warn dead" data-testid="kernel-idle">
       <Clock aria-hidden />
-      <span className="grow">{t("notebook.idleEnds", { time: moment(kernel.idleEndTime) })}</span>
-      <Button size="s" busy={busy} onClick={() => void keep()} data-testid="keep-kernel">{t("notebook.keep")}</Button>
+      {/* Said once, not at every minute that passes. */}
+      <span className="visually-hidden" role="alert">{t("notebook.idleSoon")}</span>
+      <span className="grow">{t("notebook.idleSoon")} {idleText(t, kernel, nowMs)}</span>
+      <KeepButton keep={() => session.keep()} onKept={onKept} />
     </div>
   );
 }

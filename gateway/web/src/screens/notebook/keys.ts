@@ -49,7 +49,7 @@ export function commandReader(): (pressed: Pressed) => Command | null {
 /** Whether the press belongs to what is focused, not to the notebook. */
 export function isTyping(event: KeyboardEvent): boolean {
   const target = event.target as HTMLElement;
-  return target.closest("input, textarea, select, [contenteditable=true], [role=menu], [role=dialog], [role=alertdialog]") !== null;
+  return target.closest("input, textarea, select, [contenteditable=true], .cm-editor, [role=menu], [role=dialog], [role=alertdialog]") !== null;
 }
 
 /** A button or link takes Enter for itself. */

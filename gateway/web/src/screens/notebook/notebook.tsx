@@ -1,9 +1,10 @@
 // A notebook: cells and what they said, over a live kernel.
 import { Plus, SearchX } from "lucide-react";
-import { useEffect, useRef, useState, type KeyboardEvent } from "react";
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { isNotFound } from "../../api/errors";
 import { loadEditor } from "../../editor/load";
 import { useT } from "../../i18n/i18n";
+import type { Cell } from "../../notebook/document";
 import type { NotebookSession } from "../../notebook/session";
 import { inspectable } from "../../notebook/variables";
 import { useTitle } from "../../shell/title";
@@ -12,7 +13,7 @@ import { Button, LinkButton } from "../../ui/button";
 import { Confirm } from "../../ui/dialog";
 import { Empty, Failed, Skeleton } from "../../ui/states";
 import { toast, toastError } from "../../ui/toast";
-import { CellView } from "./cell";
+import { CellView, type CellActions } from "./cell";
 import { DeadKernel } from "./dead-kernel";
 import { Help } from "./help";
 import { KernelNotice } from "./kernel-notice";
@@ -92,6 +93,21 @@ function Notebook({ session }: { session: NotebookSession }) {
     else if (then === "insert" || index === session.document.cells.length - 1) insertAt(index + 1, true);
     else focusCell(session.document.cells[index + 1]?.id, editing);
   };
+  const move = (id: string, by: number) => session.move(id, by);
+  const select = (id: string, edit: boolean) => {
+    setSelected(id);
+    setEditing(edit);
+  };
+  const stop = (id: string) => {
+    const cell = session.document.cells.find((each) => each.id === id);
+    if (cell) void session.stopCell(cell).catch(toastError);
+  };
+  const actions = useStable<CellActions>({ select, leave: (id) => focusCell(id, false), run, stop, remove, move });
+  const focusSelected = () => {
+    const editor = editing ? host.current?.querySelector<HTMLElement>(".cell-edit .cm-content") : null;
+    if (editor) editor.focus();
+    else focusCell(selected ?? cells[0]?.id, false);
+  };
   const interrupt = () => session.interrupt().catch(toastError);
   const obey = (command: Command) => {
     const id = cells[at]?.id;
@@ -126,13 +142,14 @@ function Notebook({ session }: { session: NotebookSession }) {
         onStop={() => void interrupt()}
         onRestart={() => setRestarting(true)}
         onHelp={() => setHelping(true)}
+        onFocusLost={focusSelected}
         looking={looking}
         onLook={setLooking}
       />
       <div className="notebook-body">
         <div className="cells">
           <DeadKernel session={session} />
-          <KernelNotice session={session} />
+          <KernelNotice session={session} onKept={focusSelected} />
           {!session.saved && <div className="notice notice-warn">{t("notebook.notSaved")}</div>}
           {session.loadError !== null && <Failed error={session.loadError} onRetry={() => void session.refresh()} />}
           {session.loading && cells.length === 0 && <Skeleton rows={5} height={30} />}
@@ -140,20 +157,10 @@ function Notebook({ session }: { session: NotebookSession }) {
             {cells.map((cell, index) => (
               <CellView
                 key={cell.id}
-                session={session}
-                cell={cell}
-                index={index}
+                {...around(session, cell)}
+                {...{ session, actions, cell, index }}
                 selected={cell.id === selected}
                 editing={cell.id === selected && editing}
-                onSelect={(edit) => {
-                  setSelected(cell.id);
-                  setEditing(edit);
-                }}
-                onLeave={() => focusCell(cell.id, false)}
-                onRun={(then) => run(cell.id, then)}
-                onStop={() => void session.stopCell(cell).catch(toastError)}
-                onDelete={() => remove(cell.id)}
-                onMove={(by) => session.move(cell.id, by)}
               />
             ))}
           </div>
@@ -189,6 +196,26 @@ function Notebook({ session }: { session: NotebookSession }) {
       />
     </div>
   );
+}
+
+/** What a cell has to know of the kernel and the queue. */
+function around(session: NotebookSession, { id, executionId }: Cell) {
+  const { kernel, stopping, loading, queue, refusals } = session;
+  const feed = session.feedOf(executionId);
+  const running = executionId !== null && kernel?.runningExecutionId === executionId;
+  const stops = executionId !== null && stopping?.executionId === executionId;
+  const place = (executionId !== null && queue.places.get(executionId)) || null;
+  return { feed, running, stopping: stops, loading, place, refusal: refusals.get(id) };
+}
+
+/** The same functions as long as the notebook is open, which do what the newest ones do. */
+function useStable<T extends object>(newest: T): T {
+  const latest = useRef(newest);
+  latest.current = newest;
+  return useMemo(() => {
+    const call = (name: keyof T) => (...given: unknown[]) => (latest.current[name] as (...given: unknown[]) => unknown)(...given);
+    return Object.fromEntries(Object.keys(latest.current).map((name) => [name, call(name as keyof T)])) as T;
+  }, []);
 }
 
 function pick(event: KeyboardEvent) {

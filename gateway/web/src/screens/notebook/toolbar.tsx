@@ -1,5 +1,5 @@
 // The head of a notebook: its name, the kernel as it stands, and the buttons that concern all of it.
-import { Braces, Ellipsis, FastForward, Keyboard, ListX, Power, RotateCcw, Square } from "lucide-react";
+import { Braces, Ellipsis, FastForward, Globe, Keyboard, ListX, Power, RotateCcw, Square } from "lucide-react";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { newRequestId, queryClient } from "../../api/query";
@@ -11,7 +11,9 @@ import { FORCE_RESTART_AFTER_MS, type NotebookSession } from "../../notebook/ses
 import { inspectable } from "../../notebook/variables";
 import { Button, IconButton, Tip } from "../../ui/button";
 import { Confirm } from "../../ui/dialog";
+import { useFocusReturn } from "../../ui/focus-return";
 import { Menu } from "../../ui/menu";
+import { Popover } from "../../ui/popover";
 import { toastError } from "../../ui/toast";
 import { KernelBadge } from "../home/kernel-state";
 
@@ -21,12 +23,14 @@ interface ToolbarProps {
   onStop(): void;
   onRestart(): void;
   onHelp(): void;
+  /** The button that had the focus has gone. */
+  onFocusLost(): void;
   /** Whether the panel of variables is open. */
   looking: boolean;
   onLook(open: boolean): void;
 }
 
-export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, looking, onLook }: ToolbarProps) {
+export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusLost, looking, onLook }: ToolbarProps) {
   const t = useT();
   const [, go] = useLocation();
   const [ending, setEnding] = useState(false);
@@ -54,11 +58,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, looking,
             </span>
           </Tip>
         )}
-        {kernel?.network && (
-          <Tip text={t("notebook.networkText", { hosts: kernel.network.entries.join(", ") || "–" })}>
-            <span className="muted small hide-phone" data-testid="network">{t("notebook.network")}</span>
-          </Tip>
-        )}
+        {kernel?.network && <Network entries={kernel.network.entries} />}
       </div>
       <div className="toolbar-tables">
         {kernel?.datasets.map((dataset) => (
@@ -69,11 +69,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, looking,
         ))}
       </div>
       <div className="row toolbar-actions">
-        {session.queue.places.size > 0 && (
-          <Button size="s" icon={<ListX />} onClick={() => void session.cancelWaiting().catch(toastError)} data-testid="cancel-waiting">
-            {t("notebook.cancelWaiting", { n: session.queue.places.size })}
-          </Button>
-        )}
+        {session.queue.places.size > 0 && <CancelWaiting session={session} onFocusLost={onFocusLost} />}
         <StopButton session={session} onStop={onStop} />
         <Button size="s" icon={<FastForward />} onClick={onRunAll} data-testid="run-all">{t("notebook.runAll")}</Button>
         {inspectable(session.kernel) && (
@@ -94,12 +90,48 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, looking,
   );
 }
 
+/** What it may reach: a button, so that it is reached by touch and by keys. */
+function Network({ entries }: { entries: string[] }) {
+  const t = useT();
+  return (
+    <Popover trigger={<button type="button" className="badge network" data-testid="network"><Globe size={13} aria-hidden />{t("notebook.network")}</button>}>
+      {entries.length === 0 ? t("notebook.networkNone") : (
+        <>
+          {t("notebook.networkText")}
+          <ul className="network-entries mono">{entries.map((entry) => <li key={entry}>{entry}</li>)}</ul>
+        </>
+      )}
+    </Popover>
+  );
+}
+
+function CancelWaiting({ session, onFocusLost }: { session: NotebookSession; onFocusLost(): void }) {
+  const t = useT();
+  const [busy, setBusy] = useState(false);
+  const pressed = useFocusReturn(onFocusLost);
+  // The list of those that wait may be behind, or too long to be had whole.
+  const n = session.kernel?.queueLength || session.queue.places.size;
+  const text = t("notebook.cancelWaiting", { n });
+  const cancel = async () => {
+    pressed();
+    setBusy(true);
+    await session.cancelWaiting().catch(toastError);
+    setBusy(false);
+  };
+  return (
+    <Button size="s" icon={<ListX />} busy={busy} aria-label={text} onClick={() => void cancel()} data-testid="cancel-waiting">
+      <span className="hide-phone">{text}</span>
+      <span className="only-phone num" aria-hidden>{n}</span>
+    </Button>
+  );
+}
+
 function StopButton({ session, onStop }: { session: NotebookSession; onStop(): void }) {
   const t = useT();
-  const { kernel, stopRequestedAtMs } = session;
+  const { kernel, stopping } = session;
   const working = kernel?.state === KernelState.BUSY || kernel?.state === KernelState.INTERRUPTING || session.busy;
-  if (stopRequestedAtMs !== null && working) {
-    const late = Date.now() - stopRequestedAtMs >= FORCE_RESTART_AFTER_MS;
+  if (stopping !== null && working) {
+    const late = Date.now() - stopping.sinceMs >= FORCE_RESTART_AFTER_MS;
     return late ? (
       <Button size="s" variant="danger" icon={<RotateCcw />} onClick={() => void session.restart().catch(toastError)} data-testid="force-restart">
         {t("notebook.forceRestart")}

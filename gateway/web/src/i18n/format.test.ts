@@ -1,0 +1,14 @@
+import { expect, test } from "vitest";
+import { clock, moment, roughSpan } from "./format";
+
+const timestamp = (date: Date) => ({ seconds: BigInt(Math.floor(date.getTime() / 1000)), nanos: 0, $typeName: "google.protobuf.Timestamp" as const });
+
+test("the hour after midnight is hour 0", () => {
+  const time = timestamp(new Date(2026, 0, 31, 0, 10));
+  expect(clock(time)).toBe("00:10");
+  expect(moment(time)).toMatch(/\b00:10$/);
+});
+
+test("guessed spans are round", () => {
+  expect([0, -5, 400, 44_100, 59_400, 90_000, 3_600_000, 5_400_000].map(roughSpan)).toEqual(["0 s", "0 s", "1 s", "45 s", "1 min", "2 min", "1 h 0 min", "1 h 30 min"]);
+});

@@ -1,0 +1,278 @@
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { ExecutionSchema, ExecutionState, type Execution } from "../gen/fenxi/analysis/v1/execution_pb";
+import { KernelSchema, KernelState, type Kernel } from "../gen/fenxi/analysis/v1/kernel_pb";
+import { NotebookSession } from "./session";
+
+type Calls = Record<string, (...given: never[]) => unknown>;
+const service = vi.hoisted(() => ({ executions: {} as Calls, kernels: {} as Calls, inspections: {} as Calls }));
+vi.mock("../api/transport", () => service);
+
+/** `google.rpc.ErrorInfo` with a reason, as it goes over the wire. */
+function refusal(reason: string): ConnectError {
+  const text = new TextEncoder().encode(reason);
+  const error = new ConnectError("no", Code.FailedPrecondition);
+  error.details.push({ type: "google.rpc.ErrorInfo", value: new Uint8Array([10, text.length, ...text]) });
+  return error;
+}
+
+/** A stream that a test speaks on. */
+class Channel<T> {
+  private readonly said: T[] = [];
+  private wake: (() => void) | null = null;
+  private ended = false;
+  say(message: T): void {
+    this.said.push(message);
+    this.wake?.();
+  }
+  end(): void {
+    this.ended = true;
+    this.wake?.();
+  }
+  async *read(signal: AbortSignal): AsyncGenerator<T> {
+    signal.addEventListener("abort", () => this.wake?.());
+    for (;;) {
+      while (this.said.length > 0) yield this.said.shift() as T;
+      if (signal.aborted) throw new ConnectError("aborted", Code.Canceled);
+      if (this.ended) return;
+      await new Promise<void>((resolve) => (this.wake = resolve));
+    }
+  }
+}
+
+const settle = () => vi.advanceTimersByTimeAsync(60);
+const kernel = (fields: Partial<Kernel>) => create(KernelSchema, { kernelId: "k", generation: 1, state: KernelState.IDLE, ...fields } as never);
+const execution = (executionId: string, code: string, state = ExecutionState.QUEUED) => create(ExecutionSchema, { executionId, code, state });
+
+let streams: Channel<{ kernel?: Kernel }>[];
+let sends: { code: string; requestId: string; channel: Channel<{ execution: Execution }> }[];
+let alive: Execution[];
+let cancelled: string[];
+let interrupts: number;
+let session: NotebookSession;
+type Listener = (event: { key: string }) => void;
+let kept: Map<string, string>;
+let stored: Listener[];
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  const target = () => ({ addEventListener: () => {}, removeEventListener: () => {} });
+  kept = new Map();
+  stored = [];
+  vi.stubGlobal("window", { ...target(), addEventListener: (name: string, listener: Listener) => name === "storage" && stored.push(listener) });
+  vi.stubGlobal("document", { ...target(), visibilityState: "visible" });
+  vi.stubGlobal("localStorage", { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, text: string) => kept.set(key, text) });
+  vi.stubGlobal("requestAnimationFrame", (then: () => void) => setTimeout(then, 16));
+  [streams, sends, alive, cancelled, interrupts] = [[], [], [], [], 0];
+  service.kernels = {
+    watchKernel: (_: unknown, { signal }: { signal: AbortSignal }) => {
+      const channel = new Channel<{ kernel?: Kernel }>();
+      streams.push(channel);
+      return channel.read(signal);
+    },
+    interruptKernel: async () => (interrupts++, { kernel: kernel({ state: KernelState.INTERRUPTING }) }),
+    keepKernel: async () => ({ kernel: kernel({ revision: 1n }) }),
+  };
+  service.executions = {
+    listExecutions: async ({ states }: { states?: ExecutionState[] }) => ({ executions: states ? alive : [], nextPageToken: "" }),
+    execute: ({ code, requestId }: { code: string; requestId: string }, { signal }: { signal: AbortSignal }) => {
+      const channel = new Channel<{ execution: Execution }>();
+      sends.push({ code, requestId, channel });
+      return channel.read(signal);
+    },
+    watchExecution: (_: unknown, { signal }: { signal: AbortSignal }) => new Channel<never>().read(signal),
+    cancelExecution: async ({ executionId }: { executionId: string }) => {
+      cancelled.push(executionId);
+      return { execution: execution(executionId, "", ExecutionState.FINISHED) };
+    },
+  };
+  session = new NotebookSession("k", "u");
+  session.start();
+});
+
+afterEach(() => {
+  session.stop();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+/** Cells with this code, all sent. */
+async function sent(...codes: string[]) {
+  await settle();
+  const ids = codes.map((code) => {
+    const id = session.insert(session.document.cells.length);
+    session.edit(id, code);
+    session.run(id);
+    return id;
+  });
+  await settle();
+  return (at: number) => session.document.cells.find((cell) => cell.id === ids[at])!;
+}
+
+test("a stream that was opened again is believed, and a dead kernel is asked about again", async () => {
+  await settle();
+  streams[0]!.say({ kernel: kernel({ revision: 40n, state: KernelState.BUSY }) });
+  streams[0]!.say({ kernel: kernel({ revision: 39n, state: KernelState.DEAD }) });
+  streams[0]!.end();
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(session.kernel?.state).toBe(KernelState.BUSY);
+  expect(streams).toHaveLength(2);
+  streams[1]!.say({ kernel: kernel({ revision: 1n, state: KernelState.DEAD }) });
+  streams[1]!.end();
+  await settle();
+  expect(session.kernel?.state).toBe(KernelState.DEAD);
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(streams).toHaveLength(3);
+  streams[2]!.say({ kernel: kernel({ revision: 2n, generation: 2 }) });
+  await settle();
+  expect(session.kernel?.state).toBe(KernelState.IDLE);
+});
+
+test("a dead kernel is asked about as soon as it takes a cell", async () => {
+  const cell = await sent("1");
+  streams[0]!.say({ kernel: kernel({ state: KernelState.DEAD }) });
+  streams[0]!.end();
+  await settle();
+  sends[0]!.channel.say({ execution: execution("e", "1") });
+  await settle();
+  expect(cell(0).executionId).toBe("e");
+  expect(streams).toHaveLength(2);
+});
+
+test("stopping a cell on its way stops nothing else, and cancels it once it is known", async () => {
+  const cell = await sent("1", "2");
+  await session.stopCell(cell(0));
+  await session.stopCell(cell(1));
+  expect([cell(0).requestId, cell(1).requestId]).toEqual([null, null]);
+  sends[0]!.channel.say({ execution: execution("e", "1") });
+  await settle();
+  expect(cancelled).toEqual(["e"]);
+  expect(cell(0).executionId).toBe("e");
+  expect([interrupts, sends.length]).toEqual([0, 1]);
+});
+
+test("a cell that was stopped on a broken way is looked for and not sent again", async () => {
+  const cell = await sent("1");
+  sends[0]!.channel.end();
+  await settle();
+  await session.stopCell(cell(0));
+  alive = [execution("e", "1")];
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(cancelled).toEqual(["e"]);
+  expect(sends).toHaveLength(1);
+});
+
+test("a cell that was stopped while nobody answers is looked for after a while", async () => {
+  const cell = await sent("1");
+  await session.stopCell(cell(0));
+  session.run(cell(0).id);
+  alive = [execution("e", "1")];
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(cancelled).toEqual(["e"]);
+  expect(sends.map((each) => each.code)).toEqual(["1", "1"]);
+  expect(cell(0).executionId).toBeNull();
+  sends[1]!.channel.say({ execution: execution("f", "1") });
+  await settle();
+  expect(cell(0).executionId).toBe("f");
+});
+
+test("stopping everything takes back what is on its way", async () => {
+  const cell = await sent("1", "2");
+  const stopped = session.interrupt();
+  expect([cell(0).requestId, cell(1).requestId]).toEqual([null, null]);
+  await stopped;
+  sends[0]!.channel.say({ execution: execution("e", "1") });
+  await settle();
+  expect([cancelled, sends.length, interrupts]).toEqual([["e"], 1, 1]);
+});
+
+test("a cell that runs is cancelled by its name, and its stop is its own", async () => {
+  const cell = await sent("1");
+  sends[0]!.channel.say({ execution: execution("e", "1") });
+  streams[0]!.say({ kernel: kernel({ revision: 1n, state: KernelState.BUSY, runningExecutionId: "e" }) });
+  await settle();
+  service.executions["cancelExecution"] = async () => ({ execution: execution("e", "1", ExecutionState.RUNNING) });
+  await session.stopCell(cell(0));
+  expect(session.stopping?.executionId).toBe("e");
+  streams[0]!.say({ kernel: kernel({ revision: 2n, state: KernelState.BUSY, runningExecutionId: "f" }) });
+  await settle();
+  expect(session.stopping).toBeNull();
+  expect(interrupts).toBe(0);
+});
+
+test("no stop is said to be under way where it failed or had nothing to stop", async () => {
+  service.kernels["interruptKernel"] = async () => ({ kernel: kernel({ state: KernelState.IDLE }) });
+  await session.interrupt();
+  expect(session.stopping).toBeNull();
+  service.kernels["interruptKernel"] = async () => Promise.reject(new ConnectError("no", Code.Unavailable));
+  await expect(session.interrupt()).rejects.toThrow();
+  expect(session.stopping).toBeNull();
+});
+
+test("all that waits is cancelled though one has ended", async () => {
+  await sent("1");
+  sends[0]!.channel.say({ execution: execution("a", "1") });
+  alive = ["a", "b", "c"].map((id, at) => create(ExecutionSchema, { executionId: id, state: ExecutionState.QUEUED, queuePosition: at }));
+  streams[0]!.say({ kernel: kernel({ revision: 1n, state: KernelState.BUSY, runningExecutionId: "r", queueLength: 3 }) });
+  await settle();
+  expect([...session.queue.places.keys()]).toEqual(["a", "b", "c"]);
+  const cancel = service.executions["cancelExecution"]!;
+  service.executions["cancelExecution"] = (async (given: { executionId: string }) => {
+    if (given.executionId === "b") throw refusal("EXECUTION_ENDED");
+    return cancel(given as never);
+  }) as never;
+  await session.cancelWaiting();
+  expect(cancelled).toEqual(["c", "a"]);
+  service.executions["cancelExecution"] = async () => Promise.reject(refusal("UNAVAILABLE"));
+  await expect(session.cancelWaiting()).rejects.toThrow();
+});
+
+test("a late answer does not bring a former process back", async () => {
+  let answer: (given: { kernel: Kernel }) => void = () => {};
+  service.kernels["keepKernel"] = () => new Promise((resolve) => (answer = resolve));
+  await settle();
+  streams[0]!.say({ kernel: kernel({ revision: 5n }) });
+  await settle();
+  const kept = session.keep();
+  streams[0]!.say({ kernel: kernel({ revision: 6n, generation: 2 }) });
+  await settle();
+  answer({ kernel: kernel({ revision: 9n }) });
+  await kept;
+  expect(session.kernel?.generation).toBe(2);
+});
+
+test("writing asks to keep the kernel now and then, also where that fails", async () => {
+  let asked = 0;
+  service.kernels["keepKernel"] = async () => (asked++, Promise.reject(new ConnectError("no", Code.Unavailable)));
+  const cell = await sent("1");
+  streams[0]!.say({ kernel: kernel({ revision: 1n, idleWarningTime: { seconds: 1n, nanos: 0 } as never }) });
+  await settle();
+  for (const code of ["12", "123", "1234"]) session.edit(cell(0).id, code);
+  await settle();
+  expect(asked).toBe(1);
+  await vi.advanceTimersByTimeAsync(11_000);
+  session.edit(cell(0).id, "1");
+  expect(asked).toBe(2);
+});
+
+test("two tabs keep what is written in both, and a tab that is only open keeps nothing", async () => {
+  service.executions["listExecutions"] = async ({ states }: { states?: ExecutionState[] }) => {
+    return { executions: states ? alive : [execution("elsewhere", "1", ExecutionState.FINISHED)], nextPageToken: "" };
+  };
+  const other = new NotebookSession("k", "u");
+  other.start();
+  await settle();
+  expect(kept.size).toBe(0);
+  const [mine, theirs] = [session.insert(0), other.insert(0)];
+  const [key] = kept.keys();
+  const tell = (listener: Listener | undefined) => listener?.({ key: key as string });
+  tell(stored[0]);
+  session.edit(mine, "here");
+  other.edit(theirs, "there");
+  tell(stored[0]);
+  tell(stored[1]);
+  for (const each of [session, other]) expect(each.document.cells.map((cell) => cell.code).filter(Boolean).toSorted()).toEqual(["1", "here", "there"]);
+  expect(JSON.parse(kept.get(key as string) ?? "").cells.map((cell: { code: string }) => cell.code)).toEqual(expect.arrayContaining(["here", "there"]));
+  other.stop();
+});
