@@ -1,11 +1,12 @@
 // An editor in the page. Mounted for the cell that is being written in, and for no other.
 import type { EditorView } from "@codemirror/view";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import { errorText } from "../api/errors";
 import { useT } from "../i18n/i18n";
 import { CodeView } from "./code-view";
 import type { Complete } from "./completion";
 import type { Inspect } from "./inspection";
-import { loadEditor } from "./load";
+import { editorNow, loadEditor } from "./load";
 import "./code.css";
 
 interface CodeEditorProps {
@@ -18,6 +19,9 @@ interface CodeEditorProps {
   onBlur(): void;
   complete: Complete;
   inspect: Inspect;
+  /** What the code is written in, in lower case, and as a person calls it. */
+  language: string;
+  languageName: string;
 }
 
 export function CodeEditor(props: CodeEditorProps) {
@@ -31,13 +35,14 @@ export function CodeEditor(props: CodeEditorProps) {
     let gone = false;
     void loadEditor().then((module) => {
       if (gone || !host.current) return;
-      const { code, label, caret } = latest.current;
+      const { code, label, caret, language } = latest.current;
       setReady(true);
       view.current = module.mountEditor({
         parent: host.current,
         code,
         label,
-        placeholder: t("notebook.placeholder"),
+        language,
+        placeholder: t("notebook.placeholder", { language: latest.current.languageName }),
         ...(caret === undefined ? {} : { caret }),
         onChange: (next) => latest.current.onChange(next),
         onRun: (then) => latest.current.onRun(then),
@@ -45,7 +50,14 @@ export function CodeEditor(props: CodeEditorProps) {
         onBlur: () => latest.current.onBlur(),
         complete: (code, cursor, signal) => latest.current.complete(code, cursor, signal),
         inspect: (code, cursor, signal) => latest.current.inspect(code, cursor, signal),
-        nothingFound: t("notebook.nothingFound"),
+        words: {
+          label: t("keys.inspect"),
+          asking: t("notebook.inspectAsking"),
+          nothingFound: t("notebook.nothingFound"),
+          noAnswer: t("notebook.kernelSilent"),
+          cut: (n) => t("notebook.inspectCut", { n }),
+          failed: errorText,
+        },
       });
     });
     return () => {
@@ -54,10 +66,23 @@ export function CodeEditor(props: CodeEditorProps) {
       view.current = null;
     };
   }, [t]);
+  const { language, languageName, code } = props;
+  useEffect(() => {
+    // What kernel it is may be known only now.
+    const editor = view.current;
+    const text = t("notebook.placeholder", { language: languageName });
+    if (ready && editor) void editorNow()?.setLanguage(editor, { language, placeholder: text });
+  }, [ready, language, languageName, t]);
+  useLayoutEffect(() => {
+    // It may have been written in another tab. Before anything else happens, so that no key that is pressed here is lost.
+    const editor = view.current;
+    const now = editor?.state.doc.toString();
+    if (editor && now !== undefined && now !== code) editor.dispatch({ changes: { from: 0, to: now.length, insert: code } });
+  }, [code]);
   return (
     <div className="code-editor" data-testid="editor">
       <div ref={host} />
-      {!ready && <CodeView code={props.code} />}
+      {!ready && <CodeView code={code} language={language} />}
     </div>
   );
 }

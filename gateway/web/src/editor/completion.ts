@@ -44,7 +44,7 @@ export function kernelSource(complete: Complete): CompletionSource {
 /** Whether completions are to come by themselves: behind a name or a dot, in code. */
 function isWanted(context: CompletionContext): boolean {
   if (!context.matchBefore(/[\p{L}_][\p{L}\p{N}_]*\.?$|[)\]]\.$/u)) return false;
-  return !/String|Comment/.test(syntaxTree(context.state).resolveInner(context.pos, -1).name);
+  return !/string|comment/i.test(syntaxTree(context.state).resolveInner(context.pos, -1).name);
 }
 
 function resultOf(code: string, found: KernelCompletions, pos: number): CompletionResult {

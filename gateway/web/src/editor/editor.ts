@@ -1,13 +1,13 @@
 // The code editor (CodeMirror 6, lean) and the same colours for code that is only read. Loaded apart.
 import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, startCompletion } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab, toggleComment } from "@codemirror/commands";
-import { python, pythonLanguage } from "@codemirror/lang-python";
 import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
-import { EditorState, Prec, type Extension } from "@codemirror/state";
+import { Compartment, EditorState, Prec, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, highlightSpecialChars, keymap, placeholder } from "@codemirror/view";
 import { classHighlighter, highlightTree } from "@lezer/highlight";
 import { kernelSource, type Complete } from "./completion";
-import { hideInspection, inspect, inspection, type Inspect } from "./inspection";
+import { languageNow, loadLanguage, parserNow } from "./languages";
+import { hideInspection, inspect, inspection, type Inspect, type InspectionWords } from "./inspection";
 
 export interface EditorOptions {
   parent: HTMLElement;
@@ -26,8 +26,9 @@ export interface EditorOptions {
   complete: Complete;
   /** What the name at the cursor is. */
   inspect: Inspect;
-  /** Said where there is nothing to say of it. */
-  nothingFound: string;
+  words: InspectionWords;
+  /** What the code is written in, in lower case. */
+  language: string;
 }
 
 const look = EditorView.theme({
@@ -70,6 +71,21 @@ function isBehindName({ state }: EditorView): boolean {
   return empty && /[\p{L}\p{N}_.'"]$/u.test(state.doc.lineAt(from).text.slice(0, from - state.doc.lineAt(from).from));
 }
 
+/** What of an editor depends on the language, which may be known only later. */
+const dialect = new Compartment();
+
+type Dialect = Pick<EditorOptions, "language" | "placeholder">;
+
+function dialectOf({ language, placeholder: text }: Dialect): Extension {
+  return [languageNow(language), indentUnit.of(language === "python" ? "    " : "  "), placeholder(text)];
+}
+
+/** Gives an editor another language, once its support is there. */
+export async function setLanguage(view: EditorView, options: Dialect): Promise<void> {
+  await loadLanguage(options.language);
+  view.dispatch({ effects: dialect.reconfigure(dialectOf(options)) });
+}
+
 /** Mounts an editor; the caller destroys it. */
 export function mountEditor(options: EditorOptions): EditorView {
   const extensions: Extension[] = [
@@ -81,19 +97,17 @@ export function mountEditor(options: EditorOptions): EditorView {
     bracketMatching(),
     closeBrackets(),
     EditorState.tabSize.of(4),
-    indentUnit.of("    "),
-    python(),
+    dialect.of(dialectOf(options)),
     autocompletion({ icons: false, activateOnTypingDelay: 150, override: [kernelSource(options.complete)] }),
     inspection(),
     syntaxHighlighting(classHighlighter),
     EditorView.lineWrapping,
     look,
-    placeholder(options.placeholder),
     keymap.of([
       ...closeBracketsKeymap,
       ...completionKeymap,
       { key: "Escape", run: () => (options.onLeave(), true) },
-      { key: "Shift-Tab", run: inspect(options.inspect, options.nothingFound) },
+      { key: "Shift-Tab", run: inspect(options.inspect, options.words) },
       ...defaultKeymap,
       ...historyKeymap,
       { key: "Tab", run: (view) => acceptCompletion(view) || (isBehindName(view) && startCompletion(view)) },
@@ -112,18 +126,23 @@ export function mountEditor(options: EditorOptions): EditorView {
   return view;
 }
 
-/** Code in pieces of one colour each, for code that is only read: far cheaper than an editor. */
-export function highlight(code: string): { text: string; classes: string }[] {
+export { loadLanguage };
+
+/** Code in pieces of one colour each, without any where the language's support is not there; for code that is only read: far cheaper than an editor. */
+export function highlight(code: string, language: string): { text: string; classes: string }[] {
   const pieces: { text: string; classes: string }[] = [];
   let at = 0;
   const push = (to: number, classes: string) => {
     if (to > at) pieces.push({ text: code.slice(at, to), classes });
     at = Math.max(at, to);
   };
-  highlightTree(pythonLanguage.parser.parse(code), classHighlighter, (from, to, classes) => {
-    push(from, "");
-    push(to, classes);
-  });
+  const parser = parserNow(language);
+  if (parser) {
+    highlightTree(parser.parse(code), classHighlighter, (from, to, classes) => {
+      push(from, "");
+      push(to, classes);
+    });
+  }
   push(code.length, "");
   return pieces;
 }

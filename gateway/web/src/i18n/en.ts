@@ -43,7 +43,7 @@ export const en = {
     end: "End kernel", endText: "Code that runs is stopped and variables are lost. The history stays.", endTitle: "End this kernel?", forceRestart: "Force restart",
     gone: "This analysis is gone", goneText: "Its kernel ended some time ago. What it ran is in the history.", idleSoon: "Nothing has run here for a while.", inspectAsking: "Asking the kernel…", inspectCut: "It is longer: the first {n} characters are shown.", kernelSilent: "The kernel does not answer now.", memory: "Memory the kernel holds", moveDown: "Move down",
     network: "Network", networkNone: "What this kernel could reach was taken back. It reaches nothing now.", networkText: "The kernel may reach:",
-    moveUp: "Move up", notSaved: "This browser has no room to keep your draft. Copy it before you leave the page.", nothingFound: "Nothing is known of this name.", output: "Output", placeholder: "Write Python, then Shift+Enter to run",
+    moveUp: "Move up", notSaved: "This browser has no room to keep your draft. Copy it before you leave the page.", nothingFound: "Nothing is known of this name.", output: "Output", placeholder: "Write {language}, then Shift+Enter to run",
     queued: "Waiting for its turn", queuedAt: "Waiting: {n} run before it|Waiting: {n} runs before it", queuedFor: "about {span}", reconnecting: "Connection lost. It runs on; output follows as soon as there is a way.", restart: "Restart kernel",
     restartText: "Code that runs is stopped and all variables are lost. The tables are loaded again.", restartTitle: "Restart the kernel?", run: "Run", runAll: "Run all",
     running: "Running", sending: "Sending…", shortcuts: "Keyboard shortcuts", showAll: "Show all {n} lines", showLess: "Show less", startsAt: "Other kernels are being started. This one is number {n} in the line.", stop: "Stop", stopping: "Stopping…", tryThis: "Try",
@@ -54,7 +54,7 @@ export const en = {
     noSummary: "not shown: {reason}", refresh: "Refresh", rows: "{n} row|{n} rows", title: "Variables",
   },
   keys: {
-    above: "Insert a cell above", below: "Insert a cell below", command: "Leave the editor", delete: "Delete the cell", down: "Next cell", edit: "Edit the cell", help: "This help", inspect: "What the name at the cursor is",
+    above: "Insert a cell above", below: "Insert a cell below", command: "Leave the editor", delete: "Delete the cell", down: "Next cell", edit: "Edit the cell", help: "This help", inspect: "What the name at the cursor is; again to go into it",
     interrupt: "Stop", move: "Move the cell", restart: "Restart the kernel", runInsert: "Run and insert a cell below", runNext: "Run and go to the next cell",
     runStay: "Run and stay", undo: "Undo deleting a cell", up: "Previous cell",
   },

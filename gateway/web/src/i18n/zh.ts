@@ -45,7 +45,7 @@ export const zh: Messages = {
     end: "结束内核", endText: "正在运行的代码会停止，变量会丢失。历史记录会保留。", endTitle: "结束这个内核？", forceRestart: "强制重启",
     gone: "这个分析已不存在", goneText: "它的内核早已结束，运行过的内容可在历史中查看。", idleSoon: "这里已有一段时间没有运行代码。", inspectAsking: "正在询问内核…", inspectCut: "内容较长，仅显示前 {n} 个字符。", kernelSilent: "内核现在没有响应。", memory: "内核占用的内存", moveDown: "下移",
     network: "网络", networkNone: "此内核的网络授权已被收回，现在不能访问任何地址。", networkText: "内核可以访问：",
-    moveUp: "上移", notSaved: "浏览器空间不足，草稿无法保存。离开页面前请先复制。", nothingFound: "没有找到这个名称的说明。", output: "输出", placeholder: "编写 Python，按 Shift+Enter 运行",
+    moveUp: "上移", notSaved: "浏览器空间不足，草稿无法保存。离开页面前请先复制。", nothingFound: "没有找到这个名称的说明。", output: "输出", placeholder: "编写 {language}，按 Shift+Enter 运行",
     queued: "排队等待中", queuedAt: "排队中：前面还有 {n} 个", queuedFor: "约 {span}", reconnecting: "连接已断开。代码仍在运行，恢复后会自动补上输出。", restart: "重启内核",
     restartText: "正在运行的代码会停止，所有变量都会丢失。表格会重新加载。", restartTitle: "重启内核？", run: "运行", runAll: "全部运行",
     running: "运行中", sending: "发送中…", shortcuts: "键盘快捷键", showAll: "显示全部 {n} 行", showLess: "收起", startsAt: "正在启动其他内核，本内核排在第 {n} 位。", stop: "停止", stopping: "正在停止…", tryThis: "试试",
@@ -56,7 +56,7 @@ export const zh: Messages = {
     noSummary: "无法显示：{reason}", refresh: "刷新", rows: "{n} 行", title: "变量",
   },
   keys: {
-    above: "在上方插入单元格", below: "在下方插入单元格", command: "退出编辑", delete: "删除单元格", down: "下一个单元格", edit: "编辑单元格", help: "显示本帮助", inspect: "查看光标处名称的说明",
+    above: "在上方插入单元格", below: "在下方插入单元格", command: "退出编辑", delete: "删除单元格", down: "下一个单元格", edit: "编辑单元格", help: "显示本帮助", inspect: "查看光标处名称的说明，再按一次进入",
     interrupt: "停止运行", move: "移动单元格", restart: "重启内核", runInsert: "运行并在下方插入", runNext: "运行并跳到下一个",
     runStay: "运行并停留", undo: "撤销删除单元格", up: "上一个单元格",
   },

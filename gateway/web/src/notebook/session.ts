@@ -11,6 +11,7 @@ import { Scheduler } from "../execution/scheduler";
 import { Notifier } from "../execution/store";
 import type { Mark } from "../shell/title";
 import type { KernelCompletions } from "../editor/completion";
+import type { Inspected } from "../editor/inspection";
 import { DetailLevel } from "../gen/fenxi/analysis/v1/inspection_pb";
 import { ExecutionState, type Execution } from "../gen/fenxi/analysis/v1/execution_pb";
 import { KernelState, type Kernel } from "../gen/fenxi/analysis/v1/kernel_pb";
@@ -293,13 +294,14 @@ export class NotebookSession {
     return answers(this.kernel) ? inspections.completeCode({ kernelId: this.kernelId, code, cursor }, { signal }) : null;
   }
 
-  /** What the name at the cursor is, in words; null if there is nothing to say. */
-  async inspect(code: string, cursor: number, signal: AbortSignal): Promise<string | null> {
+  /** What the name at the cursor is, in words; null if the kernel cannot be asked now. */
+  async inspect(code: string, cursor: number, signal: AbortSignal): Promise<Inspected | null> {
     if (!answers(this.kernel)) return null;
     const detailLevel = DetailLevel.DOCUMENTATION;
-    const { bundle } = await inspections.inspectCode({ kernelId: this.kernelId, code, cursor, detailLevel }, { signal });
+    const { found, bundle } = await inspections.inspectCode({ kernelId: this.kernelId, code, cursor, detailLevel }, { signal });
     const plain = bundle?.parts.find((part) => part.mimeType === "text/plain");
-    return plain?.content.case === "text" ? plain.content.value : null;
+    const text = plain?.content.case === "text" ? plain.content.value : "";
+    return { found: found && text !== "", text };
   }
 
   private kernelChanged(kernel: Kernel, first: boolean): void {

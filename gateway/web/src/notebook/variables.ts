@@ -7,11 +7,6 @@ export function answers(kernel: Kernel | null): boolean {
   return kernel?.state === KernelState.IDLE || kernel?.state === KernelState.BUSY || kernel?.state === KernelState.INTERRUPTING;
 }
 
-/** Whether the kernel's variables can be looked at: only the built-in kind's can. */
-export function inspectable(kernel: Kernel | null): boolean {
-  return !kernel?.kernelSpec || kernel.kernelSpec === "python3";
-}
-
 /** Names what the kernel's variables were last changed by; empty while something runs, which will change them. */
 export function epochOf(kernel: Kernel | null): string {
   if (kernel?.state !== KernelState.IDLE) return "";

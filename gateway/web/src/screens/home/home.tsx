@@ -17,6 +17,8 @@ import { newRequestId } from "../../api/query";
 import { kernels } from "../../api/transport";
 import { useNow } from "../../ui/now";
 import { idleText, KeepButton } from "./idle-warning";
+import { specOf } from "../../notebook/language";
+import { useKernelSpecs } from "./kernel-spec";
 import { KernelBadge } from "./kernel-state";
 import { NewAnalysis } from "./new-analysis";
 import { useRef, useState, type ReactNode } from "react";
@@ -64,6 +66,7 @@ function useKernels() {
 function Kernels({ onNew }: { onNew(): void }) {
   const t = useT();
   const { data, error, refetch } = useKernels();
+  const { specs } = useKernelSpecs();
   return (
     <Section title={t("home.analyses")}>
       {error ? (
@@ -77,18 +80,18 @@ function Kernels({ onNew }: { onNew(): void }) {
           </Empty>
         </div>
       ) : (
-        <div className="kernels">{data.kernels.map((kernel) => <KernelCard key={kernel.kernelId} kernel={kernel} onChange={refetch} />)}</div>
+        <div className="kernels">{data.kernels.map((kernel) => <KernelCard key={kernel.kernelId} kernel={kernel} kind={specs.length > 1 ? (specOf(kernel, specs)?.displayName ?? kernel.kernelSpec) : ""} onChange={refetch} />)}</div>
       )}
     </Section>
   );
 }
 
-function KernelCard({ kernel, onChange }: { kernel: Kernel; onChange(): Promise<unknown> }) {
+function KernelCard({ kernel, kind, onChange }: { kernel: Kernel; kind: string; onChange(): Promise<unknown> }) {
   const t = useT();
   const link = useRef<HTMLDivElement>(null);
   const warned = kernel.idleWarningTime !== undefined;
   const nowMs = useNow(15_000, warned);
-  const facts = [kernel.memoryBytes > 0n ? bytes(kernel.memoryBytes) : "", ago(kernel.lastActivityTime ?? kernel.createTime)].filter(Boolean);
+  const facts = [kind, kernel.memoryBytes > 0n ? bytes(kernel.memoryBytes) : "", ago(kernel.lastActivityTime ?? kernel.createTime)].filter(Boolean);
   const keep = () => kernels.keepKernel({ kernelId: kernel.kernelId, requestId: newRequestId() }).then(onChange);
   return (
     <div className={`card kernel-card${kernel.state === KernelState.DEAD ? " kernel-dead" : ""}`} ref={link}>

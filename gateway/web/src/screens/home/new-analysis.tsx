@@ -3,7 +3,7 @@ import { useQuery } from "@connectrpc/connect-query";
 import { Play, Upload } from "lucide-react";
 import { useState } from "react";
 import { DatasetService, type Dataset } from "../../gen/fenxi/analysis/v1/dataset_pb";
-import { KernelService } from "../../gen/fenxi/analysis/v1/kernel_pb";
+import { errorText } from "../../api/errors";
 import { bytes } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
 import { Button } from "../../ui/button";
@@ -12,6 +12,7 @@ import { Dialog } from "../../ui/dialog";
 import { Field, SearchInput, Select } from "../../ui/field";
 import { Failed, Skeleton } from "../../ui/states";
 import { useUpload } from "../../upload/provider";
+import { useKernelSpecs } from "./kernel-spec";
 import { useStartKernel } from "./start";
 
 /** Tables that one kernel may hold. */
@@ -25,7 +26,7 @@ export function NewAnalysis({ open, onClose }: { open: boolean; onClose(): void 
   const [name, setName] = useState("");
   const [picked, setPicked] = useState<Dataset[]>([]);
   const [kind, setKind] = useState("");
-  const kinds = useQuery(KernelService.method.listKernelSpecs, {}, { enabled: open }).data?.kernelSpecs ?? [];
+  const { specs: kinds, error: kindsError, refetch: refetchKinds } = useKernelSpecs(open);
   const withoutTables = kinds.some((each) => each.name === kind && !each.loadsTables);
   const tables = withoutTables ? [] : picked;
   const wanted = useDebounced(query.trim());
@@ -38,7 +39,7 @@ export function NewAnalysis({ open, onClose }: { open: boolean; onClose(): void 
       open={open}
       onClose={onClose}
       title={t("home.newAnalysis")}
-      description={t("home.pickTables")}
+      description={t(withoutTables ? "home.kernelSpecWithoutTables" : "home.pickTables")}
       testId="new-analysis-dialog"
       footer={
         <>
@@ -53,7 +54,7 @@ export function NewAnalysis({ open, onClose }: { open: boolean; onClose(): void 
       }
     >
       <div className="stack">
-        <Field label={t("home.analysisName")} value={name} maxLength={200} placeholder={picked[0]?.name ?? t("notebook.untitled")} onChange={(event) => setName(event.target.value)} />
+        <Field label={t("home.analysisName")} value={name} maxLength={200} placeholder={tables[0]?.name ?? t("notebook.untitled")} onChange={(event) => setName(event.target.value)} />
         {kinds.length > 1 && (
           <Select label={t("home.kernelSpec")} value={kind} onChange={(event) => setKind(event.target.value)} data-testid="kernel-spec">
             {kinds.map((each, index) => (
@@ -61,9 +62,13 @@ export function NewAnalysis({ open, onClose }: { open: boolean; onClose(): void 
             ))}
           </Select>
         )}
-        {withoutTables ? <p className="notice">{t("home.kernelSpecWithoutTables")}</p> : (
-          <SearchInput label={t("datasets.search")} value={query} onChange={setQuery} />
+        {kindsError && (
+          <div className="notice notice-warn" role="alert" data-testid="kernel-spec-failed">
+            <span className="grow">{t("home.kernelSpecsFailed")} {errorText(kindsError)}</span>
+            <Button size="s" onClick={() => void refetchKinds()}>{t("common.retry")}</Button>
+          </div>
         )}
+        {!withoutTables && <SearchInput label={t("datasets.search")} value={query} onChange={setQuery} />}
         {withoutTables ? null : error ? <Failed error={error} onRetry={() => void refetch()} /> : !data ? <Skeleton rows={3} height={30} /> : (
           <div className="list pick-list">
             {data.datasets.map((dataset) => (

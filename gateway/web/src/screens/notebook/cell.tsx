@@ -8,6 +8,7 @@ import type { Feed } from "../../execution/feed";
 import { useNotifier } from "../../execution/store";
 import { useT } from "../../i18n/i18n";
 import type { Cell } from "../../notebook/document";
+import { languageName } from "../../notebook/language";
 import type { Place } from "../../notebook/queue";
 import type { NotebookSession } from "../../notebook/session";
 import { Outputs } from "../../output/output-view";
@@ -42,11 +43,13 @@ interface CellProps {
   place: Place | null;
   /** Why it could not be sent. */
   refusal: unknown;
+  /** What it is written in, in lower case. */
+  language: string;
 }
 
 /** Drawn again only when something of this cell has changed: others print and are written in meanwhile. */
 export const CellView = memo(function CellView(props: CellProps) {
-  const { session, actions, cell, index, selected, editing, feed, refusal } = props;
+  const { session, actions, cell, index, selected, editing, feed, refusal, language } = props;
   const t = useT();
   useNotifier(feed?.notifier);
   const status = statusOf(cell, feed, props.running, props.loading);
@@ -89,12 +92,14 @@ export const CellView = memo(function CellView(props: CellProps) {
               onLeave={() => actions.leave(cell.id)}
               onBlur={() => {}}
               complete={(code, cursor, signal) => session.complete(code, cursor, signal)}
+              language={language}
+              languageName={languageName(language) || t("notebook.code")}
               inspect={(code, cursor, signal) => session.inspect(code, cursor, signal)}
             />
           ) : cell.code === "" ? (
-            <EmptyCode label={label} onEdit={() => actions.select(cell.id, true)} />
+            <EmptyCode label={label} language={languageName(language) || t("notebook.code")} onEdit={() => actions.select(cell.id, true)} />
           ) : (
-            <CodeView code={cell.code} />
+            <CodeView code={cell.code} language={language} />
           )}
         </div>
         <CellMenu onDelete={() => actions.remove(cell.id)} onMove={(by) => actions.move(cell.id, by)} />
@@ -112,7 +117,7 @@ export const CellView = memo(function CellView(props: CellProps) {
 });
 
 /** Stands for the editor of an empty cell. Reached with Tab it opens nothing by itself: Tab has to lead on from it. */
-function EmptyCode({ label, onEdit }: { label: string; onEdit(): void }) {
+function EmptyCode({ label, language, onEdit }: { label: string; language: string; onEdit(): void }) {
   const t = useT();
   const onKeyDown = (event: KeyboardEvent) => {
     if ((event.key !== "Enter" && event.key !== " ") || event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -121,7 +126,7 @@ function EmptyCode({ label, onEdit }: { label: string; onEdit(): void }) {
     onEdit();
   };
   return (
-    <pre className="code-view muted" role="button" tabIndex={0} aria-label={label} onKeyDown={onKeyDown} onClick={onEdit}>{t("notebook.placeholder")}</pre>
+    <pre className="code-view muted" role="button" tabIndex={0} aria-label={label} onKeyDown={onKeyDown} onClick={onEdit}>{t("notebook.placeholder", { language })}</pre>
   );
 }
 

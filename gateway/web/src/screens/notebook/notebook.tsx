@@ -6,13 +6,14 @@ import { loadEditor } from "../../editor/load";
 import { useT } from "../../i18n/i18n";
 import type { Cell } from "../../notebook/document";
 import type { NotebookSession } from "../../notebook/session";
-import { inspectable } from "../../notebook/variables";
+import { languageOf, specOf } from "../../notebook/language";
 import { useTitle } from "../../shell/title";
 import { useUser } from "../../shell/user";
 import { Button, LinkButton } from "../../ui/button";
 import { Confirm } from "../../ui/dialog";
 import { Empty, Failed, Skeleton } from "../../ui/states";
 import { toast, toastError } from "../../ui/toast";
+import { useKernelSpecs } from "../home/kernel-spec";
 import { CellView, type CellActions } from "./cell";
 import { DeadKernel } from "./dead-kernel";
 import { Help } from "./help";
@@ -45,6 +46,9 @@ export function NotebookScreen({ kernelId }: { kernelId: string }) {
 function Notebook({ session }: { session: NotebookSession }) {
   const t = useT();
   const { cells } = session.document;
+  const spec = specOf(session.kernel, useKernelSpecs().specs);
+  const language = languageOf(session.kernel, spec);
+  const inspectable = spec?.inspectable ?? false;
   const [selected, setSelected] = useState<string | null>(null);
   const [editing, setEditing] = useState(false);
   const [helping, setHelping] = useState(false);
@@ -143,6 +147,7 @@ function Notebook({ session }: { session: NotebookSession }) {
         onRestart={() => setRestarting(true)}
         onHelp={() => setHelping(true)}
         onFocusLost={focusSelected}
+        spec={spec}
         looking={looking}
         onLook={setLooking}
       />
@@ -158,13 +163,13 @@ function Notebook({ session }: { session: NotebookSession }) {
               <CellView
                 key={cell.id}
                 {...around(session, cell)}
-                {...{ session, actions, cell, index }}
+                {...{ session, actions, cell, index, language }}
                 selected={cell.id === selected}
                 editing={cell.id === selected && editing}
               />
             ))}
           </div>
-          {fresh && inspectable(session.kernel) && (
+          {fresh && language === "python" && (
             <Starters
               kernel={session.kernel}
               onPick={(code) => {
@@ -180,7 +185,7 @@ function Notebook({ session }: { session: NotebookSession }) {
             </div>
           )}
         </div>
-        {looking && inspectable(session.kernel) && <Variables session={session} onClose={() => setLooking(false)} />}
+        {looking && inspectable && <Variables session={session} onClose={() => setLooking(false)} />}
       </div>
       <Help open={helping} onClose={() => setHelping(false)} />
       <Confirm

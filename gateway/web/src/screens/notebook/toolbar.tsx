@@ -4,11 +4,11 @@ import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { newRequestId, queryClient } from "../../api/query";
 import { kernels } from "../../api/transport";
+import type { KernelSpec } from "../../gen/fenxi/analysis/v1/kernel_spec_pb";
 import { KernelState } from "../../gen/fenxi/analysis/v1/kernel_pb";
 import { bytes } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
 import { FORCE_RESTART_AFTER_MS, type NotebookSession } from "../../notebook/session";
-import { inspectable } from "../../notebook/variables";
 import { Button, IconButton, Tip } from "../../ui/button";
 import { Confirm } from "../../ui/dialog";
 import { useFocusReturn } from "../../ui/focus-return";
@@ -25,12 +25,14 @@ interface ToolbarProps {
   onHelp(): void;
   /** The button that had the focus has gone. */
   onFocusLost(): void;
+  /** The kernel's kind, once it is known. */
+  spec: KernelSpec | undefined;
   /** Whether the panel of variables is open. */
   looking: boolean;
   onLook(open: boolean): void;
 }
 
-export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusLost, looking, onLook }: ToolbarProps) {
+export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusLost, spec, looking, onLook }: ToolbarProps) {
   const t = useT();
   const [, go] = useLocation();
   const [ending, setEnding] = useState(false);
@@ -50,6 +52,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
       <div className="toolbar-title">
         <h1 className="ellipsis">{kernel?.displayName || t("notebook.untitled")}</h1>
         <KernelBadge state={kernel?.state} linked={session.linked} />
+        {spec && kernel && <span className="muted small hide-phone" data-testid="kernel-kind">{spec.displayName}</span>}
         {kernel && kernel.memoryBytes > 0n && (
           <Tip text={t("notebook.memory")}>
             <span className="muted small num hide-phone">
@@ -72,7 +75,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
         {session.queue.places.size > 0 && <CancelWaiting session={session} onFocusLost={onFocusLost} />}
         <StopButton session={session} onStop={onStop} />
         <Button size="s" icon={<FastForward />} onClick={onRunAll} data-testid="run-all">{t("notebook.runAll")}</Button>
-        {inspectable(session.kernel) && (
+        {spec?.inspectable && (
           <IconButton label={t("variables.title")} icon={<Braces />} size="s" aria-pressed={looking} onClick={() => onLook(!looking)} data-testid="show-variables" />
         )}
         <Menu
