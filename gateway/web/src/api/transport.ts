@@ -6,6 +6,7 @@ import { ExecutionService } from "../gen/fenxi/analysis/v1/execution_pb";
 import { InspectionService } from "../gen/fenxi/analysis/v1/inspection_pb";
 import { KernelService } from "../gen/fenxi/analysis/v1/kernel_pb";
 import { AuthService } from "../gen/fenxi/auth/v1/auth_pb";
+import { heardDate } from "./clock";
 import { loginState } from "./login-state";
 
 /** Calls that say UNAUTHENTICATED about what was typed, not about the LoginSession. */
@@ -22,10 +23,16 @@ const noticeExpiry: Interceptor = (next) => async (request) => {
   }
 };
 
+const noticeDate: Interceptor = (next) => async (request) => {
+  const response = await next(request);
+  heardDate(response.header.get("date"));
+  return response;
+};
+
 export const transport = createGrpcWebTransport({
   baseUrl: window.location.origin,
   useBinaryFormat: true,
-  interceptors: [noticeExpiry],
+  interceptors: [noticeExpiry, noticeDate],
   fetch: (input, init) => fetch(input, { ...init, credentials: "include" }),
 });
 

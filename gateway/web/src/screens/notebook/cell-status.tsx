@@ -1,5 +1,6 @@
 // How a cell's run stands, or how it ended, in one line; and the same for those who hear it.
 import { useRef } from "react";
+import { byService } from "../../api/clock";
 import type { Feed } from "../../execution/feed";
 import { Outcome } from "../../gen/fenxi/analysis/v1/output_pb";
 import { durationMs, roughSpan, span } from "../../i18n/format";
@@ -78,7 +79,7 @@ const STATES = {
 function Elapsed({ feed }: { feed: Feed | null }) {
   const nowMs = useNow(ELAPSED_TICK_MS, true);
   const startedAtMs = feed?.model.startedAtMs ?? null;
-  return <span aria-hidden>{span(startedAtMs === null ? 0 : Math.max(0, nowMs - startedAtMs))}</span>;
+  return <span aria-hidden>{span(startedAtMs === null ? 0 : Math.max(0, byService(nowMs) - startedAtMs))}</span>;
 }
 
 /** Where it waits, and for how long as far as the service can tell; a time that has passed was no good guess. */
