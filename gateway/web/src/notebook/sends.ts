@@ -59,8 +59,10 @@ export class Sends {
     this.underWay = requestId;
     try {
       const execution = await sendExecute(this.kernelId, code, requestId, signal, wanted);
+      // Another tab may have taken it back.
+      const unwanted = !wanted() || this.host.cell(cellId)?.requestId === null;
       this.host.onAccepted(cellId, requestId, execution);
-      if (!wanted()) await this.cancel(cellId, requestId, execution.executionId);
+      if (unwanted) await this.cancel(cellId, requestId, execution.executionId);
     } catch (error) {
       if (this.signal.aborted) return;
       if (wanted()) this.host.onRefused(cellId, requestId, error);

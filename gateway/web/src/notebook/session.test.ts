@@ -210,6 +210,47 @@ test("no stop is said to be under way where it failed or had nothing to stop", a
   expect(session.stopping).toBeNull();
 });
 
+test("a hidden tab asks now and then, and is marked when the kernel is about to be ended", async () => {
+  let asked = 0;
+  service.kernels["getKernel"] = async () => {
+    asked++;
+    return { kernel: kernel({ revision: 1n, idleWarningTime: { seconds: 1n, nanos: 0 } as never }) };
+  };
+  session.stop();
+  Object.assign(document, { visibilityState: "hidden" });
+  session = new NotebookSession("k", "u");
+  session.start();
+  await settle();
+  expect([asked, session.mark]).toEqual([1, "ending"]);
+  await vi.advanceTimersByTimeAsync(61_000);
+  expect([asked, streams.length]).toEqual([2, 1]);
+});
+
+test("a cell on its way that another tab took back is cancelled when it is known", async () => {
+  const cell = await sent("1");
+  session.document.cells = session.document.cells.map((each) => ({ ...each, requestId: null }));
+  sends[0]!.channel.say({ execution: execution("e", "1") });
+  await settle();
+  expect([cell(0).executionId, cancelled]).toEqual(["e", ["e"]]);
+});
+
+test("what was cancelled elsewhere is fetched", async () => {
+  await sent("1", "2");
+  const watched: string[] = [];
+  service.executions["watchExecution"] = ({ executionId }: { executionId: string }, { signal }: { signal: AbortSignal }) => {
+    watched.push(executionId);
+    return new Channel<never>().read(signal);
+  };
+  sends[0]!.channel.say({ execution: execution("e", "1") });
+  await settle();
+  sends[1]!.channel.say({ execution: execution("f", "2") });
+  alive = [execution("e", "1", ExecutionState.RUNNING)];
+  await settle();
+  streams[0]!.say({ kernel: kernel({ revision: 1n, state: KernelState.BUSY, runningExecutionId: "e" }) });
+  await settle();
+  expect(watched).toEqual(["e", "f"]);
+});
+
 test("all that waits is cancelled though one has ended", async () => {
   await sent("1");
   sends[0]!.channel.say({ execution: execution("a", "1") });
