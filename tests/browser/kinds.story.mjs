@@ -8,7 +8,7 @@ await story("kinds", {}, async ({ page, picture }) => {
   await page.getByRole("button", { name: "New analysis" }).first().click();
   const kinds = byId(page, "kernel-spec");
   await kinds.waitFor();
-  assert.deepEqual(await kinds.locator("option").allInnerTexts(), ["Python 3 (Fenxi)", "Stock Python"]);
+  assert.deepEqual(await kinds.locator("option").allInnerTexts(), ["Python 3 (Fenxi)", "R 4.2", "Stock Python"]);
   await kinds.selectOption("stock");
   await picture("choice");
   await byId(page, "new-analysis-dialog").getByRole("button", { name: "Start without tables" }).click();
@@ -17,4 +17,27 @@ await story("kinds", {}, async ({ page, picture }) => {
   await ended(cell, "OK");
   assert.match(await cell.innerText(), /False/);
   assert.equal(await byId(page, "show-variables").count(), 0);
+
+  // A kernel of another language is not dressed as Python.
+  await page.goto(origin);
+  await byId(page, "kernel-card").filter({ hasText: "Stock Python" }).waitFor();
+  await page.getByRole("button", { name: "New analysis" }).first().click();
+  await kinds.selectOption("other");
+  const dialog = await byId(page, "new-analysis-dialog").innerText();
+  assert.match(dialog, /Tables cannot be loaded into this kernel/);
+  assert.doesNotMatch(dialog, /Choose the tables/);
+  await byId(page, "new-analysis-dialog").getByRole("button", { name: "Start without tables" }).click();
+  await byId(page, "kernel-kind").getByText("R 4.2").waitFor();
+  const draft = byId(page, "cell").last();
+  await draft.getByText("Write R, then Shift+Enter to run").waitFor();
+  assert.equal(await page.locator(".starters").count(), 0);
+  await draft.locator(".cell-code").click();
+  await draft.locator(".cm-content").waitFor();
+  await page.keyboard.type("x <- NULL # def");
+  await draft.locator(".cm-content .tok-comment").getByText("# def").waitFor();
+  // The first one may only close a list of completions.
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Escape");
+  await draft.locator(".code-view .tok-comment").getByText("# def").waitFor();
+  await picture("other-language");
 });

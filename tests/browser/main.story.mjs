@@ -1,6 +1,6 @@
 // The main job on the page: sign in, upload, analyse live, reload in the middle of a run, stop, find it in the history.
 import assert from "node:assert/strict";
-import { administrator, byId, ended, origin, run, setUp, story, upload } from "./page.mjs";
+import { administrator, byId, ended, fits, origin, run, setUp, story, upload } from "./page.mjs";
 
 const table = `编号,city,sales,day\n${Array.from({ length: 200 }, (_, row) => `${String(row).padStart(3, "0")},${["北京", "上海", "深圳"][row % 3]},${row % 7 ? row * 1.5 : ""},2024-0${1 + (row % 9)}-15`).join("\n")}\n`;
 
@@ -75,7 +75,11 @@ await story("chinese-dark-phone", { locale: "zh-CN", colorScheme: "dark", viewpo
   await page.locator("button[type=submit]").click();
   await byId(page, "history-row").first().waitFor();
   assert.ok((await page.locator("body").innerText()).includes("历史"), "not in Chinese");
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
-  assert.ok(!wide, "the page is wider than the phone");
+  await fits(page);
   await picture("history");
+  await page.goto(origin);
+  await byId(page, "kernel-card").first().click();
+  await byId(page, "cell").first().waitFor();
+  await fits(page);
+  await picture("notebook");
 });

@@ -89,6 +89,15 @@ export async function run(page, code) {
   return page.locator(`[data-cell="${handle}"]`);
 }
 
+/** Nothing stands beyond the right edge of the page, also where the page does not scroll there. */
+export async function fits(page) {
+  const beyond = await page.evaluate(() =>
+    [document.documentElement, ...document.querySelectorAll(".toolbar *, .notice *")]
+      .filter((element) => element.getBoundingClientRect().right > innerWidth + 0.5 || element === document.documentElement && element.scrollWidth > innerWidth)
+      .map((element) => element.outerHTML.slice(0, 120)));
+  assert.deepEqual(beyond, [], "the page is wider than the screen");
+}
+
 /** Waits until a cell has ended so. */
 export async function ended(cell, outcome) {
   await cell.locator(`[data-testid=cell-status][data-outcome=${outcome}]`).waitFor();
