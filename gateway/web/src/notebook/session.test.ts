@@ -194,20 +194,20 @@ test("a cell that runs is cancelled by its name, and its stop is its own", async
   await settle();
   service.executions["cancelExecution"] = async () => ({ execution: execution("e", "1", ExecutionState.RUNNING) });
   await session.stopCell(cell(0));
-  expect(session.stopping?.executionId).toBe("e");
+  expect(session.stopping.now?.executionId).toBe("e");
   streams[0]!.say({ kernel: kernel({ revision: 2n, state: KernelState.BUSY, runningExecutionId: "f" }) });
   await settle();
-  expect(session.stopping).toBeNull();
+  expect(session.stopping.now).toBeNull();
   expect(interrupts).toBe(0);
 });
 
 test("no stop is said to be under way where it failed or had nothing to stop", async () => {
   service.kernels["interruptKernel"] = async () => ({ kernel: kernel({ state: KernelState.IDLE }) });
   await session.interrupt();
-  expect(session.stopping).toBeNull();
+  expect(session.stopping.now).toBeNull();
   service.kernels["interruptKernel"] = async () => Promise.reject(new ConnectError("no", Code.Unavailable));
   await expect(session.interrupt()).rejects.toThrow();
-  expect(session.stopping).toBeNull();
+  expect(session.stopping.now).toBeNull();
 });
 
 test("a hidden tab asks now and then, and is marked when the kernel is about to be ended", async () => {

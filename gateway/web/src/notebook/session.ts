@@ -21,11 +21,9 @@ import { LatestKernel } from "./latest-kernel";
 import { listAll } from "./run";
 import { Queue } from "./queue";
 import { Sends } from "./sends";
+import { Stopping } from "./stopping";
 import { DraftStore } from "./storage";
 import { answers } from "./variables";
-
-/** After so long without the stop taking effect, a restart is offered. */
-export const FORCE_RESTART_AFTER_MS = 5_000;
 
 /** When the list of executions is asked for again after it could not be had. */
 const REFRESH_AFTER_MS = 3_000;
@@ -43,8 +41,7 @@ export class NotebookSession {
   loading = true;
   loadError: unknown = null;
   saved = true;
-  /** The execution that is being stopped, empty where none was known to run, and since when. */
-  stopping: { executionId: string; sinceMs: number } | null = null;
+  readonly stopping = new Stopping(() => this.notifier.flush());
   /** Why a cell could not be sent, by cell id. */
   readonly refusals = new Map<string, unknown>();
   private readonly feeds = new Map<string, Feed>();
@@ -174,7 +171,7 @@ export class NotebookSession {
     const feed = this.feedOf(cell.executionId);
     if (feed && !feed.finished && !feed.failure) return;
     this.refusals.delete(cellId);
-    if (this.stopping?.executionId === "") this.stopping = null;
+    this.stopping.begun();
     this.change(doc.begin(this.document, cellId, newRequestId()));
     this.sends.send(cellId);
   }
@@ -204,13 +201,13 @@ export class NotebookSession {
   /** Stops what runs and takes back all that waits or is on its way. */
   async interrupt(): Promise<void> {
     for (const cell of this.document.cells) if (cell.requestId) this.withdraw(cell);
-    const stopping = this.markStopping(this.kernel?.runningExecutionId ?? "");
+    const stop = this.stopping.begin(this.kernel?.runningExecutionId ?? "");
     let state: KernelState | undefined;
     try {
       const { kernel } = await kernels.interruptKernel({ kernelId: this.kernelId, clearQueue: true, requestId: newRequestId() });
       state = kernel?.state;
     } finally {
-      if (state !== KernelState.INTERRUPTING) this.stopped(stopping);
+      if (state !== KernelState.INTERRUPTING) this.stopping.end(stop);
     }
   }
 
@@ -220,12 +217,12 @@ export class NotebookSession {
     if (cell.requestId) return this.withdraw(cell);
     if (!executionId) return;
     if (this.kernel?.runningExecutionId !== executionId) return void (await this.cancel(executionId));
-    const stopping = this.markStopping(executionId);
+    const stop = this.stopping.begin(executionId);
     let ended = true;
     try {
       ended = await this.cancel(executionId);
     } finally {
-      if (ended) this.stopped(stopping);
+      if (ended) this.stopping.end(stop);
     }
   }
 
@@ -239,19 +236,6 @@ export class NotebookSession {
   private withdraw(cell: doc.Cell): void {
     this.sends.withdraw(cell);
     this.change(doc.update(this.document, cell.id, { requestId: null }));
-  }
-
-  private markStopping(executionId: string): NonNullable<typeof this.stopping> {
-    const stopping = { executionId, sinceMs: Date.now() };
-    this.stopping = stopping;
-    this.notifier.flush();
-    setTimeout(() => this.notifier.touch(), FORCE_RESTART_AFTER_MS + 50);
-    return stopping;
-  }
-
-  private stopped(stopping: typeof this.stopping): void {
-    if (this.stopping === stopping) this.stopping = null;
-    this.notifier.flush();
   }
 
   /** Gives whether it has ended, which one may have done by itself before it was asked to. */
@@ -308,10 +292,7 @@ export class NotebookSession {
     this.gone = null;
     this.queue.heard(kernel, first);
     const running = kernel.runningExecutionId;
-    const interrupting = kernel.state === KernelState.INTERRUPTING;
-    if ((kernel.state !== KernelState.BUSY && !interrupting) || this.stopping?.executionId !== running) this.stopping = null;
-    // Someone may have stopped it elsewhere.
-    if (interrupting && !this.stopping) this.markStopping(running);
+    this.stopping.heard(kernel);
     const knownHere = running === "" || this.feeds.has(running) || this.document.dropped.includes(running);
     if (!knownHere && !this.loading && !this.document.cells.some((cell) => cell.requestId)) void this.refresh();
     this.notifier.flush();

@@ -208,7 +208,7 @@ function around(session: NotebookSession, { id, executionId }: Cell) {
   const { kernel, stopping, loading, queue, refusals } = session;
   const feed = session.feedOf(executionId);
   const running = executionId !== null && kernel?.runningExecutionId === executionId;
-  const stops = executionId !== null && stopping?.executionId === executionId;
+  const stops = executionId !== null && stopping.now?.executionId === executionId;
   const place = (executionId !== null && queue.places.get(executionId)) || null;
   return { feed, running, stopping: stops, loading, place, refusal: refusals.get(id) };
 }

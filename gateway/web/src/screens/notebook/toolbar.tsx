@@ -8,7 +8,8 @@ import type { KernelSpec } from "../../gen/fenxi/analysis/v1/kernel_spec_pb";
 import { KernelState } from "../../gen/fenxi/analysis/v1/kernel_pb";
 import { bytes } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
-import { FORCE_RESTART_AFTER_MS, type NotebookSession } from "../../notebook/session";
+import type { NotebookSession } from "../../notebook/session";
+import { FORCE_RESTART_AFTER_MS } from "../../notebook/stopping";
 import { Button, IconButton, Tip } from "../../ui/button";
 import { Confirm } from "../../ui/dialog";
 import { useFocusReturn } from "../../ui/focus-return";
@@ -131,10 +132,10 @@ function CancelWaiting({ session, onFocusLost }: { session: NotebookSession; onF
 
 function StopButton({ session, onStop }: { session: NotebookSession; onStop(): void }) {
   const t = useT();
-  const { kernel, stopping } = session;
+  const { kernel, stopping: { now: stop } } = session;
   const working = kernel?.state === KernelState.BUSY || kernel?.state === KernelState.INTERRUPTING || session.busy;
-  if (stopping !== null && working) {
-    const late = Date.now() - stopping.sinceMs >= FORCE_RESTART_AFTER_MS;
+  if (stop !== null && working) {
+    const late = Date.now() - stop.sinceMs >= FORCE_RESTART_AFTER_MS;
     return late ? (
       <Button size="s" variant="danger" icon={<RotateCcw />} onClick={() => void session.restart().catch(toastError)} data-testid="force-restart">
         {t("notebook.forceRestart")}
