@@ -1,9 +1,12 @@
 //! Figures of columns, from the columnar file, in memory bounded for each column: how many values are missing, how
 //! many differ, the least and the greatest, mean and spread, a histogram, the most frequent values.
 
+mod bins;
+mod blocks;
 mod distinct;
 mod frequent;
 mod numbers;
+mod texts;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -12,16 +15,13 @@ use arrow_array::types::{
     Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, ArrayRef, GenericStringArray, OffsetSizeTrait};
+use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, TimeUnit};
 
 use crate::{Cancel, ColumnSummary, ColumnarFile, TableError, ValueCount, render};
 use distinct::Distinct;
-use frequent::Frequent;
 use numbers::Axis;
 
-/// Characters of a frequent value.
-const VALUE_MAX_CHARS: usize = 200;
 /// Rows between two looks at the cancel flag.
 const CANCEL_ROWS: usize = 1 << 20;
 
@@ -96,8 +96,8 @@ fn of_column(data_type: &DataType, chunks: &[ArrayRef], cancel: &Cancel) -> Resu
         DataType::Duration(Microsecond) => axis!(DurationMicrosecondType, Axis::Time),
         DataType::Duration(Nanosecond) => axis!(DurationNanosecondType, Axis::Time),
         DataType::Boolean => Ok(booleans(chunks)),
-        DataType::Utf8 => texts::<i32>(chunks, cancel),
-        DataType::LargeUtf8 => texts::<i64>(chunks, cancel),
+        DataType::Utf8 => texts::of_column::<i32>(chunks, cancel),
+        DataType::LargeUtf8 => texts::of_column::<i64>(chunks, cancel),
         _ => rendered(chunks, cancel),
     }
 }
@@ -121,82 +121,6 @@ fn booleans(chunks: &[ArrayRef]) -> ColumnSummary {
     top.sort_by_key(|value| std::cmp::Reverse(value.count));
     let distinct_count = top.len() as u64;
     ColumnSummary { missing_count: missing, distinct_count, top_values: top, ..ColumnSummary::default() }
-}
-
-/// The first bytes of a text, so that most comparisons are of one word.
-#[inline]
-fn prefix(text: &str) -> u64 {
-    let bytes = text.as_bytes();
-    bytes.first_chunk().map_or_else(|| distinct::short_word(bytes).swap_bytes(), |word| u64::from_be_bytes(*word))
-}
-
-/// The least and the greatest text so far, each with its prefix.
-#[derive(Default)]
-struct Ends<'a>(Option<[(u64, &'a str); 2]>);
-
-impl<'a> Ends<'a> {
-    #[inline]
-    fn add(&mut self, text: &'a str) {
-        let new = (prefix(text), text);
-        match &mut self.0 {
-            None => self.0 = Some([new, new]),
-            Some([min, max]) => {
-                if new < *min {
-                    *min = new;
-                } else if new > *max {
-                    *max = new;
-                }
-            }
-        }
-    }
-}
-
-fn texts<O: OffsetSizeTrait>(chunks: &[ArrayRef], cancel: &Cancel) -> Result<ColumnSummary, TableError> {
-    let arrays: Vec<&GenericStringArray<O>> = chunks.iter().map(|chunk| chunk.as_string::<O>()).collect();
-    let mut frequent = Frequent::default();
-    let mut ends = Ends::default();
-    let (mut missing, mut first) = (0u64, 0u64);
-    for array in &arrays {
-        for (row, text) in array.iter().enumerate() {
-            if row % CANCEL_ROWS == 0 {
-                cancel.check()?;
-            }
-            let Some(text) = text else {
-                missing += 1;
-                continue;
-            };
-            frequent.add(distinct::hash_bytes(text.as_bytes()), first + row as u64);
-            ends.add(text);
-        }
-        first += array.len() as u64;
-    }
-    if frequent.pruned() {
-        let candidates = frequent.begin_recount();
-        for text in arrays.iter().flat_map(|array| array.iter()).flatten() {
-            candidates.recount(distinct::hash_bytes(text.as_bytes()));
-        }
-    }
-    let (distinct_count, distinct_estimated) = frequent.distinct();
-    let shown = |row: u64| {
-        let mut row = usize::try_from(row).unwrap_or(usize::MAX);
-        for array in &arrays {
-            if row < array.len() {
-                return render::cut(array.value(row), VALUE_MAX_CHARS);
-            }
-            row -= array.len();
-        }
-        String::new()
-    };
-    let top = frequent.top().into_iter().map(|(row, count)| ValueCount { value: shown(row), count });
-    Ok(ColumnSummary {
-        missing_count: missing,
-        distinct_count: distinct_count.min(first - missing),
-        distinct_estimated,
-        min: ends.0.map(|[min, _]| render::cut(min.1, render::CELL_MAX_CHARS)),
-        max: ends.0.map(|[_, max]| render::cut(max.1, render::CELL_MAX_CHARS)),
-        top_values: top.collect(),
-        ..ColumnSummary::default()
-    })
 }
 
 /// Types without an order or rarely met: only what is missing and what differs, by how they look.

@@ -53,16 +53,38 @@ pub(crate) fn hash_u64(value: u64) -> u64 {
 /// A hash of bytes (folded multiplication, after wyhash).
 #[inline]
 pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
-    let mut state = K0 ^ bytes.len() as u64;
-    let mut rest = bytes;
-    while let Some((word, after)) = rest.split_first_chunk::<8>() {
-        state = fold(state ^ u64::from_le_bytes(*word), K1);
-        rest = after;
-    }
-    if !rest.is_empty() {
-        state = fold(state ^ short_word(rest), K2);
-    }
+    let begin = bytes.first_chunk().map_or_else(|| short_word(bytes), |word| u64::from_le_bytes(*word));
+    hash_begun(begin, bytes, bytes.len())
+}
+
+/// The hash of the first `bytes` bytes of `text`, of which `begin` are the first eight, or with zeros after them all.
+#[inline]
+pub(crate) fn hash_begun(begin: u64, text: &[u8], bytes: usize) -> u64 {
+    let state = K0 ^ bytes as u64;
+    let state = match bytes {
+        0 => state,
+        1..8 => fold(state ^ begin, K2),
+        8 => fold(state ^ begin, K1),
+        _ => hash_rest(fold(state ^ begin, K1), &text[8..], bytes - 8),
+    };
     fold(state ^ K2, K0)
+}
+
+#[inline]
+fn hash_rest(mut state: u64, mut rest: &[u8], mut bytes: usize) -> u64 {
+    while bytes >= 8
+        && let Some((word, after)) = rest.split_first_chunk::<8>()
+    {
+        state = fold(state ^ u64::from_le_bytes(*word), K1);
+        (rest, bytes) = (after, bytes - 8);
+    }
+    if bytes == 0 {
+        return state;
+    }
+    // What follows the text is read with it and blotted out.
+    let last = rest.first_chunk::<8>();
+    let last = last.map(|word| u64::from_le_bytes(*word) & (u64::MAX >> (64 - 8 * bytes)));
+    fold(state ^ last.unwrap_or_else(|| short_word(&rest[..bytes.min(rest.len())])), K2)
 }
 
 /// Up to seven bytes as a word, the first one lowest; without a copy of a length that is not known.

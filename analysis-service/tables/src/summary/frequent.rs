@@ -13,6 +13,8 @@ const CANDIDATES_MAX: usize = 64;
 const EXACT_MAX: usize = 1 << 15;
 /// Values that were seen lately and are counted beside the table, so that it is seldom asked.
 const LATE: usize = 1 << 11;
+/// Places that tell most values from the likeliest ones without asking the table.
+const LIKELY: usize = 1 << 12;
 /// Of how many rows one is looked at for frequent values, once there are more.
 const SAMPLE_ROWS: u64 = 8;
 
@@ -25,9 +27,16 @@ pub(crate) struct Frequent {
     late: Vec<(u64, u32)>,
     /// All hashes, once `counts` no longer holds them.
     sketch: Option<Sketch>,
+    /// Where the hashes are of which there is a new count.
+    likely: Vec<bool>,
     /// Counts up to here were dropped.
     dropped: u32,
     row: u64,
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "its lowest bits are wanted")]
+fn likely_at(hash: u64) -> usize {
+    hash as usize % LIKELY
 }
 
 impl Frequent {
@@ -105,12 +114,16 @@ impl Frequent {
         let mut kept: Vec<_> = self.counts.drain().collect();
         kept.sort_unstable_by_key(|(_, (count, row))| (std::cmp::Reverse(*count), *row));
         self.counts = kept.into_iter().take(CANDIDATES_MAX).map(|(hash, (_, row))| (hash, (0, row))).collect();
+        self.likely = vec![false; LIKELY];
+        self.counts.keys().for_each(|hash| self.likely[likely_at(*hash)] = true);
         self
     }
 
     #[inline]
     pub(crate) fn recount(&mut self, hash: u64) {
-        if let Some((count, _)) = self.counts.get_mut(&hash) {
+        if self.likely[likely_at(hash)]
+            && let Some((count, _)) = self.counts.get_mut(&hash)
+        {
             *count = count.saturating_add(1);
         }
     }

@@ -2,19 +2,14 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::ArrowPrimitiveType;
-use arrow_array::{Array, ArrayRef, PrimitiveArray, make_array};
-use arrow_buffer::{ArrowNativeType, Buffer, ToByteSlice};
-use arrow_data::ArrayData;
-use arrow_schema::DataType;
+use arrow_array::{Array, ArrayRef, PrimitiveArray};
+use arrow_buffer::{ArrowNativeType, ToByteSlice};
 
+use super::bins::Bins;
+use super::blocks::{blocks, sum};
 use super::distinct::{Dense, Distinct, hash_bytes, hash_u64};
 use super::shown;
-use crate::{Cancel, ColumnSummary, HistogramBin, TableError, render};
-
-/// Bins of a histogram.
-const BINS_MAX: usize = 20;
-/// Values summed up before they join the total, so that a long sum stays accurate.
-const BLOCK_ROWS: usize = 1 << 12;
+use crate::{Cancel, ColumnSummary, TableError};
 
 /// How values become numbers, and whether they have a mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,44 +84,85 @@ impl Figure for i128 {
     }
 }
 
-/// A sum by blocks.
-#[derive(Default)]
-struct Sum {
-    total: f64,
-    block: f64,
-    rows: usize,
+/// The least and the greatest value, each with the chunk that has it first.
+#[derive(Clone, Copy)]
+struct Ends<N> {
+    min: (usize, N),
+    max: (usize, N),
 }
 
-impl Sum {
-    #[inline]
-    fn add(&mut self, value: f64) {
-        self.block += value;
-        self.rows += 1;
-        if self.rows == BLOCK_ROWS {
-            self.total += self.block;
-            self.block = 0.0;
-            self.rows = 0;
+/// What one walk over a column finds.
+struct Scan<N> {
+    ends: Option<Ends<N>>,
+    sum: f64,
+    present: u64,
+    finite: u64,
+}
+
+impl<N: Figure + PartialOrd> Scan<N> {
+    fn of<T: ArrowPrimitiveType<Native = N>>(
+        arrays: &[&PrimitiveArray<T>],
+        cancel: &Cancel,
+    ) -> Result<Self, TableError> {
+        let mut scan = Self { ends: None, sum: 0.0, present: 0, finite: 0 };
+        for (at, array) in arrays.iter().enumerate() {
+            cancel.check()?;
+            blocks(array, |values| scan.add(at, values));
+        }
+        Ok(scan)
+    }
+
+    fn add(&mut self, at: usize, values: &[N]) {
+        let Some(first) = values.first() else { return };
+        let (mut min, mut max, mut finite) = (*first, *first, 0u64);
+        for value in values {
+            min = if *value < min { *value } else { min };
+            max = if *value > max { *value } else { max };
+            finite += u64::from(value.figure().is_finite());
+        }
+        self.present += values.len() as u64;
+        self.finite += finite;
+        self.sum += sum(values, |figure| if figure.is_finite() { figure } else { 0.0 });
+        let ends = self.ends.get_or_insert(Ends { min: (at, min), max: (at, max) });
+        if min < ends.min.1 {
+            ends.min = (at, min);
+        }
+        if max > ends.max.1 {
+            ends.max = (at, max);
+        }
+    }
+}
+
+/// Counts the values of a column that differ.
+enum Different {
+    Close(Dense),
+    Any(Distinct),
+}
+
+impl Different {
+    fn new<T: ArrowPrimitiveType>(ends: &Ends<T::Native>) -> Self {
+        let whole = T::DATA_TYPE.is_integer() || T::DATA_TYPE.is_temporal();
+        let range = || Some((ends.min.1.to_i64()?, ends.max.1.to_i64()?));
+        let dense = range().filter(|_| whole).and_then(|(min, max)| Dense::new(min, max));
+        dense.map_or_else(|| Self::Any(Distinct::default()), Self::Close)
+    }
+
+    fn add<N: Figure>(&mut self, values: &[N]) {
+        match self {
+            Self::Close(dense) => values.iter().for_each(|value| dense.add(value.to_i64().unwrap_or_default())),
+            Self::Any(distinct) => values.iter().for_each(|value| distinct.add(value.hash())),
         }
     }
 
-    fn get(&self) -> f64 {
-        self.total + self.block
+    fn count(&self) -> (u64, bool) {
+        match self {
+            Self::Close(dense) => (dense.count(), false),
+            Self::Any(distinct) => distinct.count(),
+        }
     }
 }
 
-/// Calls `f` with each value that is there and its row.
-#[inline]
-fn each<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, mut f: impl FnMut(usize, T::Native)) {
-    match array.nulls().filter(|nulls| nulls.null_count() > 0) {
-        None => array.values().iter().enumerate().for_each(|(row, value)| f(row, *value)),
-        Some(nulls) => nulls.valid_indices().for_each(|row| f(row, array.values()[row])),
-    }
-}
-
-/// A value and its chunk and row.
-type End<N> = ((usize, usize), N);
-
-/// The figures of a column on an axis.
+/// The figures of a column on an axis: two walks, the second with what the first found.
 pub(crate) fn of_column<T: ArrowPrimitiveType>(
     chunks: &[ArrayRef],
     axis: Axis,
@@ -136,204 +172,54 @@ where
     T::Native: Figure + PartialOrd,
 {
     let arrays: Vec<&PrimitiveArray<T>> = chunks.iter().map(|chunk| chunk.as_primitive::<T>()).collect();
-    let rows: usize = arrays.iter().map(|array| array.len()).sum();
-    let mut ends: Option<[End<T::Native>; 2]> = None;
-    let (mut sum, mut present, mut finite) = (Sum::default(), 0u64, 0u64);
-    for (at, array) in arrays.iter().enumerate() {
+    let rows: u64 = arrays.iter().map(|array| array.len() as u64).sum();
+    let scan = Scan::of(&arrays, cancel)?;
+    let mut summary = ColumnSummary { missing_count: rows - scan.present, ..ColumnSummary::default() };
+    let Some(ends) = scan.ends else { return Ok(summary) };
+    #[expect(clippy::cast_precision_loss, reason = "figures are approximate")]
+    let (finite, mean) = (scan.finite as f64, scan.sum / scan.finite as f64);
+    let mut different = Different::new::<T>(&ends);
+    let mut bins = Bins::new(axis, ends.min.1, ends.max.1);
+    let mut squares = 0.0;
+    for array in &arrays {
         cancel.check()?;
-        each(array, |row, value| {
-            let figure = value.figure();
-            if figure.is_nan() {
-                return;
-            }
-            present += 1;
-            if figure.is_finite() {
-                sum.add(figure);
-                finite += 1;
-            }
-            match &mut ends {
-                None => ends = Some([((at, row), value); 2]),
-                Some([min, max]) => {
-                    if value < min.1 {
-                        *min = ((at, row), value);
-                    } else if value > max.1 {
-                        *max = ((at, row), value);
-                    }
-                }
+        blocks(array, |values| {
+            different.add(values);
+            bins.add(values);
+            if axis != Axis::Time {
+                squares +=
+                    sum(values, |figure| if figure.is_finite() { (figure - mean) * (figure - mean) } else { 0.0 });
             }
         });
     }
-    cancel.check()?;
-    let (distinct_count, distinct_estimated) = count_distinct(&arrays, ends.map(|[min, max]| [min.1, max.1]));
-    cancel.check()?;
-    let mut summary = ColumnSummary {
-        missing_count: rows as u64 - present,
-        distinct_count: distinct_count.min(present),
-        distinct_estimated,
-        ..ColumnSummary::default()
-    };
-    let Some([min, max]) = ends else { return Ok(summary) };
-    summary.min = Some(shown(chunks, min.0));
-    summary.max = Some(shown(chunks, max.0));
-    if axis != Axis::Time {
-        spread(&arrays, axis, &sum, finite, &mut summary);
+    let (distinct_count, distinct_estimated) = different.count();
+    summary.distinct_count = distinct_count.min(scan.present);
+    summary.distinct_estimated = distinct_estimated;
+    if axis != Axis::Time && scan.finite > 0 {
+        summary.mean = Some(mean / scale(axis)).filter(|mean| mean.is_finite());
+        let deviation = (squares / (finite - 1.0)).sqrt() / scale(axis);
+        summary.standard_deviation = Some(deviation).filter(|deviation| scan.finite > 1 && deviation.is_finite());
     }
-    let text_ends = [summary.min.clone().unwrap_or_default(), summary.max.clone().unwrap_or_default()];
-    summary.histogram = match axis {
-        Axis::Time => time_bins(&arrays, [min.1, max.1], text_ends),
-        _ => number_bins(&arrays, axis, [min.1.figure(), max.1.figure()], text_ends),
-    };
+    let [min, max] = [ends.min, ends.max].map(|end| shown(chunks, place(&arrays, end)));
+    summary.histogram = bins.finish(axis, chunks[0].data_type(), [min.clone(), max.clone()]);
+    (summary.min, summary.max) = (Some(min), Some(max));
     Ok(summary)
 }
 
-/// How many values differ, and whether that is an estimate.
-fn count_distinct<T: ArrowPrimitiveType>(arrays: &[&PrimitiveArray<T>], ends: Option<[T::Native; 2]>) -> (u64, bool)
+/// Chunk and row of the first value that equals the end.
+fn place<T: ArrowPrimitiveType>(arrays: &[&PrimitiveArray<T>], (at, end): (usize, T::Native)) -> (usize, usize)
 where
-    T::Native: Figure,
+    T::Native: PartialEq,
 {
-    let whole = T::DATA_TYPE.is_integer() || T::DATA_TYPE.is_temporal();
-    let dense = ends.filter(|_| whole).and_then(|[min, max]| Dense::new(min.to_i64()?, max.to_i64()?));
-    if let Some(mut dense) = dense {
-        for array in arrays {
-            each(array, |_, value| dense.add(value.to_i64().unwrap_or_default()));
-        }
-        return (dense.count(), false);
-    }
-    let mut distinct = Distinct::default();
-    for array in arrays {
-        each(array, |_, value| {
-            if !value.figure().is_nan() {
-                distinct.add(value.hash());
-            }
-        });
-    }
-    distinct.count()
+    let array = arrays[at];
+    let mut rows = array.values().iter().enumerate();
+    let row = rows.position(|(row, value)| *value == end && array.is_valid(row));
+    (at, row.unwrap_or_default())
 }
 
-fn scale(axis: Axis) -> f64 {
+pub(super) fn scale(axis: Axis) -> f64 {
     match axis {
         Axis::Decimal(scale) => 10f64.powi(i32::from(scale)),
         Axis::Number | Axis::Time => 1.0,
     }
-}
-
-/// Mean and standard deviation of the finite values.
-fn spread<T: ArrowPrimitiveType>(
-    arrays: &[&PrimitiveArray<T>],
-    axis: Axis,
-    sum: &Sum,
-    finite: u64,
-    summary: &mut ColumnSummary,
-) where
-    T::Native: Figure,
-{
-    if finite == 0 {
-        return;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "figures are approximate")]
-    let count = finite as f64;
-    let mean = sum.get() / count;
-    summary.mean = Some(mean / scale(axis)).filter(|mean| mean.is_finite());
-    if finite > 1 {
-        let mut squares = Sum::default();
-        for array in arrays {
-            each(array, |_, value| {
-                let figure = value.figure();
-                if figure.is_finite() {
-                    squares.add((figure - mean) * (figure - mean));
-                }
-            });
-        }
-        let deviation = (squares.get() / (count - 1.0)).sqrt() / scale(axis);
-        summary.standard_deviation = Some(deviation).filter(|deviation| deviation.is_finite());
-    }
-}
-
-/// Twenty bins over the finite values; none where an infinity or an overflow leaves no width.
-fn number_bins<T: ArrowPrimitiveType>(
-    arrays: &[&PrimitiveArray<T>],
-    axis: Axis,
-    [min, max]: [f64; 2],
-    ends: [String; 2],
-) -> Vec<HistogramBin>
-where
-    T::Native: Figure,
-{
-    let range = max - min;
-    if !range.is_finite() {
-        return Vec::new();
-    }
-    let bins = if range > 0.0 { BINS_MAX } else { 1 };
-    #[expect(clippy::cast_precision_loss, reason = "at most 20")]
-    let per_unit = if range > 0.0 { bins as f64 / range } else { 0.0 };
-    if !per_unit.is_finite() {
-        return Vec::new();
-    }
-    let mut counts = vec![0u64; bins];
-    for array in arrays {
-        each(array, |_, value| {
-            let figure = value.figure();
-            if !figure.is_nan() {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, then bounded")]
-                let bin = ((figure - min) * per_unit) as usize;
-                counts[bin.min(bins - 1)] += 1;
-            }
-        });
-    }
-    #[expect(clippy::cast_precision_loss, reason = "at most 20")]
-    let edge = |at: usize| (min + range * (at as f64 / bins as f64)) / scale(axis);
-    label(&counts, ends, |at| {
-        let edge = edge(at);
-        if T::DATA_TYPE.is_integer() && edge.fract() == 0.0 && edge.abs() < 1e15 {
-            format!("{edge}")
-        } else {
-            format!("{edge:?}")
-        }
-    })
-}
-
-/// At most twenty bins whose edges are values of the axis themselves, such as days.
-fn time_bins<T: ArrowPrimitiveType>(
-    arrays: &[&PrimitiveArray<T>],
-    [min, max]: [T::Native; 2],
-    ends: [String; 2],
-) -> Vec<HistogramBin>
-where
-    T::Native: Figure + PartialOrd,
-{
-    let (Some(low), Some(high)) = (min.to_i64(), max.to_i64()) else { return Vec::new() };
-    let range = i128::from(high) - i128::from(low);
-    let bins = usize::try_from(range).unwrap_or(BINS_MAX).clamp(1, BINS_MAX);
-    let edge = |at: usize| i64::try_from(i128::from(low) + range * at as i128 / bins as i128).unwrap_or(high);
-    let edges: Vec<i64> = (1..bins).map(edge).collect();
-    let mut counts = vec![0u64; bins];
-    for array in arrays {
-        each(array, |_, value| {
-            let value = value.to_i64().unwrap_or(low);
-            counts[edges.partition_point(|edge| *edge <= value)] += 1;
-        });
-    }
-    let Some(texts) = arrays.first().and_then(|array| of_type(array.data_type(), edges)) else { return Vec::new() };
-    let text = render::renderer(&texts);
-    label(&counts, ends, |at| text(at - 1))
-}
-
-/// Signed numbers as values of a type that holds its own as such, in 32 or 64 bits.
-fn of_type(data_type: &DataType, values: Vec<i64>) -> Option<ArrayRef> {
-    let builder = ArrayData::builder(data_type.clone()).len(values.len());
-    let buffer = match data_type.primitive_width() {
-        Some(4) => Buffer::from_vec(values.into_iter().map(i32::try_from).collect::<Result<Vec<_>, _>>().ok()?),
-        _ => Buffer::from_vec(values),
-    };
-    Some(make_array(builder.add_buffer(buffer).build().ok()?))
-}
-
-fn label(counts: &[u64], [min, max]: [String; 2], edge: impl Fn(usize) -> String) -> Vec<HistogramBin> {
-    let last = counts.len() - 1;
-    let bin = |(at, count): (usize, &u64)| HistogramBin {
-        lower: if at == 0 { min.clone() } else { edge(at) },
-        upper: if at == last { max.clone() } else { edge(at + 1) },
-        count: *count,
-    };
-    counts.iter().enumerate().map(bin).collect()
 }
