@@ -1,5 +1,5 @@
-// Which word about a kernel is the newest. A service that was started again counts its revisions from 1, so they say
-// something within one stream only: what a newly opened stream says first is taken as it is.
+// Which word about a kernel is the newest. Revisions of two services follow the machine's clock, which may be set back, so
+// they are relied on within one stream only: what a newly opened stream says first is taken as it is.
 import type { Kernel } from "../gen/fenxi/analysis/v1/kernel_pb";
 
 export class LatestKernel {
