@@ -177,7 +177,7 @@ time.sleep(600)",
     assert_eq!(death.cause(), DeathCause::Limit);
     assert!(death.detail.contains("files") && death.detail.contains("of 20 MiB"), "{}", death.detail);
     soon(house.registry.restart(USER, kernel.kernel_id(), None)).await.expect("restarted");
-    let looks = "import os, time; time.sleep(1); print(os.path.getsize('large') > 25 << 20); os.remove('large')";
+    let looks = "import os, time; time.sleep(1); print(os.path.getsize('large') > 20 << 20); os.remove('large')";
     assert_eq!(house.printed(&kernel, looks).await, "True\n");
 }
 
