@@ -4,6 +4,7 @@
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -20,6 +21,10 @@ use tempfile::TempDir;
 const READY_WAIT: Duration = Duration::from_secs(120);
 /// How long a service may take to stop.
 const STOP_WAIT: Duration = Duration::from_secs(60);
+/// Ports that the system gives to no connection of a program's (ip(7): those begin at 32,768): what was found free is so
+/// still when it is listened on, though other tests run.
+const PORTS: Range<u16> = 20_000..32_000;
+const PORT_TRIES: usize = 100;
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The password of the house's first administrator.
@@ -348,5 +353,6 @@ pub fn python() -> PathBuf {
 }
 
 fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+    let free = || TcpListener::bind(("127.0.0.1", rand::random_range(PORTS))).ok()?.local_addr().ok();
+    (0..PORT_TRIES).find_map(|_| free()).with_context(|| format!("no port of {PORTS:?} was free"))
 }
