@@ -7,6 +7,8 @@
 mod deaths;
 #[path = "kernels/forks.rs"]
 mod forks;
+#[path = "kernels/hostile.rs"]
+mod hostile;
 #[path = "kernels/house.rs"]
 mod house;
 #[path = "kernels/inspection.rs"]

@@ -2,7 +2,9 @@
 program. Of this process nothing is left then but its number, its limits and its layers.
 
 The file holds ``{"argv": [absolute path of the program, arguments], "env": the program's whole environment,
-"isolation": the plan for :func:`fenxi_kernel.isolation.enter`, or None}``.
+"isolation": the plan for :func:`fenxi_kernel.isolation.enter`, or None, "work_dir": where the program starts}``. This
+process is started in a folder that no kernel writes to: what code has left in the kernel's own must not run before the
+layers are in force.
 """
 
 import json
@@ -30,6 +32,7 @@ def main(argv: list[str]) -> int:
         from fenxi_kernel import isolation
 
         isolation.enter(order["isolation"])
+    os.chdir(order["work_dir"])
     return become(order["argv"], order["env"])
 
 

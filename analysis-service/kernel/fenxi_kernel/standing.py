@@ -1,4 +1,5 @@
-"""How a kernel stands beside the other processes of the machine: behind the service, and the first to go."""
+"""How a kernel stands beside the other processes of the machine: behind the service, and the first to go; and where it
+is at home."""
 
 import contextlib
 import os
@@ -19,6 +20,13 @@ def step_back() -> None:
     with open("/proc/self/oom_score_adj", encoding="ascii") as file:
         score = int(file.read())
     _write("/proc/self/oom_score_adj", max(score, _OOM_SCORE))
+
+
+def settle_in(work_dir: str) -> None:
+    """Makes a kernel's folder its working folder and its home. To be called once it is kept apart: what code has left
+    there counts from then on."""
+    os.chdir(work_dir)
+    os.environ["HOME"] = work_dir
 
 
 def _write(path: str, value: int) -> None:

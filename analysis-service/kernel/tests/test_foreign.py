@@ -21,7 +21,7 @@ class Foreign(unittest.TestCase):
     def become(self, argv, env=None, isolation=None):
         order = os.path.join(self.folder, "order.json")
         with open(order, "w", encoding="utf-8") as file:
-            json.dump({"argv": argv, "env": env or {}, "isolation": isolation}, file)
+            json.dump({"argv": argv, "env": env or {}, "isolation": isolation, "work_dir": self.folder}, file)
         return subprocess.run(
             [sys.executable, "-m", "fenxi_kernel.foreign", order],
             env={"PYTHONPATH": KERNEL, "SECRET": "x"},

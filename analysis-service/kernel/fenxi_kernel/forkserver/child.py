@@ -42,7 +42,6 @@ def become(prepared: Prepared, order: dict, listener: int | None = None):
     the order, the process becomes that instead."""
     os.umask(0o077)
     _environment(prepared, order)
-    os.chdir(order["work_dir"])
     confine.die_with(prepared.service)
     confine.no_new_privileges()
     confine.limits(order["limits"])
@@ -57,9 +56,10 @@ def become(prepared: Prepared, order: dict, listener: int | None = None):
         if prepared.isolation is None:
             raise RuntimeError("isolation is asked for, and this server has none")
         prepared.isolation.enter(order["isolation"])
-        # The folder may be another now, and a change of identity took back what the end of the service does.
-        os.chdir(order["work_dir"])
+        # A change of identity took back what the end of the service does.
         confine.die_with(service)
+    # Modules are looked for in the working folder, too: what code has left there counts once the kernel is kept apart.
+    os.chdir(order["work_dir"])
     confine.close_others()
     # Files are written from here on, as the user that the kernel is.
     file = order["connection_file"]

@@ -28,6 +28,7 @@ impl PlainLauncher {
         let prepared = self.0.prepare(order, false).await?;
         let mut files = vec![(prepared.connection_file(), prepared.connection().to_string())];
         let mut args = vec!["-m".into(), "fenxi_kernel".into(), prepared.connection_file().into()];
+        args.extend(["--work-dir".into(), prepared.work_dir.clone().into()]);
         if let Some(plan) = &prepared.plan.json {
             args.extend(["--isolation".into(), plan_file(&prepared).into()]);
             files.push((plan_file(&prepared), plan.to_string()));
@@ -36,7 +37,8 @@ impl PlainLauncher {
     }
 }
 
-/// Writes these files for the kernel and starts our Python with these arguments.
+/// Writes these files for the kernel and starts our Python with these arguments, in a folder that no kernel writes to, which
+/// is its home, too: an interpreter runs what it finds in either, long before anything keeps it apart.
 pub(super) async fn run(
     workshop: &Workshop,
     prepared: Prepared,
@@ -49,11 +51,13 @@ pub(super) async fn run(
         prepared.given_up(io::ErrorKind::Other.into()).await;
         return Err(LaunchError::Folder(error));
     }
+    let mut env = prepared.env.clone();
+    env.insert("HOME".into(), prepared.place.clone().into());
     let spec = Spec {
         program: workshop.python().to_owned(),
         args,
-        env: prepared.env.iter().map(|(name, value)| (name.into(), value.clone())).collect(),
-        work_dir: prepared.work_dir.clone(),
+        env: env.into_iter().map(|(name, value)| (name.into(), value)).collect(),
+        work_dir: prepared.place.clone(),
         limits: prepared.limits,
         kept: None,
     };

@@ -65,6 +65,7 @@ impl ProgramLauncher {
             "argv": self.argv(&connection_file.to_string_lossy()),
             "env": self.env(&prepared),
             "isolation": self.plan(&prepared),
+            "work_dir": prepared.work_dir,
         });
         let files = vec![(connection_file, connection.to_string()), (order_file.clone(), told.to_string())];
         let args = vec!["-m".into(), "fenxi_kernel.foreign".into(), order_file.into()];
