@@ -2,14 +2,17 @@
 //! are several ways: a plain start, and a fork of a prepared process. It knows Jupyter's connection file, and of the rest
 //! of Jupyter only as much as a trial of the prepared process needs; the driver is its only caller.
 
+mod discard;
 mod folders;
 mod fork;
+mod giving;
 mod isolation;
 mod keeper;
 mod plain;
 mod program;
 mod python;
 mod records;
+mod removal;
 mod trial;
 mod users;
 mod workshop;
@@ -29,6 +32,7 @@ use nix::{sys::signal::Signal, unistd::Pid};
 use tokio::{task::JoinHandle, time::timeout};
 use uuid::Uuid;
 
+use self::users::User;
 pub use self::{
     fork::ForkLauncher,
     isolation::{Apart, Level},
@@ -89,6 +93,8 @@ pub struct Launched {
     ends_whole: bool,
     /// The user that it alone has.
     uid: Option<u32>,
+    /// What keeps that user from others, where this service chose it.
+    user: Option<User>,
     /// Whose network it was born with: it has a listener to be served.
     network_of: Option<(Uuid, NetworkSource)>,
     /// Its way out, once that is served.
@@ -174,6 +180,9 @@ impl Launched {
         process.end();
         if !self.ends_whole {
             let _ = tokio::task::spawn_blocking(move || tree::kill_rest(leader, &mark, uid)).await;
+        }
+        if let Some(user) = self.user {
+            let _ = tokio::task::spawn_blocking(move || user.retire()).await;
         }
         folders::remove_group(self.group).await;
         folders::remove_dir(self.place).await;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -89,6 +89,43 @@ async fn what_a_former_service_left_is_ended_at_start() {
     let ended = tokio::task::spawn_blocking(move || left.wait());
     soon(ended).await.expect("joined").expect("ended");
     assert!(!place.exists());
+}
+
+#[tokio::test]
+async fn what_took_off_its_mark_is_ended_by_its_user_or_its_group() {
+    use std::os::unix::process::CommandExt as _;
+    // In a range that no other story has.
+    const UID: u32 = 1_904_000_005;
+    let dir = tempfile::tempdir_in("/tmp").expect("a folder");
+    let root = fs::metadata(dir.path()).expect("there").uid() == 0;
+    let start = |uid: Option<u32>| {
+        let mut command = std::process::Command::new("sleep");
+        command.arg("600").env_clear().process_group(0);
+        uid.map(|uid| command.uid(uid));
+        command.spawn().expect("started")
+    };
+    let (by_group, by_user) = (start(None), root.then(|| start(Some(UID))));
+    let group = dir.path().join("fenxi-kernel-k-1");
+    fs::create_dir_all(&group).expect("made");
+    fs::write(group.join("cgroup.procs"), by_group.id().to_string()).expect("written");
+    let place = dir.path().join("run/0123");
+    fs::create_dir_all(&place).expect("made");
+    let tree = serde_json::json!({"version": 2, "path": dir.path()});
+    let record = serde_json::json!({
+        "pid": i32::MAX, "start_ticks": 1, "mark": "FENXI_KERNEL=k-1", "kernel_id": Uuid::from_u128(7), "generation": 1,
+        "endpoint": {"prefix": "/nowhere", "key": "k"}, "start": 0, "level": 0, "layers": [], "ends_whole": false,
+        "uid": UID, "group": {"trees": [[tree, group]], "memory": null},
+    });
+    fs::write(place.join("process.json"), record.to_string()).expect("written");
+    let left = [Some(by_group), by_user]
+        .into_iter()
+        .flatten()
+        .map(|mut left| tokio::task::spawn_blocking(move || left.wait().expect("an end").success()));
+    let left: Vec<_> = left.collect();
+    launcher(dir.path()).await;
+    for ended in left {
+        assert!(!soon(ended).await.expect("joined"), "it ran to its end");
+    }
 }
 
 #[tokio::test]

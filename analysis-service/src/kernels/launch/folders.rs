@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown, lchown},
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, chown},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -10,11 +10,15 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 
+use super::{giving, removal};
 use crate::kernels::machine::cgroup::Group;
 
 /// How long a control group may count as used after its last process has ended.
 const GROUP_REMOVE_WAIT: Duration = Duration::from_secs(2);
 const GROUP_REMOVE_PAUSE: Duration = Duration::from_millis(5);
+
+/// Where a kernel has its temporary files, in the folder that it works in.
+pub(super) const TMP: &str = ".tmp";
 
 /// Where a kernel finds its tables.
 pub(super) fn tables(place: &Path) -> PathBuf {
@@ -38,31 +42,20 @@ pub(super) struct Folders {
 impl Folders {
     /// Makes them. What the kernel may write belongs to its user; the rest is the service's.
     pub(super) fn make(self, uid: Option<u32>) -> io::Result<()> {
-        for path in [&self.place, &self.own, &self.tables, &self.work_dir, &self.work_dir.join(".tmp")] {
+        for path in [&self.place, &self.own, &self.tables, &self.work_dir] {
             make_dir(path)?;
         }
+        giving::mend(&self.work_dir, TMP)?;
         if let Some(uid) = uid {
             fs::set_permissions(&self.tables, fs::Permissions::from_mode(0o755))?;
             chown(&self.own, Some(uid), Some(uid))?;
-            give(&self.work_dir, uid)?;
+        }
+        // A former process may have had a user of its own where this one has not.
+        if uid.is_some() || nix::unistd::geteuid().is_root() {
+            giving::give(&self.work_dir, uid.unwrap_or_default())?;
         }
         Ok(())
     }
-}
-
-/// Gives a folder with all that is in it to a user. Links are not followed: what is below was written by a kernel.
-fn give(path: &Path, uid: u32) -> io::Result<()> {
-    let found = fs::symlink_metadata(path)?;
-    if found.uid() == uid {
-        // A folder is given after what is in it.
-        return Ok(());
-    }
-    if found.is_dir() {
-        for entry in fs::read_dir(path)? {
-            give(&entry?.path(), uid)?;
-        }
-    }
-    lchown(path, Some(uid), Some(uid))
 }
 
 /// A folder for this user alone.
@@ -88,9 +81,9 @@ pub(super) async fn remove_group(group: Option<Arc<Group>>) {
 
 /// Removes a folder with all that is in it.
 pub(super) async fn remove_dir(path: PathBuf) {
-    if let Err(error) = tokio::fs::remove_dir_all(&path).await
-        && error.kind() != io::ErrorKind::NotFound
-    {
+    let removing = path.clone();
+    let removed = tokio::task::spawn_blocking(move || removal::remove(&removing)).await;
+    if let Err(error) = removed.map_err(io::Error::other).flatten() {
         tracing::warn!(path = %path.display(), %error, "a kernel's folder was not removed");
     }
 }

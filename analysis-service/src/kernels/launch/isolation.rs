@@ -15,7 +15,7 @@ use fenxi_proto::analysis::v1::{IsolationLevel, KernelIsolation};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::users::Users;
+use super::users::{User, Users};
 use crate::kernels::machine::cgroup::{Group, GroupLimits, Trees};
 
 /// Flags of clone(2) by the name of the namespace, as linux/sched.h has them.
@@ -61,18 +61,18 @@ pub struct Apart {
 pub(super) struct Isolation {
     apart: Apart,
     found: Option<Found>,
-    users: Users,
+    users: Arc<Users>,
 }
 
 /// What one kernel is given.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Plan {
     /// As `fenxi_kernel.isolation.enter` takes it; `None` for none.
     pub json: Option<serde_json::Value>,
     /// Flags of clone(2).
     pub flags: u64,
     /// The user it becomes.
-    pub uid: Option<u32>,
+    pub user: Option<User>,
     /// For everyone who asks.
     pub told: KernelIsolation,
 }
@@ -115,11 +115,11 @@ impl Isolation {
         // Whoever has other users at hand takes some that nobody has, before they are tried.
         let root = nix::unistd::geteuid().is_root();
         let users = if root && apart.level != Level::None { Users::take(apart.uid_first)? } else { Users::default() };
+        let users = Arc::new(users);
         let found = match apart.level {
             Level::None => None,
-            Level::Standard | Level::Strict => Some(probe(python, library, users.of(Uuid::nil()))?),
+            Level::Standard | Level::Strict => Some(probe(python, library, users.of(Uuid::nil())?.uid())?),
         };
-        users.forget(Uuid::nil());
         if let Some(found) = &found {
             let missing = found.missing(apart.level);
             anyhow::ensure!(
@@ -181,13 +181,17 @@ impl Isolation {
     }
 
     /// The plan of a kernel; `forked`: its process comes from a fork and can enter namespaces.
-    pub(super) fn plan(&self, kernel_id: Uuid, paths: Paths<'_>, forked: bool) -> Plan {
+    ///
+    /// # Errors
+    /// No user is left for it.
+    pub(super) fn plan(&self, kernel_id: Uuid, paths: Paths<'_>, forked: bool) -> io::Result<Plan> {
         let Some(found) = &self.found else {
-            return Plan { told: told(Level::None, &[]), ..Plan::default() };
+            return Ok(Plan { told: told(Level::None, &[]), ..Plan::default() });
         };
         let layers = found.layers(forked);
         let namespaces: Vec<_> = found.namespaces(forked).collect();
-        let uid = layers.contains(&"uid").then(|| self.users.of(kernel_id));
+        let user = layers.contains(&"uid").then(|| self.users.of(kernel_id)).transpose()?;
+        let uid = user.as_ref().map(User::uid);
         let own_count = uid.is_some() || namespaces.contains(&"user");
         let processes = (found.processes && own_count).then_some(self.apart.processes_max);
         let json = serde_json::json!({
@@ -207,7 +211,7 @@ impl Isolation {
             "network": false,
         });
         let flags = CLONE_FLAGS.iter().filter(|(name, _)| namespaces.contains(name)).map(|(_, flag)| flag);
-        Plan { json: Some(json), flags: flags.sum(), uid, told: told(self.apart.level, &layers) }
+        Ok(Plan { json: Some(json), flags: flags.sum(), user, told: told(self.apart.level, &layers) })
     }
 
     /// Makes the control group of a kernel, where the machine has any. Without one a kernel is not `strict`.
@@ -226,11 +230,6 @@ impl Isolation {
                 Ok(None)
             }
         }
-    }
-
-    /// The kernel is gone for good: its user may be another's.
-    pub(super) fn forget(&self, kernel_id: Uuid) {
-        self.users.forget(kernel_id);
     }
 }
 
@@ -272,6 +271,8 @@ impl Found {
 fn probe(python: &Path, library: &Path, uid: u32) -> anyhow::Result<Found> {
     let output = Command::new(python)
         .args(["-m", "fenxi_kernel.isolation", "--uid", &uid.to_string()])
+        // Modules are looked for where it starts.
+        .current_dir(library)
         .env_clear()
         .env("PYTHONPATH", library)
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")

@@ -24,9 +24,9 @@ fn found(change: impl FnOnce(&mut serde_json::Value)) -> Found {
 }
 
 fn plan(found: Found, forked: bool) -> Plan {
-    let isolation = Isolation { apart: apart(Level::Standard), found: Some(found), users: Users::default() };
+    let isolation = Isolation { apart: apart(Level::Standard), found: Some(found), users: Arc::default() };
     let path = Path::new("/x");
-    isolation.plan(Uuid::nil(), Paths { work_dir: path, sockets: path, tables: path }, forked)
+    isolation.plan(Uuid::nil(), Paths { work_dir: path, sockets: path, tables: path }, forked).expect("a plan")
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn all_that_a_machine_gives_is_taken() {
     let plan = plan(found(|_| {}), true);
     assert_eq!(plan.told.layers, ["mount", "net", "uid", "landlock", "seccomp", "capabilities"]);
     assert_eq!(plan.flags, 0x4002_0000);
-    assert_eq!(plan.uid, Some(65_534));
+    assert_eq!(plan.user.map(|user| user.uid()), Some(65_534));
     let json = plan.json.expect("a plan");
     assert_eq!(json["processes"], 99);
     assert_eq!(json["layers"]["uid"], 65_534);
@@ -44,7 +44,7 @@ fn all_that_a_machine_gives_is_taken() {
 fn a_program_of_its_own_enters_no_namespace_and_stays_the_services_user() {
     let plan = plan(found(|_| {}), false);
     assert_eq!(plan.told.layers, ["landlock", "seccomp", "capabilities"]);
-    assert_eq!((plan.flags, plan.uid), (0, None));
+    assert!(plan.flags == 0 && plan.user.is_none());
     // They would be counted with the service's own.
     assert_eq!(plan.json.expect("a plan")["processes"], serde_json::Value::Null);
 }
@@ -54,10 +54,11 @@ fn namespaces_that_do_not_go_together_are_left_and_told() {
     let plan = plan(found(|found| found["together"] = false.into()), true);
     assert_eq!(plan.told.layers, ["landlock", "seccomp", "capabilities"]);
     let user = found(|found| found["namespaces"] = serde_json::json!(["user", "mount", "pid"]));
-    let isolation = Isolation { apart: apart(Level::Standard), found: Some(user), users: Users::default() };
+    let isolation = Isolation { apart: apart(Level::Standard), found: Some(user), users: Arc::default() };
     let path = Path::new("/x");
     let plan = isolation.plan(Uuid::nil(), Paths { work_dir: path, sockets: path, tables: path }, true);
-    assert_eq!(plan.uid, None, "a user namespace of one user has no other");
+    let plan = plan.expect("a plan");
+    assert!(plan.user.is_none(), "a user namespace of one user has no other");
     assert_eq!(plan.json.expect("a plan")["processes"], 99, "the namespace counts for itself");
 }
 
@@ -76,7 +77,7 @@ fn a_level_that_cannot_be_had_names_what_is_missing() {
 #[test]
 fn a_network_is_given_only_to_a_kernel_with_a_namespace_of_its_own() {
     let obstacle = |found: Option<Found>, forked| {
-        let isolation = Isolation { apart: apart(Level::Standard), found, users: Users::default() };
+        let isolation = Isolation { apart: apart(Level::Standard), found, users: Arc::default() };
         isolation.network_obstacle(forked)
     };
     assert_eq!(obstacle(Some(found(|_| {})), true), None);

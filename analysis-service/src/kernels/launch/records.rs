@@ -3,7 +3,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Launched, python};
+use super::{Launched, python, removal, users};
 use crate::kernels::{
     connection::Endpoint,
     machine::{cgroup::Group, tree},
@@ -102,6 +102,7 @@ pub(super) fn take_up(
             mark: record.mark,
             ends_whole: record.ends_whole,
             uid: record.uid,
+            user: None,
             group: record.group,
             network_of: record.network_of.zip(source.cloned()),
             network: None,
@@ -123,10 +124,12 @@ pub(super) async fn used(place: &Path) -> io::Result<()> {
 }
 
 /// Ends the processes that a former service left and nobody holds, and removes their folders; of those that kernels
-/// worked in only those of kernels that were not somebody's yet: kept ready, or in their first start. Gives the names of
-/// the control groups that they may have had. At start only.
-pub(super) fn sweep(run_dir: &Path, work_dir: &Path, held: &[Held]) -> Vec<String> {
+/// worked in only those of kernels that were not somebody's yet: on trial, kept ready, or in their first start. Gives the
+/// names of the control groups that they may have had. At start only. `uid_first`: from where the users of kernels are
+/// counted.
+pub(super) fn sweep(run_dir: &Path, work_dir: &Path, held: &[Held], uid_first: u32) -> Vec<String> {
     let mut groups = Vec::new();
+    let in_use: Vec<_> = held.iter().filter_map(|held| read(&run_dir.join(&held.name))?.uid).collect();
     for entry in fs::read_dir(run_dir).into_iter().flatten().flatten() {
         let (place, name) = (entry.path(), entry.file_name());
         let kept = held.iter().any(|held| name == *held.name);
@@ -137,20 +140,38 @@ pub(super) fn sweep(run_dir: &Path, work_dir: &Path, held: &[Held]) -> Vec<Strin
         }
         let group = fs::read_to_string(place.join(GROUP_FILE)).ok();
         if let Some(record) = read(&place) {
-            // The pid may mean another process by now; what has the mark is ours in any case.
-            let alive = tree::start_ticks(record.pid) == Some(record.start_ticks);
-            let leader = Pid::from_raw(if alive { record.pid } else { i32::MAX });
-            tree::kill_rest(leader, &record.mark, None);
+            end(&record, &in_use, uid_first);
             // A service that did not note whose a kernel is did not name its group either: its kernels' files stay.
-            if group.is_some() && record.generation == 1 && !place.join(USED_FILE).exists() {
-                let _ = fs::remove_dir_all(work_dir.join(record.kernel_id.to_string()));
+            if group.is_some() && record.generation <= 1 && !place.join(USED_FILE).exists() {
+                remove(&work_dir.join(record.kernel_id.to_string()));
             }
         }
         groups.extend(group);
-        let _ = fs::set_permissions(&place, fs::Permissions::from_mode(0o700));
-        let _ = fs::remove_dir_all(&place);
+        remove(&place);
     }
     groups
+}
+
+/// Ends what a kernel of a former service left: by its control group, by its mark, and by its user where that is no other
+/// kernel's, because code can take off a mark and leave a session.
+fn end(record: &Record, in_use: &[u32], uid_first: u32) {
+    if let Some(group) = &record.group {
+        group.kill();
+    }
+    // The pid may mean another process by now; what has the mark is ours in any case.
+    let alive = tree::start_ticks(record.pid) == Some(record.start_ticks);
+    let leader = Pid::from_raw(if alive { record.pid } else { i32::MAX });
+    tree::kill_rest(leader, &record.mark, None);
+    let Some(uid) = record.uid.filter(|uid| nix::unistd::geteuid().is_root() && !in_use.contains(uid)) else { return };
+    if let Some(_held) = users::hold_range_of(uid, uid_first) {
+        tree::kill_rest(Pid::from_raw(i32::MAX), &record.mark, Some(uid));
+    }
+}
+
+fn remove(path: &Path) {
+    if let Err(error) = removal::remove(path) {
+        tracing::warn!(path = %path.display(), %error, "what a former service left was not removed");
+    }
 }
 
 fn read(place: &Path) -> Option<Record> {
@@ -188,7 +209,7 @@ mod tests {
         for note in notes {
             fs::write(place.join(note), "g-1").expect("written");
         }
-        let groups = sweep(&folder.path().join("run"), &work, &[]);
+        let groups = sweep(&folder.path().join("run"), &work, &[], 300_000);
         assert_eq!(groups.len(), usize::from(notes.contains(&GROUP_FILE)), "{groups:?}");
         assert!(!place.exists(), "its sockets and its key are left");
         work.join(kernel_id.to_string()).join("file").exists()
@@ -197,6 +218,7 @@ mod tests {
     #[test]
     fn only_files_of_a_kernel_that_was_nobodys_go_with_it() {
         assert!(!files_stay(1, &[GROUP_FILE]), "kept ready, and left");
+        assert!(!files_stay(0, &[GROUP_FILE]), "on trial, and left");
         assert!(files_stay(1, &[GROUP_FILE, USED_FILE]));
         assert!(files_stay(2, &[GROUP_FILE]), "it was started again: its files are from before");
         assert!(files_stay(1, &[]), "an earlier version did not note whose it is");

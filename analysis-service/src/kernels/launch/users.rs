@@ -1,20 +1,25 @@
 //! The users that kernels become where the service is root: a range that no other service of this machine has, one for
-//! each kernel. What runs as such a user belongs to that kernel and ends with it.
+//! each kernel that runs. What runs as such a user belongs to that kernel and ends with it; then another may have it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
+    fs, io,
     os::{
         linux::net::SocketAddrExt as _,
-        unix::net::{SocketAddr, UnixListener},
+        unix::{
+            fs::MetadataExt as _,
+            net::{SocketAddr, UnixListener},
+        },
     },
-    sync::{Mutex, PoisonError},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use uuid::Uuid;
 
 use crate::kernels::machine::tree;
 
-/// Users of one service: more than it may have kernels.
+/// Users of one service: more than it may have kernels that run.
 const RANGE_USERS: u32 = 20_000;
 /// The user that every system has and that owns nothing.
 const NOBODY: u32 = 65_534;
@@ -27,8 +32,15 @@ pub(super) struct Users {
     first: u32,
     /// Held as long as the range is: the system gives the name to one process, and takes it back at its end.
     _claim: Option<UnixListener>,
-    /// The user of each kernel, as its distance from the first.
-    taken: Mutex<BTreeMap<Uuid, u32>>,
+    /// By its distance from the first: whose it is, and how many starts of that kernel have it.
+    taken: Mutex<BTreeMap<u32, (Uuid, usize)>>,
+}
+
+/// The user of a kernel, for as long as something runs as it.
+#[derive(Debug)]
+pub(super) struct User {
+    users: Arc<Users>,
+    number: u32,
 }
 
 impl Default for Users {
@@ -45,8 +57,7 @@ impl Users {
     pub(super) fn take(first: u32) -> anyhow::Result<Self> {
         for range in 0..RANGES_MAX {
             let first = first.saturating_add(range.saturating_mul(RANGE_USERS));
-            let name = SocketAddr::from_abstract_name(format!("fenxi-users-{first}"))?;
-            let Ok(claim) = UnixListener::bind_addr(&name) else { continue };
+            let Ok(claim) = claim(first) else { continue };
             // A container's users, or what is left of a service that was killed: neither must meet a kernel.
             if !tree::anyone_runs_as(&(first..first.saturating_add(RANGE_USERS))) {
                 return Ok(Self { first, _claim: Some(claim), taken: Mutex::default() });
@@ -57,35 +68,130 @@ impl Users {
         )
     }
 
-    /// The user of a kernel: the same as long as it is known, and nobody else's meanwhile.
-    pub(super) fn of(&self, kernel_id: Uuid) -> u32 {
+    /// A user for a kernel: nobody else's until it is dropped, and the same for each start of the kernel until then.
+    ///
+    /// # Errors
+    /// As many kernels as there are users run.
+    pub(super) fn of(self: &Arc<Self>, kernel_id: Uuid) -> io::Result<User> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = taken.get(&kernel_id).copied().unwrap_or_else(|| {
-            let numbers: BTreeSet<u32> = taken.values().copied().collect();
-            let free = (0..).find(|number| !numbers.contains(number)).unwrap_or_default();
-            taken.insert(kernel_id, free);
-            free
-        });
-        self.first.saturating_add(number)
+        let known = taken.iter().find(|(_, (whose, _))| *whose == kernel_id).map(|(number, _)| *number);
+        let number = known.or_else(|| (0..RANGE_USERS).find(|number| !taken.contains_key(number)));
+        let number = number.ok_or_else(|| io::Error::other("every user that kernels may become is taken"))?;
+        taken.entry(number).or_insert((kernel_id, 0)).1 += 1;
+        Ok(User { users: Arc::clone(self), number })
+    }
+}
+
+impl User {
+    pub(super) fn uid(&self) -> u32 {
+        self.users.first.saturating_add(self.number)
     }
 
-    /// The kernel is gone for good: its user may be another's.
-    pub(super) fn forget(&self, kernel_id: Uuid) {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&kernel_id);
+    /// The kernel is gone. If something that cannot be ended runs as this user, it is never another's. Blocks.
+    pub(super) fn retire(self) {
+        let uid = self.uid();
+        if runs_as(uid) {
+            tracing::error!(uid, "processes of a kernel go on: no other kernel becomes their user");
+            std::mem::forget(self);
+        }
     }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        let mut taken = self.users.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, starts)) = taken.get_mut(&self.number) {
+            *starts -= 1;
+            if *starts == 0 {
+                taken.remove(&self.number);
+            }
+        }
+    }
+}
+
+/// Holds the range of a user that a former service gave to a kernel, counted from this one on: as long as this is held, no
+/// other service has it. `None` where one has, or where it is in no range.
+pub(super) fn hold_range_of(uid: u32, first: u32) -> Option<UnixListener> {
+    let range = uid.checked_sub(first)? / RANGE_USERS;
+    if range < RANGES_MAX { claim(first + range * RANGE_USERS).ok() } else { None }
+}
+
+/// Whether anything runs as this user; what has ended and was not waited for does not.
+fn runs_as(uid: u32) -> bool {
+    let over = |process: &Path| {
+        // proc(5): the state comes after the name, which may hold anything.
+        let stat = fs::read_to_string(process.join("stat")).unwrap_or_default();
+        stat.rsplit(") ").next().is_none_or(|rest| rest.is_empty() || rest.starts_with(['Z', 'X']))
+    };
+    let mut processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.any(|one| one.metadata().is_ok_and(|found| found.uid() == uid) && !over(&one.path()))
+}
+
+fn claim(first: u32) -> io::Result<UnixListener> {
+    UnixListener::bind_addr(&SocketAddr::from_abstract_name(format!("fenxi-users-{first}"))?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn users(first: u32) -> Arc<Users> {
+        Arc::new(Users { first, ..Users::default() })
+    }
+
     #[test]
-    fn no_two_kernels_have_one_user_and_one_keeps_its_own() {
-        let users = Users { first: 300_000, ..Users::default() };
-        let [one, two, three, four] = [1, 2, 3, 4].map(Uuid::from_u128);
-        assert_eq!([one, two, one, three].map(|kernel| users.of(kernel)), [300_000, 300_001, 300_000, 300_002]);
-        users.forget(two);
-        assert_eq!(users.of(four), 300_001);
+    fn no_two_kernels_have_one_user_and_one_keeps_its_own_while_it_runs() {
+        let users = users(300_000);
+        let of = |kernel: u128| users.of(Uuid::from_u128(kernel)).expect("a user");
+        let (one, two, again, three) = (of(1), of(2), of(1), of(3));
+        assert_eq!([&one, &two, &again, &three].map(User::uid), [300_000, 300_001, 300_000, 300_002]);
+        drop(two);
+        drop(one);
+        let four = of(4);
+        assert_eq!((four.uid(), of(1).uid()), (300_001, 300_000), "one that runs is another's");
+        drop(again);
+        assert_eq!(of(5).uid(), 300_000);
+    }
+
+    #[test]
+    fn no_kernel_becomes_a_user_of_the_next_range() {
+        let users = users(300_000);
+        let one = |number: u32| users.of(Uuid::from_u128(number.into()));
+        let mut all: Vec<User> = {
+            // One by one it would take as long as nobody has: each looks for its own.
+            let mut taken = users.taken.lock().expect("whole");
+            (0..RANGE_USERS)
+                .map(|number| {
+                    taken.insert(number, (Uuid::from_u128(number.into()), 1));
+                    User { users: Arc::clone(&users), number }
+                })
+                .collect()
+        };
+        one(RANGE_USERS).expect_err("there is none left");
+        all.pop();
+        assert_eq!(one(RANGE_USERS).expect("one was freed").uid(), 300_000 + RANGE_USERS - 1);
+    }
+
+    #[test]
+    fn a_user_as_which_something_runs_on_is_no_other_kernels() {
+        use std::os::unix::process::CommandExt as _;
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let users = users(1_980_000_000);
+        let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let user = users.of(one).expect("a user");
+        let mut left = std::process::Command::new("sleep").arg("600").uid(user.uid()).spawn().expect("started");
+        user.retire();
+        let next = users.of(two).expect("a user");
+        assert_eq!(next.uid(), 1_980_000_001);
+        left.kill().expect("killed");
+        // It has ended, and nobody has waited for it yet.
+        while runs_as(1_980_000_000) {}
+        next.retire();
+        assert_eq!(users.of(one).expect("a user").uid(), 1_980_000_000, "it keeps its own");
+        assert_eq!(users.of(two).expect("a user").uid(), 1_980_000_001);
+        left.wait().expect("an end");
     }
 
     #[test]
@@ -94,7 +200,12 @@ mod tests {
         let (one, two) = (Users::take(first).expect("a range"), Users::take(first).expect("another"));
         assert!(one.first >= first && two.first >= one.first + RANGE_USERS);
         let freed = one.first;
+        assert!(hold_range_of(freed + 7, first).is_none(), "it is held");
         drop(one);
+        let held = hold_range_of(freed + 7, first).expect("it is nobody's");
+        assert!(Users::take(first).expect("another").first > freed);
+        drop(held);
         assert_eq!(Users::take(first).expect("the first again").first, freed);
+        assert!(hold_range_of(first - 1, first).is_none());
     }
 }

@@ -18,9 +18,11 @@ use uuid::Uuid;
 
 use super::{
     Apart, LaunchError, Launched, MARK, Order,
-    folders::{Folders, make_dir, remove_dir, remove_group, sockets, tables},
+    discard::Discarded,
+    folders::{Folders, TMP, make_dir, remove_dir, remove_group, sockets, tables},
     isolation::{Isolation, Paths, Plan},
     python, records,
+    users::User,
 };
 use crate::kernels::{
     connection::Endpoint,
@@ -48,6 +50,7 @@ struct Inner {
     supervisor: Supervisor,
     isolation: Isolation,
     network: OnceLock<NetworkSource>,
+    discarded: Discarded,
 }
 
 /// All that one start needs, with its folders made.
@@ -95,12 +98,17 @@ impl Workshop {
             run_dir.display(),
             SOCKET_PATH_MAX_BYTES - SOCKET_PATH_ADDED_BYTES
         );
-        let left = records::sweep(&run_dir, &work_dir, held);
+        let left = records::sweep(&run_dir, &work_dir, held, apart.uid_first);
         let library = python::write(&run_dir)?;
         let python = std::path::absolute(python)?;
         let (isolation, network) = (Isolation::open(&python, &library, apart)?, OnceLock::new());
         isolation.remove_groups(left)?;
-        Ok(Self(Arc::new(Inner { python, run_dir, work_dir, library, supervisor, isolation, network })))
+        let discarded = Discarded::open(&work_dir);
+        let inner = Arc::new(Inner { python, run_dir, work_dir, library, supervisor, isolation, network, discarded });
+        let retried = Arc::clone(&inner);
+        // It may be much, and nobody waits for it.
+        std::thread::Builder::new().name("files-sweep".into()).spawn(move || retried.discarded.retry())?;
+        Ok(Self(inner))
     }
 
     /// Gives the kernels of users who were granted one a network, from now on. Only the first source counts.
@@ -174,12 +182,13 @@ impl Workshop {
         let place = self.new_place();
         let (own, tables) = (sockets(&place), tables(&place));
         let work_dir = self.work_dir(order.kernel_id);
-        let tmp = work_dir.join(".tmp");
+        let tmp = work_dir.join(TMP);
         let paths = Paths { work_dir: &work_dir, sockets: &own, tables: &tables };
-        let plan = self.0.isolation.plan(order.kernel_id, paths, forked);
+        let plan = self.0.isolation.plan(order.kernel_id, paths, forked).map_err(LaunchError::Spawn)?;
         let folders = Folders { place: place.clone(), own: own.clone(), tables, work_dir: work_dir.clone() };
         let mark = format!("{}-{}", order.kernel_id, order.generation);
-        let (uid, inner, name, made) = (plan.uid, Arc::clone(&self.0), mark.clone(), place.clone());
+        let (uid, inner) = (plan.user.as_ref().map(User::uid), Arc::clone(&self.0));
+        let (name, made) = (mark.clone(), place.clone());
         let make = move || {
             folders.make(uid)?;
             records::name_group(&made, &name)?;
@@ -233,8 +242,8 @@ impl Workshop {
 
     /// Removes the files that a kernel worked in.
     pub(super) async fn forget(&self, kernel_id: Uuid) {
-        remove_dir(self.work_dir(kernel_id)).await;
-        self.0.isolation.forget(kernel_id);
+        let inner = Arc::clone(&self.0);
+        let _ = tokio::task::spawn_blocking(move || inner.discarded.discard(&kernel_id.to_string())).await;
     }
 }
 
@@ -281,7 +290,8 @@ impl Prepared {
             endpoint: self.endpoint,
             start,
             ends_whole: isolation.layers.iter().any(|layer| layer == "pid"),
-            uid: self.plan.uid,
+            uid: self.plan.user.as_ref().map(User::uid),
+            user: self.plan.user,
             network_of: self.network_of,
             network: None,
             isolation,

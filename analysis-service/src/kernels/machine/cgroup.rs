@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use nix::unistd::Pid;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde::{Deserialize, Serialize};
 
 /// How the folders of our groups begin.
@@ -20,6 +23,9 @@ const LEFT_AFTER: Duration = Duration::from_secs(600);
 /// How often it is tried to remove a group of ours that is in use, and the pause in between.
 const REMOVALS_MAX: usize = 100;
 const REMOVAL_PAUSE: Duration = Duration::from_millis(100);
+/// Rounds of killing all that is in a group, and the pause in between: each finds what was started during the last.
+const KILL_ROUNDS_MAX: usize = 200;
+const KILL_PAUSE: Duration = Duration::from_millis(5);
 
 /// A kernel's share of the processors where they are wanted by more than there are, in percent of what a group has by
 /// default, and each process of the service where that is in no group: all kernels have the same, however many processes
@@ -97,8 +103,12 @@ impl Trees {
         Ok(())
     }
 
-    /// Removes what is left of groups of these names. Waits for those that are in use, for some time.
+    /// Removes what is left of groups of these names, with what runs in them. Waits for that, for some time.
     pub(crate) fn remove_left(&self, mut names: Vec<String>) {
+        for name in &names {
+            let folders: Vec<_> = self.0.values().map(|tree| tree.path.join(format!("{PREFIX}{name}"))).collect();
+            kill_in(&folders);
+        }
         for _ in 0..REMOVALS_MAX {
             names.retain(|name| {
                 let folders = self.0.values().map(|tree| tree.path.join(format!("{PREFIX}{name}")));
@@ -234,13 +244,17 @@ impl Group {
 
     /// Lets nothing in it start anything from now on, so that what ends its processes comes to an end.
     pub(crate) fn close(&self) {
-        for (_, folder) in &self.trees {
-            // Only one of the trees of version 1 has the file.
-            let file = folder.join("pids.max");
-            if file.exists() {
-                let _ = fs::write(file, "0");
-            }
-        }
+        self.trees.iter().for_each(|(_, folder)| close(folder));
+    }
+
+    /// Ends all that is in it.
+    pub(crate) fn kill(&self) {
+        let ours = |folder: &Path| {
+            folder.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()))
+        };
+        let folders: Vec<_> =
+            self.trees.iter().map(|(_, folder)| folder.clone()).filter(|folder| ours(folder)).collect();
+        kill_in(&folders);
     }
 
     /// Removes it. A group counts as used (`ResourceBusy`) for a moment after its last process has ended.
@@ -250,6 +264,39 @@ impl Group {
             other => other,
         })
     }
+}
+
+fn close(folder: &Path) {
+    // Only one of the trees of version 1 has the file.
+    let file = folder.join("pids.max");
+    if file.exists() {
+        let _ = fs::write(file, "0");
+    }
+}
+
+/// Kills what is in the groups of these folders, and lets nothing in them start anything.
+fn kill_in(folders: &[PathBuf]) {
+    folders.iter().for_each(|folder| close(folder));
+    for _ in 0..KILL_ROUNDS_MAX {
+        let mut anything = false;
+        for pid in folders.iter().flat_map(|folder| processes(folder)) {
+            anything |= kill(pid, Signal::SIGKILL).is_ok();
+        }
+        if !anything {
+            return;
+        }
+        #[expect(clippy::disallowed_methods, reason = "on a thread that may block")]
+        thread::sleep(KILL_PAUSE);
+    }
+    tracing::warn!(?folders, "processes in control groups of kernels do not end");
+}
+
+/// The processes in the group of this folder, as far as they are to be seen from here.
+fn processes(folder: &Path) -> Vec<Pid> {
+    let listed = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+    // Those of another pid namespace are listed as 0, which would mean our own group.
+    let seen = listed.lines().filter_map(|line| line.trim().parse::<i32>().ok()).filter(|pid| *pid > 1);
+    seen.map(Pid::from_raw).filter(|pid| *pid != Pid::this()).collect()
 }
 
 #[cfg(test)]

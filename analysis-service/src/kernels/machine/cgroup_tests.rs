@@ -64,10 +64,40 @@ fn without_a_limit_kernels_share_the_processors_alike() {
 #[test]
 fn a_limit_that_cannot_be_set_is_an_error_and_leaves_no_group() {
     let folder = tempfile::tempdir().expect("a folder");
-    let trees = trees(folder.path(), 1);
+    let mut trees = trees(folder.path(), 1);
+    // Where nothing is limited, so that a group in it is as empty as the system's are to `rmdir`.
+    let first = Tree { version: 1, path: folder.path().join("blkio") };
+    fs::create_dir(&first.path).expect("made");
+    trees.0 = BTreeMap::from([("blkio".into(), first), ("memory".into(), trees.0["memory"].clone())]);
     // The second of the trees has gone.
     fs::remove_dir(folder.path().join("memory")).expect("removed");
     trees.make("a", LIMITS).expect_err("there is no such tree");
+    assert_eq!(fs::read_dir(folder.path().join("blkio")).expect("there").count(), 0, "a group is left");
+}
+
+#[test]
+fn what_is_in_a_group_is_killed_and_nothing_starts_in_it_any_more() {
+    use std::process::{Child, Command};
+    let folder = tempfile::tempdir().expect("a folder");
+    let trees = trees(folder.path(), 1);
+    let start = || Command::new("sleep").arg("600").spawn().expect("started");
+    let end = |mut child: Child| thread::spawn(move || child.wait().expect("an end"));
+    let (one, other, third) = (start(), start(), start());
+    let group = trees.make("a", LIMITS).expect("a group");
+    let procs = format!("0\n{}\n{}\n", one.id(), other.id());
+    fs::write(folder.path().join("memory/fenxi-kernel-a/cgroup.procs"), procs).expect("written");
+    let ended = [end(one), end(other)];
+    group.kill();
+    for child in ended {
+        assert!(!child.join().expect("joined").success());
+    }
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect(name);
+    assert_eq!(read("pids/fenxi-kernel-a/pids.max"), "0");
+    // A service that came after has the name alone.
+    fs::write(folder.path().join("cpu/fenxi-kernel-a/cgroup.procs"), third.id().to_string()).expect("written");
+    let third = end(third);
+    kill_in(&[folder.path().join("cpu/fenxi-kernel-a")]);
+    assert!(!third.join().expect("joined").success());
 }
 
 #[test]
