@@ -195,9 +195,11 @@ pub async fn open(folder: &Path, closed: Vec<PathBuf>) -> anyhow::Result<Vec<Ker
         trial::complete(spec).await;
         for path in &spec.read {
             let real = path.canonicalize().unwrap_or_else(|_| path.clone());
-            if let Some(closed) = closed.iter().find(|closed| closed.starts_with(&real)) {
+            let overlaps = |closed: &&PathBuf| closed.starts_with(&real) || real.starts_with(closed);
+            if let Some(closed) = closed.iter().find(overlaps) {
+                let how = if real.starts_with(closed) { "which is in" } else { "in which is" };
                 anyhow::bail!(
-                    "--kernel-specs-dir: kernel spec {}: its kernels would read {}, in which the service's own folder {} is",
+                    "--kernel-specs-dir: kernel spec {}: its kernels would read {}, {how} the service's own folder {}",
                     spec.name,
                     path.display(),
                     closed.display()

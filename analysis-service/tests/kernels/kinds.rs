@@ -234,8 +234,23 @@ async fn no_kind_opens_the_services_own_folders() {
     spec["metadata"] = serde_json::json!({"fenxi": {"paths": [dir.path()]}});
     describe(&dir.path().join("specs"), "open", &spec);
     let closed = vec![dir.path().join("data")];
-    let refused = kinds::open(&dir.path().join("specs"), closed).await.expect_err("refused").to_string();
+    let specs = dir.path().join("specs");
+    let open = || kinds::open(&specs, closed.clone());
+    let refused = open().await.expect_err("refused").to_string();
     assert!(refused.contains("kernel spec open") && refused.contains("the service's own folder"), "{refused}");
+    // Nor anything that is in one of them.
+    fs::create_dir_all(dir.path().join("data/outputs")).expect("made");
+    fs::write(dir.path().join("data/page.key"), "key").expect("written");
+    for inside in ["data", "data/outputs", "data/page.key"] {
+        spec["metadata"] = serde_json::json!({"fenxi": {"paths": [dir.path().join(inside)]}});
+        describe(&dir.path().join("specs"), "open", &spec);
+        let refused = open().await.expect_err(inside).to_string();
+        assert!(refused.contains("the service's own folder"), "{refused}");
+    }
+    spec["metadata"] = serde_json::json!({"fenxi": {"paths": [dir.path().join("database")]}});
+    fs::create_dir_all(dir.path().join("database")).expect("made");
+    describe(&dir.path().join("specs"), "open", &spec);
+    assert_eq!(open().await.expect("its name only begins like one of them").len(), 1);
 }
 
 /// R as its package IRkernel describes it, if this machine has it.
