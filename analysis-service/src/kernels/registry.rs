@@ -3,6 +3,7 @@
 
 mod create;
 mod ending;
+mod kept;
 mod place;
 mod together;
 

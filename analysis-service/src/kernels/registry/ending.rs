@@ -1,4 +1,4 @@
-//! How kernels leave the list: with the service, for the next one, when they are deleted, and a day after they died.
+//! How kernels leave the list: with the service, for the next one, when they are deleted, and some time after they died.
 
 use std::{future::Future, sync::atomic::Ordering, time::Duration};
 
@@ -8,11 +8,9 @@ use futures_util::future::{join, join_all};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::Registry;
+use super::{Registry, kept};
 use crate::kernels::{driver::KernelHandle, store::StoreError};
 
-/// How long a dead kernel is kept in the list.
-const DEAD_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// How long a request is known to have been taken.
 const REQUESTS_KEPT: Duration = Duration::from_secs(48 * 3600);
 /// How long the kernels may take to end with the service.
@@ -48,16 +46,20 @@ impl Registry {
     /// Removes what is kept no longer.
     pub(crate) async fn tend(&self) {
         let now = self.0.parts.clock.now_micros();
-        let old: Vec<_> = self
-            .entries()
-            .iter()
-            .filter(|(_, entry)| !entry.is_alive())
-            .filter(|(_, entry)| {
-                let died = entry.snapshot().death.as_ref().and_then(|death| death.time);
-                died.is_none_or(|died| fenxi_proto::time::unix_micros(&died) < now - micros(DEAD_KEPT))
-            })
-            .map(|(id, _)| *id)
-            .collect();
+        let old = {
+            let entries = self.entries();
+            let dead = entries.iter().filter(|(_, entry)| !entry.is_alive()).map(|(id, entry)| kept::Dead {
+                kernel_id: *id,
+                owner_user_id: entry.owner_user_id,
+                died: entry
+                    .snapshot()
+                    .death
+                    .as_ref()
+                    .and_then(|death| death.time)
+                    .map(|time| fenxi_proto::time::unix_micros(&time)),
+            });
+            kept::outdated(dead, now)
+        };
         for kernel_id in old {
             if let Err(error) = self.remove(kernel_id, DeathCause::Deleted).await {
                 tracing::error!(%kernel_id, %error, "a kernel could not be removed");
