@@ -4,6 +4,7 @@
 #![expect(unsafe_code, reason = "fork, prctl, rlimits and pidfds have no safe form; this is the one room for them")]
 
 pub(crate) mod fork_server;
+mod orphans;
 pub(crate) mod rights;
 
 use std::{

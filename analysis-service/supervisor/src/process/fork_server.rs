@@ -24,9 +24,12 @@ use tokio::{
 };
 
 use super::{
-    Process, Spawned, Spawner, Spec, output_pipe,
+    Process, Spawned, Spawner, Spec, orphans, output_pipe,
     rights::{self, Listener},
 };
+
+/// How a server names the way on which its forks come to be ours as orphans.
+const TWO_FORKS: &str = "double-fork";
 
 /// The way to a running fork server, which ends when this is dropped; what it forked lives on.
 #[derive(Debug)]
@@ -97,7 +100,12 @@ impl ForkServer {
     /// If it ended first, or says something else.
     pub(crate) async fn ready(&mut self) -> io::Result<Ready> {
         match self.receive().await? {
-            (Answer::Ready(ready), _) => Ok(ready),
+            (Answer::Ready(ready), _) => {
+                if ready.clone == TWO_FORKS {
+                    orphans::take();
+                }
+                Ok(ready)
+            }
             (other, _) => Err(unexpected(&other)),
         }
     }

@@ -73,3 +73,23 @@ async fn processes_die_with_the_thread_that_starts_them() {
     let ended = timeout(LIMIT, spawned.process.ended()).await.expect("it lives on").expect("an end");
     assert_eq!(ended.how, End::Signalled(libc::SIGKILL));
 }
+
+#[tokio::test]
+async fn orphans_come_to_us_and_are_waited_for_and_our_own_keep_their_end() {
+    let stat = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok();
+    let parent = |pid: &str| stat(pid).and_then(|stat| Some(stat.rsplit(") ").next()?.split(' ').nth(1)?.to_owned()));
+    orphans::take();
+    let (orphan, ended) = output("sleep 600 >/dev/null 2>&1 & echo $!").await;
+    let (orphan, ours) = (orphan.trim(), std::process::id().to_string());
+    assert_eq!((ended.how, parent(orphan)), (End::Exited(0), Some(ours)));
+    let spawner = Spawner::start().expect("a thread");
+    let mut own = spawner.spawn(shell("exit 7")).await.expect("started").process;
+    kill(Pid::from_raw(orphan.parse().expect("a pid")), Signal::SIGKILL).expect("killed");
+    let gone = async {
+        while stat(orphan).is_some() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(LIMIT, gone).await.expect("nobody waits for it");
+    assert_eq!(own.ended().await.expect("an end").how, End::Exited(7));
+}
