@@ -86,7 +86,7 @@ impl Walk {
         while let Some(depth) = self.stack.len().checked_sub(1) {
             let Some(level) = self.stack.last_mut() else { return };
             if let Some(name) = level.next.pop() {
-                self.enter(depth, name);
+                self.enter(depth, &name);
             } else if level.changed {
                 rounds += usize::from(depth == 0);
                 if rounds > ROUNDS_MAX {
@@ -104,9 +104,9 @@ impl Walk {
     }
 
     /// Goes into a folder of the innermost one; or moves it up, where that would be too deep.
-    fn enter(&mut self, depth: usize, name: CString) {
+    fn enter(&mut self, depth: usize, name: &CStr) {
         let Some(level) = self.stack.last_mut() else { return };
-        let opened = Level::open(level.folder.as_fd(), name.clone());
+        let opened = Level::open(level.folder.as_fd(), name.to_owned());
         let done = match opened {
             // Opened, it has what its owner needs to move it.
             Ok(opened) if depth + 1 < OPEN_FOLDERS_MAX => {
@@ -115,11 +115,11 @@ impl Walk {
             }
             Ok(opened) => {
                 drop(opened);
-                self.move_up(&name)
+                self.move_up(name)
             }
             Err(Errno::ENOENT) => Ok(()),
             // It is a folder no more.
-            Err(Errno::ENOTDIR | Errno::ELOOP) => unlinkat(&level.folder, name.as_c_str(), UnlinkatFlags::NoRemoveDir),
+            Err(Errno::ENOTDIR | Errno::ELOOP) => unlinkat(&level.folder, name, UnlinkatFlags::NoRemoveDir),
             Err(error) => Err(error),
         };
         self.fail(done.err());

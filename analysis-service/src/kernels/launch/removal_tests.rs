@@ -75,7 +75,7 @@ fn what_a_link_leads_to_stays() {
 #[test]
 fn another_file_system_is_left_alone_and_the_rest_is_removed() {
     const FOLDER_OF_IT: &str = "FENXI_TEST_MOUNTED";
-    if let Ok(folder) = std::env::var(FOLDER_OF_IT) {
+    if let Some(folder) = fenxi_chassis::config::variable(FOLDER_OF_IT) {
         remove(Path::new(&folder)).expect_err("a mount is in it");
         return;
     }
@@ -105,9 +105,9 @@ fn another_file_system_is_left_alone_and_the_rest_is_removed() {
 fn folders_without_rights_for_their_owner_are_removed() {
     const FOLDER_OF_IT: &str = "FENXI_TEST_LOCKED";
     let outer = tempfile::tempdir_in("/tmp").expect("a folder");
-    let folder = match std::env::var(FOLDER_OF_IT) {
-        Ok(folder) => Path::new(&folder).join("a"),
-        Err(_) => outer.path().join("a"),
+    let folder = match fenxi_chassis::config::variable(FOLDER_OF_IT) {
+        Some(folder) => Path::new(&folder).join("a"),
+        None => outer.path().join("a"),
     };
     fs::create_dir_all(folder.join("b/c")).expect("made");
     chain(&folder.join("b/c"), 2 * OPEN_FOLDERS_MAX);
