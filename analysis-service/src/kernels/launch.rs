@@ -181,9 +181,17 @@ impl Launched {
         if !self.ends_whole {
             let _ = tokio::task::spawn_blocking(move || tree::kill_rest(leader, &mark, uid)).await;
         }
-        if let Some(user) = self.user {
-            let _ = tokio::task::spawn_blocking(move || user.retire()).await;
-        }
+        let (work_dir, user) = (self.work_dir, self.user);
+        let _ = tokio::task::spawn_blocking(move || {
+            // Before its user may be another kernel's.
+            if let Err(error) = uid.map_or(Ok(()), |_| giving::take_back(&work_dir)) {
+                tracing::warn!(path = %work_dir.display(), %error, "a kernel's folder was not taken back");
+            }
+            if let Some(user) = user {
+                user.retire();
+            }
+        })
+        .await;
         folders::remove_group(self.group).await;
         folders::remove_dir(self.place).await;
     }

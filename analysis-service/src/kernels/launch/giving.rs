@@ -13,7 +13,7 @@ use nix::{
     errno::Errno,
     fcntl::{AtFlags, OFlag, open, openat},
     sys::stat::{FileStat, Mode, fchmod, fstat, mkdirat},
-    unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, geteuid, unlinkat},
+    unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, getegid, geteuid, unlinkat},
 };
 
 use super::removal::{FOLDER, open_folder, open_here};
@@ -48,6 +48,17 @@ pub(super) fn mend(work_dir: &Path, name: &str) -> io::Result<()> {
         }
         opened => Ok(opened.map(drop)?),
     }
+}
+
+/// Makes a kernel's folder the service's own again, for nobody else to go into: the user that all below it belongs to may
+/// be another kernel's next. Given again, it is looked through.
+pub(super) fn take_back(work_dir: &Path) -> io::Result<()> {
+    let folder = match open(work_dir, FOLDER, Mode::empty()) {
+        Err(Errno::ENOENT) => return Ok(()),
+        opened => opened?,
+    };
+    fchown(&folder, Some(geteuid()), Some(getegid()))?;
+    Ok(fchmod(&folder, Mode::S_IRWXU)?)
 }
 
 /// A folder on the way down. It is not kept open: the way may be longer than a process may have files open.

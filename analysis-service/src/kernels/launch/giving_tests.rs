@@ -39,7 +39,14 @@ fn a_folder_is_given_with_all_that_is_in_it_and_nothing_else_is() {
     assert_eq!([owner(&other), owner(&other.join("table"))], [0, 0], "by a link");
     let mode = fs::metadata(folder.join("d")).expect("there").permissions().mode() & 0o777;
     assert_eq!(mode, 0o500, "what code forbids itself is its own affair");
-    give(&folder, 0).expect("taken back");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("set");
+    take_back(&folder).expect("taken back");
+    let top = fs::metadata(&folder).expect("there");
+    assert_eq!((top.uid(), top.permissions().mode() & 0o777), (0, 0o700), "the next of this user goes into it");
+    take_back(&outer.path().join("none")).expect("what is not there is nobody's");
+    give(&folder, UID + 1).expect("given anew");
+    assert_eq!(["", "b/c/file"].map(|given| owner(&folder.join(given))), [UID + 1; 2]);
+    give(&folder, 0).expect("given to root");
     assert_eq!(owner(&folder.join("b/c/file")), 0);
 }
 
