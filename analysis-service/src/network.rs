@@ -7,6 +7,7 @@
 
 mod allow_list;
 mod entry;
+mod in_force;
 mod proxy;
 mod range;
 mod store;
@@ -23,15 +24,15 @@ use fenxi_chassis::{
     clock::{Clock, micros},
     id::Ids,
     lifecycle::Lifecycle,
-    sqlite::Database,
+    sqlite::{Database, WriteError},
 };
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use self::{
-    allow_list::AllowList,
     entry::Entry,
+    in_force::InForceNow,
     proxy::{Shared, Whose},
     store::{Done, InForce, Once, Store},
 };
@@ -131,15 +132,6 @@ struct Inner {
     shared: Arc<Shared>,
 }
 
-/// What holds for a user.
-#[derive(Clone, Debug, Default)]
-struct InForceNow {
-    sequence: u64,
-    list: Arc<AllowList>,
-    /// When the first of the grants ends; unix microseconds.
-    until: Option<i64>,
-}
-
 impl std::fmt::Debug for Networks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Networks(..)")
@@ -182,25 +174,42 @@ impl Networks {
     /// A wrong field, [`NetworkError::Unavailable`], [`NetworkError::Full`], [`NetworkError::RequestIdReused`], the
     /// database; [`NetworkError::NotFound`] where the grant of a repeated request is gone.
     pub async fn create(&self, creator_user_id: Uuid, new: NewGrant) -> Result<Grant, NetworkError> {
-        if let Some(missing) = self.0.obstacle.get() {
-            return Err(NetworkError::Unavailable { missing: missing.clone() });
-        }
-        let fingerprint =
-            fingerprint("create", &format!("{:?}", (new.user_id, &new.entries, &new.note, new.expire_time)));
+        let networks = self.clone();
+        to_its_end(async move { networks.created(creator_user_id, new).await }).await
+    }
+
+    async fn created(&self, creator_user_id: Uuid, new: NewGrant) -> Result<Grant, NetworkError> {
+        let user_id = new.user_id;
+        let fingerprint = fingerprint("create", &format!("{:?}", (user_id, &new.entries, &new.note, new.expire_time)));
         let once = Once { user_id: creator_user_id, request_id: new.request_id, fingerprint };
-        let grant = self.checked(creator_user_id, new)?;
-        let in_force = match self.0.store.create(grant.clone(), once, GRANTS_PER_USER_MAX).await? {
-            Done::Now(in_force) => in_force,
-            Done::Before(grant) => return grant.ok_or(NetworkError::NotFound),
-            Done::Reused => return Err(NetworkError::RequestIdReused),
-            Done::Full => return Err(NetworkError::Full),
-            Done::NotFound => return Err(NetworkError::NotFound),
-        };
-        self.publish(grant.user_id, in_force);
-        let Grant { grant_id, user_id, expire_time, .. } = &grant;
-        tracing::info!(%grant_id, %user_id, %creator_user_id, entries = ?grant.texts(), expire_time, "a network was granted");
-        metrics::counter!("network_grants_total", "change" => "granted").increment(1);
-        Ok(grant)
+        // What was granted stays so, whatever would be said of it today.
+        let mut done = self.0.store.earlier(&once).await?;
+        if done.is_none() {
+            if let Some(missing) = self.0.obstacle.get() {
+                return Err(NetworkError::Unavailable { missing: missing.clone() });
+            }
+            let grant = self.checked(creator_user_id, new)?;
+            match self.0.store.create(grant.clone(), once, GRANTS_PER_USER_MAX).await? {
+                Done::Now(in_force) => {
+                    self.publish(user_id, in_force);
+                    let Grant { grant_id, expire_time, .. } = &grant;
+                    tracing::info!(%grant_id, %user_id, %creator_user_id, entries = ?grant.texts(), expire_time, "a network was granted");
+                    metrics::counter!("network_grants_total", "change" => "granted").increment(1);
+                    return Ok(grant);
+                }
+                other => done = Some(other),
+            }
+        }
+        match done {
+            Some(Done::Before(grant)) => {
+                // That call may have been told of a failure after all was written.
+                self.refresh(user_id).await?;
+                grant.ok_or(NetworkError::NotFound)
+            }
+            Some(Done::Reused) => Err(NetworkError::RequestIdReused),
+            Some(Done::Full) => Err(NetworkError::Full),
+            Some(Done::Now(_) | Done::NotFound) | None => Err(NetworkError::NotFound),
+        }
     }
 
     /// Takes a grant back.
@@ -208,19 +217,32 @@ impl Networks {
     /// # Errors
     /// [`NetworkError::NotFound`], [`NetworkError::RequestIdReused`], the database.
     pub async fn delete(&self, asker: Uuid, grant_id: Uuid, request_id: Option<Uuid>) -> Result<(), NetworkError> {
+        let networks = self.clone();
+        to_its_end(async move { networks.deleted(asker, grant_id, request_id).await }).await
+    }
+
+    async fn deleted(&self, asker: Uuid, grant_id: Uuid, request_id: Option<Uuid>) -> Result<(), NetworkError> {
         let fingerprint = fingerprint("delete", &grant_id.to_string());
         let once = request_id.map(|request_id| Once { user_id: asker, request_id, fingerprint });
         let (done, grant) = self.0.store.delete(grant_id, once, self.0.clock.now_micros()).await?;
         match (done, grant) {
             (Done::Now(in_force), Some(grant)) => {
                 self.publish(grant.user_id, in_force);
-                tracing::info!(%grant_id, user_id = %grant.user_id, by = %asker, "a granted network was taken back");
+                let Grant { user_id, .. } = &grant;
+                tracing::info!(%grant_id, %user_id, by = %asker, entries = ?grant.texts(), "a granted network was taken back");
                 metrics::counter!("network_grants_total", "change" => "taken back").increment(1);
                 Ok(())
             }
-            (Done::Before(_), _) => Ok(()),
             (Done::Reused, _) => Err(NetworkError::RequestIdReused),
-            _ => Err(NetworkError::NotFound),
+            (done, _) => {
+                // It is gone, and nobody may go on by it.
+                let holder =
+                    self.users().iter().find(|(_, now)| now.borrow().has(grant_id)).map(|(user_id, _)| *user_id);
+                if let Some(user_id) = holder {
+                    self.refresh(user_id).await?;
+                }
+                if matches!(done, Done::Before(_)) { Ok(()) } else { Err(NetworkError::NotFound) }
+            }
         }
     }
 
@@ -269,9 +291,7 @@ impl Networks {
                 () = lifecycle.stopping() => return,
                 () = tokio::time::sleep(EXPIRY_INTERVAL) => {}
             }
-            if let Err(error) = self.end_expired().await {
-                tracing::error!(%error, "granted networks that have ended could not be looked for");
-            }
+            self.end_expired();
             if tokio::time::Instant::now() < tidy_at {
                 continue;
             }
@@ -283,17 +303,21 @@ impl Networks {
     }
 
     /// Takes back what has ended by itself.
-    pub(crate) async fn end_expired(&self) -> Result<(), StoreError> {
+    pub(crate) fn end_expired(&self) {
         let now = self.0.clock.now_micros();
-        let over = |in_force: &InForceNow| in_force.until.is_some_and(|until| until <= now);
-        let ended: Vec<_> =
-            self.users().iter().filter(|(_, in_force)| over(&in_force.borrow())).map(|(user_id, _)| *user_id).collect();
-        for user_id in ended {
-            self.refresh(user_id).await?;
-            tracing::info!(%user_id, "a granted network has ended");
+        let mut ended = Vec::new();
+        for in_force in self.users().values() {
+            in_force.send_if_modified(|in_force| {
+                let before = ended.len();
+                ended.extend(in_force.end(now));
+                ended.len() > before
+            });
+        }
+        for grant in ended {
+            let Grant { grant_id, user_id, .. } = &grant;
+            tracing::info!(%grant_id, %user_id, entries = ?grant.texts(), "a granted network has ended");
             metrics::counter!("network_grants_total", "change" => "ended").increment(1);
         }
-        Ok(())
     }
 
     async fn refresh(&self, user_id: Uuid) -> Result<(), StoreError> {
@@ -303,20 +327,22 @@ impl Networks {
     }
 
     fn publish(&self, user_id: Uuid, InForce { sequence, grants }: InForce) {
-        let until = grants.iter().filter_map(|grant| grant.expire_time).min();
-        let list = Arc::new(AllowList::new(grants.into_iter().flat_map(|grant| grant.entries)));
+        let newer = InForceNow::new(sequence, grants);
         self.users().entry(user_id).or_default().send_if_modified(|now| {
             // Two changes may come here the other way round.
-            let newer = now.sequence <= sequence;
-            if newer {
-                *now = InForceNow { sequence, list, until };
+            let follows = now.is_before(&newer);
+            if follows {
+                *now = newer;
             }
-            newer
+            follows
         });
     }
 
     fn checked(&self, creator_user_id: Uuid, new: NewGrant) -> Result<Grant, NetworkError> {
         let invalid = |field, what: String| NetworkError::Invalid { field, what };
+        if new.user_id.is_nil() {
+            return Err(invalid("user_id", "is nobody's".into()));
+        }
         if new.entries.is_empty() || new.entries.len() > ENTRIES_MAX {
             return Err(invalid("entries", format!("has {}; give 1 to {ENTRIES_MAX}", new.entries.len())));
         }
@@ -349,6 +375,13 @@ impl Networks {
     fn users(&self) -> MutexGuard<'_, HashMap<Uuid, watch::Sender<InForceNow>>> {
         self.0.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Runs a change to its end even if whoever asked for it goes: what is written down has to hold for what is open, too.
+async fn to_its_end<T: Send + 'static>(
+    change: impl Future<Output = Result<T, NetworkError>> + Send + 'static,
+) -> Result<T, NetworkError> {
+    tokio::spawn(change).await.map_err(|_| StoreError::Write(WriteError::Closed))?
 }
 
 fn fingerprint(what: &str, content: &str) -> Vec<u8> {

@@ -57,8 +57,8 @@ const END_WAIT: Duration = Duration::from_secs(5);
 pub struct Order {
     /// Whose folder of files it works in.
     pub kernel_id: Uuid,
-    /// Whose it is: the network is granted to users.
-    pub owner_user_id: Uuid,
+    /// Whose it is, for the network that is granted to users; `None`: nobody's, who is granted nothing.
+    pub owner_user_id: Option<Uuid>,
     /// Which of the kernel's processes it is.
     pub generation: i32,
     /// Its memory, in bytes; `None` for no limit.

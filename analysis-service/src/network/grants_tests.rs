@@ -10,19 +10,26 @@ const USER: Uuid = Uuid::from_u128(2);
 
 struct House {
     networks: Networks,
+    database: Database,
     clock: Clock,
     folder: tempfile::TempDir,
 }
 
-async fn open(folder: &std::path::Path, clock: Clock) -> Networks {
+/// No story takes as long on any machine; reaching it is the failure.
+async fn soon<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("it takes too long")
+}
+
+async fn open(folder: &std::path::Path, clock: Clock) -> (Networks, Database) {
     let database = Database::open(&folder.join("test.db"), STEPS).await.expect("a database");
-    Networks::open(database, clock).await.expect("grants")
+    (Networks::open(database.clone(), clock).await.expect("grants"), database)
 }
 
 impl House {
     async fn new() -> Self {
         let (folder, clock) = (tempfile::tempdir().expect("a folder"), Clock::manual(START));
-        Self { networks: open(folder.path(), clock.clone()).await, clock, folder }
+        let (networks, database) = open(folder.path(), clock.clone()).await;
+        Self { networks, database, clock, folder }
     }
 }
 
@@ -48,7 +55,7 @@ async fn grants_add_up_and_are_kept() {
     let all = ["a.example:443", "b.example:443", "10.0.0.0/8:80"];
     assert_eq!(house.networks.entries(USER), all);
     assert!(house.networks.granted(USER) && !house.networks.granted(ADMINISTRATOR));
-    let again = open(house.folder.path(), house.clock.clone()).await;
+    let (again, _) = open(house.folder.path(), house.clock.clone()).await;
     assert_eq!(again.entries(USER), all, "not there after a restart");
     let listed = again.list(Some(USER), None, 10).await.expect("a list");
     assert_eq!((listed.len(), &listed[1]), (2, &first.expect("granted")));
@@ -76,13 +83,74 @@ async fn a_grant_ends_when_its_time_has_come() {
     house.networks.create(ADMINISTRATOR, NewGrant { expire_time, ..new(&["a.example"]) }).await.expect("granted");
     house.networks.create(ADMINISTRATOR, new(&["b.example"])).await.expect("granted");
     house.clock.advance(Duration::from_secs(59));
-    house.networks.end_expired().await.expect("looked");
+    house.networks.end_expired();
     assert_eq!(house.networks.entries(USER), ["a.example:443", "b.example:443"]);
     house.clock.advance(Duration::from_secs(1));
-    house.networks.end_expired().await.expect("looked");
+    house.networks.end_expired();
     assert_eq!(house.networks.entries(USER), ["b.example:443"]);
     let late = house.networks.create(ADMINISTRATOR, NewGrant { expire_time, ..new(&["a.example"]) }).await;
     assert!(matches!(late, Err(NetworkError::Invalid { field: "expire_time", .. })), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_grant_ends_though_the_database_is_gone() {
+    let house = House::new().await;
+    let expire_time = Some(START + 60_000_000);
+    house.networks.create(ADMINISTRATOR, NewGrant { expire_time, ..new(&["a.example"]) }).await.expect("granted");
+    house.networks.create(ADMINISTRATOR, new(&["b.example"])).await.expect("granted");
+    house.database.close().await;
+    house.clock.advance(Duration::from_secs(60));
+    house.networks.end_expired();
+    assert_eq!(house.networks.entries(USER), ["b.example:443"]);
+}
+
+#[tokio::test]
+async fn a_change_holds_though_its_caller_has_gone() {
+    let house = House::new().await;
+    let mut followed = house.networks.users().entry(USER).or_default().subscribe();
+    let mut call = Box::pin(house.networks.create(ADMINISTRATOR, new(&["a.example"])));
+    assert!(futures_util::poll!(&mut call).is_pending());
+    drop(call);
+    soon(followed.changed()).await.expect("granted");
+    assert_eq!(house.networks.entries(USER), ["a.example:443"]);
+    let grant_id = house.networks.list(None, None, 1).await.expect("a list")[0].grant_id;
+    let mut call = Box::pin(house.networks.delete(ADMINISTRATOR, grant_id, None));
+    assert!(futures_util::poll!(&mut call).is_pending());
+    drop(call);
+    soon(followed.changed()).await.expect("taken back");
+    assert!(!house.networks.granted(USER), "it holds still");
+}
+
+#[tokio::test]
+async fn a_repeated_change_holds_though_the_first_was_not_told_of() {
+    let house = House::new().await;
+    let (networks, asked) = (&house.networks, new(&["a.example"]));
+    let once = |what: &str, content: &str| {
+        let fingerprint = fingerprint(what, content);
+        Once { user_id: ADMINISTRATOR, request_id: asked.request_id, fingerprint }
+    };
+    let content = format!("{:?}", (asked.user_id, &asked.entries, &asked.note, asked.expire_time));
+    let grant = networks.checked(ADMINISTRATOR, asked.clone()).expect("a grant");
+    networks.0.store.create(grant.clone(), once("create", &content), 1).await.expect("written");
+    assert!(!networks.granted(USER), "this is what is to be made good");
+    assert_eq!(networks.create(ADMINISTRATOR, asked.clone()).await.expect("the same"), grant);
+    assert!(networks.granted(USER), "written, and not in force");
+    let request_id = fenxi_chassis::id::at(START);
+    let once = Once { request_id, ..once("delete", &grant.grant_id.to_string()) };
+    networks.0.store.delete(grant.grant_id, Some(once), START).await.expect("written");
+    assert!(networks.granted(USER), "this is what is to be made good");
+    networks.delete(ADMINISTRATOR, grant.grant_id, Some(request_id)).await.expect("the same");
+    assert!(!networks.granted(USER), "taken back, and in force");
+}
+
+#[tokio::test]
+async fn a_repeated_request_is_not_judged_anew() {
+    let house = House::new().await;
+    let asked = NewGrant { expire_time: Some(START + 1_000_000), ..new(&["a.example"]) };
+    let first = house.networks.create(ADMINISTRATOR, asked.clone()).await.expect("granted");
+    house.clock.advance(Duration::from_secs(2));
+    house.networks.refuse("a net namespace: EPERM".into());
+    assert_eq!(house.networks.create(ADMINISTRATOR, asked).await.expect("the same"), first);
 }
 
 #[tokio::test]
@@ -108,6 +176,9 @@ async fn limits_and_mistakes_are_said() {
         house.networks.create(ADMINISTRATOR, long).await,
         Err(NetworkError::Invalid { field: "note", .. })
     ));
+    let nobody = NewGrant { user_id: Uuid::nil(), ..new(&["a.example"]) };
+    let refused = house.networks.create(ADMINISTRATOR, nobody).await;
+    assert!(matches!(refused, Err(NetworkError::Invalid { field: "user_id", .. })), "{refused:?}");
     for _ in 0..GRANTS_PER_USER_MAX {
         house.networks.create(ADMINISTRATOR, new(&["a.example"])).await.expect("granted");
     }

@@ -26,7 +26,7 @@ use self::{
     pulse::{Pulse, Watched},
     upstream::Upstream,
 };
-use super::InForceNow;
+use super::in_force::InForceNow;
 
 /// The pause after the system gave no connection, such as for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);

@@ -69,6 +69,12 @@ impl Store {
         Self { database, sequence: Arc::default() }
     }
 
+    /// What became of this mutation, if it was done before.
+    pub(super) async fn earlier(&self, once: &Once) -> Result<Option<Done>, StoreError> {
+        let mut reader = self.database.reader.acquire().await?;
+        earlier(&mut reader, once).await
+    }
+
     /// Writes a grant down, unless its user has `max` in force.
     pub(super) async fn create(&self, grant: Grant, once: Once, max: usize) -> Result<Done, StoreError> {
         let sequence = Arc::clone(&self.sequence);

@@ -15,7 +15,7 @@ use super::house::{python, soon, supervisor};
 fn order() -> Order {
     Order {
         kernel_id: Uuid::from_u128(7),
-        owner_user_id: Uuid::from_u128(8),
+        owner_user_id: Some(Uuid::from_u128(8)),
         generation: 1,
         memory_bytes: Some(1 << 30),
         file_bytes: 1 << 30,

@@ -30,7 +30,7 @@ impl Driver {
             ticket: Some(ticket),
             order: Order {
                 kernel_id: kernel.kernel_id,
-                owner_user_id: kernel.owner_user_id,
+                owner_user_id: Some(kernel.owner_user_id),
                 generation: kernel.generation,
                 memory_bytes: kernel.limits.memory_bytes,
                 file_bytes: kernel.limits.file_max_bytes,

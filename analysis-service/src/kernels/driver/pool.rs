@@ -12,7 +12,6 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::{
     or_never,
@@ -251,8 +250,7 @@ impl Keeper {
         let (cancel, settings) = (self.cancel.clone(), self.settings);
         let order = Order {
             kernel_id: self.ids.next(),
-            // Nobody's, who was granted nothing.
-            owner_user_id: Uuid::nil(),
+            owner_user_id: None,
             generation: 1,
             memory_bytes: settings.limits.memory_bytes,
             file_bytes: settings.limits.file_max_bytes,

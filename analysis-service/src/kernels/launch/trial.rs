@@ -47,7 +47,7 @@ pub(super) async fn pass(workshop: &Workshop, server: &ForkServer) -> Result<(),
     let deadline = Instant::now() + TRIAL_MAX;
     let order = Order {
         kernel_id: Uuid::from_bytes(rand::random()),
-        owner_user_id: Uuid::nil(),
+        owner_user_id: None,
         generation: 0,
         memory_bytes: Some(MEMORY_BYTES),
         file_bytes: FILE_BYTES,

@@ -130,13 +130,14 @@ impl Workshop {
     /// The source, if the kernel of this order is to have a network. A network is never had another way: a kernel that
     /// cannot be kept to its own goes without.
     fn network(&self, order: Order, forked: bool) -> Option<(Uuid, NetworkSource)> {
-        let source = self.0.network.get().filter(|source| (source.granted)(order.owner_user_id))?;
+        let owner_user_id = order.owner_user_id?;
+        let source = self.0.network.get().filter(|source| (source.granted)(owner_user_id))?;
         if let Some(missing) = self.network_obstacle(forked) {
             let kernel_id = order.kernel_id;
             tracing::warn!(%kernel_id, missing, "a kernel starts without the network that its user was granted");
             return None;
         }
-        Some((order.owner_user_id, source.clone()))
+        Some((owner_user_id, source.clone()))
     }
 
     /// The kernels that the supervisor held for this service.

@@ -33,7 +33,7 @@ use super::{
     Shared, Whose,
     upstream::{NoWay, allows_address},
 };
-use crate::network::{InForceNow, allow_list::AllowList, entry::Destination};
+use crate::network::{allow_list::AllowList, entry::Destination, in_force::InForceNow};
 
 /// Refusals of one kernel that are logged in a minute; others are counted.
 const REFUSALS_LOGGED_MAX: u32 = 60;
