@@ -4,13 +4,19 @@ use std::{future::Future, net::SocketAddr, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use clap::{CommandFactory, FromArgMatches};
-use nix::sys::stat::{Mode, umask};
+use nix::sys::{
+    resource::{Resource, getrlimit, setrlimit},
+    stat::{Mode, umask},
+};
 use tokio::net::TcpListener;
 
 use crate::{admin, clock::Clock, config, id::Ids, lifecycle::Lifecycle, memory, telemetry};
 
 /// The most worker threads chosen without being asked: small requests cost more processor time with more workers.
 const WORKER_THREADS_MAX: usize = 4;
+/// Descriptors that a service may have where the system gives as many: each connection is one, and the 1,024 of most
+/// systems are meant for programs that know no others.
+const OPEN_FILES_MAX: u64 = 65_536;
 /// How long the end waits for tasks.
 const END_WAIT: Duration = Duration::from_secs(30);
 
@@ -74,6 +80,9 @@ where
     umask(Mode::from_bits_truncate(0o077));
     let common = config.common().clone();
     telemetry::init_logs(&common.log, common.log_format)?;
+    if let Err(error) = raise_open_files() {
+        tracing::warn!(%error, "the limit on open files cannot be raised");
+    }
     let metrics = telemetry::init_metrics()?;
     let workers = workers(&common);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
@@ -94,6 +103,13 @@ where
     })
 }
 
+/// Lets this process, and what it starts, have as many descriptors as are useful.
+fn raise_open_files() -> nix::Result<()> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let wanted = hard.min(OPEN_FILES_MAX);
+    if soft < wanted { setrlimit(Resource::RLIMIT_NOFILE, wanted, hard) } else { Ok(()) }
+}
+
 /// The threads that a service is to work with.
 #[must_use]
 pub fn workers(common: &config::Common) -> usize {
@@ -111,4 +127,17 @@ pub async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListe
     TcpListener::bind(address)
         .await
         .with_context(|| format!("{setting} {address}: cannot listen there; is the port taken?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_may_have_many_descriptors() {
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+        setrlimit(Resource::RLIMIT_NOFILE, 512.min(hard), hard).expect("lowered");
+        raise_open_files().expect("raised");
+        assert_eq!(getrlimit(Resource::RLIMIT_NOFILE).expect("a limit"), (hard.min(OPEN_FILES_MAX), hard));
+    }
 }
