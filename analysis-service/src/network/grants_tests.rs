@@ -1,6 +1,7 @@
 //! Grants made, listed, ended and taken back.
 
 use fenxi_chassis::clock::Clock;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 
@@ -90,6 +91,26 @@ async fn a_grant_ends_when_its_time_has_come() {
     assert_eq!(house.networks.entries(USER), ["b.example:443"]);
     let late = house.networks.create(ADMINISTRATOR, NewGrant { expire_time, ..new(&["a.example"]) }).await;
     assert!(matches!(late, Err(NetworkError::Invalid { field: "expire_time", .. })), "{late:?}");
+}
+
+#[tokio::test]
+async fn what_is_open_ends_with_its_grant() {
+    let house = House::new().await;
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let entry = server.local_addr().expect("an address").to_string();
+    let expire_time = Some(START + 60_000_000);
+    house.networks.create(ADMINISTRATOR, NewGrant { expire_time, ..new(&[&entry]) }).await.expect("granted");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let proxy = listener.local_addr().expect("an address");
+    let _served = house.networks.serve(USER, Uuid::nil(), listener).expect("a proxy");
+    let mut stream = tokio::net::TcpStream::connect(proxy).await.expect("a connection");
+    stream.write_all(format!("CONNECT {entry} HTTP/1.1\r\n\r\n").as_bytes()).await.expect("sent");
+    let (mut there, _) = soon(server.accept()).await.expect("a connection");
+    house.clock.advance(Duration::from_secs(60));
+    house.networks.end_expired();
+    let mut said = String::new();
+    soon(stream.read_to_string(&mut said)).await.expect("an end");
+    assert_eq!(soon(there.read(&mut [0])).await.expect("an end"), 0);
 }
 
 #[tokio::test]

@@ -1,17 +1,26 @@
 //! The proxy of one kernel: an HTTP proxy (RFC 9110, 9112) on a socket that listens inside of the kernel's network and is
 //! served out here. `CONNECT host:port` for TLS and anything else, `http://` requests for the rest.
 //!
-//! What comes in is hostile. A connection costs a task and some buffers, both bounded; what is over waits in the socket's
-//! own queue, so that a kernel holds up itself alone.
+//! What comes in is hostile. A connection costs a task, some buffers and two descriptors, all of them bounded; what is over
+//! waits in the socket's own queue, so that a kernel holds up itself alone, and a user the user's own kernels.
 
 mod exchange;
+mod forward;
 mod pulse;
+mod refusal;
+mod sent;
+mod share;
 mod upstream;
 
-use std::{io, net::TcpListener as StdListener, sync::Arc, time::Duration};
+use std::{io, net::TcpListener as StdListener, pin::pin, sync::Arc, time::Duration};
 
-use hyper::{server::conn::http1, service::service_fn};
+use futures_util::{
+    FutureExt as _,
+    future::{Fuse, FusedFuture as _},
+};
+use hyper::{StatusCode, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use nix::sys::resource::{Resource, getrlimit};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
@@ -24,20 +33,27 @@ use uuid::Uuid;
 use self::{
     exchange::{Exchange, Outcome},
     pulse::{Pulse, Watched},
+    refusal::Refusal,
+    share::{Place, Share, Shares},
     upstream::Upstream,
 };
 use super::in_force::InForceNow;
 
 /// The pause after the system gave no connection, such as for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// Descriptors that every process may have.
+const OPEN_FILES_UNKNOWN: u64 = 1_024;
 
 /// What every kernel's proxy is held to.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
     /// Connections of one kernel at a time; others wait.
     connections: usize,
-    /// Of all kernels; above, they are told to try again.
+    /// Of one user's kernels, and of all kernels; others wait.
+    connections_of_user: usize,
     connections_of_all: usize,
+    /// Of all kernels that lead somewhere; above, they are told to try again.
+    ways_of_all: usize,
     /// A request's line and headers, in bytes.
     head_bytes: usize,
     /// An answer's line and headers, in bytes.
@@ -59,7 +75,9 @@ struct Limits {
 impl Limits {
     const DEFAULT: Self = Self {
         connections: 64,
-        connections_of_all: 1_024,
+        connections_of_user: 128,
+        connections_of_all: 2_048,
+        ways_of_all: 1_024,
         head_bytes: 16 * 1024,
         answer_head_bytes: 64 * 1024,
         headers: 100,
@@ -69,6 +87,17 @@ impl Limits {
         idle: Duration::from_secs(300),
         in_flight_bytes: 16 * 1024,
     };
+
+    /// These, or what fits into half of so many descriptors, for the other half is for the rest of the service. A
+    /// connection has one, and its way another.
+    fn within(self, descriptors: u64) -> Self {
+        let third = usize::try_from(descriptors / 2 / 3).unwrap_or(usize::MAX).max(1);
+        Self {
+            connections_of_all: self.connections_of_all.min(third.saturating_mul(2)),
+            ways_of_all: self.ways_of_all.min(third),
+            ..self
+        }
+    }
 }
 
 /// What the proxies of all kernels share.
@@ -76,18 +105,31 @@ impl Limits {
 pub(super) struct Shared {
     limits: Limits,
     connections: Arc<Semaphore>,
+    ways: Arc<Semaphore>,
+    shares: Shares,
     upstream: Upstream,
 }
 
 impl Default for Shared {
     fn default() -> Self {
-        Self::new(Limits::DEFAULT, Upstream::default())
+        Self::new(Limits::DEFAULT.within(open_files_max()), Upstream::default())
     }
 }
 
 impl Shared {
     fn new(limits: Limits, upstream: Upstream) -> Self {
-        Self { limits, connections: Arc::new(Semaphore::new(limits.connections_of_all)), upstream }
+        let connections = Arc::new(Semaphore::new(limits.connections_of_all));
+        let ways = Arc::new(Semaphore::new(limits.ways_of_all));
+        Self { limits, connections, ways, shares: Shares::default(), upstream }
+    }
+
+    /// A place among what leads somewhere.
+    fn place(&self) -> Result<Place, Refusal> {
+        let crowded = |_| {
+            let text = "too many connections of all kernels; try again later";
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text)
+        };
+        Arc::clone(&self.ways).try_acquire_owned().map_err(crowded)
     }
 }
 
@@ -126,34 +168,39 @@ async fn serve(
     log: Arc<exchange::Log>,
     shared: Arc<Shared>,
 ) {
+    let share = shared.shares.of(log.whose().user_id, shared.limits.connections_of_user);
     let mut open = JoinSet::new();
+    let mut entering = pin!(Fuse::terminated());
     loop {
+        let may_enter = entering.is_terminated() && open.len() < shared.limits.connections;
         tokio::select! {
-            accepted = listener.accept(), if open.len() < shared.limits.connections => match accepted {
-                Ok((stream, _)) => {
-                    let exchange = Exchange::new(rules.clone(), Arc::clone(&log), Arc::clone(&shared));
-                    open.spawn(attend(stream, exchange, rules.clone(), Arc::clone(&shared)));
-                }
+            accepted = listener.accept(), if may_enter => match accepted {
+                Ok((stream, _)) => entering.set(enter(stream, &share, &shared).fuse()),
                 Err(error) => {
                     tracing::warn!(%error, "a kernel's connection to its proxy could not be accepted");
                     sleep(ACCEPT_PAUSE).await;
                 }
             },
+            (stream, places) = entering.as_mut() => {
+                let exchange = Exchange::new(rules.clone(), Arc::clone(&log), Arc::clone(&shared), Arc::clone(&share));
+                let attended = attend(stream, exchange, rules.clone(), shared.limits);
+                open.spawn(async move {
+                    attended.await;
+                    drop(places);
+                });
+            }
             Some(_) = open.join_next() => {}
         }
     }
 }
 
+/// Waits for the places of a connection. One at most waits of each kernel; the next ones are not accepted before.
+async fn enter(stream: TcpStream, share: &Share, shared: &Shared) -> (TcpStream, [Option<Place>; 2]) {
+    (stream, share.connection(&shared.connections).await)
+}
+
 /// One connection of a kernel, to its end.
-async fn attend(
-    stream: TcpStream,
-    exchange: Arc<Exchange>,
-    mut rules: watch::Receiver<InForceNow>,
-    shared: Arc<Shared>,
-) {
-    let _place = Arc::clone(&shared.connections).try_acquire_owned();
-    exchange.set_crowded(_place.is_err());
-    let limits = shared.limits;
+async fn attend(stream: TcpStream, exchange: Arc<Exchange>, mut rules: watch::Receiver<InForceNow>, limits: Limits) {
     let pulse = Arc::new(Pulse::new());
     let (serving, answering) = (Watched::new(stream, Arc::clone(&pulse)), Arc::clone(&exchange));
     let talk = async {
@@ -185,6 +232,15 @@ async fn attend(
     exchange.ended(outcome);
 }
 
+/// How many descriptors this process may have; few where that is not known.
+fn open_files_max() -> u64 {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(OPEN_FILES_UNKNOWN, |(soft, _)| soft)
+}
+
 #[cfg(test)]
 #[path = "proxy_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "proxy_bounds_tests.rs"]
+mod bounds_tests;

@@ -14,14 +14,15 @@ use crate::network::entry::Entry;
 /// No story takes as long on any machine; reaching it is the failure.
 const LIMIT: Duration = Duration::from_secs(60);
 
-struct House {
+pub(super) struct House {
     proxy: SocketAddr,
     rules: watch::Sender<InForceNow>,
     lookups: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
     _served: Proxy,
 }
 
-async fn soon<F: Future>(future: F) -> F::Output {
+pub(super) async fn soon<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(LIMIT, future).await.expect("it takes too long")
 }
 
@@ -31,12 +32,12 @@ fn in_force(entries: &[String]) -> InForceNow {
 }
 
 impl House {
-    fn new(entries: &[String]) -> Self {
+    pub(super) fn new(entries: &[String]) -> Self {
         Self::with(entries, Limits::DEFAULT, &[])
     }
 
     /// Every name has these addresses.
-    fn with(entries: &[String], limits: Limits, addresses: &[&str]) -> Self {
+    pub(super) fn with(entries: &[String], limits: Limits, addresses: &[&str]) -> Self {
         let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().expect("an address")).collect();
         let lookups = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&lookups);
@@ -45,39 +46,59 @@ impl House {
             let addresses = addresses.clone();
             async move { Ok(addresses) }.boxed()
         }));
-        let listener = StdListener::bind("127.0.0.1:0").expect("a port");
-        let proxy = listener.local_addr().expect("an address");
-        let (rules, followed) = watch::channel(in_force(entries));
-        let whose = Whose { user_id: Uuid::nil(), kernel_id: Uuid::nil() };
-        let served = Proxy::start(listener, followed, whose, Arc::new(Shared::new(limits, upstream)));
-        Self { proxy, rules, lookups, _served: served.expect("a proxy") }
+        let (rules, _) = watch::channel(in_force(entries));
+        Self::on(rules, lookups, Arc::new(Shared::new(limits, upstream)), Uuid::nil())
     }
 
-    async fn connect(&self) -> TcpStream {
+    /// The proxy of another kernel, which may do the same.
+    pub(super) fn beside(&self, user_id: Uuid) -> Self {
+        Self::on(self.rules.clone(), Arc::clone(&self.lookups), Arc::clone(&self.shared), user_id)
+    }
+
+    fn on(rules: watch::Sender<InForceNow>, lookups: Arc<AtomicUsize>, shared: Arc<Shared>, user_id: Uuid) -> Self {
+        let listener = StdListener::bind("127.0.0.1:0").expect("a port");
+        let proxy = listener.local_addr().expect("an address");
+        let whose = Whose { user_id, kernel_id: Uuid::nil() };
+        let served = Proxy::start(listener, rules.subscribe(), whose, Arc::clone(&shared)).expect("a proxy");
+        Self { proxy, rules, lookups, shared, _served: served }
+    }
+
+    pub(super) async fn connect(&self) -> TcpStream {
         soon(TcpStream::connect(self.proxy)).await.expect("a connection")
     }
 
     /// Sends bytes, and gives all that comes until the other end closes.
-    async fn say(&self, bytes: &[u8]) -> String {
+    pub(super) async fn say(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect().await;
         // It may close before it has read all of it.
         let _ = soon(stream.write_all(bytes)).await;
         read_all(&mut stream).await
     }
 
-    async fn tunnel(&self, to: &str) -> (TcpStream, String) {
+    pub(super) async fn tunnel(&self, to: &str) -> (TcpStream, String) {
+        let mut stream = self.asked(to).await;
+        let head = read_head(&mut stream).await;
+        (stream, head)
+    }
+
+    /// A tunnel was asked for, and nothing was read yet.
+    pub(super) async fn asked(&self, to: &str) -> TcpStream {
         let mut stream = self.connect().await;
         soon(stream.write_all(format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n\r\n").as_bytes())).await.expect("sent");
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let Ok(byte) = soon(stream.read_u8()).await else { break };
-            head.push(byte);
-        }
-        (stream, String::from_utf8(head).expect("text"))
+        stream
     }
 }
 
-async fn read_all(stream: &mut TcpStream) -> String {
+pub(super) async fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let Ok(byte) = soon(stream.read_u8()).await else { break };
+        head.push(byte);
+    }
+    String::from_utf8(head).expect("text")
+}
+
+pub(super) async fn read_all(stream: &mut TcpStream) -> String {
     let mut said = Vec::new();
     // A reset is an end as well.
     let _ = soon(stream.read_to_end(&mut said)).await;
@@ -85,7 +106,7 @@ async fn read_all(stream: &mut TcpStream) -> String {
 }
 
 /// A server that takes one connection after the other: what it was sent comes back.
-async fn echo() -> (SocketAddr, Arc<AtomicUsize>) {
+pub(super) async fn echo() -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let (address, taken) = (listener.local_addr().expect("an address"), Arc::new(AtomicUsize::new(0)));
     let count = Arc::clone(&taken);
@@ -280,61 +301,28 @@ async fn hostile_requests_are_refused_and_lead_nowhere() {
 }
 
 #[tokio::test]
-async fn who_is_slow_or_silent_is_let_go() {
-    let (server, _) = echo().await;
-    let wait = Duration::from_millis(200);
-    let limits = Limits { head_wait: wait, idle: Duration::from_secs(3600), ..Limits::DEFAULT };
-    let house = House::with(&[server.to_string()], limits, &[]);
-    let answer = house.say(b"CONNECT ").await;
-    assert!(!answer.contains(" 200 "), "{answer}");
-    let limits = Limits { idle: wait, ..Limits::DEFAULT };
-    let house = House::with(&[server.to_string()], limits, &[]);
-    let (mut stream, head) = house.tunnel(&server.to_string()).await;
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    assert_eq!(read_all(&mut stream).await, "");
-}
-
-#[tokio::test]
-async fn a_kernel_with_many_connections_holds_up_itself_alone() {
-    let (server, _) = echo().await;
-    let limits = Limits { connections: 4, head_wait: Duration::from_millis(300), ..Limits::DEFAULT };
-    let house = House::with(&[server.to_string()], limits, &[]);
-    let mut silent = Vec::new();
-    for _ in 0..20 {
-        silent.push(house.connect().await);
-    }
-    // Its turn comes when those before it have been let go.
-    let (_, head) = house.tunnel(&server.to_string()).await;
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-}
-
-#[tokio::test]
-async fn more_connections_than_all_may_have_are_told_so() {
-    let (server, _) = echo().await;
-    let house = House::with(&[server.to_string()], Limits { connections_of_all: 1, ..Limits::DEFAULT }, &[]);
-    let (first, head) = house.tunnel(&server.to_string()).await;
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    let (_, head) = house.tunnel(&server.to_string()).await;
-    assert!(head.starts_with("HTTP/1.1 503"), "{head}");
-    drop(first);
-    soon(async {
-        while !house.tunnel(&server.to_string()).await.1.starts_with("HTTP/1.1 200") {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_server_that_reads_nothing_stops_the_kernel_and_fills_no_memory() {
+async fn a_change_of_the_rules_ends_a_request_that_waits_for_its_answer() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let server = listener.local_addr().expect("an address");
     let house = House::new(&[server.to_string()]);
-    let (mut stream, head) = house.tunnel(&server.to_string()).await;
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    let bytes = vec![0; 256 << 20];
-    let written = tokio::time::timeout(Duration::from_secs(2), stream.write_all(&bytes)).await;
-    assert!(written.is_err(), "256 MiB were taken for a server that reads nothing");
+    let mut stream = house.connect().await;
+    stream.write_all(format!("GET http://{server}/ HTTP/1.1\r\n\r\n").as_bytes()).await.expect("sent");
+    let (mut there, _) = soon(listener.accept()).await.expect("a connection");
+    read_head(&mut there).await;
+    house.rules.send_replace(in_force(&["a.example".into()]));
+    assert_eq!(read_all(&mut stream).await, "", "it is open still");
+    assert_eq!(read_all(&mut there).await, "", "its way is open still");
+}
+
+#[tokio::test]
+async fn an_address_may_end_with_its_host() {
+    let server = mirror().await;
+    let house = House::new(&[server.to_string()]);
+    for (end, path) in [("", "/"), ("?q=1", "/?q=1")] {
+        let answer =
+            house.say(format!("GET http://{server}{end} HTTP/1.1\r\nConnection: close\r\n\r\n").as_bytes()).await;
+        assert!(answer.contains(&format!("\r\nGET {path} HTTP/1.1\r\n")), "{answer}");
+    }
 }
 
 #[tokio::test]
