@@ -183,9 +183,7 @@ async fn launcher(
     let open = move || Ok((Workshop::open(&python, &run, &data.join("work"), apart, (supervisor, &held))?, held));
     let (workshop, held): (Workshop, _) =
         tokio::task::spawn_blocking(open).await.map_err(anyhow::Error::from).flatten()?;
-    if let Some(missing) = workshop.network_obstacle(settings.kernel_start == KernelStart::Fork) {
-        networks.refuse(missing);
-    }
+    networks.refuse_for(workshop.network_obstacle(settings.kernel_start == KernelStart::Fork));
     workshop.set_network(network_source(networks));
     let kept = workshop.take_up(held).await;
     let launchers = match settings.kernel_start {

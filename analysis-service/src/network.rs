@@ -122,13 +122,16 @@ pub enum NetworkError {
 #[derive(Clone)]
 pub struct Networks(Arc<Inner>);
 
+/// What kernels lack at the moment for being kept to what is granted.
+type Obstacle = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
 struct Inner {
     store: Store,
     clock: Clock,
     ids: Ids,
     /// Of users who have grants or had some.
     users: Mutex<HashMap<Uuid, watch::Sender<InForceNow>>>,
-    obstacle: OnceLock<String>,
+    obstacle: OnceLock<Obstacle>,
     shared: Arc<Shared>,
 }
 
@@ -163,9 +166,9 @@ impl Networks {
         Ok(networks)
     }
 
-    /// From here on every grant is refused: kernels lack this.
-    pub fn refuse(&self, missing: String) {
-        let _ = self.0.obstacle.set(missing);
+    /// From here on grants are refused for as long as kernels lack something.
+    pub fn refuse_for(&self, obstacle: impl Fn() -> Option<String> + Send + Sync + 'static) {
+        let _ = self.0.obstacle.set(Box::new(obstacle));
     }
 
     /// Grants a user's kernels something. The same request again gives the same grant.
@@ -185,8 +188,8 @@ impl Networks {
         // What was granted stays so, whatever would be said of it today.
         let mut done = self.0.store.earlier(&once).await?;
         if done.is_none() {
-            if let Some(missing) = self.0.obstacle.get() {
-                return Err(NetworkError::Unavailable { missing: missing.clone() });
+            if let Some(missing) = self.0.obstacle.get().and_then(|obstacle| obstacle()) {
+                return Err(NetworkError::Unavailable { missing });
             }
             let grant = self.checked(creator_user_id, new)?;
             match self.0.store.create(grant.clone(), once, GRANTS_PER_USER_MAX).await? {

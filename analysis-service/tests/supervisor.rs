@@ -167,6 +167,45 @@ async fn who_does_not_know_the_key_is_turned_away() {
 }
 
 #[tokio::test]
+async fn who_says_nothing_keeps_nobody_out() {
+    use tokio::io::AsyncReadExt as _;
+    let folder = folder();
+    let (_service, _) = open(folder.path(), Duration::ZERO).await;
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        silent.push(tokio::net::UnixStream::connect(folder.path().join("s.sock")).await.expect("a way in"));
+    }
+    // Well before it has had the time in which to speak.
+    let closed = tokio::time::timeout(Duration::from_secs(5), silent[0].read(&mut [0])).await;
+    assert_eq!(closed.expect("it is open still").expect("an end"), 0);
+    let (next, _) = open(folder.path(), Duration::ZERO).await;
+    let mut started = next.spawn(shell("exit 5")).await.expect("started");
+    assert_eq!(soon(started.ended()).await.expect("an end").how, End::Exited(5));
+}
+
+#[tokio::test]
+async fn a_supervisor_of_an_earlier_version_is_kept_and_known_for_one() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let own = folder();
+    assert!(open(own.path(), Duration::ZERO).await.0.hands_out_listeners()());
+    let folder = folder();
+    fs::write(folder.path().join("s.key"), [7; 32]).expect("a key");
+    let listener = tokio::net::UnixListener::bind(folder.path().join("s.sock")).expect("a socket");
+    let early = async {
+        let (mut stream, _) = listener.accept().await.expect("a service");
+        stream.read_u8().await.expect("a hello");
+        // A length, and the version in a welcome.
+        stream.write_all(&[4, 0, 0, 0, 0x12, 2, 0x08, 1]).await.expect("said");
+        // It knows no other question yet.
+        let (mut other, _) = listener.accept().await.expect("a question");
+        other.read_u8().await.expect("asked");
+        stream
+    };
+    let ((service, held), _stream) = tokio::join!(open(folder.path(), Duration::ZERO), early);
+    assert!(held.is_empty() && !service.hands_out_listeners()());
+}
+
+#[tokio::test]
 async fn who_never_stops_writing_holds_nobody_up() {
     let folder = folder();
     let (service, _) = open(folder.path(), Duration::ZERO).await;

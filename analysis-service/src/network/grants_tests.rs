@@ -170,7 +170,7 @@ async fn a_repeated_request_is_not_judged_anew() {
     let asked = NewGrant { expire_time: Some(START + 1_000_000), ..new(&["a.example"]) };
     let first = house.networks.create(ADMINISTRATOR, asked.clone()).await.expect("granted");
     house.clock.advance(Duration::from_secs(2));
-    house.networks.refuse("a net namespace: EPERM".into());
+    house.networks.refuse_for(|| Some("a net namespace: EPERM".into()));
     assert_eq!(house.networks.create(ADMINISTRATOR, asked).await.expect("the same"), first);
 }
 
@@ -210,7 +210,19 @@ async fn limits_and_mistakes_are_said() {
 #[tokio::test]
 async fn where_a_kernel_cannot_be_kept_to_it_nothing_is_granted() {
     let house = House::new().await;
-    house.networks.refuse("a net namespace: EPERM".into());
+    house.networks.refuse_for(|| Some("a net namespace: EPERM".into()));
     let refused = house.networks.create(ADMINISTRATOR, new(&["a.example"])).await.expect_err("refused");
     assert!(refused.to_string().ends_with("lacks a net namespace: EPERM"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_is_lacking_may_come() {
+    let house = House::new().await;
+    let lacking = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let looked = Arc::clone(&lacking);
+    let missing = move || looked.load(std::sync::atomic::Ordering::SeqCst).then(|| "a supervisor".into());
+    house.networks.refuse_for(missing);
+    house.networks.create(ADMINISTRATOR, new(&["a.example"])).await.expect_err("refused");
+    lacking.store(false, std::sync::atomic::Ordering::SeqCst);
+    house.networks.create(ADMINISTRATOR, new(&["a.example"])).await.expect("granted");
 }

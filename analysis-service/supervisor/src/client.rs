@@ -10,7 +10,10 @@ use std::{
     net::TcpListener,
     os::unix::ffi::{OsStrExt as _, OsStringExt as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -48,6 +51,7 @@ struct Inner {
     socket: PathBuf,
     requests: mpsc::Sender<Request>,
     casts: Arc<Casts>,
+    listeners: Arc<AtomicBool>,
 }
 
 /// What is told without an answer, also from where nothing can wait. Bounded by the number of children.
@@ -131,11 +135,11 @@ impl Supervisor {
     /// It cannot be started.
     pub async fn open(settings: Settings) -> io::Result<(Self, Vec<Held>)> {
         let (requests, waiting) = mpsc::channel(REQUESTS_MAX);
-        let casts = Arc::new(Casts::default());
+        let (casts, listeners) = (Arc::new(Casts::default()), Arc::new(AtomicBool::new(false)));
         let socket = settings.socket.clone();
-        let (link, held) = Link::open(settings, waiting, Arc::clone(&casts)).await?;
+        let (link, held) = Link::open(settings, waiting, Arc::clone(&casts), Arc::clone(&listeners)).await?;
         tokio::spawn(link.run());
-        let this = Self(Arc::new(Inner { socket, requests, casts }));
+        let this = Self(Arc::new(Inner { socket, requests, casts, listeners }));
         let held = held.into_iter().map(|(ToldHeld { child, pid, name, .. }, end)| Held {
             name,
             process: Process { child, pid: Pid::from_raw(pid), end, supervisor: this.clone(), held: true },
@@ -158,6 +162,13 @@ impl Supervisor {
     /// It cannot be started.
     pub async fn start_fork_server(&self, spec: Spec) -> io::Result<ForkServer> {
         Ok(ForkServer { process: self.start(Asked::Spawn(spawn(spec, true))).await? })
+    }
+
+    /// Tells whether the supervisor that is there at present gives [`Line::listener`]: one that an earlier version of the service
+    /// started, and that lives on with its kernels, may not. Holds nothing of this.
+    pub fn hands_out_listeners(&self) -> impl Fn() -> bool + Send + Sync + use<> {
+        let listeners = Arc::clone(&self.0.listeners);
+        move || listeners.load(Ordering::Relaxed)
     }
 
     async fn start(&self, asked: Asked) -> io::Result<Process> {

@@ -1,6 +1,7 @@
 //! The program: one socket, one service at a time, and an end when no service comes back.
 
 use std::{
+    collections::VecDeque,
     fs::File,
     io,
     os::fd::AsRawFd as _,
@@ -15,7 +16,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use subtle::ConstantTimeEq as _;
 use tokio::{
     net::{UnixListener, UnixStream},
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     time::{Instant, sleep, sleep_until, timeout},
 };
 
@@ -29,6 +30,11 @@ use crate::{
 
 /// How long a service may take to say what it wants.
 const HELLO_WAIT: Duration = Duration::from_secs(10);
+/// Connections that have not said yet what they want; with more, the oldest is closed. Code in a kernel of the same user
+/// can reach the socket, and is not to keep the service out.
+const STRANGERS_MAX: usize = 256;
+/// The pause after the system gave no connection, such as for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// How long the first service may take to come.
 const FIRST_WAIT: Duration = Duration::from_secs(30);
 /// How long the system may take to end the children at the end.
@@ -61,6 +67,23 @@ enum News {
     Went,
 }
 
+/// Who has not said yet what it wants, the oldest first. What is dropped here is closed.
+#[derive(Default)]
+struct Strangers(VecDeque<oneshot::Sender<()>>);
+
+impl Strangers {
+    /// One more; it is closed when this is, unless it drops it first.
+    fn enter(&mut self) -> oneshot::Receiver<()> {
+        self.0.retain(|stranger| !stranger.is_closed());
+        if self.0.len() >= STRANGERS_MAX {
+            self.0.pop_front();
+        }
+        let (stranger, expelled) = oneshot::channel();
+        self.0.push_back(stranger);
+        expelled
+    }
+}
+
 /// Runs until no service is left.
 ///
 /// # Errors
@@ -86,12 +109,18 @@ async fn serve(socket: &Path, key: Bytes) -> anyhow::Result<()> {
     let (news, mut heard) = mpsc::channel(1);
     let mut deadline = Some(Instant::now() + FIRST_WAIT);
     let (mut services, mut linger) = (0_u32, Duration::ZERO);
+    let mut strangers = Strangers::default();
     loop {
         tokio::select! {
-            accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else { continue };
-                tokio::spawn(meet(Arc::clone(&house), stream, key.clone(), news.clone()));
-            }
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    tokio::spawn(meet(Arc::clone(&house), (stream, strangers.enter()), key.clone(), news.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
             Some(news) = heard.recv() => match news {
                 // The newest one counts, whichever goes last.
                 News::Came(wanted) => (services, linger, deadline) = (services + 1, wanted, None),
@@ -122,12 +151,23 @@ async fn at(deadline: Option<Instant>) {
 }
 
 /// Finds out what a connection is for, and serves it.
-async fn meet(house: Arc<House>, stream: UnixStream, key: Bytes, news: mpsc::Sender<News>) {
+async fn meet(
+    house: Arc<House>,
+    (stream, expelled): (UnixStream, oneshot::Receiver<()>),
+    key: Bytes,
+    news: mpsc::Sender<News>,
+) {
     if !is_own(&stream) {
         return;
     }
     let mut frames = Frames::default();
-    let Ok(Ok(Some(Ask { id, asked }))) = timeout(HELLO_WAIT, frames.next(&stream)).await else { return };
+    let heard = tokio::select! {
+        biased;
+        // First: what has been said already counts.
+        heard = timeout(HELLO_WAIT, frames.next(&stream)) => heard,
+        _ = expelled => return,
+    };
+    let Ok(Ok(Some(Ask { id, asked }))) = heard else { return };
     let known = match &asked {
         Some(Asked::Hello(hello)) => hello.key.ct_eq(&key),
         Some(Asked::Converse(converse)) => converse.key.ct_eq(&key),

@@ -37,6 +37,10 @@ const SOCKET_PATH_ADDED_BYTES: usize = 1 + 16 + 2 + 4;
 /// What libraries reserve and do not use: with it, a limit on memory is one on data.
 const RESERVED_DATA_BYTES: u64 = 2 << 30;
 
+/// What is missing while the supervisor is one that was started before there were networks.
+const EARLY_SUPERVISOR: &str = "a supervisor of this version: that of an earlier one lives on with its kernels, until the \
+     service is stopped for longer than --kernel-linger-secs";
+
 /// The interpreter and the folders of kernels. Clones are the same.
 #[derive(Clone, Debug)]
 pub struct Workshop(Arc<Inner>);
@@ -116,10 +120,11 @@ impl Workshop {
         let _ = self.0.network.set(source);
     }
 
-    /// Why no kernel can be given a network here; `forked`: they come from forks.
-    #[must_use]
-    pub fn network_obstacle(&self, forked: bool) -> Option<String> {
-        self.0.isolation.network_obstacle(forked)
+    /// Tells why no kernel can be given a network at present; `forked`: they come from forks. Holds nothing of this.
+    pub fn network_obstacle(&self, forked: bool) -> impl Fn() -> Option<String> + Send + Sync + use<> {
+        let obstacle = self.0.isolation.network_obstacle(forked);
+        let hands_out = self.0.supervisor.hands_out_listeners();
+        move || obstacle.clone().or_else(|| (!hands_out()).then(|| EARLY_SUPERVISOR.to_owned()))
     }
 
     /// Whether this user was granted a network.
@@ -132,7 +137,7 @@ impl Workshop {
     fn network(&self, order: Order, forked: bool) -> Option<(Uuid, NetworkSource)> {
         let owner_user_id = order.owner_user_id?;
         let source = self.0.network.get().filter(|source| (source.granted)(owner_user_id))?;
-        if let Some(missing) = self.network_obstacle(forked) {
+        if let Some(missing) = self.network_obstacle(forked)() {
             let kernel_id = order.kernel_id;
             tracing::warn!(%kernel_id, missing, "a kernel starts without the network that its user was granted");
             return None;

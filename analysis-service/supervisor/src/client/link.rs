@@ -8,7 +8,10 @@ use std::{
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::Stdio,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,7 +24,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{Cast, Casts, Lost, Settings, ended};
+use super::{Cast, Casts, Lost, Settings, ended, listener};
 use crate::{
     frames::{Frames, frame, write},
     process::Ended,
@@ -57,6 +60,8 @@ pub(super) struct Link {
     settings: Settings,
     requests: mpsc::Receiver<Request>,
     casts: Arc<Casts>,
+    /// Whether the supervisor that is there hands out listeners.
+    listeners: Arc<AtomicBool>,
     open: Option<Open>,
     last_id: u64,
     waiting: HashMap<u64, oneshot::Sender<io::Result<Answer>>>,
@@ -80,9 +85,10 @@ impl Link {
         settings: Settings,
         requests: mpsc::Receiver<Request>,
         casts: Arc<Casts>,
+        listeners: Arc<AtomicBool>,
     ) -> io::Result<(Self, Vec<(Held, End)>)> {
-        let mut link =
-            Self { settings, requests, casts, open: None, last_id: 0, waiting: HashMap::new(), ends: HashMap::new() };
+        let (waiting, ends) = (HashMap::new(), HashMap::new());
+        let mut link = Self { settings, requests, casts, listeners, open: None, last_id: 0, waiting, ends };
         let held = link.connect().await?;
         let held = held.into_iter().map(|held| {
             let (tell, end) = watch::channel(held.ended.as_ref().map(ended));
@@ -236,6 +242,7 @@ impl Link {
         let welcome = timeout(WELCOME_WAIT, frames.next::<Tell>(&stream)).await??;
         match welcome.and_then(|tell| tell.told) {
             Some(Told::Welcome(Welcome { version: VERSION, held })) => {
+                self.listeners.store(listener::is_known(&self.settings.socket).await, Ordering::Relaxed);
                 self.open = Some(Open { stream, frames });
                 Ok(held)
             }
