@@ -1,6 +1,7 @@
 //! All kernels, by id: whose they are, how many there may be, and which requests were taken before. The one way to a
 //! kernel for everybody outside of this room. A foreign kernel is as unknown as one that does not exist.
 
+mod change;
 mod create;
 mod ending;
 mod kept;
@@ -18,7 +19,6 @@ use std::{
 
 use fenxi_chassis::{clock::Clock, id::Ids, lifecycle::Lifecycle};
 use fenxi_proto::analysis::v1::{Death, DeathCause, KernelState};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ use super::{
     specs::{KindBrief, Launchers},
     starts::StartQueue,
     state::death,
-    store::{Once, Store, StoreError},
+    store::{Store, StoreError},
 };
 
 /// How often what is kept no longer is removed.
@@ -212,112 +212,6 @@ impl Registry {
         kernels
     }
 
-    /// Interrupts what runs in a kernel; with `clear_queue`, what waits is cancelled too.
-    ///
-    /// # Errors
-    /// [`KernelError::NotFound`], [`KernelError::RequestIdReused`], the database.
-    pub async fn interrupt(
-        &self,
-        owner_user_id: Uuid,
-        kernel_id: Uuid,
-        request_id: Option<Uuid>,
-        clear_queue: bool,
-    ) -> Result<Arc<Kernel>, KernelError> {
-        let handle = self.kernel(owner_user_id, kernel_id)?;
-        if self.is_new(owner_user_id, kernel_id, request_id, "interrupt").await? {
-            handle.interrupt(clear_queue).await;
-        }
-        Ok(handle.snapshot())
-    }
-
-    /// Counts as use of a kernel.
-    ///
-    /// # Errors
-    /// [`KernelError::NotFound`], [`KernelError::Dead`], [`KernelError::RequestIdReused`], the database.
-    pub async fn keep(
-        &self,
-        owner_user_id: Uuid,
-        kernel_id: Uuid,
-        request_id: Option<Uuid>,
-    ) -> Result<Arc<Kernel>, KernelError> {
-        let handle = self.kernel(owner_user_id, kernel_id)?;
-        if self.is_new(owner_user_id, kernel_id, request_id, "keep").await? {
-            handle.keep().await?;
-        }
-        Ok(handle.snapshot())
-    }
-
-    /// Starts a new process in place of a kernel's former, dead or alive.
-    ///
-    /// # Errors
-    /// [`KernelError::NotFound`], the limits where it was dead, [`KernelError::RequestIdReused`], the database.
-    pub async fn restart(
-        &self,
-        owner_user_id: Uuid,
-        kernel_id: Uuid,
-        request_id: Option<Uuid>,
-    ) -> Result<Arc<Kernel>, KernelError> {
-        let handle = self.kernel(owner_user_id, kernel_id)?;
-        self.check_running()?;
-        if !self.is_new(owner_user_id, kernel_id, request_id, "restart").await? {
-            return Ok(handle.snapshot());
-        }
-        {
-            let mut entries = self.entries();
-            if entries.get(&kernel_id).is_some_and(|entry| !entry.is_alive()) {
-                self.check_limits(&entries, owner_user_id)?;
-            }
-            entries.get_mut(&kernel_id).ok_or(KernelError::NotFound)?.coming = true;
-        }
-        let restarted = handle.restart().await;
-        if let Some(entry) = self.entries().get_mut(&kernel_id) {
-            entry.coming = false;
-        }
-        restarted.map(|()| handle.snapshot())
-    }
-
-    /// Ends a kernel and forgets it.
-    ///
-    /// # Errors
-    /// [`KernelError::NotFound`], [`KernelError::RequestIdReused`], the database.
-    pub async fn delete(
-        &self,
-        owner_user_id: Uuid,
-        kernel_id: Uuid,
-        request_id: Option<Uuid>,
-    ) -> Result<(), KernelError> {
-        let found = self.kernel(owner_user_id, kernel_id);
-        if found.is_err() {
-            // Perhaps it was this very request that removed it.
-            let asked = request_id.ok_or(KernelError::NotFound)?;
-            let taken = self.0.parts.store.taken(owner_user_id, asked).await?;
-            let again = taken.is_some_and(|taken| taken.fingerprint == fingerprint("delete", kernel_id));
-            return if again { Ok(()) } else { Err(KernelError::NotFound) };
-        }
-        self.is_new(owner_user_id, kernel_id, request_id, "delete").await?;
-        self.remove(kernel_id, DeathCause::Deleted).await?;
-        Ok(())
-    }
-
-    /// Whether a request about a kernel is to be carried out: it has no id, or was not taken before.
-    async fn is_new(
-        &self,
-        owner_user_id: Uuid,
-        kernel_id: Uuid,
-        request_id: Option<Uuid>,
-        what: &str,
-    ) -> Result<bool, KernelError> {
-        let Some(request_id) = request_id else { return Ok(true) };
-        let fingerprint = fingerprint(what, kernel_id);
-        let now = self.0.parts.clock.now_micros();
-        let once = Once { owner_user_id, request_id, fingerprint: fingerprint.clone(), now };
-        match self.0.parts.store.take(kernel_id, once).await? {
-            None => Ok(true),
-            Some(taken) if taken.fingerprint == fingerprint => Ok(false),
-            Some(_) => Err(KernelError::RequestIdReused),
-        }
-    }
-
     fn live(&self) -> usize {
         self.entries().values().filter(|entry| entry.is_alive()).count()
     }
@@ -341,8 +235,4 @@ impl Registry {
     fn entries(&self) -> MutexGuard<'_, HashMap<Uuid, Entry>> {
         self.0.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn fingerprint(what: &str, kernel_id: Uuid) -> Vec<u8> {
-    Sha256::new().chain_update(what).chain_update(kernel_id).finalize().to_vec()
 }

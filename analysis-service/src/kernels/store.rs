@@ -124,6 +124,22 @@ impl Store {
         written.await
     }
 
+    /// Forgets a request that was taken and not carried out.
+    pub(crate) async fn give_back(&self, once: &Once) -> Result<(), StoreError> {
+        let (owner_user_id, request_id) = (once.owner_user_id, once.request_id);
+        let written = self.database.writer.write::<_, StoreError, _>(move |transaction| {
+            Box::pin(async move {
+                sqlx::query("DELETE FROM kernel_requests WHERE owner_user_id = $1 AND request_id = $2")
+                    .bind(owner_user_id)
+                    .bind(request_id)
+                    .execute(transaction)
+                    .await?;
+                Ok(())
+            })
+        });
+        written.await
+    }
+
     /// The request of this id, if it was taken.
     pub(crate) async fn taken(&self, owner_user_id: Uuid, request_id: Uuid) -> Result<Option<Taken>, StoreError> {
         let row = sqlx::query(

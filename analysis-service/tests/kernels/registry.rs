@@ -92,6 +92,41 @@ pub(crate) async fn a_request_is_carried_out_once() {
 }
 
 #[tokio::test]
+async fn a_refused_request_can_be_tried_again() {
+    let house = House::with(Settings { per_user_max: 1, ..settings() }).await;
+    let kernel = house.kernel().await;
+    house.run(&kernel, "import os; os._exit(0)").await;
+    until_state(&kernel, KernelState::Dead).await;
+    let in_its_place = house.kernel().await;
+    let request = Some(id::at(7));
+    let keep = house.registry.keep(USER, kernel.kernel_id(), Some(id::at(8))).await;
+    assert!(matches!(keep, Err(KernelError::Dead { .. })), "{keep:?}");
+    let refused = house.registry.restart(USER, kernel.kernel_id(), request).await;
+    assert!(matches!(refused, Err(KernelError::UserLimit { limit: 1 })), "{refused:?}");
+    soon(house.registry.delete(USER, in_its_place.kernel_id(), None)).await.expect("deleted");
+    soon(house.registry.restart(USER, kernel.kernel_id(), request)).await.expect("restarted");
+    until_state(&kernel, KernelState::Idle).await;
+    let keep = house.registry.keep(USER, kernel.kernel_id(), Some(id::at(8))).await;
+    keep.expect("it is kept when it is asked for again");
+}
+
+#[tokio::test]
+async fn a_request_is_seen_to_its_end_though_its_caller_has_gone() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let kernel_id = kernel.kernel_id();
+    let mut deleting = Box::pin(house.registry.delete(USER, kernel_id, Some(id::at(7))));
+    assert!(futures_util::poll!(&mut deleting).is_pending());
+    drop(deleting);
+    soon(async {
+        while house.registry.kernel(USER, kernel_id).is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 pub(crate) async fn variables_are_checked_and_made() {
     let house = House::new().await;
     let one = house.dataset("cars", "pa.table({'x': [1]})");

@@ -6,14 +6,14 @@ use fenxi_proto::analysis::v1::{KernelStart, KernelState};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{Entry, Registry};
+use super::{Entry, Registry, change::cut_off};
 use crate::{
     datasets::variable::{is_variable_name, variable_names},
     kernels::{
         driver::{Driver, Ready},
         model::{Kernel, KernelDatasetRef, KernelError},
         specs::BUILT_IN,
-        store::{Once, StoreError, Taken},
+        store::{Once, Taken},
     },
 };
 
@@ -91,7 +91,7 @@ impl Registry {
         // Seen to its end whoever goes: a place that is taken is given up again only here.
         let registry = self.clone();
         let placed = tokio::spawn(async move { registry.place(kernel, ready, once).await }).await;
-        match placed.map_err(|error| StoreError::from(sqlx::Error::Io(std::io::Error::other(error))))?? {
+        match placed.map_err(cut_off)?? {
             Ok(kernel) => Ok(kernel),
             Err(taken) => self.created_before(owner_user_id, &taken, &fingerprint),
         }

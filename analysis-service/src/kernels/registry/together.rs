@@ -53,13 +53,9 @@ impl Registry {
 
     /// Whether there is room for one more kernel of this user.
     pub(super) fn check_room(&self, entries: &HashMap<Uuid, Entry>, owner_user_id: Uuid) -> Result<(), KernelError> {
+        self.check_disk(entries, owner_user_id)?;
         let settings = &self.0.parts.settings;
         let of_user = || entries.values().filter(|entry| entry.owner_user_id == owner_user_id);
-        let used: u64 = of_user().map(|entry| entry.snapshot().disk_bytes).sum();
-        if let Some(limit_bytes) = settings.user_disk_max_bytes.filter(|limit| used >= *limit) {
-            let (what, advice) = ("the files of your kernels, ended ones too, take", "delete one first");
-            return Err(room("kernel_user_disk_max_bytes", what, used, limit_bytes, advice));
-        }
         let used = of_user().map(memory).sum();
         if let Some(limit_bytes) = settings.user_memory_max_bytes.filter(|limit| used >= *limit) {
             let what = "the memory of your kernels is";
@@ -72,6 +68,19 @@ impl Registry {
             return Err(room("kernels_memory_max_bytes", what, used, limit_bytes, advice));
         }
         Ok(())
+    }
+
+    /// Whether there is room for more files of this user.
+    pub(super) fn check_disk(&self, entries: &HashMap<Uuid, Entry>, owner_user_id: Uuid) -> Result<(), KernelError> {
+        let of_user = entries.values().filter(|entry| entry.owner_user_id == owner_user_id);
+        let used = of_user.map(|entry| entry.snapshot().disk_bytes).sum();
+        match self.0.parts.settings.user_disk_max_bytes.filter(|limit| used >= *limit) {
+            Some(limit_bytes) => {
+                let (what, advice) = ("the files of your kernels, ended ones too, take", "delete one first");
+                Err(room("kernel_user_disk_max_bytes", what, used, limit_bytes, advice))
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,0 +1,157 @@
+//! What is asked of a kernel that is there: to be interrupted, kept, started anew or deleted. A request is carried out once,
+//! and seen to its end whoever goes; one that was refused is forgotten, so that it can be tried again.
+
+use std::{future::Future, sync::Arc};
+
+use fenxi_proto::analysis::v1::DeathCause;
+use sha2::{Digest as _, Sha256};
+use tokio::task::JoinError;
+use uuid::Uuid;
+
+use super::Registry;
+use crate::kernels::{
+    driver::KernelHandle,
+    model::{Kernel, KernelError},
+    store::{Once, StoreError},
+};
+
+impl Registry {
+    /// Interrupts what runs in a kernel; with `clear_queue`, what waits is cancelled too.
+    ///
+    /// # Errors
+    /// [`KernelError::NotFound`], [`KernelError::RequestIdReused`], the database.
+    pub async fn interrupt(
+        &self,
+        owner_user_id: Uuid,
+        kernel_id: Uuid,
+        request_id: Option<Uuid>,
+        clear_queue: bool,
+    ) -> Result<Arc<Kernel>, KernelError> {
+        let handle = self.kernel(owner_user_id, kernel_id)?;
+        let what = if clear_queue { "interrupt and clear" } else { "interrupt" };
+        let once = self.request(owner_user_id, kernel_id, request_id, what);
+        let asked = handle.clone();
+        self.carry_out(kernel_id, once, async move {
+            asked.interrupt(clear_queue).await;
+            Ok(())
+        })
+        .await?;
+        Ok(handle.snapshot())
+    }
+
+    /// Counts as use of a kernel.
+    ///
+    /// # Errors
+    /// [`KernelError::NotFound`], [`KernelError::Dead`], [`KernelError::RequestIdReused`], the database.
+    pub async fn keep(
+        &self,
+        owner_user_id: Uuid,
+        kernel_id: Uuid,
+        request_id: Option<Uuid>,
+    ) -> Result<Arc<Kernel>, KernelError> {
+        let handle = self.kernel(owner_user_id, kernel_id)?;
+        let once = self.request(owner_user_id, kernel_id, request_id, "keep");
+        let asked = handle.clone();
+        self.carry_out(kernel_id, once, async move { asked.keep().await }).await?;
+        Ok(handle.snapshot())
+    }
+
+    /// Starts a new process in place of a kernel's former, dead or alive.
+    ///
+    /// # Errors
+    /// [`KernelError::NotFound`], the limits where it was dead and that of files, [`KernelError::RequestIdReused`], the
+    /// database.
+    pub async fn restart(
+        &self,
+        owner_user_id: Uuid,
+        kernel_id: Uuid,
+        request_id: Option<Uuid>,
+    ) -> Result<Arc<Kernel>, KernelError> {
+        let handle = self.kernel(owner_user_id, kernel_id)?;
+        self.check_running()?;
+        let once = self.request(owner_user_id, kernel_id, request_id, "restart");
+        let (registry, asked) = (self.clone(), handle.clone());
+        self.carry_out(kernel_id, once, async move { registry.start_anew(owner_user_id, kernel_id, &asked).await })
+            .await?;
+        Ok(handle.snapshot())
+    }
+
+    async fn start_anew(&self, owner_user_id: Uuid, kernel_id: Uuid, handle: &KernelHandle) -> Result<(), KernelError> {
+        {
+            let mut entries = self.entries();
+            if entries.get(&kernel_id).is_some_and(super::Entry::is_alive) {
+                self.check_disk(&entries, owner_user_id)?;
+            } else {
+                self.check_limits(&entries, owner_user_id)?;
+            }
+            entries.get_mut(&kernel_id).ok_or(KernelError::NotFound)?.coming = true;
+        }
+        let restarted = handle.restart().await;
+        if let Some(entry) = self.entries().get_mut(&kernel_id) {
+            entry.coming = false;
+        }
+        restarted
+    }
+
+    /// Ends a kernel and forgets it.
+    ///
+    /// # Errors
+    /// [`KernelError::NotFound`], [`KernelError::RequestIdReused`], the database.
+    pub async fn delete(
+        &self,
+        owner_user_id: Uuid,
+        kernel_id: Uuid,
+        request_id: Option<Uuid>,
+    ) -> Result<(), KernelError> {
+        let found = self.kernel(owner_user_id, kernel_id);
+        if found.is_err() {
+            // Perhaps it was this very request that removed it.
+            let asked = request_id.ok_or(KernelError::NotFound)?;
+            let taken = self.0.parts.store.taken(owner_user_id, asked).await?;
+            let again = taken.is_some_and(|taken| taken.fingerprint == fingerprint("delete", kernel_id));
+            return if again { Ok(()) } else { Err(KernelError::NotFound) };
+        }
+        let once = self.request(owner_user_id, kernel_id, request_id, "delete");
+        let registry = self.clone();
+        self.carry_out(kernel_id, once, async move { Ok(registry.remove(kernel_id, DeathCause::Deleted).await?) }).await
+    }
+
+    fn request(&self, owner_user_id: Uuid, kernel_id: Uuid, request_id: Option<Uuid>, what: &str) -> Option<Once> {
+        let now = self.0.parts.clock.now_micros();
+        request_id.map(|request_id| Once { owner_user_id, request_id, fingerprint: fingerprint(what, kernel_id), now })
+    }
+
+    /// Does what a request asks for unless it was taken before; one without an id is always done.
+    async fn carry_out(
+        &self,
+        kernel_id: Uuid,
+        once: Option<Once>,
+        act: impl Future<Output = Result<(), KernelError>> + Send + 'static,
+    ) -> Result<(), KernelError> {
+        let registry = self.clone();
+        let seen = tokio::spawn(async move {
+            let Some(once) = once else { return act.await };
+            let store = &registry.0.parts.store;
+            match store.take(kernel_id, once.clone()).await? {
+                None => {}
+                Some(taken) if taken.fingerprint == once.fingerprint => return Ok(()),
+                Some(_) => return Err(KernelError::RequestIdReused),
+            }
+            let done = act.await;
+            if done.is_err() {
+                store.give_back(&once).await?;
+            }
+            done
+        });
+        seen.await.map_err(cut_off)?
+    }
+}
+
+/// The task of a request did not come to its end.
+pub(super) fn cut_off(error: JoinError) -> KernelError {
+    StoreError::from(sqlx::Error::Io(std::io::Error::other(error))).into()
+}
+
+fn fingerprint(what: &str, kernel_id: Uuid) -> Vec<u8> {
+    Sha256::new().chain_update(what).chain_update(kernel_id).finalize().to_vec()
+}
