@@ -27,6 +27,8 @@ mod output;
 mod pool;
 #[path = "kernels/registry.rs"]
 mod registry;
+#[path = "kernels/slow.rs"]
+mod slow;
 #[path = "kernels/specs.rs"]
 mod specs;
 #[path = "kernels/waiting.rs"]

@@ -31,7 +31,7 @@ use tokio::{
     task::{JoinError, JoinHandle},
     time::{Instant, sleep_until},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use self::pressure::{Height, Pressure};
 pub use self::{
@@ -45,7 +45,7 @@ use self::{
     meter::Meter,
     queue::Pace,
     run::Running,
-    start::{Live, StartError},
+    start::{Live, StartError, none_late},
 };
 pub(crate) use self::{pool::Pool, start::Ready};
 use super::{
@@ -98,6 +98,8 @@ pub(crate) struct Driver {
     kernel: Kernel,
     state: State,
     starting: Option<Starting>,
+    /// See [`Plan::late`](start::Plan::late).
+    late: TaskTracker,
     live: Option<Box<Live>>,
     waiting: VecDeque<Waiting>,
     running: Option<Running>,
@@ -156,6 +158,7 @@ impl Driver {
             kernel,
             state,
             starting: None,
+            late: none_late(),
             live: None,
             waiting: VecDeque::new(),
             running: None,
@@ -196,6 +199,7 @@ impl Driver {
         }
         self.publish();
         self.refuse_the_rest().await;
+        self.late.wait().await;
         for done in self.stopping.drain(..) {
             let _ = done.send(());
         }

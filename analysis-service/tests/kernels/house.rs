@@ -142,7 +142,12 @@ impl House {
         Self::with_launchers(folder, settings, launchers, files).await
     }
 
-    async fn with_launchers(folder: TempDir, settings: Settings, launchers: Launchers, files: PathBuf) -> Self {
+    pub(crate) async fn with_launchers(
+        folder: TempDir,
+        settings: Settings,
+        launchers: Launchers,
+        files: PathBuf,
+    ) -> Self {
         let clock = Clock::manual(START);
         let path = folder.path();
         let steps = [store::STEPS, &executions::STEPS].concat();
@@ -259,7 +264,7 @@ pub(crate) async fn supervisor(folder: &Path, linger: Duration) -> (Supervisor, 
     Supervisor::open(settings).await.expect("a supervisor")
 }
 
-async fn workshop(folder: &Path) -> Workshop {
+pub(crate) async fn workshop(folder: &Path) -> Workshop {
     workshop_of(folder, apart()).await
 }
 

@@ -171,6 +171,17 @@ pub(crate) async fn the_end_of_the_service_ends_kernels_truthfully_and_their_ids
 }
 
 #[tokio::test]
+async fn what_is_left_of_a_start_that_took_too_long_does_not_end_the_next() {
+    let late_by = Duration::from_secs(10);
+    let house = House::slow_at_first(Settings { start_max: Duration::from_secs(5), ..settings() }, late_by).await;
+    let kernel = house.create(House::new_kernel()).await.expect("a kernel");
+    let dead = until_state(&kernel, KernelState::Dead).await;
+    assert_eq!(dead.death.as_ref().map(fenxi_proto::analysis::v1::Death::cause), Some(DeathCause::StartFailed));
+    soon(house.registry.restart(USER, kernel.kernel_id(), None)).await.expect("restarted");
+    assert_eq!(house.run(&kernel, "import time; time.sleep(8)").await.outcome(), Outcome::Ok);
+}
+
+#[tokio::test]
 pub(crate) async fn a_start_that_fails_says_why() {
     let house = House::with(Settings { start_max: Duration::from_millis(1), ..settings() }).await;
     let kernel = house.kernel().await;

@@ -28,6 +28,7 @@ impl Driver {
             launcher,
             tables,
             ticket: Some(ticket),
+            late: self.late.clone(),
             order: Order {
                 kernel_id: kernel.kernel_id,
                 owner_user_id: Some(kernel.owner_user_id),

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     or_never,
-    start::{Ready, StartError},
+    start::{Ready, StartError, none_late},
 };
 use crate::kernels::{
     launch::{LaunchError, Launcher, Order},
@@ -260,7 +260,7 @@ impl Keeper {
                 preparation = launcher.prepared() => preparation,
                 () = cancel.cancelled() => return Err(StartError::Cancelled),
             };
-            let _turn = loop {
+            let turn = loop {
                 if let Some(turn) = starts.turn_if_unused() {
                     break turn;
                 }
@@ -269,8 +269,10 @@ impl Keeper {
                     () = cancel.cancelled() => return Err(StartError::Cancelled),
                 }
             };
-            let started =
-                Ready::start(Arc::clone(&launcher), order, Instant::now() + settings.start_max, &cancel).await;
+            let (deadline, late) = (Instant::now() + settings.start_max, none_late());
+            let started = Ready::start(Arc::clone(&launcher), order, deadline, &late, &cancel).await;
+            drop(turn);
+            late.wait().await;
             match started {
                 Ok(ready) if ready.is_forked() => Ok(Kept { ready, preparation }),
                 Ok(ready) => {

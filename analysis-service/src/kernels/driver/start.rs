@@ -7,7 +7,7 @@ use fenxi_proto::analysis::v1::{KernelStart, NoticeEvent, NoticeKind};
 use fenxi_supervisor::{Channel, client::Line, process::Ended};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use crate::kernels::{
@@ -29,6 +29,9 @@ pub(super) struct Plan {
     pub tables: Result<TableLoader, String>,
     /// Its place among those that wait for their turn; given up where there is nothing to start.
     pub ticket: Option<StartTicket>,
+    /// Starts that were not waited for any longer, and are ended as soon as they are there: till then they use the kernel's
+    /// id. It is closed, so that its end can be waited for.
+    pub late: TaskTracker,
     pub order: Order,
     pub start_max: Duration,
     pub owner_user_id: Uuid,
@@ -83,18 +86,26 @@ pub(super) enum StartError {
     Cancelled,
 }
 
+/// For [`Plan::late`]: none so far.
+pub(super) fn none_late() -> TaskTracker {
+    let late = TaskTracker::new();
+    late.close();
+    late
+}
+
 impl Ready {
-    /// Starts one. Given up half-way, it leaves no process behind.
+    /// Starts one. Given up half-way, it leaves no process behind once what is `late` has ended.
     pub(super) async fn start(
         launcher: Arc<dyn Launcher>,
         order: Order,
         deadline: Instant,
+        late: &TaskTracker,
         cancel: &CancellationToken,
     ) -> Result<Self, StartError> {
         // Seen to its end in any case: half-way, there are a folder and a control group that nobody would remove.
         let mut launching = tokio::spawn(async move { launcher.launch(order).await });
         let Ok(launched) = timeout_at(deadline, &mut launching).await else {
-            tokio::spawn(async move {
+            late.spawn(async move {
                 if let Ok(Ok(launched)) = launching.await {
                     launched.clear().await;
                 }
@@ -176,27 +187,22 @@ impl Plan {
             }
             ready => ready,
         };
-        let _turn = match (&ready, self.ticket.take()) {
-            (None, Some(ticket)) => tokio::select! {
-                turn = ticket.turn() => Some(turn),
-                () = self.cancel.cancelled() => return Err(StartError::Cancelled),
-            },
-            // Nobody behind it waits for it.
-            _ => None,
-        };
-        let deadline = Instant::now() + self.start_max;
-        let launcher = self.launcher.as_ref().map_err(|spec| StartError::SpecGone(spec.clone()))?;
         let tables = match &self.tables {
             Err(why) if !self.datasets.is_empty() => return Err(StartError::WithoutTables(why.clone())),
             tables => tables.as_ref().copied().unwrap_or(TableLoader::BuiltIn),
         };
+        let ticket = self.ticket.take();
         let ready = match ready {
-            Some(ready) => ready,
-            None => Ready::start(Arc::clone(launcher), self.order, deadline, &self.cancel).await?,
+            // Nobody behind it waits for it.
+            Some(ready) => {
+                drop(ticket);
+                ready
+            }
+            None => self.start(ticket).await?,
         };
         let Ready { mut launched, mut connection } = ready;
         launched.open_network().await;
-        let (tables, notices) = self.load(&mut connection, &mut launched, tables, deadline).await;
+        let (tables, notices) = self.load(&mut connection, &mut launched, tables).await;
         if self.cancel.is_cancelled() {
             launched.clear().await;
             return Err(StartError::Cancelled);
@@ -208,12 +214,29 @@ impl Plan {
         Ok(Box::new(Live { launched, connection, notices, heard: 0, _tables: tables }))
     }
 
+    /// Starts a process when it is its turn, which ends with it: tables may have to be parsed anew, and nobody who starts
+    /// a kernel need wait for that.
+    async fn start(&mut self, ticket: Option<StartTicket>) -> Result<Ready, StartError> {
+        let turn = async {
+            self.late.wait().await;
+            match ticket {
+                Some(ticket) => Some(ticket.turn().await),
+                None => None,
+            }
+        };
+        let _turn = tokio::select! {
+            turn = turn => turn,
+            () = self.cancel.cancelled() => return Err(StartError::Cancelled),
+        };
+        let launcher = self.launcher.as_ref().map_err(|spec| StartError::SpecGone(spec.clone()))?;
+        Ready::start(Arc::clone(launcher), self.order, Instant::now() + self.start_max, &self.late, &self.cancel).await
+    }
+
     async fn load(
         &self,
         connection: &mut Connection,
         launched: &mut Launched,
         loader: TableLoader,
-        deadline: Instant,
     ) -> (Vec<KernelTable>, Vec<NoticeEvent>) {
         let (mut held, mut notices) = (Vec::new(), Vec::new());
         for dataset in &self.datasets {
@@ -229,7 +252,7 @@ impl Plan {
                     let path = launched.share(&file, table.path.clone()).await.map_err(|why| why.to_string());
                     let loading = async { load(connection, loader, variable, &path?).await };
                     let loaded = tokio::select! {
-                        loaded = timeout_at(deadline, loading) => loaded,
+                        loaded = timeout(self.start_max, loading) => loaded,
                         _ = launched.process.ended() => Ok(Err("the kernel ended".to_owned())),
                         () = self.cancel.cancelled() => Ok(Err("the start was given up".to_owned())),
                     };
