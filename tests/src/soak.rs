@@ -14,6 +14,7 @@ mod ledger;
 mod leftovers;
 mod levels;
 mod person;
+mod pool;
 mod reader;
 mod run;
 mod trouble;
@@ -112,8 +113,6 @@ async fn of_plan(plan: Plan) -> anyhow::Result<Outcome> {
         ("FENXI_ANALYSIS_KERNEL_PROCESSES_MAX", &processes_max),
         ("FENXI_ANALYSIS_KERNEL_IDLE_MAX_SECS", &idle),
         ("FENXI_ANALYSIS_KERNEL_TMP_MAX_BYTES", "67108864"),
-        // At the end no kernel is to be left; what is kept ready is nobody's and would be.
-        ("FENXI_ANALYSIS_KERNEL_POOL_SIZE", "0"),
         ("FENXI_ANALYSIS_EXECUTION_MAX_SECS", "60"),
         ("FENXI_ANALYSIS_OUTPUT_MAX_BYTES", &output),
         ("FENXI_ANALYSIS_OUTPUT_TAIL_BYTES", "65536"),
@@ -123,19 +122,20 @@ async fn of_plan(plan: Plan) -> anyhow::Result<Outcome> {
     let mut people = move_in(&house, &book, plan).await?;
     join_all(people.iter_mut().map(Person::warm_up)).await;
     sleep(SETTLE).await;
+    pool::until_full(house.folder(), &book).await?;
     let warm = levels(&house);
     for (name, levels) in &warm {
         say(&format!("warm: {name}: {}", levels.line()));
     }
-    let users = live(&mut house, &book, &mut people, plan).await?;
+    let Seen { users, kernels: seen } = live(&mut house, &book, &mut people, plan).await?;
     say("everybody deletes what they have");
     join_all(people.iter_mut().map(Person::leave)).await;
     join_all(people.iter().map(|person| audit::audit(&person.caller))).await;
     let kernels = book.kernels();
-    let search = Search { house: &house, kernels: &kernels, users: &users };
+    let search = Search { house: &house, kernels: &kernels, seen: &seen, users: &users };
     let kept = tidy(&search, &book, &warm).await?;
     read_logs(&house, &book);
-    close(house, &book).await?;
+    close(house, &book, &kernels.union(&seen).cloned().collect()).await?;
     let mut table = book.table();
     table.extend(kept.into_iter().map(|(name, rows)| (name, u64::try_from(rows).unwrap_or_default())));
     Ok(Outcome { table, violations: book.violations() })
@@ -153,8 +153,17 @@ async fn move_in(house: &House, book: &Book, plan: Plan) -> anyhow::Result<Vec<P
     Ok(people)
 }
 
-/// Everybody does things while services go and come. Gives the users as which kernels ran.
-async fn live(house: &mut House, book: &Book, people: &mut [Person], plan: Plan) -> anyhow::Result<BTreeSet<u32>> {
+/// What was seen of kernels from outside.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The users as which they ran.
+    users: BTreeSet<u32>,
+    /// Their ids: somebody's, and those that were only kept ready.
+    kernels: BTreeSet<String>,
+}
+
+/// Everybody does things while services go and come.
+async fn live(house: &mut House, book: &Book, people: &mut [Person], plan: Plan) -> anyhow::Result<Seen> {
     let (begin, until) = (Instant::now(), Instant::now() + plan.length);
     let outside = Outside::new(house.folder());
     let troubles = trouble::make(
@@ -166,13 +175,14 @@ async fn live(house: &mut House, book: &Book, people: &mut [Person], plan: Plan)
     );
     let lives = join_all(people.iter_mut().map(|person| person.live(until)));
     let watch = async {
-        let mut users = BTreeSet::new();
+        let mut seen = Seen::default();
         let mut told = Instant::now();
         while Instant::now() < until {
             if let Some(supervisor) = outside.supervisor() {
                 let kernels = processes::children(supervisor).unwrap_or_default();
-                users.extend(kernels.into_iter().filter_map(processes::user).filter(|user| *user != 0));
+                seen.users.extend(kernels.into_iter().filter_map(processes::user).filter(|user| *user != 0));
             }
+            seen.kernels.extend(pool::alive(&outside));
             if told.elapsed() > PROGRESS_EVERY {
                 told = Instant::now();
                 let (ended, violations) = (book.ended_count(), book.violations());
@@ -180,11 +190,11 @@ async fn live(house: &mut House, book: &Book, people: &mut [Person], plan: Plan)
             }
             sleep(Duration::from_secs(1)).await;
         }
-        users
+        seen
     };
-    let (troubled, _, users) = tokio::join!(troubles, lives, watch);
+    let (troubled, _, seen) = tokio::join!(troubles, lives, watch);
     troubled?;
-    Ok(users)
+    Ok(seen)
 }
 
 /// The services and what belongs to them.
@@ -245,11 +255,18 @@ fn read_logs(house: &House, book: &Book) {
     }
 }
 
-/// Ends the house, its supervisor with the service, and looks that no process is left.
-async fn close(mut house: House, book: &Book) -> anyhow::Result<()> {
+/// Ends the house, its supervisor with the service, and looks that nothing is left of any kernel: what was kept ready ends
+/// with the service that kept it, whether kernels outlive that or not.
+async fn close(mut house: House, book: &Book, kernels: &BTreeSet<String>) -> anyhow::Result<()> {
     house.stop_part(Part::Analysis).await?;
+    let mut kernels = kernels.clone();
+    nothing_left(&house, book, &kernels, "a service that leaves its kernels").await;
     house.set(LINGER, "0");
     house.start_part(Part::Analysis).await?;
+    pool::until_full(house.folder(), book).await?;
+    kernels.extend(pool::alive(&Outside::new(house.folder())));
+    house.stop_part(Part::Analysis).await?;
+    nothing_left(&house, book, &kernels, "a service that ends its kernels").await;
     let folder = house.folder().to_owned();
     house.stop().await?;
     let limit = Instant::now() + LEFT_WAIT;
@@ -261,6 +278,20 @@ async fn close(mut house: House, book: &Book) -> anyhow::Result<()> {
         if Instant::now() > limit {
             book.violate(format!("processes are left after the services: {left:?}"));
             return Ok(());
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+async fn nothing_left(house: &House, book: &Book, kernels: &BTreeSet<String>, whose: &str) {
+    let limit = Instant::now() + LEFT_WAIT;
+    loop {
+        let left = pool::left(house.folder(), kernels);
+        if left.is_empty() {
+            return;
+        }
+        if Instant::now() > limit {
+            return left.into_iter().for_each(|what| book.violate(format!("left after {whose}: {what}")));
         }
         sleep(Duration::from_millis(200)).await;
     }

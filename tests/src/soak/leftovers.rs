@@ -9,7 +9,10 @@ use std::{
 use anyhow::Context as _;
 use rusqlite::{Connection, OpenFlags};
 
-use super::trouble::{FORK_SERVER, Outside, SUPERVISOR};
+use super::{
+    pool::{self, Kept},
+    trouble::{FORK_SERVER, Outside, SUPERVISOR},
+};
 use crate::{bench::processes, house::House};
 
 /// How deep folders of control groups are looked for.
@@ -41,7 +44,10 @@ const KEPT: &[&str] = &[
 /// Looks for what is left.
 pub(super) struct Search<'a> {
     pub house: &'a House,
+    /// The kernels that somebody had.
     pub kernels: &'a BTreeSet<String>,
+    /// Those that were seen at any time, whosever they were.
+    pub seen: &'a BTreeSet<String>,
     /// The users as which kernels ran.
     pub users: &'a BTreeSet<u32>,
 }
@@ -51,12 +57,17 @@ impl Search<'_> {
         self.house.folder().join("analysis").join(name)
     }
 
-    /// Everything that should not be there, while the services run and no kernel is wanted.
+    /// Everything that should not be there, while the services run and no kernel is wanted but those kept ready.
     pub(super) fn all(&self) -> anyhow::Result<Vec<String>> {
-        let mut found = self.processes()?;
-        found.extend(self.files()?);
+        let kept = pool::kept(self.house.folder(), self.kernels);
+        let mut found = self.processes(&kept)?;
+        if kept.len() != pool::SIZE {
+            found.push(format!("{} kernels are kept ready, and not {}: {kept:?}", kept.len(), pool::SIZE));
+        }
+        found.extend(self.files(&kept));
         found.extend(self.outputs()?);
-        found.extend(self.groups(Path::new("/sys/fs/cgroup"), 0));
+        let gone = self.kernels.union(self.seen).filter(|kernel_id| !kept.contains_key(*kernel_id)).cloned().collect();
+        found.extend(groups_of(&gone));
         found.extend(self.mounts());
         let database = self.database()?;
         for (name, sql) in EMPTY {
@@ -82,13 +93,15 @@ impl Search<'_> {
         Ok(Connection::open_with_flags(self.analysis("analysis.db"), OpenFlags::SQLITE_OPEN_READ_ONLY)?)
     }
 
-    fn processes(&self) -> anyhow::Result<Vec<String>> {
+    fn processes(&self, kept: &BTreeMap<String, Kept>) -> anyhow::Result<Vec<String>> {
         let services = ["auth-service", "analysis-service", "gateway", SUPERVISOR, FORK_SERVER];
         let all = processes::with_path(self.house.folder())?;
         let ours = |command: &str| services.iter().any(|name| command.contains(name));
+        // A kernel kept ready is one process.
+        let ready: BTreeSet<u32> = kept.values().map(|kept| kept.pid).collect();
         let mut found: Vec<_> = all
             .iter()
-            .filter(|(_, command)| !ours(command))
+            .filter(|(pid, command)| !ours(command) && !ready.contains(pid))
             .map(|(pid, command)| format!("process {pid}: {command}"))
             .collect();
         let supervisors: BTreeSet<u32> =
@@ -97,7 +110,7 @@ impl Search<'_> {
             let other = processes::ancestors(pid)
                 .into_iter()
                 .any(|ancestor| !supervisors.contains(&ancestor) && processes::command(ancestor).contains(SUPERVISOR));
-            (!other).then(|| format!("process {pid} of a kernel's user: {command}"))
+            (!other && !ready.contains(&pid)).then(|| format!("process {pid} of a kernel's user: {command}"))
         }));
         for (pid, command) in &all {
             let ended = processes::children(*pid)?.into_iter().filter(|child| !processes::is_alive(*child)).count();
@@ -108,9 +121,14 @@ impl Search<'_> {
         Ok(found)
     }
 
-    fn files(&self) -> anyhow::Result<Vec<String>> {
+    fn files(&self, kept: &BTreeMap<String, Kept>) -> Vec<String> {
         let mut found = Vec::new();
-        for folder in ["work", "uploads", "executions/running", "objects/datasets/aside", "outputs/aside"] {
+        let works: BTreeSet<_> = names(&self.analysis("work")).into_iter().collect();
+        let ready: BTreeSet<_> = kept.keys().cloned().collect();
+        if works != ready {
+            found.push(format!("the folders in work are {works:?}, and not {ready:?}"));
+        }
+        for folder in ["uploads", "executions/running", "objects/datasets/aside", "outputs/aside"] {
             let left = names(&self.analysis(folder));
             if !left.is_empty() {
                 found.push(format!("{} files in {folder}: {:?}", left.len(), &left[..left.len().min(5)]));
@@ -122,17 +140,19 @@ impl Search<'_> {
             .filter(|name| name.len() == 16 && hex::decode(name).is_ok())
             .collect();
         let servers = usize::from(Outside::new(self.house.folder()).fork_server().is_some());
-        if places.len() > servers {
-            found.push(format!("{} folders in run, {servers} fork server: {places:?}", places.len()));
+        if places.len() > servers + kept.len() {
+            let ready = kept.len();
+            found.push(format!("{} folders in run, {servers} fork server, {ready} ready: {places:?}", places.len()));
         }
         let sockets = fs::read_to_string("/proc/net/unix").unwrap_or_default();
         let folder = self.house.folder().display().to_string();
-        let sockets: Vec<_> =
-            sockets.lines().filter(|line| line.contains(&folder) && !line.contains("supervisor.sock")).collect();
+        let ready = |line: &str| kept.values().any(|kept| line.contains(&kept.place.display().to_string()));
+        let ours = |line: &&str| line.contains(&folder) && !line.contains("supervisor.sock") && !ready(line);
+        let sockets: Vec<_> = sockets.lines().filter(ours).collect();
         if !sockets.is_empty() {
             found.push(format!("{} sockets: {:?}", sockets.len(), sockets.first()));
         }
-        Ok(found)
+        found
     }
 
     /// Stored outputs are exactly those that executions refer to.
@@ -149,24 +169,6 @@ impl Search<'_> {
         Ok(missing.chain(over).collect())
     }
 
-    fn groups(&self, folder: &Path, depth: usize) -> Vec<String> {
-        let mut found = Vec::new();
-        if depth == GROUP_DEPTH_MAX {
-            return found;
-        }
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                continue;
-            }
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if self.kernels.iter().any(|kernel_id| name.contains(kernel_id)) {
-                found.push(format!("control group {}", entry.path().display()));
-            }
-            found.extend(self.groups(&entry.path(), depth + 1));
-        }
-        found
-    }
-
     fn mounts(&self) -> Vec<String> {
         let folder = self.house.folder().display().to_string();
         let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
@@ -174,7 +176,30 @@ impl Search<'_> {
     }
 }
 
-fn names(folder: &Path) -> Vec<String> {
+/// The control groups of these kernels.
+pub(super) fn groups_of(kernels: &BTreeSet<String>) -> Vec<String> {
+    groups_below(Path::new("/sys/fs/cgroup"), kernels, 0)
+}
+
+fn groups_below(folder: &Path, kernels: &BTreeSet<String>, depth: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    if depth == GROUP_DEPTH_MAX {
+        return found;
+    }
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if kernels.iter().any(|kernel_id| name.contains(kernel_id)) {
+            found.push(format!("control group {}", entry.path().display()));
+        }
+        found.extend(groups_below(&entry.path(), kernels, depth + 1));
+    }
+    found
+}
+
+pub(super) fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
