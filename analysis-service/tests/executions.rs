@@ -7,6 +7,8 @@
 mod house;
 #[path = "executions/inspection.rs"]
 mod inspection;
+#[path = "executions/kept.rs"]
+mod kept;
 #[path = "executions/kinds.rs"]
 mod kinds;
 #[path = "executions/life.rs"]

@@ -29,12 +29,14 @@ const LINGER_SECS: u32 = 120;
 
 /// A service in a process of its own, which can be killed.
 pub(crate) struct Machine {
-    folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
     pub(crate) auth: Auth,
     pub(crate) url: String,
     child: Child,
     pub(crate) user_id: Uuid,
     kernel_start: &'static str,
+    /// Settings beside the usual ones.
+    more: &'static [&'static str],
 }
 
 impl Machine {
@@ -43,16 +45,21 @@ impl Machine {
     }
 
     pub(crate) async fn start_with(kernel_start: &'static str) -> Self {
+        Self::start_with_settings(kernel_start, &[]).await
+    }
+
+    pub(crate) async fn start_with_settings(kernel_start: &'static str, more: &'static [&'static str]) -> Self {
         let auth = Auth::serve().await;
         let folder = tempfile::tempdir_in("/tmp").expect("a folder");
         std::fs::write(folder.path().join("secret"), SECRET).expect("written");
-        let (child, url) = spawn(folder.path(), &auth, kernel_start).await;
-        let machine = Self { folder, auth, url, child, user_id: Uuid::parse_str(&id()).expect("an id"), kernel_start };
+        let (child, url) = spawn(folder.path(), &auth, kernel_start, more).await;
+        let user_id = Uuid::parse_str(&id()).expect("an id");
+        let machine = Self { folder, auth, url, child, user_id, kernel_start, more };
         machine.ready().await;
         machine
     }
 
-    fn user(&self) -> User {
+    pub(crate) fn user(&self) -> User {
         self.auth.user(&self.url, self.user_id)
     }
 
@@ -70,7 +77,7 @@ impl Machine {
         .await;
     }
 
-    fn signal(&mut self, signal: Signal) {
+    pub(crate) fn signal(&mut self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")), signal).expect("sent");
         self.child.wait().expect("ended");
     }
@@ -78,11 +85,16 @@ impl Machine {
     /// Ends the service by this signal and starts the next.
     pub(crate) async fn replace(&mut self, signal: Signal) {
         self.signal(signal);
-        (self.child, self.url) = spawn(self.folder.path(), &self.auth, self.kernel_start).await;
+        self.start_again().await;
+    }
+
+    /// Starts the next service after one that has ended.
+    pub(crate) async fn start_again(&mut self) {
+        (self.child, self.url) = spawn(self.folder.path(), &self.auth, self.kernel_start, self.more).await;
         self.ready().await;
     }
 
-    fn supervisor(&self) -> Pid {
+    pub(crate) fn supervisor(&self) -> Pid {
         let socket = self.folder.path().join("data/run/supervisor.sock").display().to_string();
         let found = std::fs::read_dir("/proc").expect("there").flatten().find_map(|entry| {
             let pid = entry.file_name().to_str()?.parse().ok()?;
@@ -101,7 +113,7 @@ impl Drop for Machine {
     }
 }
 
-async fn spawn(folder: &Path, auth: &Auth, kernel_start: &str) -> (Child, String) {
+async fn spawn(folder: &Path, auth: &Auth, kernel_start: &str, more: &[&str]) -> (Child, String) {
     let specs = folder.join("specs");
     if !specs.is_dir() {
         describe(&specs, "stock", &stock(&python(), "signal"));
@@ -120,6 +132,7 @@ async fn spawn(folder: &Path, auth: &Auth, kernel_start: &str) -> (Child, String
         .arg(python())
         .arg("--kernel-specs-dir")
         .arg(specs)
+        .args(more)
         .stderr(Stdio::null())
         .spawn()
         .expect("started");
@@ -127,7 +140,7 @@ async fn spawn(folder: &Path, auth: &Auth, kernel_start: &str) -> (Child, String
 }
 
 /// Reads until the text was printed.
-async fn until_printed(stream: &mut Streaming<ExecuteResponse>, text: &str) -> Vec<OutputEvent> {
+pub(crate) async fn until_printed(stream: &mut Streaming<ExecuteResponse>, text: &str) -> Vec<OutputEvent> {
     let mut events = Vec::new();
     while !texts(&events).contains(text) {
         events.push(next(stream).await);
@@ -222,8 +235,7 @@ async fn what_ended_while_nobody_looked_has_its_true_end() {
     machine.signal(Signal::SIGKILL);
     // Longer than both take.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    (machine.child, machine.url) = spawn(machine.folder.path(), &machine.auth, machine.kernel_start).await;
-    machine.ready().await;
+    machine.start_again().await;
     let user = machine.user();
     let ended = user.watch(&ends.execution_id, 0).await;
     assert_eq!(end(&ended).outcome(), Outcome::Ok);
@@ -246,8 +258,7 @@ async fn much_that_was_said_before_a_death_that_nobody_saw_is_kept() {
     until_printed(&mut stream, "on\n").await;
     machine.signal(Signal::SIGKILL);
     tokio::time::sleep(Duration::from_secs(4)).await;
-    (machine.child, machine.url) = spawn(machine.folder.path(), &machine.auth, machine.kernel_start).await;
-    machine.ready().await;
+    machine.start_again().await;
     let all = machine.user().watch(&dies.execution_id, 0).await;
     let expected: String = (0..20_000).map(|line| format!("line {line}\n")).collect();
     assert_eq!(texts(&all), format!("on\n{expected}"), "lines are lost, doubled or out of order");

@@ -26,6 +26,8 @@ const FILE: &str = "process.json";
 const GROUP_FILE: &str = "group";
 /// Is there once the kernel is somebody's: code may have left files.
 const USED_FILE: &str = "used";
+/// What a kernel's first process is; one on trial comes before it.
+const FIRST_GENERATION: i32 = 1;
 
 #[derive(Serialize, Deserialize)]
 struct Record {
@@ -112,7 +114,7 @@ pub(super) fn take_up(
     taken
 }
 
-/// Notes the name of the control group that is going to be made for the kernel in this folder.
+/// Notes the name of the start that is going to be made in this folder, before anything else of it is there.
 pub(super) fn name_group(place: &Path, name: &str) -> io::Result<()> {
     fs::write(place.join(GROUP_FILE), name)
 }
@@ -141,10 +143,13 @@ pub(super) fn sweep(run_dir: &Path, work_dir: &Path, held: &[Held], uid_first: u
         let group = fs::read_to_string(place.join(GROUP_FILE)).ok();
         if let Some(record) = read(&place) {
             end(&record, &in_use, uid_first);
-            // A service that did not note whose a kernel is did not name its group either: its kernels' files stay.
-            if group.is_some() && record.generation <= 1 && !place.join(USED_FILE).exists() {
-                remove(&work_dir.join(record.kernel_id.to_string()));
-            }
+        }
+        // A service that did not note whose a kernel is did not name its group either: its kernels' files stay.
+        let named = group.as_deref().and_then(start_of);
+        if let Some((kernel_id, ..=FIRST_GENERATION)) = named
+            && !place.join(USED_FILE).exists()
+        {
+            remove(&work_dir.join(kernel_id.to_string()));
         }
         groups.extend(group);
         remove(&place);
@@ -174,6 +179,16 @@ fn remove(path: &Path) {
     }
 }
 
+/// The name of a start: its kernel's control group is called so, and its processes have it as their mark.
+pub(super) fn name(kernel_id: Uuid, generation: i32) -> String {
+    format!("{kernel_id}-{generation}")
+}
+
+fn start_of(name: &str) -> Option<(Uuid, i32)> {
+    let (kernel_id, generation) = name.rsplit_once('-')?;
+    Some((kernel_id.parse().ok()?, generation.parse().ok()?))
+}
+
 fn read(place: &Path) -> Option<Record> {
     serde_json::from_slice(&fs::read(place.join(FILE)).ok()?).ok()
 }
@@ -182,7 +197,7 @@ fn read(place: &Path) -> Option<Record> {
 mod tests {
     use super::*;
 
-    /// Whether a kernel's files are there after the sweep, given its generation and the notes beside its record.
+    /// Whether a kernel's files are there after the sweep, given its generation and the notes in its folder.
     fn files_stay(generation: i32, notes: &[&str]) -> bool {
         let folder = tempfile::tempdir().expect("a folder");
         let (place, work) = (folder.path().join("run/a"), folder.path().join("work"));
@@ -205,9 +220,10 @@ mod tests {
         fs::create_dir_all(&place).expect("made");
         fs::create_dir_all(work.join(kernel_id.to_string())).expect("made");
         fs::write(work.join(kernel_id.to_string()).join("file"), "text").expect("written");
-        fs::write(place.join(FILE), serde_json::to_vec(&record).expect("JSON")).expect("written");
+        let record = serde_json::to_string(&record).expect("JSON");
         for note in notes {
-            fs::write(place.join(note), "g-1").expect("written");
+            let text = if *note == FILE { record.clone() } else { name(kernel_id, generation) };
+            fs::write(place.join(note), text).expect("written");
         }
         let groups = sweep(&folder.path().join("run"), &work, &[], 300_000);
         assert_eq!(groups.len(), usize::from(notes.contains(&GROUP_FILE)), "{groups:?}");
@@ -217,10 +233,11 @@ mod tests {
 
     #[test]
     fn only_files_of_a_kernel_that_was_nobodys_go_with_it() {
-        assert!(!files_stay(1, &[GROUP_FILE]), "kept ready, and left");
-        assert!(!files_stay(0, &[GROUP_FILE]), "on trial, and left");
-        assert!(files_stay(1, &[GROUP_FILE, USED_FILE]));
-        assert!(files_stay(2, &[GROUP_FILE]), "it was started again: its files are from before");
-        assert!(files_stay(1, &[]), "an earlier version did not note whose it is");
+        assert!(!files_stay(1, &[GROUP_FILE, FILE]), "kept ready, and left");
+        assert!(!files_stay(1, &[GROUP_FILE]), "left before its process was written down");
+        assert!(!files_stay(0, &[GROUP_FILE, FILE]), "left on trial");
+        assert!(files_stay(1, &[GROUP_FILE, USED_FILE, FILE]));
+        assert!(files_stay(2, &[GROUP_FILE, FILE]), "it was started again: its files are from before");
+        assert!(files_stay(1, &[FILE]), "an earlier version did not note whose it is");
     }
 }

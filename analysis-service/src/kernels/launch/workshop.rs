@@ -192,12 +192,13 @@ impl Workshop {
         let paths = Paths { work_dir: &work_dir, sockets: &own, tables: &tables };
         let plan = self.0.isolation.plan(order.kernel_id, paths, forked).map_err(LaunchError::Spawn)?;
         let folders = Folders { place: place.clone(), own: own.clone(), tables, work_dir: work_dir.clone() };
-        let mark = format!("{}-{}", order.kernel_id, order.generation);
+        let mark = records::name(order.kernel_id, order.generation);
         let (uid, inner) = (plan.user.as_ref().map(User::uid), Arc::clone(&self.0));
         let (name, made) = (mark.clone(), place.clone());
         let make = move || {
-            folders.make(uid)?;
+            make_dir(&made)?;
             records::name_group(&made, &name)?;
+            folders.make(uid)?;
             inner.isolation.group(&name, order.memory_bytes)
         };
         let group = blocking(make).await?;
