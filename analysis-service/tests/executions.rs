@@ -3,6 +3,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a helper of a test fails the test")]
 
+#[path = "executions/above.rs"]
+mod above;
 #[path = "executions/house.rs"]
 mod house;
 #[path = "executions/inspection.rs"]

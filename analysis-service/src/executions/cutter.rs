@@ -12,6 +12,7 @@ use fenxi_proto::analysis::v1::{NoticeEvent, NoticeKind, TruncatedEvent, output_
 use super::{
     bounds::{cost_bytes, payload_bytes},
     limits::{EVENT_COST_BYTES, PINNED_MAX_BYTES, PINNED_MAX_EVENTS},
+    sink::{Cut, Held},
 };
 
 /// How much an execution may say.
@@ -60,6 +61,8 @@ pub(super) struct Cutter {
     /// Dropped since the last marker.
     unmarked_bytes: u64,
     cutting: bool,
+    /// It was said that the limit is reached.
+    told: bool,
     /// The newest output, and whether it is pinned.
     ring: VecDeque<(Event, bool)>,
     ring_cost: u64,
@@ -79,6 +82,7 @@ impl Cutter {
             dropped_bytes: 0,
             unmarked_bytes: 0,
             cutting: false,
+            told: false,
             ring: VecDeque::new(),
             ring_cost: 0,
             ring_max: tail_bytes / 2,
@@ -87,12 +91,17 @@ impl Cutter {
         }
     }
 
-    /// Goes on with a log that says this much already.
-    pub(super) fn resume(&mut self, kept_bytes: u64, cost: u64) {
-        self.kept_bytes = kept_bytes;
-        self.used = cost;
-        // What was held back then is gone, and so is the count of what was dropped.
-        self.cutting = cost >= self.limit.max_bytes - self.limit.tail_bytes;
+    /// Goes on with a log that an earlier process left. Gives what is to be said of what is not in it.
+    pub(super) fn resume(&mut self, held: &Held) -> Option<Event> {
+        (self.kept_bytes, self.dropped_bytes, self.used) = (held.kept_bytes, held.dropped_bytes, held.cost_bytes);
+        let full = self.used >= self.limit.max_bytes - self.limit.tail_bytes;
+        (self.cutting, self.told) = (full || held.cut != Cut::Below, held.cut == Cut::Open);
+        // Of a process that was killed, what it held back is gone, and how much that was.
+        self.told.then(|| {
+            let text = "the service was replaced while it held output back above the limit; a part of that may be \
+                        missing here, and is not counted";
+            Event::Notice(NoticeEvent { kind: NoticeKind::OutputLimit.into(), text: text.to_owned() })
+        })
     }
 
     /// Bytes of output written.
@@ -128,6 +137,11 @@ impl Cutter {
                 events
             }
             Kind::Output | Kind::Pinned if !self.cutting => self.take_below(event),
+            Kind::Output | Kind::Pinned if !self.told => {
+                let mut events = vec![self.tell()];
+                events.extend(self.take(event));
+                events
+            }
             Kind::Output => self.hold(event),
             Kind::Pinned => self.pin(event),
         }
@@ -164,11 +178,14 @@ impl Cutter {
             return vec![self.marker()];
         }
         self.cutting = true;
+        self.take(event)
+    }
+
+    fn tell(&mut self) -> Event {
+        self.told = true;
         let max_bytes = self.limit.max_bytes;
         let text = format!("the output has reached its limit of {max_bytes} bytes; of what follows, the last is kept");
-        let mut events = vec![Event::Notice(NoticeEvent { kind: NoticeKind::OutputLimit.into(), text })];
-        events.extend(self.take(event));
-        events
+        Event::Notice(NoticeEvent { kind: NoticeKind::OutputLimit.into(), text })
     }
 
     fn hold(&mut self, event: Event) -> Vec<Event> {

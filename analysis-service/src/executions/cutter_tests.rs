@@ -1,6 +1,6 @@
 //! What is kept above the limit: the head, the tail, and an honest account of the rest.
 
-use fenxi_proto::analysis::v1::{ErrorEvent, InputRequestEvent};
+use fenxi_proto::analysis::v1::{ErrorEvent, InputRequestEvent, OutputEvent};
 use proptest::prelude::*;
 
 use super::*;
@@ -55,6 +55,66 @@ fn one_thing_that_is_too_large_is_left_out_alone() {
     let kept = run(&mut cutter, [stdout("before"), stdout(&"x".repeat(50_000)), stdout("after")]);
     assert!(matches!(kept.as_slice(), [_, Event::Truncated(cut), _] if cut.dropped_bytes == 50_000));
     assert_eq!((text(&kept[0]), text(&kept[2])), ("before", "after"));
+}
+
+/// What a later process finds in a log of these events.
+fn held(events: &[Event]) -> Held {
+    let mut held = Held::default();
+    for event in events {
+        held.see(&OutputEvent { event: Some(event.clone()), ..OutputEvent::default() });
+        held.kept_bytes += payload_bytes(event);
+        held.cost_bytes += cost_bytes(event);
+    }
+    held
+}
+
+fn flood() -> impl Iterator<Item = Event> {
+    (0..1_000).map(|line| stdout(&format!("{line:099}\n")))
+}
+
+fn notices(events: &[Event]) -> usize {
+    events.iter().filter(|event| matches!(event, Event::Notice(_))).count()
+}
+
+#[test]
+fn a_log_that_was_left_above_the_limit_goes_on_with_its_whole_account() {
+    let mut cutter = Cutter::new(LIMIT);
+    let mut log = run(&mut cutter, flood());
+    for again in 1..3 {
+        let mut next = Cutter::new(LIMIT);
+        assert_eq!(next.resume(&held(&log)), None, "nothing is missing");
+        assert_eq!(next.dropped_bytes(), cutter.dropped_bytes());
+        let more = run(&mut next, flood());
+        assert_eq!(notices(&more), 1, "what is held back now is not told");
+        log.extend(more);
+        assert_eq!(next.kept_bytes() + next.dropped_bytes(), 100_000 * (again + 1));
+        cutter = next;
+    }
+}
+
+#[test]
+fn a_log_whose_process_was_killed_above_the_limit_says_that_a_part_may_be_missing() {
+    let mut cutter = Cutter::new(LIMIT);
+    let mut log: Vec<_> = flood().flat_map(|event| cutter.take(event)).collect();
+    for _ in 0..2 {
+        let mut next = Cutter::new(LIMIT);
+        let missing = next.resume(&held(&log)).expect("something is missing");
+        log.push(missing);
+        // Killed again, before anything more is written.
+        assert!(flood().all(|event| next.take(event).is_empty()));
+    }
+    let mut asked = Cutter::new(LIMIT);
+    let mut log = run(&mut asked, flood());
+    log.extend(asked.take(Event::InputRequest(InputRequestEvent::default())));
+    assert!(Cutter::new(LIMIT).resume(&held(&log)).is_some(), "what was said after the question may be missing");
+}
+
+#[test]
+fn a_log_below_the_limit_goes_on_as_it_was() {
+    let mut cutter = Cutter::new(LIMIT);
+    assert_eq!(cutter.resume(&held(&[queued(), stdout("a")])), None);
+    assert_eq!(run(&mut cutter, [stdout("b")]), [stdout("b")]);
+    assert_eq!((cutter.kept_bytes(), cutter.dropped_bytes()), (2, 0));
 }
 
 #[test]

@@ -88,15 +88,18 @@ impl LogWriter {
         log
     }
 
-    /// Goes on with the log of an earlier process.
-    pub(super) fn resume(live: Arc<Live>, desk: Desk, held: &Held) -> Self {
+    /// Goes on with the log of an earlier process, and says in it what may be missing.
+    pub(super) async fn resume(live: Arc<Live>, desk: Desk, held: &Held) -> Self {
         let mut log = Self::over(live, desk);
-        log.cutter.resume(held.kept_bytes, held.cost_bytes);
+        let missing = log.cutter.resume(held);
         log.start_time = held.progress.start_time;
         (log.through, log.sent) = (held.progress.through, held.progress.through);
         log.asked.clone_from(&held.asked);
         log.interrupted = held.interrupted;
         log.failed = held.failed;
+        if let Some(missing) = missing {
+            log.append(missing).await;
+        }
         log
     }
 

@@ -100,7 +100,7 @@ impl Executions {
         if held.progress.end.is_some() {
             return Ok(None);
         }
-        let mut log = LogWriter::resume(live, self.desk.clone(), &held);
+        let mut log = LogWriter::resume(live, self.desk.clone(), &held).await;
         if held.progress.last_sequence == 0 {
             log.append(Event::Queued(QueuedEvent { position: 0 })).await;
         }

@@ -24,6 +24,10 @@ pub(super) struct Held {
     pub(super) kept_bytes: u64,
     /// What its events took of the output limit.
     pub(super) cost_bytes: u64,
+    /// Bytes of output that it says were dropped.
+    pub(super) dropped_bytes: u64,
+    /// Whether it was above the limit, and what became of what was held back.
+    pub(super) cut: Cut,
     /// The question that was not answered.
     pub(super) asked: Option<InputRequestEvent>,
     /// It has told of an error.
@@ -52,21 +56,43 @@ pub(super) struct Sink {
     failing: bool,
 }
 
+/// Whether a log was above its output limit when it was left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// It was not, as far as it says.
+    #[default]
+    Below,
+    /// It was, and what had been held back was written.
+    Whole,
+    /// It was, and what was held back since may be missing.
+    Open,
+}
+
 impl Held {
     /// What of an event concerns how an execution goes on.
-    fn see(&mut self, event: &OutputEvent) {
+    pub(super) fn see(&mut self, event: &OutputEvent) {
         match &event.event {
             Some(Event::InputRequest(asked)) => self.asked = Some(asked.clone()),
             Some(Event::InputReply(_)) => self.asked = None,
             Some(Event::Error(_)) => self.failed = true,
+            Some(Event::Truncated(cut)) => self.dropped_bytes += u64::try_from(cut.dropped_bytes).unwrap_or(0),
             Some(Event::Notice(notice)) => {
                 let kind = notice.kind();
+                if kind == NoticeKind::OutputLimit {
+                    self.cut = Cut::Open;
+                }
                 if matches!(kind, NoticeKind::InterruptSent | NoticeKind::TimeLimit | NoticeKind::MemoryInterrupt) {
                     self.interrupted = Some(kind);
                 }
             }
             _ => {}
         }
+        // Above the limit, output is written where all of it is that was held back; after a question more may be held.
+        self.cut = match (self.cut, &event.event) {
+            (Cut::Open, Some(event)) if payload_bytes(event) > 0 => Cut::Whole,
+            (Cut::Whole, Some(Event::InputRequest(_))) => Cut::Open,
+            (cut, _) => cut,
+        };
     }
 }
 
