@@ -15,10 +15,11 @@
 //! | `live`, `readers` | what is in memory of a running execution; reading any log from any number |
 //! | `journal` | acceptances and ends, durable before the database has them |
 //! | `finish`, `material`, `summary` | from the end on disk to the database, the outbox and the history |
-//! | `recovery`, `retention` | what an earlier process left; what is old |
+//! | `recovery`, `boot`, `retention` | what an earlier process left, and whether it is whole; what is old |
 //! | `store` | SQL |
 
 mod accept;
+mod boot;
 mod bounds;
 pub mod config;
 mod content;
@@ -60,6 +61,7 @@ pub use self::{
     log::LogWriter,
     place::{Place, Places},
     readers::LogReader,
+    recovery::Fate,
     retention::Swept,
     room::{Executions, ListFilter, Page},
     store::{STEPS, StoreError},

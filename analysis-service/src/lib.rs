@@ -14,6 +14,7 @@ mod rpc;
 mod schema;
 
 use std::{
+    collections::HashSet,
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
@@ -32,17 +33,18 @@ use fenxi_chassis::{
 use fenxi_supervisor::client::{self as supervisor, Supervisor};
 use futures_util::future::join_all;
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 use config::{Auth, Config};
 use datasets::{DatasetError, Datasets};
-use executions::{Executions, run::Runner};
+use executions::{Executions, Fate, run::Runner};
 use fenxi_proto::history::v1::history_service_client::HistoryServiceClient;
 use kernels::{
     config::{KernelSettings, KernelStart},
     launch::{ForkLauncher, Launched, Level, Workshop},
     model::{KernelTable, TableSource, TableUnavailable},
     network::{KernelNetwork, NetworkSource, Reach},
-    registry::{Adopted, Inherited, Registry},
+    registry::{Adopted, Inherited, Registry, left_behind},
     specs::{KernelSpec, Launchers},
 };
 use network::Networks;
@@ -106,7 +108,8 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
     let (room, clock) = (data.join("executions"), frame.clock.clone());
     let executions =
         Executions::open(&config.executions, &room, database.clone(), objects, clock.clone(), wake.clone())?;
-    let works = executions.recover(|kernel_id| inherited.kernels.contains_key(&kernel_id)).await;
+    let starting = store.starting().await?;
+    let works = executions.recover(|kernel_id| fate(&inherited, &starting, kernel_id)).await;
     for (kernel_id, work) in works.context("the executions of an earlier run cannot be taken up")? {
         inherited.works.entry(kernel_id).or_default().push(work);
     }
@@ -138,6 +141,17 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
     datasets.close().await;
     database.close().await;
     served
+}
+
+/// What has become of a kernel that an earlier service left.
+fn fate(inherited: &Inherited, starting: &HashSet<Uuid>, kernel_id: Uuid) -> Fate {
+    if inherited.kernels.contains_key(&kernel_id) {
+        Fate::Lives
+    } else if starting.contains(&kernel_id) {
+        Fate::StartsAnew
+    } else {
+        Fate::Dead(left_behind())
+    }
 }
 
 /// Leaves the kernels to the next service, or ends them where they are not to outlive this one.

@@ -25,3 +25,5 @@ mod queue;
 mod requests;
 #[path = "kernels/specs.rs"]
 mod specs;
+#[path = "executions/starting.rs"]
+mod starting;

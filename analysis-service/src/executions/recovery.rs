@@ -1,7 +1,8 @@
 //! What an earlier process left: what only the journal has comes into the database, and every execution without an end in
 //! the database gets its one end, or goes on. A log that holds its end is stored as it is. Another goes back to its kernel,
-//! where that has outlived the process, and ends as LOST where it has not. Damage at the end of a file, as a crash in the
-//! middle of a write leaves it, is cut off.
+//! where that has outlived the process or is started anew. Where it is dead, what is known never to have been sent to it
+//! ends as CANCELLED, and what may have run as LOST. Damage at the end of a file, as a crash in the middle of a write
+//! leaves it, is cut off.
 //!
 //! It runs once, before anything is accepted.
 
@@ -11,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use fenxi_proto::analysis::v1::{FinishedEvent, Outcome, QueuedEvent, output_event::Event};
+use fenxi_proto::analysis::v1::{Death, FinishedEvent, Outcome, QueuedEvent, output_event::Event};
 use uuid::Uuid;
 
 use super::{
@@ -25,26 +26,44 @@ use crate::kernels::Work;
 /// How long the start waits for these ends to be on disk.
 const ENDS_WAIT: Duration = Duration::from_secs(10);
 
+/// What has become of a kernel of an earlier process.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fate {
+    /// It has outlived that process, with what runs in it.
+    Lives,
+    /// It was being started, and is started anew: nothing was ever sent to it.
+    StartsAnew,
+    /// It is dead. One execution at a time was sent to it, the next when the end of the one before was written.
+    Dead(Death),
+}
+
 impl Executions {
-    /// Ends what an earlier process left without an end, and tidies the folder. What belongs to a kernel that `lives` is
-    /// given, in the order in which it was accepted.
+    /// Ends what an earlier process left without an end, and tidies the folder. What belongs to a kernel whose `fate` it
+    /// is to go on is given, in the order in which it was accepted.
     ///
     /// # Errors
     /// The database or the folder cannot be read.
-    pub async fn recover(&self, lives: impl Fn(Uuid) -> bool) -> Result<Vec<(Uuid, Work)>, ExecutionError> {
+    pub async fn recover(&self, fate: impl Fn(Uuid) -> Fate) -> Result<Vec<(Uuid, Work)>, ExecutionError> {
         self.take_over_journal().await?;
         let unfinished = self.store.unfinished().await?;
         let ids: HashSet<Uuid> = unfinished.iter().map(|stored| stored.accepted.execution_id).collect();
         self.tidy(&ids).await?;
-        let mut works = Vec::new();
+        let (mut works, mut behind) = (Vec::new(), HashSet::new());
         for stored in unfinished {
             let kernel_id = stored.accepted.kernel_id;
-            let goes_on = lives(kernel_id);
-            let Some(log) = self.take_up(stored.accepted, goes_on).await? else { continue };
-            if goes_on {
-                works.push((kernel_id, work(log)));
-            } else {
-                log.finish(lost()).await;
+            let fate = fate(kernel_id);
+            let Some(log) = self.take_up(stored.accepted, fate == Fate::Lives).await? else { continue };
+            let first = behind.insert(kernel_id);
+            match fate {
+                Fate::Lives => works.push((kernel_id, work(log))),
+                // Of a former generation, if any.
+                Fate::StartsAnew if log.start_time().is_some() => drop(log.finish(lost()).await),
+                Fate::StartsAnew => works.push((kernel_id, work(log))),
+                Fate::Dead(death) => {
+                    // What a machine wrote last before it went down may not be on its disk: then nothing is known.
+                    let waited = self.same_boot && !first && log.start_time().is_none();
+                    log.finish(if waited { never_ran(death) } else { lost() }).await;
+                }
             }
         }
         // Whoever looks from now on sees ends. On a disk that takes nothing they come when it does.
@@ -137,6 +156,11 @@ fn work(log: LogWriter) -> Work {
         continue_on_error: accepted.continue_on_error,
         log,
     }
+}
+
+/// The end of one that waited for a kernel which is dead.
+fn never_ran(death: Death) -> FinishedEvent {
+    FinishedEvent { outcome: Outcome::Cancelled.into(), death: Some(death), ..FinishedEvent::default() }
 }
 
 fn lost() -> FinishedEvent {

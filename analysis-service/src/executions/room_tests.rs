@@ -9,9 +9,9 @@ use sqlx::Row as _;
 
 use super::{
     super::{
-        Acceptance, DatasetRef, ExecutionError, ExecutionState, ListFilter, NewExecution,
+        Acceptance, DatasetRef, ExecutionError, ExecutionState, Fate, ListFilter, NewExecution,
         test_events::{finished, result, stdout},
-        test_house::{House, KERNEL, USER, request},
+        test_house::{House, KERNEL, USER, dead, request},
     },
     *,
 };
@@ -225,7 +225,7 @@ async fn what_was_accepted_outlives_a_power_cut_and_its_request_is_not_carried_o
     let house = House::new().await;
     let (view, _log) = house.accept("x = 1").await;
     let next = after_a_power_cut(&house).await;
-    assert!(next.executions.recover(|_| false).await.expect("recovered").is_empty());
+    assert!(next.executions.recover(dead).await.expect("recovered").is_empty());
     let again = NewExecution { request_id: view.accepted.request_id, ..request("x = 1") };
     let Acceptance::Known(known) = next.executions.accept(again, Vec::new(), 0).await.expect("known") else {
         panic!("it would run twice")
@@ -237,7 +237,37 @@ async fn what_was_accepted_outlives_a_power_cut_and_its_request_is_not_carried_o
     assert_eq!(end.outcome(), Outcome::Lost);
     next.until_saved(&known).await;
     assert_eq!(outbox(&next).await.len(), 1);
-    assert!(next.executions.recover(|_| false).await.expect("nothing left").is_empty());
+    assert!(next.executions.recover(dead).await.expect("nothing left").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_for_a_kernel_that_starts_anew_is_given_back_and_what_ran_in_a_former_one_is_lost() {
+    let house = House::new().await;
+    let (ran, mut log) = house.accept("ran").await;
+    log.started(1, 0).await;
+    let (waits, _other) = house.accept("waits").await;
+    while house.executions.get(USER, ran.accepted.execution_id).await.expect("there").start_time.is_none() {
+        tokio::task::yield_now().await;
+    }
+    let next = House::over(std::sync::Arc::clone(&house.folder), &super::super::test_house::settings()).await;
+    let works = next.executions.recover(|_| Fate::StartsAnew).await.expect("recovered");
+    let ids: Vec<_> = works.iter().map(|(kernel_id, work)| (*kernel_id, work.execution_id)).collect();
+    assert_eq!(ids, [(KERNEL, waits.accepted.execution_id)]);
+    let events = next.events(&ran, 0).await;
+    let Some(Event::Finished(end)) = &events.last().expect("an end").event else { panic!("no end") };
+    assert_eq!(end.outcome(), Outcome::Lost);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_power_cut_nothing_is_said_of_what_waited() {
+    let house = House::new().await;
+    let (_first, _log) = house.accept("first").await;
+    let (second, _other) = house.accept("second").await;
+    let next = after_a_power_cut(&house).await;
+    assert!(next.executions.recover(dead).await.expect("recovered").is_empty());
+    let events = next.events(&second, 0).await;
+    let Some(Event::Finished(end)) = &events.last().expect("an end").event else { panic!("no end") };
+    assert_eq!(end.outcome(), Outcome::Lost, "the first may have run, and its end not have reached the disk");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -255,13 +285,13 @@ async fn an_end_that_was_told_outlives_a_power_cut_with_its_log() {
         tokio::task::yield_now().await;
     }
     let next = after_a_power_cut(&house).await;
-    next.executions.recover(|_| false).await.expect("recovered");
+    next.executions.recover(dead).await.expect("recovered");
     assert_eq!(next.events(&view, 0).await, events, "the log is another");
     next.until_saved(&view).await;
     let known = next.executions.get(USER, view.accepted.execution_id).await.expect("there");
     assert_eq!(known.end.map(|(_, outcome)| outcome), Some(Outcome::Ok));
     assert_eq!(outbox(&next).await.len(), 1);
-    assert!(next.executions.recover(|_| false).await.expect("nothing left").is_empty());
+    assert!(next.executions.recover(dead).await.expect("nothing left").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -269,7 +299,7 @@ async fn what_the_journal_does_not_take_is_accepted_by_the_database() {
     let house = House::new().await;
     let (view, log) = house.accept(&format!("'{}'", "x".repeat(500_000))).await;
     let next = after_a_power_cut(&house).await;
-    assert!(next.executions.recover(|_| false).await.expect("recovered").is_empty());
+    assert!(next.executions.recover(dead).await.expect("recovered").is_empty());
     let known = next.executions.get(USER, view.accepted.execution_id).await.expect("there");
     assert_eq!(known.accepted, view.accepted);
     log.finish(finished()).await;

@@ -3,17 +3,22 @@
 use std::{path::Path, sync::Arc};
 
 use fenxi_chassis::{clock::Clock, id, sqlite::Database};
-use fenxi_proto::analysis::v1::OutputEvent;
+use fenxi_proto::analysis::v1::{Death, DeathCause, OutputEvent};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{Acceptance, Executions, LogReader, LogWriter, NewExecution, Settings, View, live::Kept};
+use super::{Acceptance, Executions, Fate, LogReader, LogWriter, NewExecution, Settings, View, live::Kept};
 use crate::{objects::Objects, outbox};
 
 pub(crate) const USER: Uuid = Uuid::from_u128(0xA);
 pub(crate) const KERNEL: Uuid = Uuid::from_u128(0xB);
 /// 2026-11-23 in microseconds.
 pub(crate) const START: i64 = 1_795_392_000_000_000;
+
+/// What has become of every kernel.
+pub(crate) fn dead(_: Uuid) -> Fate {
+    Fate::Dead(Death { cause: DeathCause::Shutdown.into(), ..Death::default() })
+}
 
 pub(crate) fn settings() -> Settings {
     Settings {

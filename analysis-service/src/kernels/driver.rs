@@ -109,6 +109,8 @@ pub(crate) struct Driver {
     disk: Disk,
     /// The end of the last execution as long as it is not on disk, and the first message of the kernel's that it needs.
     ending: Option<(u64, Ending)>,
+    /// The ends of others that may not be on disk.
+    endings: Vec<Ending>,
     /// Why we ended the process, once we have.
     killed: Option<Death>,
     /// When the process is killed, because it closed its channels and goes on.
@@ -167,6 +169,7 @@ impl Driver {
             pace: Pace::default(),
             disk: Disk::default(),
             ending: None,
+            endings: Vec::new(),
             killed: None,
             deaf_until: None,
             stopping: Vec::new(),
@@ -335,7 +338,7 @@ impl Driver {
         while let Some(request) = self.requests.recv().await {
             match request {
                 Request::Submit(work, _place) if self.leaving => work.log.leave().await,
-                Request::Submit(work, _place) => end::cancelled(*work, self.kernel.death.clone()).await,
+                Request::Submit(work, _place) => drop(end::cancelled(*work, self.kernel.death.clone()).await),
                 Request::Stop(_, done) | Request::Leave(done) => self.stopping.push(done),
                 // Dropping the others answers them.
                 _ => {}

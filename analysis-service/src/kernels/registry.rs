@@ -31,7 +31,7 @@ use super::{
     specs::{KindBrief, Launchers},
     starts::StartQueue,
     state::death,
-    store::{Store, StoreError},
+    store::{Stood, Store, StoreError},
 };
 
 /// How often what is kept no longer is removed.
@@ -46,7 +46,7 @@ const WALKS_MAX: usize = 1;
 pub struct Inherited {
     /// The kernels that live on.
     pub kernels: HashMap<Uuid, Adopted>,
-    /// What was accepted for them, in order.
+    /// What was accepted for them, and for those that were being started, in order.
     pub works: HashMap<Uuid, Vec<Work>>,
 }
 
@@ -99,7 +99,7 @@ impl Entry {
 
 impl Registry {
     /// Takes up the kernels of a former service and tends to all until the process stops. `inherited` are those that live
-    /// on, and what was accepted for them; the others are dead now.
+    /// on, and what was accepted for them; those that were being started are started again, the others are dead now.
     ///
     /// # Errors
     /// The database failed.
@@ -134,37 +134,7 @@ impl Registry {
                 stopping: AtomicBool::new(false),
             }
         }));
-        let Inherited { mut kernels, mut works } = inherited;
-        for (mut kernel, dead) in parts.store.all(clock.now_micros()).await? {
-            let adopted = kernels.remove(&kernel.kernel_id);
-            let fits = |adopted: &Adopted| !dead && adopted.generation() == kernel.generation;
-            let adopted = match adopted {
-                Some(adopted) if !fits(&adopted) => {
-                    adopted.end().await;
-                    None
-                }
-                adopted => adopted,
-            };
-            if !dead && adopted.is_none() {
-                let time = Some(fenxi_proto::time::timestamp(clock.now_micros()));
-                let lost = death(DeathCause::Shutdown, "the service ended without ending its kernels");
-                kernel.death = Some(Death { time, ..lost });
-                parts.store.save(&kernel).await?;
-            }
-            let (kernel_id, owner_user_id) = (kernel.kernel_id, kernel.owner_user_id);
-            let handle = Some(match adopted {
-                Some(adopted) => {
-                    let works = works.remove(&kernel_id).unwrap_or_default();
-                    Driver::adopt(Arc::clone(&parts), kernel.clone(), adopted, works)
-                }
-                None => Driver::spawn(Arc::clone(&parts), kernel.clone(), None),
-            });
-            let entry = Entry { owner_user_id, coming: false, kernel: Arc::new(kernel), handle };
-            registry.entries().insert(kernel_id, entry);
-        }
-        for unknown in kernels.into_values() {
-            unknown.end().await;
-        }
+        registry.take_up(inherited).await?;
         let (tended, stopping) = (registry.clone(), lifecycle.clone());
         lifecycle.spawn(async move {
             loop {
@@ -176,6 +146,41 @@ impl Registry {
         });
         lifecycle.spawn(registry.clone().watch_memory(lifecycle.clone()));
         Ok(registry)
+    }
+
+    /// Every kernel that is written down: goes on, is started again, or is dead.
+    async fn take_up(&self, inherited: Inherited) -> Result<(), StoreError> {
+        let Inherited { mut kernels, mut works } = inherited;
+        let parts = &self.0.parts;
+        for (mut kernel, stood) in parts.store.all(parts.clock.now_micros()).await? {
+            let (kernel_id, owner_user_id) = (kernel.kernel_id, kernel.owner_user_id);
+            let fits = |adopted: &Adopted| stood != Stood::Dead && adopted.generation() == kernel.generation;
+            let adopted = match kernels.remove(&kernel_id) {
+                Some(adopted) if !fits(&adopted) => {
+                    adopted.end().await;
+                    None
+                }
+                adopted => adopted,
+            };
+            let mut works = || works.remove(&kernel_id).unwrap_or_default();
+            let handle = match (adopted, stood) {
+                (Some(adopted), _) => Driver::adopt(Arc::clone(parts), kernel.clone(), adopted, works()),
+                (None, Stood::Starting) => Driver::start_anew(Arc::clone(parts), kernel.clone(), works()),
+                (None, Stood::Started) => {
+                    let time = Some(fenxi_proto::time::timestamp(parts.clock.now_micros()));
+                    kernel.death = Some(Death { time, ..left_behind() });
+                    parts.store.save(&kernel).await?;
+                    Driver::spawn(Arc::clone(parts), kernel.clone(), None)
+                }
+                (None, Stood::Dead) => Driver::spawn(Arc::clone(parts), kernel.clone(), None),
+            };
+            let entry = Entry { owner_user_id, coming: false, kernel: Arc::new(kernel), handle: Some(handle) };
+            self.entries().insert(kernel_id, entry);
+        }
+        for unknown in kernels.into_values() {
+            unknown.end().await;
+        }
+        Ok(())
     }
 
     /// The kinds of kernels that can be started.
@@ -235,4 +240,9 @@ impl Registry {
     fn entries(&self) -> MutexGuard<'_, HashMap<Uuid, Entry>> {
         self.0.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Why a kernel is dead whose end nobody saw.
+pub(crate) fn left_behind() -> Death {
+    death(DeathCause::Shutdown, "the service ended without ending its kernels")
 }

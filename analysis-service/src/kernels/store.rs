@@ -1,7 +1,7 @@
 //! Kernels in the database: what has to outlive the service, and which requests were taken. The only SQL of this room.
 //! Rules and the time come from outside.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use fenxi_chassis::sqlite::{Database, Step, Transaction, WriteError, is_unique_violation};
 use fenxi_proto::analysis::v1::{Death, KernelStart, KernelState};
@@ -47,6 +47,13 @@ CREATE INDEX kernel_requests_by_time ON kernel_requests (create_time);
         title: "kernel specs",
         sql: "ALTER TABLE kernels ADD COLUMN kernel_spec TEXT NOT NULL DEFAULT 'python3'",
     },
+    Step {
+        number: 221,
+        title: "kernels that are being started",
+        // Of which generation it is known that it may have run code. Until now nobody noted it: all may have.
+        sql: "ALTER TABLE kernels ADD COLUMN started_generation INTEGER NOT NULL DEFAULT 0;
+UPDATE kernels SET started_generation = generation;",
+    },
 ];
 
 /// Why the database did not answer.
@@ -67,6 +74,17 @@ pub(crate) struct Taken {
     pub fingerprint: Vec<u8>,
     /// The kernel it made or changed.
     pub kernel_id: Uuid,
+}
+
+/// How a kernel stood when it was last written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stood {
+    /// Its process was being started: no code was ever sent to it.
+    Starting,
+    /// Its process had started.
+    Started,
+    /// It was dead.
+    Dead,
 }
 
 /// A request to be taken once.
@@ -164,6 +182,32 @@ impl Store {
         written.await
     }
 
+    /// Writes down that a kernel's process of this generation has started, before code is sent to it.
+    pub(crate) async fn started(&self, kernel_id: Uuid, generation: i32) -> Result<(), StoreError> {
+        let written = self.database.writer.write::<_, StoreError, _>(move |transaction| {
+            Box::pin(async move {
+                sqlx::query("UPDATE kernels SET started_generation = $2 WHERE kernel_id = $1")
+                    .bind(kernel_id)
+                    .bind(generation)
+                    .execute(transaction)
+                    .await?;
+                Ok(())
+            })
+        });
+        written.await
+    }
+
+    /// The kernels that were being started when they were last written down: they are to be started again.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn starting(&self) -> Result<HashSet<Uuid>, StoreError> {
+        let rows =
+            sqlx::query("SELECT kernel_id FROM kernels WHERE death_time IS NULL AND started_generation < generation");
+        let rows = rows.fetch_all(&self.database.reader).await?;
+        rows.iter().map(|row| Ok(row.try_get("kernel_id")?)).collect()
+    }
+
     /// Removes a kernel.
     pub(crate) async fn remove(&self, kernel_id: Uuid) -> Result<(), StoreError> {
         let written = self.database.writer.write::<_, StoreError, _>(move |transaction| {
@@ -189,18 +233,17 @@ impl Store {
         written.await
     }
 
-    /// Every kernel written down, and whether its death is: read at start, which is `now` in microseconds. It is their
-    /// first revision, as in [`Registry::create`](super::Registry): greater than all that a service before told of them.
-    pub(crate) async fn all(&self, now: i64) -> Result<Vec<(Kernel, bool)>, StoreError> {
+    /// Every kernel written down, and how it stood: read at start, which is `now` in microseconds. It is their first
+    /// revision, as in [`Registry::create`](super::Registry): greater than all that a service before told of them.
+    pub(crate) async fn all(&self, now: i64) -> Result<Vec<(Kernel, Stood)>, StoreError> {
         let rows = sqlx::query(
             "SELECT kernel_id, owner_user_id, display_name, datasets, create_time, last_activity_time, generation, death,
-                 death_time, kernel_spec
+                 death_time, kernel_spec, started_generation
              FROM kernels ORDER BY kernel_id",
         )
         .fetch_all(&self.database.reader)
         .await?;
-        let dead = |row: &SqliteRow| Ok::<_, StoreError>(row.try_get::<Option<i64>, _>("death_time")?.is_some());
-        rows.iter().map(|row| Ok((self.read(row, now)?, dead(row)?))).collect()
+        rows.iter().map(|row| Ok((self.read(row, now)?, stood(row)?))).collect()
     }
 
     fn read(&self, row: &SqliteRow, revision: i64) -> Result<Kernel, StoreError> {
@@ -234,6 +277,14 @@ impl Store {
             network: None,
         })
     }
+}
+
+fn stood(row: &SqliteRow) -> Result<Stood, StoreError> {
+    if row.try_get::<Option<i64>, _>("death_time")?.is_some() {
+        return Ok(Stood::Dead);
+    }
+    let (started, generation): (i32, i32) = (row.try_get("started_generation")?, row.try_get("generation")?);
+    Ok(if started < generation { Stood::Starting } else { Stood::Started })
 }
 
 /// Takes a request, or gives the former one of the same id.

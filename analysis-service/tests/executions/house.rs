@@ -20,8 +20,8 @@ use fenxi_chassis::{
 };
 use fenxi_proto::{
     analysis::v1::{
-        CreateKernelRequest, ExecuteRequest, ExecuteResponse, Execution, FinishedEvent, OutputEvent,
-        WatchExecutionRequest, execution_service_client::ExecutionServiceClient,
+        CreateKernelRequest, ExecuteRequest, ExecuteResponse, Execution, FinishedEvent, GetKernelRequest, KernelState,
+        OutputEvent, WatchExecutionRequest, execution_service_client::ExecutionServiceClient,
         inspection_service_client::InspectionServiceClient, kernel_service_client::KernelServiceClient,
         network_grant_service_client::NetworkGrantServiceClient, output_event::Event,
     },
@@ -297,8 +297,20 @@ impl User {
     pub(crate) async fn kernel_of(&self, kernel_spec: &str) -> String {
         let kernel_spec = kernel_spec.to_owned();
         let request = CreateKernelRequest { request_id: id(), kernel_spec, ..CreateKernelRequest::default() };
+        self.create_kernel(request).await
+    }
+
+    /// The kernel of this request.
+    pub(crate) async fn create_kernel(&self, request: CreateKernelRequest) -> String {
         let created = self.kernels.clone().create_kernel(request).await.expect("created");
         created.into_inner().kernel.expect("a kernel").kernel_id
+    }
+
+    /// How a kernel stands.
+    pub(crate) async fn state(&self, kernel_id: &str) -> KernelState {
+        let request = GetKernelRequest { kernel_id: kernel_id.to_owned() };
+        let found = self.kernels.clone().get_kernel(request).await.expect("a kernel");
+        found.into_inner().kernel.expect("a kernel").state()
     }
 
     /// Begins to run code and gives the execution and the rest of its stream.

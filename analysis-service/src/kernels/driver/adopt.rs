@@ -1,7 +1,7 @@
 //! From one service to the next: a kernel is left with all that it does and taken up again, the running execution with it
 //! and those that wait. What the kernel said meanwhile the supervisor has kept.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind};
 use tokio::time::Instant;
@@ -85,20 +85,38 @@ impl Driver {
         driver.meter = Meter::new(driver.parts.settings.sample_interval);
         driver.live = Some(live);
         driver.touch();
-        let mut waiting = VecDeque::new();
         for work in works {
             if Some(work.execution_id) == sent {
                 driver.go_on_with(work);
-            } else if let Ok(place) = Arc::clone(&handle.queue).try_acquire_owned() {
-                waiting.push_back(Waiting { mark: mark(&work.code), work, _place: place });
             } else {
-                // The limit is lower than the former service's was.
-                tokio::spawn(super::end::cancelled(work, None));
+                driver.wait_again(work, &handle);
             }
         }
-        driver.waiting = waiting;
         tokio::spawn(driver.run());
         handle
+    }
+
+    /// Starts the task of a kernel whose start an earlier service began and did not see to its end, with what was accepted
+    /// for it. Nothing was ever sent to a process of this generation.
+    pub(crate) fn start_anew(parts: Arc<Parts>, mut kernel: Kernel, works: Vec<Work>) -> KernelHandle {
+        kernel.state = KernelState::Starting;
+        let (mut driver, handle) = Self::new(parts, kernel, State::Starting);
+        for work in works {
+            driver.wait_again(work, &handle);
+        }
+        tracing::info!(kernel_id = %driver.kernel.kernel_id, "the start of a kernel that an earlier service began is begun anew");
+        driver.start(None);
+        tokio::spawn(driver.run());
+        handle
+    }
+
+    fn wait_again(&mut self, work: Work, handle: &KernelHandle) {
+        if let Ok(place) = Arc::clone(&handle.queue).try_acquire_owned() {
+            self.waiting.push_back(Waiting { mark: mark(&work.code), work, _place: place });
+        } else {
+            // The limit is lower than the former service's was.
+            tokio::spawn(super::end::cancelled(work, None));
+        }
     }
 
     /// An execution runs in the kernel already.
@@ -124,16 +142,33 @@ impl Driver {
         self.running = Some(running);
     }
 
-    /// Leaves the kernel to the next service; one that has no process yet is ended.
+    /// Leaves the kernel to the next service. A start is given up, and begun anew by that one; so is one that is to follow
+    /// on the end of a process.
     pub(super) async fn leave(&mut self) {
-        let Some(live) = self.live.take_if(|_| self.killed.is_none()) else {
-            // Nothing to take up: there is no process yet, or it is being ended, which is seen through.
-            return self.stop(DeathCause::Shutdown);
-        };
-        (self.leaving, self.done) = (true, true);
-        let Live { launched, connection, .. } = *live;
+        if let Some(live) = self.live.take_if(|_| self.killed.is_none()) {
+            return self.leave_live(*live).await;
+        }
+        match (&self.state, &self.starting) {
+            (State::Starting, Some(starting)) => {
+                self.leaving = true;
+                starting.cancel.cancel();
+            }
+            (State::Restarting, _) => self.leaving = true,
+            // It is being ended, which is seen through.
+            _ => self.stop(DeathCause::Shutdown),
+        }
+    }
+
+    pub(super) async fn leave_live(&mut self, live: Live) {
+        let Live { launched, connection, .. } = live;
         // What is on its way is heard by the next service.
         drop((connection, launched));
+        self.leave_waiting().await;
+    }
+
+    /// Lets go of everything that was accepted, and of the kernel.
+    pub(super) async fn leave_waiting(&mut self) {
+        (self.leaving, self.done) = (true, true);
         if let Some(running) = self.running.take() {
             running.work.log.leave().await;
         }

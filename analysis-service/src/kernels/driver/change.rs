@@ -40,6 +40,7 @@ impl Driver {
             owner_user_id: kernel.owner_user_id,
             datasets: kernel.datasets.clone(),
             source: self.parts.source.clone(),
+            store: self.parts.store.clone(),
             ready,
             cancel: cancel.clone(),
         };
@@ -49,6 +50,8 @@ impl Driver {
     pub(super) async fn started(&mut self, result: Result<Result<Box<Live>, StartError>, JoinError>) {
         self.starting = None;
         let failed = match result {
+            Ok(Ok(live)) if self.leaving => return self.leave_live(*live).await,
+            Ok(Err(StartError::Cancelled)) if self.leaving => return self.leave_waiting().await,
             Ok(Ok(live)) => {
                 self.meter = Meter::new(self.parts.settings.sample_interval);
                 self.kernel.start = live.launched.start;

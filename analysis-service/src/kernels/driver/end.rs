@@ -7,19 +7,23 @@ use fenxi_supervisor::{
     Channel,
     process::{End, Ended},
 };
+use futures_util::future::join_all;
 use nix::sys::signal::Signal;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     Driver, Work,
     meter::MIB,
-    run::{proto_duration, signed},
+    run::{ENDING_WAIT, proto_duration, signed},
 };
-use crate::kernels::{
-    connection::Incoming,
-    launch::Launched,
-    machine::tree,
-    state::{Interrupter, State, death},
+use crate::{
+    executions::log::Ending,
+    kernels::{
+        connection::Incoming,
+        launch::Launched,
+        machine::tree,
+        state::{Interrupter, State, death},
+    },
 };
 
 /// How long its last output may take in all.
@@ -93,8 +97,13 @@ impl Driver {
     pub(super) async fn start_again(&mut self) {
         if self.state.start_again().is_ok() {
             self.kernel.generation += 1;
-            self.publish();
+            self.until_ended().await;
+            if self.leaving {
+                return self.leave_waiting().await;
+            }
+            // Written down before it is told: from here on, a later service begins this start anew.
             self.save().await;
+            self.publish();
             self.start(None);
         }
     }
@@ -143,13 +152,30 @@ impl Driver {
             peak_memory_bytes: signed(peak_bytes),
             ..FinishedEvent::default()
         };
-        running.work.log.finish(end).await;
+        let ending = running.work.log.finish(end).await;
+        self.note_ending(ending);
     }
 
     /// Ends everything that waits; with `death`, because of it.
     pub(super) async fn cancel_waiting(&mut self, death: Option<Death>) {
         for waiting in std::mem::take(&mut self.waiting) {
-            cancelled(waiting.work, death.clone()).await;
+            let ending = cancelled(waiting.work, death.clone()).await;
+            self.note_ending(ending);
+        }
+    }
+
+    fn note_ending(&mut self, ending: Ending) {
+        self.endings.retain(|ending| !ending.is_on_disk());
+        self.endings.push(ending);
+    }
+
+    /// Waits until all that ended has its end on disk, for a while: what has none when another generation is written down
+    /// would be run in it by a later service.
+    async fn until_ended(&mut self) {
+        let endings = std::mem::take(&mut self.endings);
+        let waited = timeout(ENDING_WAIT, join_all(endings.iter().map(Ending::on_disk))).await;
+        if waited.is_err() {
+            tracing::warn!(kernel_id = %self.kernel.kernel_id, "a kernel is started again before all ends are on disk");
         }
     }
 
@@ -192,9 +218,9 @@ impl Driver {
 }
 
 /// Ends an execution that never ran; with `death`, because of its kernel's.
-pub(super) async fn cancelled(work: Work, death: Option<Death>) {
+pub(super) async fn cancelled(work: Work, death: Option<Death>) -> Ending {
     let end = FinishedEvent { outcome: Outcome::Cancelled.into(), death, ..FinishedEvent::default() };
-    work.log.finish(end).await;
+    work.log.finish(end).await
 }
 
 /// A death in words.

@@ -25,7 +25,7 @@ use crate::kernels::{
 /// swallow it.
 const BEGIN_GRACE: Duration = Duration::from_millis(100);
 /// How long the next execution waits for the end of the one before to be on disk; usually it is.
-const ENDING_WAIT: Duration = Duration::from_secs(2);
+pub(super) const ENDING_WAIT: Duration = Duration::from_secs(2);
 /// How long a kernel that closed its channels may take to end.
 const DEAF_GRACE: Duration = Duration::from_secs(3);
 

@@ -16,6 +16,7 @@ use crate::kernels::{
     model::{KernelDatasetRef, KernelTable, TableSource},
     specs::TableLoader,
     starts::StartTicket,
+    store::Store,
 };
 
 /// How long one probe waits before the next: the first ones may pass before the kernel listens.
@@ -37,6 +38,8 @@ pub(super) struct Plan {
     pub owner_user_id: Uuid,
     pub datasets: Vec<KernelDatasetRef>,
     pub source: TableSource,
+    /// Where it is written down that it has started.
+    pub store: Store,
     /// One that was kept ready, which has this order's id.
     pub ready: Option<Ready>,
     /// Gives it up.
@@ -210,6 +213,11 @@ impl Plan {
         if let Err(error) = launched.hold().await {
             launched.clear().await;
             return Err(LaunchError::Spawn(error).into());
+        }
+        // Held first: what is not written down as started, and not held, has not run anything, and is started again by
+        // the next service.
+        if let Err(error) = self.store.started(self.order.kernel_id, self.order.generation).await {
+            tracing::error!(kernel_id = %self.order.kernel_id, %error, "a kernel's start could not be written down");
         }
         Ok(Box::new(Live { launched, connection, notices, heard: 0, _tables: tables }))
     }

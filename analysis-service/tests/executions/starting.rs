@@ -1,0 +1,114 @@
+//! Kernels whose start their service does not see to its end, stopped or killed: the next one begins it anew, and what
+//! waited for it runs once. What waited for a kernel that is dead never ran, and is told so.
+
+use fenxi_proto::analysis::v1::{
+    CreateKernelRequest, DeathCause, KernelState, Outcome, RestartKernelRequest, output_event::Event,
+};
+use nix::sys::signal::{Signal, kill};
+
+use crate::{
+    house::{assert_dense, end, id, texts},
+    outliving::{Machine, until_printed},
+};
+
+/// Counts how often it runs in a kernel's folder.
+const ONCE: &str = "import os\nwith open('ran', 'a') as file:\n    file.write('x')\nprint(os.path.getsize('ran'))";
+
+async fn is_started_anew(signal: Signal, kernel_start: &'static str) {
+    let mut machine = Machine::start_with(kernel_start).await;
+    let user = machine.user();
+    let request = CreateKernelRequest { request_id: id(), ..CreateKernelRequest::default() };
+    let kernel = user.create_kernel(request.clone()).await;
+    let (first, _) = user.begin(&kernel, ONCE).await;
+    let (second, _) = user.begin(&kernel, ONCE).await;
+    // Twice, so that the second start is another service's already.
+    for _ in 0..2 {
+        assert_eq!(machine.user().state(&kernel).await, KernelState::Starting, "the story comes too late");
+        machine.replace(signal).await;
+    }
+    let user = machine.user();
+    assert_ne!(user.state(&kernel).await, KernelState::Dead);
+    for (execution, expected) in [(first, "1\n"), (second, "2\n")] {
+        let events = user.watch(&execution.execution_id, 0).await;
+        assert_dense(&events, 0);
+        assert_eq!((texts(&events).as_str(), end(&events).outcome()), (expected, Outcome::Ok));
+    }
+    assert_eq!(user.create_kernel(request).await, kernel, "the same request made another kernel");
+    let (_, third) = user.run(&kernel, ONCE).await;
+    assert_eq!(texts(&third), "3\n");
+    assert_eq!(machine.auth.recorded(3).await.len(), 3, "the history has each once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_a_stop_of_the_service_met_is_begun_anew() {
+    is_started_anew(Signal::SIGTERM, "plain").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_a_kill_of_the_service_met_is_begun_anew() {
+    is_started_anew(Signal::SIGKILL, "plain").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_waits_for_the_fork_server_is_begun_anew() {
+    is_started_anew(Signal::SIGKILL, "fork").await;
+}
+
+async fn is_restarted_anew(signal: Signal) {
+    let mut machine = Machine::start_with("plain").await;
+    let user = machine.user();
+    let kernel = user.kernel().await;
+    let (_, ran) = user.run(&kernel, "x = 1").await;
+    assert_eq!(end(&ran).outcome(), Outcome::Ok);
+    let (running, mut stream) = user.begin(&kernel, "import time; print('on', flush=True); time.sleep(600)").await;
+    until_printed(&mut stream, "on\n").await;
+    let (before, _) = user.begin(&kernel, "print('before')").await;
+    let restart = RestartKernelRequest { kernel_id: kernel.clone(), request_id: id() };
+    user.kernels.clone().restart_kernel(restart).await.expect("restarted");
+    let (after, _) = user.begin(&kernel, "print('x' in globals())").await;
+    // The former process is gone, and the next is on its way.
+    let killed = user.watch(&running.execution_id, 0).await;
+    assert_eq!(end(&killed).outcome(), Outcome::Killed);
+    while user.state(&kernel).await == KernelState::Restarting {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(user.state(&kernel).await, KernelState::Starting, "the story comes too late");
+    machine.replace(signal).await;
+    let user = machine.user();
+    let fresh = user.watch(&after.execution_id, 0).await;
+    assert_eq!((texts(&fresh).as_str(), end(&fresh).outcome()), ("False\n", Outcome::Ok));
+    assert_eq!(user.watch(&running.execution_id, 0).await, killed, "an end has changed");
+    assert_eq!(end(&user.watch(&before.execution_id, 0).await).outcome(), Outcome::Cancelled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_that_a_kill_of_the_service_met_is_begun_anew() {
+    is_restarted_anew(Signal::SIGKILL).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_that_a_stop_of_the_service_met_is_begun_anew() {
+    is_restarted_anew(Signal::SIGTERM).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_for_a_kernel_that_died_unseen_is_told_that_it_never_ran() {
+    let mut machine = Machine::start_with("plain").await;
+    let user = machine.user();
+    let kernel = user.kernel().await;
+    let (running, mut stream) = user.begin(&kernel, "import time; print('on', flush=True); time.sleep(600)").await;
+    until_printed(&mut stream, "on\n").await;
+    let (waiting, _) = user.begin(&kernel, "print('never')").await;
+    let supervisor = machine.supervisor();
+    machine.signal(Signal::SIGKILL);
+    kill(supervisor, Signal::SIGKILL).expect("killed");
+    machine.start_again().await;
+    let user = machine.user();
+    assert_eq!(user.state(&kernel).await, KernelState::Dead);
+    assert_eq!(end(&user.watch(&running.execution_id, 0).await).outcome(), Outcome::Lost);
+    let waited = user.watch(&waiting.execution_id, 0).await;
+    let end = end(&waited);
+    assert_eq!(end.outcome(), Outcome::Cancelled);
+    assert_eq!(end.death.expect("a reason").cause(), DeathCause::Shutdown);
+    assert!(!waited.iter().any(|event| matches!(event.event, Some(Event::Started(_)))));
+}
