@@ -61,19 +61,15 @@ impl Conversation {
 async fn listen(channel: Channel, mut reader: Reader, journal: Arc<Journal>) {
     let channel = channel.into();
     loop {
-        let received = reader.receive().await;
-        let (frames, dropped) = match received {
-            Ok(Some(Received::Message(frames))) => (frames, None),
-            Ok(Some(Received::Oversized { frames, dropped_bytes })) => (frames, Some(dropped_bytes)),
-            Ok(None) | Err(_) => {
-                let room = journal.room(0).await;
-                return journal.add(room, |number| Told::Closed(Closed { number, channel }));
-            }
+        let Ok(Some((received, room))) = reader.receive(&journal).await else {
+            let room = journal.room(0).await;
+            return journal.add(room, |number| Told::Closed(Closed { number, channel }));
         };
-        let room = journal.room(frames.iter().map(Bytes::len).sum()).await;
-        journal.add(room, |number| match dropped {
-            None => Told::Heard(Heard { number, channel, frames }),
-            Some(dropped_bytes) => Told::Oversized(Oversized { number, channel, frames, dropped_bytes }),
+        journal.add(room, |number| match received {
+            Received::Message(frames) => Told::Heard(Heard { number, channel, frames }),
+            Received::Oversized { frames, dropped_bytes } => {
+                Told::Oversized(Oversized { number, channel, frames, dropped_bytes })
+            }
         });
     }
 }

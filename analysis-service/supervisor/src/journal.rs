@@ -55,8 +55,22 @@ struct Entry {
 /// Room for one message, given back when the message is forgotten.
 #[derive(Debug)]
 pub(crate) struct Room {
-    _own: Option<OwnedSemaphorePermit>,
-    _all: Option<OwnedSemaphorePermit>,
+    own: Option<OwnedSemaphorePermit>,
+    all: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    /// Gives back what is more than room for so many bytes.
+    pub(crate) fn shrink(&mut self, bytes: usize) {
+        for permit in [&mut self.own, &mut self.all].into_iter().flatten() {
+            drop(permit.split(permit.num_permits().saturating_sub(units(bytes) as usize)));
+        }
+    }
+}
+
+/// Room for so many bytes, in units of 1 KiB.
+fn units(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).clamp(1, KEPT_MAX_KIB)
 }
 
 impl Journal {
@@ -68,12 +82,18 @@ impl Journal {
 
     /// Waits for room for a message of so many bytes.
     pub(crate) async fn room(&self, bytes: usize) -> Room {
-        let units = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).clamp(1, KEPT_MAX_KIB);
+        let units = units(bytes);
         // The semaphores are never closed. The own one first: a kernel that waits for itself holds nothing of the others'.
         let own = Arc::clone(&self.own).acquire_many_owned(units).await.ok();
         let taken = (KEPT_MAX_KIB as usize).saturating_sub(self.own.available_permits());
         let all = if taken <= FLOOR_KIB { None } else { Arc::clone(&self.all).acquire_many_owned(units).await.ok() };
-        Room { _own: own, _all: all }
+        Room { own, all }
+    }
+
+    /// Room that is taken of the kernel's own, in units of 1 KiB.
+    #[cfg(test)]
+    pub(crate) fn taken_kib(&self) -> usize {
+        KEPT_MAX_KIB as usize - self.own.available_permits()
     }
 
     /// Keeps what came, under the next number, and sends it if somebody listens.
@@ -180,7 +200,7 @@ mod tests {
     async fn what_is_acknowledged_gives_its_room_back_and_what_was_not_sent_stays() {
         let all = Arc::new(Semaphore::new(ALL_KEPT_MAX_KIB as usize));
         let journal = Journal::new(Arc::clone(&all));
-        let left = || KEPT_MAX_KIB as usize - journal.own.available_permits();
+        let left = || journal.taken_kib();
         say(&journal).await;
         journal.acknowledge(1);
         assert_eq!(left(), 1, "nobody has heard it yet");

@@ -4,7 +4,7 @@
 //! announced lets a kernel end the service. Here memory grows with the bytes that really arrive, up to a limit; the
 //! rest of a longer message is read and dropped. Protocol: rfc.zeromq.org/spec/23.
 
-use std::{io, path::Path};
+use std::{io, path::Path, time::Duration};
 
 use bytes::Bytes;
 use tokio::{
@@ -13,7 +13,10 @@ use tokio::{
         UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
+    time::timeout,
 };
+
+use crate::journal::{Journal, Room};
 
 /// The most bytes of one message that are kept.
 pub const MESSAGE_MAX_BYTES: u64 = 96 * 1024 * 1024;
@@ -21,6 +24,10 @@ pub const MESSAGE_MAX_BYTES: u64 = 96 * 1024 * 1024;
 const MESSAGE_MAX_FRAMES: usize = 64;
 /// The longest command of a handshake.
 const COMMAND_MAX_BYTES: u64 = 4096;
+/// What is read of a message before there is room for it in the kernel's journal.
+const UNCOUNTED_MAX_BYTES: u64 = 256 * 1024;
+/// How long a kernel may stop in the middle of a message that has room: the room is others' too.
+const STALL_MAX: Duration = Duration::from_secs(60);
 /// What is reserved at once for a frame, whatever it announces.
 const RESERVE_MAX_BYTES: u64 = 1024 * 1024;
 
@@ -52,9 +59,23 @@ pub(crate) enum Received {
     Oversized { frames: Vec<Bytes>, dropped_bytes: u64 },
 }
 
+/// What has been read of a message.
+#[derive(Default)]
+struct Partial {
+    frames: Vec<Bytes>,
+    kept: u64,
+    dropped: u64,
+    /// Room for it, once it is more than a little.
+    room: Option<Room>,
+}
+
 /// The receiving half.
 #[derive(Debug)]
-pub(crate) struct Reader(BufReader<OwnedReadHalf>);
+pub(crate) struct Reader {
+    read: BufReader<OwnedReadHalf>,
+    /// How long the peer may stop in the middle of a message that has room.
+    stall_max: Duration,
+}
 
 /// The sending half.
 #[derive(Debug)]
@@ -85,49 +106,145 @@ pub(crate) async fn connect(path: &Path, socket: Socket<'_>) -> io::Result<(Read
     if matches!(socket, Socket::Subscriber) {
         write.write_all(&message(&[Bytes::from_static(b"\x01")])).await?;
     }
-    Ok((Reader(read), Writer(write)))
+    Ok((Reader { read, stall_max: STALL_MAX }, Writer(write)))
 }
 
 impl Reader {
-    /// The next message; `None` when the peer has closed the socket. Not cancel-safe.
+    /// The next message with its room in this journal, which is waited for before more than a little is read; `None` when
+    /// the peer has closed the socket. Not cancel-safe.
     ///
     /// # Errors
     /// If the socket breaks, or the peer breaks the protocol: nothing more can be read then.
-    pub(crate) async fn receive(&mut self) -> io::Result<Option<Received>> {
-        let (mut frames, mut kept, mut dropped) = (Vec::new(), 0_u64, 0_u64);
+    pub(crate) async fn receive(&mut self, journal: &Journal) -> io::Result<Option<(Received, Room)>> {
+        let mut partial = Partial::default();
+        if self.at_end().await? {
+            return Ok(None);
+        }
         loop {
-            if frames.is_empty() && dropped == 0 && self.at_end().await? {
-                return Ok(None);
-            }
-            let (flags, len) = read_frame_head(&mut self.0).await?;
+            let (flags, len) = self.next_head(&mut partial).await?;
             if flags & FLAG_COMMAND != 0 {
                 self.skip(len).await?;
+                if partial.is_empty() && self.at_end().await? {
+                    return Ok(None);
+                }
                 continue;
             }
-            if dropped > 0 || kept.saturating_add(len) > MESSAGE_MAX_BYTES || frames.len() >= MESSAGE_MAX_FRAMES {
+            if !partial.takes(len) {
                 self.skip(len).await?;
-                dropped = dropped.saturating_add(len.max(1));
+                partial.dropped = partial.dropped.saturating_add(len.max(1));
             } else {
-                frames.push(read_frame(&mut self.0, len).await?);
-                kept += len;
+                let last = flags & FLAG_MORE == 0;
+                partial.make_room(journal, len, last).await;
+                self.read_into(&mut partial, len).await?;
             }
             if flags & FLAG_MORE == 0 {
-                return Ok(Some(match dropped {
-                    0 => Received::Message(frames),
-                    dropped_bytes => Received::Oversized { frames, dropped_bytes },
-                }));
+                return Ok(Some(partial.whole(journal).await));
+            }
+        }
+    }
+
+    /// The head of the next frame. What is held of a message whose next frame does not come is given up.
+    async fn next_head(&mut self, partial: &mut Partial) -> io::Result<(u8, u64)> {
+        if partial.room.is_some() && timeout(self.stall_max, self.at_end()).await.is_err() {
+            partial.give_up();
+            // Nothing more of it is kept, whatever its length was.
+            partial.dropped = partial.dropped.max(1);
+        }
+        if partial.room.is_none() {
+            return read_frame_head(&mut self.read).await;
+        }
+        let head = timeout(self.stall_max, read_frame_head(&mut self.read)).await;
+        head.unwrap_or_else(|_| Err(protocol("it stopped in the middle of a frame's head")))
+    }
+
+    /// Reads a frame of this length; one that is not whole in time is dropped.
+    async fn read_into(&mut self, partial: &mut Partial, len: u64) -> io::Result<()> {
+        if partial.room.is_none() {
+            partial.add(read_frame(&mut self.read, len).await?);
+            return Ok(());
+        }
+        let mut body = Vec::with_capacity(usize::try_from(len.min(RESERVE_MAX_BYTES)).unwrap_or(0));
+        loop {
+            let left = len - body.len() as u64;
+            if left == 0 {
+                partial.add(body.into());
+                return Ok(());
+            }
+            match timeout(self.stall_max, (&mut self.read).take(left).read_buf(&mut body)).await {
+                Ok(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => drop(read?),
+                Err(_) => {
+                    drop(body);
+                    partial.give_up();
+                    partial.dropped = partial.dropped.saturating_add(len);
+                    return self.skip(left).await;
+                }
             }
         }
     }
 
     async fn at_end(&mut self) -> io::Result<bool> {
         use tokio::io::AsyncBufReadExt as _;
-        Ok(self.0.fill_buf().await?.is_empty())
+        Ok(self.read.fill_buf().await?.is_empty())
     }
 
     async fn skip(&mut self, len: u64) -> io::Result<()> {
-        let skipped = tokio::io::copy_buf(&mut (&mut self.0).take(len), &mut tokio::io::sink()).await?;
+        let skipped = tokio::io::copy_buf(&mut (&mut self.read).take(len), &mut tokio::io::sink()).await?;
         if skipped < len { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    }
+}
+
+impl Partial {
+    fn is_empty(&self) -> bool {
+        self.frames.is_empty() && self.dropped == 0
+    }
+
+    /// Whether a frame of this length is kept.
+    fn takes(&self, len: u64) -> bool {
+        let fits = self.kept.saturating_add(len) <= MESSAGE_MAX_BYTES && self.frames.len() < MESSAGE_MAX_FRAMES;
+        self.dropped == 0 && fits
+    }
+
+    /// Waits for room for the message if this frame makes it a large one: all of it at once, also for what may follow. Who
+    /// waits for more while it holds some, could wait for others that do the same.
+    async fn make_room(&mut self, journal: &Journal, len: u64, last: bool) {
+        let bytes = self.kept + len;
+        if self.room.is_none() && bytes > UNCOUNTED_MAX_BYTES {
+            let most = if last { bytes } else { MESSAGE_MAX_BYTES };
+            self.room = Some(journal.room(usize::try_from(most).unwrap_or(usize::MAX)).await);
+        }
+    }
+
+    fn add(&mut self, frame: Bytes) {
+        self.kept += frame.len() as u64;
+        self.frames.push(frame);
+    }
+
+    /// Drops all but its first frames, which say what it belongs to, and gives its room back.
+    fn give_up(&mut self) {
+        while self.kept > UNCOUNTED_MAX_BYTES
+            && let Some(frame) = self.frames.pop()
+        {
+            self.kept -= frame.len() as u64;
+            self.dropped += frame.len() as u64;
+        }
+        self.room = None;
+    }
+
+    async fn whole(self, journal: &Journal) -> (Received, Room) {
+        let bytes = usize::try_from(self.kept).unwrap_or(usize::MAX);
+        let room = match self.room {
+            Some(mut room) => {
+                room.shrink(bytes);
+                room
+            }
+            None => journal.room(bytes).await,
+        };
+        let received = match self.dropped {
+            0 => Received::Message(self.frames),
+            dropped_bytes => Received::Oversized { frames: self.frames, dropped_bytes },
+        };
+        (received, room)
     }
 }
 
@@ -222,12 +339,24 @@ fn protocol(what: &'static str) -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use tokio::{io::AsyncReadExt as _, net::UnixListener};
+    use std::sync::Arc;
+
+    use tokio::{io::AsyncReadExt as _, net::UnixListener, sync::Semaphore};
 
     use super::*;
+    use crate::journal::ALL_KEPT_MAX_KIB;
 
-    /// A peer that shakes hands and then writes `bytes`, whatever they are.
-    async fn peer_that_writes(bytes: Vec<u8>) -> Reader {
+    fn journal() -> Arc<Journal> {
+        Arc::new(Journal::new(Arc::new(Semaphore::new(ALL_KEPT_MAX_KIB as usize))))
+    }
+
+    /// The next message, with its room given back.
+    async fn received(reader: &mut Reader) -> io::Result<Option<Received>> {
+        Ok(reader.receive(&journal()).await?.map(|(received, _)| received))
+    }
+
+    /// A reader, and its peer after the handshake.
+    async fn pair() -> (Reader, UnixStream) {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("s");
         let listener = UnixListener::bind(&path).expect("a socket");
@@ -238,12 +367,98 @@ mod tests {
             stream.write_all(&greeting()).await.expect("sent");
             stream.read_exact(&mut vec![0; said]).await.expect("a handshake");
             stream.write_all(&ready(Socket::Subscriber)).await.expect("sent");
-            stream.write_all(&bytes).await.expect("sent");
             stream
         };
         let (client, stream) = tokio::join!(connect(&path, Socket::Dealer { identity: "me" }), peer);
-        drop(stream);
-        client.expect("connected").0
+        (client.expect("connected").0, stream)
+    }
+
+    const LARGE: usize = 8 << 20;
+    const LARGE_KIB: usize = LARGE >> 10;
+
+    async fn until_taken(journal: &Journal, kib: usize) {
+        while journal.taken_kib() != kib {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_has_room_before_it_is_whole_and_as_much_as_it_is_long() {
+        let ((mut reader, mut peer), journal) = (pair().await, journal());
+        let (large, small) = (vec![7; LARGE], vec![8; 300 << 10]);
+        let bytes = message(&[b"head", &large]);
+        let (first, rest) = bytes.split_at(LARGE / 2);
+        let reading = {
+            let journal = Arc::clone(&journal);
+            tokio::spawn(async move { (reader.receive(&journal).await, reader) })
+        };
+        peer.write_all(first).await.expect("sent");
+        until_taken(&journal, LARGE_KIB + 1).await;
+        peer.write_all(rest).await.expect("sent");
+        let (Ok(Some((Received::Message(frames), room))), mut reader) = reading.await.expect("no panic") else {
+            panic!("no message")
+        };
+        assert_eq!((frames.len(), journal.taken_kib()), (2, LARGE_KIB + 1));
+        drop(room);
+        // Of how many frames more there will be nothing is known.
+        let bytes = message(&[&small, b"tail"]);
+        let (sent, received) = tokio::join!(peer.write_all(&bytes), reader.receive(&journal));
+        sent.expect("sent");
+        let Ok(Some((Received::Message(frames), _room))) = received else { panic!("no message") };
+        assert_eq!((frames.len(), journal.taken_kib()), (2, 301));
+    }
+
+    #[tokio::test]
+    async fn what_has_no_room_is_not_read() {
+        let ((mut one, mut says), (mut two, mut waits), journal) = (pair().await, pair().await, journal());
+        let most = usize::try_from(MESSAGE_MAX_BYTES).expect("fits");
+        let head = [&[FLAG_LONG][..], &MESSAGE_MAX_BYTES.to_be_bytes()].concat();
+        says.write_all(&head).await.expect("sent");
+        let reading = {
+            let journal = Arc::clone(&journal);
+            tokio::spawn(async move { one.receive(&journal).await.map(drop) })
+        };
+        until_taken(&journal, most >> 10).await;
+        let sending = tokio::spawn(async move {
+            waits.write_all(&[head, vec![0; most]].concat()).await.expect("sent");
+            waits
+        });
+        let also = tokio::time::timeout(Duration::from_millis(300), two.receive(&journal)).await;
+        assert!(also.is_err(), "two longest messages of one kernel are kept");
+        assert!(!sending.is_finished(), "it is read without room");
+        sending.abort();
+        reading.abort();
+    }
+
+    #[tokio::test]
+    async fn a_kernel_that_stops_in_a_message_loses_it_and_no_other() {
+        let ((mut reader, mut peer), journal) = (pair().await, journal());
+        reader.stall_max = Duration::from_millis(100);
+        let bytes = message(&[b"head", &vec![7; LARGE]]);
+        let (first, rest) = bytes.split_at(LARGE / 2);
+        let reading = {
+            let journal = Arc::clone(&journal);
+            tokio::spawn(async move { (reader.receive(&journal).await, reader) })
+        };
+        peer.write_all(first).await.expect("sent");
+        until_taken(&journal, LARGE_KIB + 1).await;
+        until_taken(&journal, 0).await;
+        peer.write_all(&[rest, &message(&[b"next"])].concat()).await.expect("sent");
+        let (Ok(Some((Received::Oversized { frames, dropped_bytes }, _))), mut reader) =
+            reading.await.expect("no panic")
+        else {
+            panic!("taken")
+        };
+        assert_eq!((frames, dropped_bytes), (vec![Bytes::from_static(b"head")], LARGE as u64));
+        let next = received(&mut reader).await;
+        assert!(matches!(next, Ok(Some(Received::Message(frames))) if frames == ["next"]));
+    }
+
+    /// A peer that shakes hands and then writes `bytes`, whatever they are.
+    async fn peer_that_writes(bytes: Vec<u8>) -> Reader {
+        let (reader, mut peer) = pair().await;
+        peer.write_all(&bytes).await.expect("sent");
+        reader
     }
 
     fn message(frames: &[&[u8]]) -> Vec<u8> {
@@ -255,20 +470,20 @@ mod tests {
     async fn messages_arrive_whole_and_then_the_end() {
         let long = vec![7; 70_000];
         let mut reader = peer_that_writes([message(&[b"a", &long]), message(&[b""])].concat()).await;
-        let Ok(Some(Received::Message(frames))) = reader.receive().await else { panic!("no message") };
+        let Ok(Some(Received::Message(frames))) = received(&mut reader).await else { panic!("no message") };
         assert_eq!(frames, [&b"a"[..], &long]);
-        assert!(matches!(reader.receive().await, Ok(Some(Received::Message(frames))) if frames == [""]));
-        assert!(matches!(reader.receive().await, Ok(None)));
+        assert!(matches!(received(&mut reader).await, Ok(Some(Received::Message(frames))) if frames == [""]));
+        assert!(matches!(received(&mut reader).await, Ok(None)));
     }
 
     #[tokio::test]
     async fn an_announced_length_takes_no_memory() {
         for len in [MESSAGE_MAX_BYTES, u64::MAX] {
             let mut reader = peer_that_writes([&[FLAG_LONG][..], &len.to_be_bytes(), b"few"].concat()).await;
-            assert!(reader.receive().await.is_err(), "the end inside of a frame went unnoticed");
+            assert!(received(&mut reader).await.is_err(), "the end inside of a frame went unnoticed");
         }
         let mut reader = peer_that_writes(vec![0xff; 100]).await;
-        assert!(reader.receive().await.is_err(), "noise was taken for frames");
+        assert!(received(&mut reader).await.is_err(), "noise was taken for frames");
     }
 
     #[tokio::test]
@@ -286,9 +501,11 @@ mod tests {
             stream.write_all(&bytes.concat()).await.expect("sent");
         });
         let (mut reader, _writer) = connect(&path, Socket::Subscriber).await.expect("connected");
-        let Ok(Some(Received::Oversized { frames, dropped_bytes })) = reader.receive().await else { panic!("taken") };
+        let Ok(Some(Received::Oversized { frames, dropped_bytes })) = received(&mut reader).await else {
+            panic!("taken")
+        };
         assert_eq!((frames, dropped_bytes), (vec![Bytes::from_static(b"head")], MESSAGE_MAX_BYTES));
-        assert!(matches!(reader.receive().await, Ok(Some(Received::Message(frames))) if frames == ["next"]));
+        assert!(matches!(received(&mut reader).await, Ok(Some(Received::Message(frames))) if frames == ["next"]));
         writer.await.expect("the peer ended well");
     }
 
@@ -296,7 +513,7 @@ mod tests {
     async fn a_message_of_too_many_frames_is_cut() {
         let frames = vec![&b"x"[..]; 1000];
         let mut reader = peer_that_writes(message(&frames)).await;
-        let Ok(Some(Received::Oversized { frames, .. })) = reader.receive().await else { panic!("taken") };
+        let Ok(Some(Received::Oversized { frames, .. })) = received(&mut reader).await else { panic!("taken") };
         assert_eq!(frames.len(), MESSAGE_MAX_FRAMES);
     }
 }
