@@ -1,4 +1,4 @@
-//! A launcher that is slow the first time.
+//! A launcher that is slow the first time, and what is left of the start that it was too slow for.
 
 use std::{
     path::PathBuf,
@@ -10,10 +10,11 @@ use analysis_service::kernels::{
     launch::{LaunchError, Launched, Launcher, Order, PlainLauncher},
     model::Settings,
 };
+use fenxi_proto::analysis::v1::{Death, DeathCause, KernelState, Outcome};
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use crate::house::{House, workshop};
+use crate::house::{House, USER, settings, soon, until_state, workshop};
 
 /// Starts kernels, the first one late.
 struct SlowAtFirst {
@@ -49,4 +50,15 @@ impl House {
         let files = folder.path().to_owned();
         Self::with_launchers(folder, settings, launcher.into(), files).await
     }
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_start_that_took_too_long_does_not_end_the_next() {
+    let late_by = Duration::from_secs(10);
+    let house = House::slow_at_first(Settings { start_max: Duration::from_secs(5), ..settings() }, late_by).await;
+    let kernel = house.create(House::new_kernel()).await.expect("a kernel");
+    let dead = until_state(&kernel, KernelState::Dead).await;
+    assert_eq!(dead.death.as_ref().map(Death::cause), Some(DeathCause::StartFailed));
+    soon(house.registry.restart(USER, kernel.kernel_id(), None)).await.expect("restarted");
+    assert_eq!(house.run(&kernel, "import time; time.sleep(8)").await.outcome(), Outcome::Ok);
 }
