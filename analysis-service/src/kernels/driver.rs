@@ -33,7 +33,6 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use self::pressure::{Height, Pressure};
 pub use self::{
     adopt::Adopted,
     mailbox::{KernelHandle, QueueSlot, Work},
@@ -46,6 +45,10 @@ use self::{
     queue::Pace,
     run::Running,
     start::{Live, StartError, none_late},
+};
+pub(crate) use self::{
+    disk::Walks,
+    pressure::{Height, Pressure},
 };
 pub(crate) use self::{pool::Pool, start::Ready};
 use super::{
@@ -73,7 +76,7 @@ pub(crate) struct Parts {
     /// Turns to read /proc on the threads that may block.
     pub meters: Arc<Semaphore>,
     /// Turns to walk over kernels' files there.
-    pub walks: Arc<Semaphore>,
+    pub walks: Walks,
 }
 
 /// An execution that waits, with its place.
@@ -129,7 +132,7 @@ enum Wake {
     Heard(Option<Incoming>),
     /// Its place among those that wait to be started may be another.
     Moved,
-    Walked(Result<Walked, JoinError>),
+    Walked(Result<Option<Walked>, JoinError>),
     Tick,
 }
 

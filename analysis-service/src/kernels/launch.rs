@@ -42,12 +42,15 @@ pub use self::{
 };
 use super::{
     connection::Endpoint,
-    machine::{cgroup::Group, tree},
+    machine::{
+        cgroup::Group,
+        kin::{Kin, Rest},
+        tree,
+    },
     network::{KernelNetwork, NetworkSource, Reach},
 };
 
-/// The variable that every process of a kernel has, however far it went.
-pub(crate) const MARK: &str = "FENXI_KERNEL";
+pub(crate) use super::machine::tree::MARK;
 
 /// How long the system may take to end a process that is killed.
 const END_WAIT: Duration = Duration::from_secs(5);
@@ -233,6 +236,18 @@ impl Launched {
         records::used(&self.place).await?;
         let name = self.place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         self.process.hold(name.to_owned()).await
+    }
+
+    /// Its processes; `resting`: it does nothing, as far as is known.
+    pub(crate) fn kin(&self, resting: bool) -> Kin {
+        let listed = self.group.as_ref().and_then(|group| group.processes());
+        let rest = match (self.ends_whole, listed, self.uid) {
+            (true, ..) => Rest::None,
+            (false, Some(file), _) => Rest::Group(file),
+            (false, None, Some(uid)) => Rest::User(uid),
+            (false, None, None) => Rest::Mark(self.mark.clone()),
+        };
+        Kin { leader: self.process.pid(), rest, resting }
     }
 
     /// The version and the folder of its control group's limit on memory, where it has one; see `cgroup::held_bytes`.

@@ -3,5 +3,7 @@
 
 pub(crate) mod cgroup;
 pub(crate) mod disk;
+pub(crate) mod kin;
 pub(crate) mod memory;
+pub(crate) mod pages;
 pub(crate) mod tree;

@@ -26,7 +26,7 @@ pub use self::create::{NewDataset, NewKernel};
 pub use self::place::Place;
 pub use super::driver::Adopted;
 use super::{
-    driver::{Driver, KernelHandle, Parts, Pool, Work},
+    driver::{Driver, KernelHandle, Parts, Pool, Walks, Work},
     model::{Kernel, KernelError, Settings, TableSource},
     specs::{KindBrief, Launchers},
     starts::StartQueue,
@@ -38,8 +38,6 @@ use super::{
 const TEND_INTERVAL: Duration = Duration::from_secs(60);
 /// Reads of /proc at a time.
 const METERS_MAX: usize = 2;
-/// Walks over kernels' files at a time.
-const WALKS_MAX: usize = 1;
 
 /// What an earlier service left.
 #[derive(Debug, Default)]
@@ -120,7 +118,7 @@ impl Registry {
             store,
             starts: StartQueue::new(settings.starts_max as usize),
             meters: Arc::new(Semaphore::new(METERS_MAX)),
-            walks: Arc::new(Semaphore::new(WALKS_MAX)),
+            walks: Walks::default(),
             settings,
             clock: clock.clone(),
         });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use analysis_service::kernels::model::Settings;
 use fenxi_proto::analysis::v1::{KernelState, Outcome};
 
-use crate::house::{House, Ran, USER, settings, soon, until_kernel, until_printed, until_state};
+use crate::house::{House, Ran, USER, fork_kernels, settings, soon, until_kernel, until_printed, until_state};
 
 #[tokio::test]
 async fn places_move_up_when_one_before_is_cancelled() {
@@ -120,6 +120,23 @@ async fn a_child_that_sleeps_doubles_the_time_and_one_that_works_keeps_it() {
     until_state(&asleep, KernelState::Dead).await;
     let now = house.clock.now_micros();
     until_kernel(&busy, |kernel| kernel.last_activity_time >= now && kernel.state == KernelState::Idle).await;
+}
+
+#[tokio::test]
+async fn a_process_whose_parent_has_ended_keeps_its_kernel_by_its_work() {
+    for forked in [false, true] {
+        if forked {
+            tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
+        }
+        let house = House::with(brief()).await;
+        let kernel = house.kernel().await;
+        let work = "import os, sys; os.system(f'{sys.executable} -c \"while True: pass\" &')";
+        house.run(&kernel, work).await;
+        until_kernel(&kernel, |kernel| idle_secs(kernel) == Some(2_000)).await;
+        house.clock.advance(Duration::from_secs(1_601));
+        let now = house.clock.now_micros();
+        until_kernel(&kernel, |kernel| kernel.last_activity_time >= now && kernel.state == KernelState::Idle).await;
+    }
 }
 
 /// How long it may be idle.

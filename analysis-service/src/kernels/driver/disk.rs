@@ -4,19 +4,25 @@
 //! in a full folder can empty it.
 
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant as StdInstant},
 };
 
 use fenxi_proto::analysis::v1::{DeathCause, NoticeEvent, NoticeKind, output_event::Event};
 use tokio::{
+    sync::Semaphore,
     task::{JoinError, JoinHandle},
     time::Instant,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{Driver, meter::MIB};
 use crate::kernels::{
-    machine::disk::{self, Kept},
+    machine::{
+        disk::{self, Bounds, Kept},
+        kin::Kin,
+    },
     model::KernelLimits,
     state::{Interrupter, death},
 };
@@ -26,19 +32,28 @@ const NEAR_PERCENT: u64 = 90;
 const KILL_PERCENT: u64 = 125;
 /// What may be added in a full folder, in percent of the limit: a process that begins writes a little by itself.
 const SLACK_PERCENT: u64 = 2;
+/// Brief walks at a time, and long ones: a kernel with many files makes only those wait that have as many.
+const BRIEF_WALKS_MAX: usize = 1;
+const LONG_WALKS_MAX: usize = 1;
+/// How long a brief walk may take. What takes longer is begun anew as a long one, and so is the next of that kernel.
+const BRIEF_WALK_MAX: Duration = Duration::from_millis(250);
 /// The part of the time that walks may take: after one, so many times its duration is waited.
 const WALK_PAUSE: u32 = 20;
 /// Who has used less of a processor since the last walk has hardly written.
 const WROTE_CPU: Duration = Duration::from_millis(2);
 /// Files that are counted where there is no limit on them.
-const FILES_MAX: u64 = 1_000_000;
+const FILES_MAX: u64 = 10_000_000;
 
 /// What is known of a kernel's files; it outlives the kernel's process.
 #[derive(Default)]
 pub(super) struct Disk {
     /// A walk under way.
-    pub(super) walk: Option<JoinHandle<Walked>>,
+    pub(super) walk: Option<JoinHandle<Option<Walked>>>,
+    /// Gives up the walks of a kernel that is forgotten.
+    cancel: CancellationToken,
     next_at: Option<Instant>,
+    /// The last walk was a long one.
+    is_long: bool,
     /// Processor time that the process had used at the last walk.
     cpu: Duration,
     /// What was found last.
@@ -47,8 +62,64 @@ pub(super) struct Disk {
     begun: Option<Kept>,
 }
 
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
 /// What a walk found, and how long it took.
-pub(super) type Walked = (Kept, Duration);
+#[derive(Debug)]
+pub(super) struct Walked {
+    kept: Kept,
+    took: Duration,
+    is_long: bool,
+}
+
+/// Turns to walk over kernels' files on the threads that may block.
+#[derive(Clone)]
+pub(crate) struct Walks {
+    brief: Arc<Semaphore>,
+    long: Arc<Semaphore>,
+    brief_max: Duration,
+}
+
+impl Default for Walks {
+    fn default() -> Self {
+        let turns = |max| Arc::new(Semaphore::new(max));
+        Self { brief: turns(BRIEF_WALKS_MAX), long: turns(LONG_WALKS_MAX), brief_max: BRIEF_WALK_MAX }
+    }
+}
+
+/// Where a walk goes.
+#[derive(Clone)]
+struct Way {
+    folders: Vec<PathBuf>,
+    kin: Option<Kin>,
+    files_max: u64,
+    cancel: CancellationToken,
+}
+
+impl Walks {
+    /// Walks to the end, after a wait for a turn; `None` if it was given up.
+    async fn walk(self, way: Way, is_long: bool) -> Option<Walked> {
+        if !is_long && let Some(walked) = Self::turn(self.brief, way.clone(), Some(self.brief_max)).await {
+            return Some(walked);
+        }
+        Self::turn(self.long, way, None).await
+    }
+
+    async fn turn(turns: Arc<Semaphore>, way: Way, time_max: Option<Duration>) -> Option<Walked> {
+        let _turn = turns.acquire_owned().await.ok()?;
+        let walk = move || {
+            let begun = StdInstant::now();
+            let bounds = Bounds { files_max: way.files_max, time_max, cancel: way.cancel };
+            let kept = disk::kept(&way.folders, way.kin.as_ref(), bounds)?;
+            Some(Walked { kept, took: begun.elapsed(), is_long: time_max.is_none() })
+        };
+        tokio::task::spawn_blocking(walk).await.ok().flatten()
+    }
+}
 
 impl Driver {
     /// A process begins; `fresh`: in an empty folder.
@@ -73,27 +144,22 @@ impl Driver {
 
     /// Begins a walk over the files, of a dead kernel, too.
     pub(super) fn walk_files(&mut self) {
-        let (folders, leader) = match &self.live {
-            Some(live) => (live.launched.folders(), Some(live.launched.process.pid())),
+        let (folders, kin) = match &self.live {
+            Some(live) => (live.launched.folders(), Some(live.launched.kin(self.is_idle()))),
             None => (vec![self.parts.launcher.work_dir(self.kernel.kernel_id)], None),
         };
         let files_max = self.kernel.limits.disk_max_files.map_or(FILES_MAX, |files| part(files, KILL_PERCENT));
-        let turns = Arc::clone(&self.parts.walks);
-        self.disk.walk = Some(tokio::spawn(async move {
-            let _turn = turns.acquire_owned().await.ok();
-            let walk = move || {
-                let begun = StdInstant::now();
-                (disk::kept(&folders, leader, files_max), begun.elapsed())
-            };
-            tokio::task::spawn_blocking(walk).await.unwrap_or_default()
-        }));
+        let way = Way { folders, kin, files_max, cancel: self.disk.cancel.clone() };
+        self.disk.walk = Some(tokio::spawn(self.parts.walks.clone().walk(way, self.disk.is_long)));
     }
 
     /// A walk has ended.
-    pub(super) async fn walked(&mut self, walked: Result<Walked, JoinError>) {
+    pub(super) async fn walked(&mut self, walked: Result<Option<Walked>, JoinError>) {
         self.disk.walk = None;
-        let Ok((kept, took)) = walked else { return };
+        let Ok(Some(Walked { kept, took, is_long })) = walked else { return };
         self.disk.next_at = Some(Instant::now() + took * WALK_PAUSE);
+        // One that took little is begun as a brief one again.
+        self.disk.is_long = is_long && took > self.parts.walks.brief_max / 2;
         self.disk.last = Some(kept);
         self.kernel.disk_bytes = kept.bytes / MIB * MIB;
         if self.live.is_some() {
@@ -140,8 +206,10 @@ fn above(now: Kept, before: Kept, limits: &KernelLimits, percent: u64) -> Option
     if let Some(limit) = passed(now.files, before.files, limits.disk_max_files) {
         return Some(format!("{} of {limit} files and folders", now.files));
     }
-    let deeper = limits.disk_max_files.is_some() && now.too_deep && !before.too_deep;
-    deeper.then(|| "folders lie deeper within one another than is looked".to_owned())
+    // Whatever is not seen may be anything.
+    let limited = limits.disk_max_bytes.is_some() || limits.disk_max_files.is_some();
+    let unseen = limited && now.unseen && !before.unseen;
+    unseen.then(|| "there are more of them, or folders deeper within one another, than is looked at".to_owned())
 }
 
 #[cfg(test)]
@@ -154,7 +222,7 @@ mod tests {
     }
 
     fn kept(bytes: u64, files: u64) -> Kept {
-        Kept { bytes, files, too_deep: false }
+        Kept { bytes, files, unseen: false }
     }
 
     #[test]
@@ -169,12 +237,38 @@ mod tests {
         assert!(above(kept(104 * MIB, 11), full, &limits, 100).is_some());
         assert_eq!(above(kept(101 * MIB, 1), none, &limits, KILL_PERCENT), None);
         assert!(above(kept(126 * MIB, 1), none, &limits, KILL_PERCENT).is_some());
-        assert!(above(Kept { too_deep: true, ..none }, none, &limits, 100).is_some());
+        let unseen = Kept { unseen: true, ..none };
+        assert!(above(unseen, none, &limits, 100).is_some());
+        let bytes_alone = KernelLimits { disk_max_files: None, ..limits };
+        assert!(above(unseen, none, &bytes_alone, 100).is_some(), "what is not seen may be large");
     }
 
     #[test]
     fn without_a_limit_nothing_is_above_it() {
-        let much = Kept { bytes: u64::MAX, files: u64::MAX, too_deep: true };
+        let much = Kept { bytes: u64::MAX, files: u64::MAX, unseen: true };
         assert_eq!(above(much, kept(0, 0), &limits(None, None), NEAR_PERCENT), None);
+    }
+
+    fn way(folder: &std::path::Path) -> Way {
+        Way { folders: vec![folder.to_owned()], kin: None, files_max: FILES_MAX, cancel: CancellationToken::new() }
+    }
+
+    #[tokio::test]
+    async fn what_takes_long_is_looked_at_whole_and_keeps_nobody_waiting() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for number in 0..1_000 {
+            std::fs::create_dir(folder.path().join(number.to_string())).expect("made");
+        }
+        std::fs::write(folder.path().join("999/large"), vec![1; 1 << 20]).expect("written");
+        let hasty = Walks { brief_max: Duration::ZERO, ..Walks::default() };
+        let walked = hasty.clone().walk(way(folder.path()), false).await.expect("an end");
+        assert!(walked.is_long && walked.kept.files == 1_001 && walked.kept.bytes >= 1 << 20, "{walked:?}");
+
+        // While a long one is under way, another waits, and brief ones do not.
+        let _turn = Arc::clone(&hasty.long).acquire_owned().await.expect("a turn");
+        let patient = Walks { brief_max: Duration::from_secs(60), ..hasty.clone() };
+        assert!(!patient.walk(way(folder.path()), false).await.expect("an end").is_long);
+        let waits = tokio::time::timeout(Duration::from_millis(50), hasty.walk(way(folder.path()), true));
+        assert!(waits.await.is_err(), "two long ones at a time");
     }
 }

@@ -2,10 +2,8 @@
 //! it is a fork of, be that the fork server or a process of the kernel's own, and each counts them as its own: summed up,
 //! an idle kernel would seem to hold a hundred megabytes, and a pool of processes what one of them has, many times.
 
-use nix::unistd::Pid;
-
 use super::{Driver, meter::MIB};
-use crate::kernels::machine::{cgroup, disk, tree};
+use crate::kernels::machine::{cgroup, disk, pages, tree};
 
 /// By how much the sum may change until pages are looked at one by one again, which takes a few milliseconds a process.
 const LOOK_AGAIN_BYTES: u64 = 8 << 20;
@@ -34,15 +32,16 @@ impl Held {
 impl Driver {
     /// Measures what counts, given the sum of what each process has for itself, and how often the system has killed for
     /// want of memory.
-    pub(super) async fn measure_held(&mut self, pid: Pid, sum_bytes: u64) {
+    pub(super) async fn measure_held(&mut self, sum_bytes: u64) {
         let Some(live) = &self.live else { return };
+        let (kin, pid) = (live.launched.kin(self.is_idle()), live.launched.process.pid());
         let (group, own_tmp) = (live.launched.memory_group(), live.launched.has_own_tmp());
         let mut held = self.meter.held;
         let read = move || {
             let grouped = group.and_then(|(version, folder)| cgroup::held_bytes(version, &folder));
             held.bytes = grouped.unwrap_or_else(|| {
                 let own = held.known(sum_bytes).unwrap_or_else(|| {
-                    let own = tree::own_pages_bytes(pid).unwrap_or(sum_bytes);
+                    let own = pages::own_bytes(&kin).unwrap_or(sum_bytes);
                     held.looked = Some((sum_bytes, own));
                     own
                 });

@@ -3,11 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use fenxi_proto::analysis::v1::{NoticeEvent, NoticeKind, output_event::Event};
-use nix::unistd::Pid;
 use tokio::{task::JoinHandle, time::Instant};
 
 use super::{Driver, Parts, held::Held};
-use crate::kernels::machine::tree::{self, Usage};
+use crate::kernels::{
+    launch::Launched,
+    machine::{
+        kin::Kin,
+        tree::{self, Usage},
+    },
+};
 
 /// The part of one processor's time from which on a kernel is at work, in percent: an idle one's threads use 0.002.
 const WORKING_CPU_PERCENT: u32 = 1;
@@ -143,12 +148,12 @@ impl Before {
     }
 }
 
-/// Reads what a process and its children use, on a thread that may block; turns are limited.
-pub(super) fn measure(parts: &Arc<Parts>, pid: Pid) -> JoinHandle<Option<Usage>> {
+/// Reads what a kernel's processes use, on a thread that may block; turns are limited.
+pub(super) fn measure(parts: &Arc<Parts>, kin: Kin) -> JoinHandle<Option<Usage>> {
     let turns = Arc::clone(&parts.meters);
     tokio::spawn(async move {
         let _turn = turns.acquire_owned().await.ok();
-        tokio::task::spawn_blocking(move || tree::usage(pid)).await.ok().flatten()
+        tokio::task::spawn_blocking(move || tree::usage(&kin)).await.ok().flatten()
     })
 }
 
@@ -160,25 +165,28 @@ impl Driver {
     }
 
     /// Notes what the process has used before code runs in it. Nothing is waited for: the code is under way.
-    pub(super) fn note_before(&self, pid: Pid) -> Before {
-        let own_cpu = tree::own_cpu(pid).unwrap_or_default();
-        let family = self.meter.family().unwrap_or_else(|| Family::Asked(measure(&self.parts, pid)));
+    pub(super) fn note_before(&self, launched: &Launched) -> Before {
+        let own_cpu = tree::own_cpu(launched.process.pid()).unwrap_or_default();
+        let family = self.meter.family();
+        let family = family.unwrap_or_else(|| Family::Asked(measure(&self.parts, launched.kin(false))));
         Before { begun: Instant::now(), own_cpu, family }
     }
 
     /// What the process has used since, and the most memory it was seen with. Of a run shorter than the unit in which
     /// the system tells what descendants use, only the process itself is looked at: that waits for nothing.
     pub(super) async fn used_since(&mut self, before: Before) -> Option<Duration> {
-        let pid = self.live.as_ref().map(|live| live.launched.process.pid())?;
+        let launched = &self.live.as_ref()?.launched;
+        let pid = launched.process.pid();
         let brief = before.begun.elapsed() < tree::tick() && matches!(before.family, Family::None(_));
         if brief {
             let own_cpu = tree::own_cpu(pid)?;
             self.meter.saw_own(own_cpu, tree::own_resident_bytes(pid).unwrap_or_default());
             return Some(own_cpu.saturating_sub(before.own_cpu));
         }
+        let kin = launched.kin(false);
         let (own_cpu, family_cpu, private_bytes) = before.cpu().await;
         self.meter.floor_bytes = self.meter.floor_bytes.or(private_bytes);
-        let now = measure(&self.parts, pid).await.ok().flatten()?;
+        let now = measure(&self.parts, kin).await.ok().flatten()?;
         self.meter.saw(now);
         Some(now.own_cpu.saturating_sub(own_cpu) + now.family_cpu.saturating_sub(family_cpu))
     }
@@ -186,11 +194,12 @@ impl Driver {
     /// Measures, and does what follows from it.
     pub(super) async fn sample(&mut self) {
         self.meter.next_at = Instant::now() + self.parts.settings.sample_interval * self.meter.rest;
-        let Some(pid) = self.live.as_ref().map(|live| live.launched.process.pid()) else { return };
+        let Some(live) = &self.live else { return };
+        let (pid, kin) = (live.launched.process.pid(), live.launched.kin(self.is_idle()));
         if self.is_idle() && tree::own_cpu(pid).is_some_and(|own_cpu| self.meter.is_still(own_cpu)) {
             return self.rest();
         }
-        let Some(usage) = measure(&self.parts, pid).await.ok().flatten() else { return };
+        let Some(usage) = measure(&self.parts, kin).await.ok().flatten() else { return };
         let working = self.parts.settings.sample_interval * self.meter.rest * WORKING_CPU_PERCENT / 100;
         let works = self.meter.last.is_some_and(|before| usage.cpu().saturating_sub(before.cpu()) >= working);
         if works {
@@ -198,7 +207,7 @@ impl Driver {
         }
         self.meter.saw(usage);
         self.kernel.memory_bytes = usage.resident_bytes / MIB * MIB;
-        self.measure_held(pid, usage.private_bytes).await;
+        self.measure_held(usage.private_bytes).await;
         self.tell_memory_kills().await;
         self.hold_to_memory().await;
         self.watch_files(usage.cpu());

@@ -184,8 +184,8 @@ impl Driver {
         // Idle was checked above.
         let _ = self.state.begin(Run { execution_id: work.execution_id, deadline: now.checked_add(limit) });
         let notices = std::mem::take(&mut live.notices);
-        let pid = live.launched.process.pid();
-        let mut running = Running::new(work, mark, Some(self.note_before(pid)));
+        let before = self.live.as_ref().map(|live| self.note_before(&live.launched));
+        let mut running = Running::new(work, mark, before);
         running.memory_before_bytes = self.meter.held.bytes();
         running.files_before = self.disk.last.unwrap_or_default();
         for notice in notices {

@@ -206,6 +206,11 @@ impl Group {
         self.trees.iter().find(|(tree, _)| tree.version == 2).map(|(_, folder)| folder.clone())
     }
 
+    /// The file that lists the processes in it.
+    pub(crate) fn processes(&self) -> Option<PathBuf> {
+        self.trees.first().map(|(_, folder)| folder.join("cgroup.procs"))
+    }
+
     /// Moves a process into the groups; into those of version 2 only if it was not born there.
     pub(crate) fn add(&self, pid: Pid, born: bool) -> io::Result<()> {
         for (tree, folder) in &self.trees {

@@ -9,22 +9,25 @@ use nix::{
     unistd::{Pid, SysconfVar, sysconf},
 };
 
+use super::kin::Kin;
+
 /// Processes of one kernel that are looked at.
-const TREE_MAX: usize = 1024;
-/// Of those, how many are looked at page by page.
-const LOOKED_AT_MAX: usize = 64;
+pub(super) const TREE_MAX: usize = 1024;
+/// The variable that every process of a kernel has, however far it went.
+pub(crate) const MARK: &str = "FENXI_KERNEL";
 /// What most files of /proc fit into.
 const FILE_BYTES: usize = 4096;
 /// Rounds of killing: each finds what was started during the last, and what takes its time to end.
 const KILL_ROUNDS_MAX: usize = 200;
 const KILL_PAUSE: Duration = Duration::from_millis(5);
 
-/// What a process and its descendants use.
+/// What a kernel's processes use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
-    /// Processor time of the process itself so far.
+    /// Processor time of the kernel's own process so far.
     pub own_cpu: Duration,
-    /// Processor time of its descendants so far, of ended children that were waited for too; in whole ticks.
+    /// Processor time of the others so far, of ended children that were waited for too; in whole ticks. Time of one that
+    /// ends and is not waited for is gone from the sum.
     pub family_cpu: Duration,
     /// Resident memory of them all, in bytes.
     pub resident_bytes: u64,
@@ -41,15 +44,15 @@ impl Usage {
     }
 }
 
-struct Stat {
-    state: char,
+pub(super) struct Stat {
+    pub(super) state: char,
     parent: i32,
-    group: i32,
-    session: i32,
+    pub(super) group: i32,
+    pub(super) session: i32,
     own_ticks: u64,
     /// Of children that were waited for.
     waited_ticks: u64,
-    start_ticks: u64,
+    pub(super) start_ticks: u64,
 }
 
 /// The finest that the system tells of what a descendant used.
@@ -57,14 +60,14 @@ pub(crate) fn tick() -> Duration {
     Duration::from_secs(1) / u32::try_from(ticks_per_sec()).unwrap_or(100)
 }
 
-/// What the process and its descendants use now; `None` if it is gone.
-pub(crate) fn usage(root: Pid) -> Option<Usage> {
-    let own_cpu = own_cpu(root)?;
+/// What a kernel's processes use now; `None` if its own is gone.
+pub(crate) fn usage(kin: &Kin) -> Option<Usage> {
+    let own_cpu = own_cpu(kin.leader)?;
     let ticks_per_sec = ticks_per_sec();
     let mut usage = Usage { own_cpu, ..Usage::default() };
-    for pid in descendants(root.as_raw()) {
+    for pid in kin.members() {
         let Some(stat) = stat(pid) else { continue };
-        let own_ticks = if pid == root.as_raw() { 0 } else { stat.own_ticks };
+        let own_ticks = if pid == kin.leader.as_raw() { 0 } else { stat.own_ticks };
         let ticks = own_ticks.saturating_add(stat.waited_ticks);
         usage.family_cpu += Duration::from_millis(ticks.saturating_mul(1000) / ticks_per_sec);
         let (resident, private) = memory(pid).unwrap_or_default();
@@ -87,22 +90,6 @@ pub(crate) fn own_resident_bytes(pid: Pid) -> Option<u64> {
     let length = fs::File::open(format!("/proc/{pid}/statm")).ok()?.read(&mut text).ok()?;
     let pages: u64 = str::from_utf8(text.get(..length)?).ok()?.split_ascii_whitespace().nth(1)?.parse().ok()?;
     Some(pages.saturating_mul(page_bytes()))
-}
-
-/// Memory of a process and its descendants that no file backs, in bytes, each page divided by how many processes have it
-/// (proc(5), `smaps_rollup`). `None` if it is gone, or hides it. Walks through their pages: some milliseconds a process.
-pub(crate) fn own_pages_bytes(root: Pid) -> Option<u64> {
-    let (mut bytes, mut looked_at) = (0_u64, 0_u64);
-    let family = descendants(root.as_raw());
-    for pid in family.iter().take(LOOKED_AT_MAX) {
-        let Some(text) = read(&format!("/proc/{pid}/smaps_rollup")) else { continue };
-        let (anon, shmem) = (kib(&text, "Pss_Anon")?, kib(&text, "Pss_Shmem")?);
-        bytes += (anon + shmem) * 1024;
-        looked_at += 1;
-    }
-    // Of more processes than can be looked at, the others are like those.
-    let all = u64::try_from(family.len()).unwrap_or(u64::MAX);
-    (looked_at > 0).then(|| bytes.saturating_mul(all.max(looked_at)) / looked_at)
 }
 
 /// When the process started, in the system's ticks since boot: with the pid it names a process for good.
@@ -179,6 +166,14 @@ fn has_mark(pid: i32, mark: &str) -> bool {
     environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
 }
 
+/// The mark in the environment of a process, whosever it is: as [`kill_rest`] takes it.
+pub(super) fn mark(pid: i32) -> Option<String> {
+    let environment = read(&format!("/proc/{pid}/environ"))?;
+    let is_mark = |variable: &&[u8]| variable.strip_prefix(MARK.as_bytes()).is_some_and(|rest| rest.starts_with(b"="));
+    let mark = environment.split(|byte| *byte == 0).find(is_mark)?;
+    Some(String::from_utf8_lossy(mark).into_owned())
+}
+
 /// A process and what it started, as far as they are looked at.
 pub(crate) fn descendants(root: i32) -> Vec<i32> {
     let mut all = vec![root];
@@ -197,12 +192,12 @@ pub(crate) fn descendants(root: i32) -> Vec<i32> {
     all
 }
 
-fn stat(pid: i32) -> Option<Stat> {
+pub(super) fn stat(pid: i32) -> Option<Stat> {
     parse_stat(&String::from_utf8_lossy(&read(&format!("/proc/{pid}/stat"))?))
 }
 
 /// Reads a file of /proc, which says that it is empty: room for it is made at once, instead of by many small reads.
-fn read(path: &str) -> Option<Vec<u8>> {
+pub(super) fn read(path: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(FILE_BYTES);
     fs::File::open(path).ok()?.read_to_end(&mut bytes).ok()?;
     Some(bytes)
@@ -225,14 +220,14 @@ fn parse_stat(text: &str) -> Option<Stat> {
 }
 
 /// Resident and private memory in bytes.
-fn memory(pid: i32) -> Option<(u64, u64)> {
+pub(super) fn memory(pid: i32) -> Option<(u64, u64)> {
     let text = read(&format!("/proc/{pid}/status"))?;
     let bytes = |name: &str| kib(&text, name).unwrap_or(0) * 1024;
     Some((bytes("VmRSS"), bytes("RssAnon") + bytes("RssShmem")))
 }
 
 /// The number that a line of a file of /proc has, of those that are in units of 1,024 bytes.
-fn kib(text: &[u8], name: &str) -> Option<u64> {
+pub(super) fn kib(text: &[u8], name: &str) -> Option<u64> {
     let text = str::from_utf8(text).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     line.trim().strip_suffix(" kB")?.trim().parse().ok()
@@ -252,6 +247,10 @@ fn ticks_per_sec() -> u64 {
 mod tests {
     use super::*;
 
+    fn usage_of(pid: Pid) -> Usage {
+        usage(&Kin::alone(pid)).expect("we are here")
+    }
+
     #[test]
     fn a_name_with_brackets_and_spaces_misleads_nobody() {
         let text = "7 (a) Z (b) R 3 4 5 0 0 0 0 0 0 0 10 20 30 40 0 0 0 0 99 0 0";
@@ -263,7 +262,7 @@ mod tests {
 
     #[test]
     fn this_process_uses_memory_and_time() {
-        let usage = usage(nix::unistd::getpid()).expect("we are here");
+        let usage = usage_of(nix::unistd::getpid());
         assert!(usage.private_bytes > 0 && usage.resident_bytes >= usage.private_bytes && usage.processes > 0);
         assert!(start_ticks(nix::unistd::getpid().as_raw()).is_some());
     }
@@ -282,23 +281,20 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_this_process_are_told() {
-        let bytes = own_pages_bytes(nix::unistd::getpid()).expect("we are here");
-        assert!(bytes > 100_000, "{bytes}");
-        assert_eq!(own_pages_bytes(Pid::from_raw(1 << 27)), None);
+    fn a_size_is_read_by_its_whole_name() {
         assert_eq!((kib(b"Pss: 1 kB\nPss_Anon:  7 kB\n", "Pss_Anon"), kib(b"x", "Pss")), (Some(7), None));
     }
 
     #[test]
     fn children_are_counted_apart() {
         let this = nix::unistd::getpid();
-        let before = usage(this).expect("we are here");
+        let before = usage_of(this);
         let mut child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().expect("a child");
-        while usage(this).expect("we are here").family_cpu < before.family_cpu + tick() {}
-        assert!(usage(this).expect("we are here").processes > 1);
+        while usage_of(this).family_cpu < before.family_cpu + tick() {}
+        assert!(usage_of(this).processes > 1);
         child.kill().expect("killed");
         child.wait().expect("gone");
-        let after = usage(this).expect("we are here");
+        let after = usage_of(this);
         assert!(after.family_cpu >= before.family_cpu + tick(), "a child that was waited for is forgotten");
         assert_eq!(after.cpu(), after.own_cpu + after.family_cpu);
     }
