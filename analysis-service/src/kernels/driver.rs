@@ -57,7 +57,7 @@ use super::{
     model::{Kernel, Settings, TableSource},
     specs::Kinds,
     starts::{StartPlace, StartQueue},
-    state::{Interrupter, State, death},
+    state::{Action, Interrupter, State, death},
     store::Store,
 };
 use crate::executions::log::Ending;
@@ -240,7 +240,8 @@ impl Driver {
         let grace = self.running.as_ref().and_then(Running::due);
         let sample = self.live.is_some().then_some(self.meter.next_at);
         let signal = self.running.as_ref().and_then(Running::signal_at);
-        [ladder, grace, sample, signal, self.deaf_until, self.asks.next_deadline()].into_iter().flatten().min()
+        let kill = self.running.as_ref().and_then(Running::kill_at).filter(|_| self.killed.is_none());
+        [ladder, grace, sample, signal, kill, self.deaf_until, self.asks.next_deadline()].into_iter().flatten().min()
     }
 
     async fn take(&mut self, request: Request) {
@@ -300,6 +301,9 @@ impl Driver {
         }
         if let Some(action) = self.state.tick(now, self.parts.settings.ladder) {
             self.act(action).await;
+        }
+        if self.killed.is_none() && self.running.as_ref().is_some_and(Running::goes_on) {
+            self.act(Action::Kill).await;
         }
         self.signal_if_due();
         if self.live.is_some() && self.meter.next_at <= now {

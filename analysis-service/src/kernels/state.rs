@@ -16,11 +16,18 @@ pub struct Ladder {
     pub stacks: Duration,
     /// When the process is killed.
     pub kill: Duration,
+    /// How long after its reply an execution that is to be killed may take to end: what it had printed may be on its way.
+    pub settle: Duration,
 }
 
 impl Default for Ladder {
     fn default() -> Self {
-        Self { again: Duration::from_secs(2), stacks: Duration::from_millis(9_500), kill: Duration::from_secs(10) }
+        Self {
+            again: Duration::from_secs(2),
+            stacks: Duration::from_millis(9_500),
+            kill: Duration::from_secs(10),
+            settle: Duration::from_secs(60),
+        }
     }
 }
 
@@ -258,8 +265,12 @@ pub(crate) fn death(cause: DeathCause, detail: impl Into<String>) -> Death {
 mod tests {
     use super::*;
 
-    const LADDER: Ladder =
-        Ladder { again: Duration::from_secs(2), stacks: Duration::from_secs(9), kill: Duration::from_secs(10) };
+    const LADDER: Ladder = Ladder {
+        again: Duration::from_secs(2),
+        stacks: Duration::from_secs(9),
+        kill: Duration::from_secs(10),
+        settle: Duration::from_secs(60),
+    };
 
     fn run(deadline: Option<Instant>) -> Run {
         Run { execution_id: Uuid::from_u128(1), deadline }

@@ -85,7 +85,7 @@ pub(crate) async fn a_person_interrupts_sleep_loop_and_await() {
 pub(crate) async fn an_interrupt_that_comes_before_the_code_has_begun_is_not_lost() {
     // Only the first SIGINT can help here: the next step of the ladder is farther away than the story's patience.
     let never = Duration::from_secs(7_200);
-    let ladder = Ladder { again: never, stacks: never, kill: never };
+    let ladder = Ladder { again: never, stacks: never, kill: never, ..Ladder::default() };
     let house = House::with(Settings { ladder, ..settings() }).await;
     let kernel = house.kernel().await;
     for _ in 0..20 {
@@ -113,7 +113,7 @@ pub(crate) async fn a_time_limit_interrupts_by_itself() {
 #[tokio::test]
 pub(crate) async fn code_that_heeds_no_interrupt_is_killed_and_says_so() {
     let millis = Duration::from_millis;
-    let ladder = Ladder { again: millis(200), stacks: millis(1_000), kill: millis(3_000) };
+    let ladder = Ladder { again: millis(200), stacks: millis(1_000), kill: millis(3_000), ..Ladder::default() };
     let house = House::with(Settings { ladder, ..settings() }).await;
     let deaf = "
 import signal, time
@@ -140,6 +140,38 @@ while True: time.sleep(1)";
     let kernel = house.kernel().await;
     let (_, reader) = house.send_with(&kernel, deaf, Some(Duration::from_millis(500)), false).await;
     assert_eq!(Ran::read(reader).await.outcome(), Outcome::TimedOut);
+}
+
+#[tokio::test]
+pub(crate) async fn a_reply_alone_does_not_save_code_that_goes_on() {
+    let millis = Duration::from_millis;
+    let ladder = Ladder { again: millis(100), stacks: millis(200), kill: millis(300), settle: millis(2_000) };
+    let house = House::with(Settings { ladder, ..settings() }).await;
+    // It sends its reply, heeds nothing, and is never silent.
+    let deaf = "
+import signal, time
+kernel = get_ipython().kernel
+send = kernel.session.send
+def goes_on(stream, kind, *rest, **more):
+    sent = send(stream, kind, *rest, **more)
+    if kind == 'execute_reply':
+        getattr(stream, 'flush', lambda: None)()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        while True: print('on', flush=True); time.sleep(0.1)
+    return sent
+kernel.session.send = goes_on";
+    for limit in [None, Some(millis(1_000))] {
+        let kernel = house.kernel().await;
+        let (execution_id, mut reader) = house.send_with(&kernel, deaf, limit, false).await;
+        until_printed(&mut reader, "on").await;
+        if limit.is_none() {
+            assert!(soon(kernel.cancel(execution_id)).await);
+        }
+        let ran = Ran::read(reader).await;
+        let expected = if limit.is_none() { Outcome::Killed } else { Outcome::TimedOut };
+        assert_eq!(ran.outcome(), expected, "{:?}", ran.events);
+        assert_eq!(ran.end.death.as_ref().map(fenxi_proto::analysis::v1::Death::cause), Some(DeathCause::Unresponsive));
+    }
 }
 
 #[tokio::test]

@@ -25,7 +25,8 @@ const DEATHS: &[Story] = stories! { deaths:
     an_exit_and_a_signal_are_told_apart what_was_said_before_a_death_is_kept
     leaving_by_exit_is_an_end_and_then_a_death a_person_interrupts_sleep_loop_and_await
     an_interrupt_that_comes_before_the_code_has_begun_is_not_lost a_time_limit_interrupts_by_itself
-    code_that_heeds_no_interrupt_is_killed_and_says_so a_kernel_over_its_memory_limit_is_warned_and_killed
+    code_that_heeds_no_interrupt_is_killed_and_says_so a_reply_alone_does_not_save_code_that_goes_on
+    a_kernel_over_its_memory_limit_is_warned_and_killed
     an_error_cancels_what_waits_unless_told_otherwise deleting_a_kernel_ends_what_runs_and_what_waits
     code_that_breaks_its_own_channels_has_an_end what_fills_the_memory_is_interrupted_and_its_variables_stay
 };

@@ -39,16 +39,39 @@ fn cpu_secs(ran: &Ran) -> f64 {
     Duration::new(cpu.seconds.unsigned_abs(), cpu.nanos.unsigned_abs()).as_secs_f64()
 }
 
+/// Whether a control group that shares out processors can be made here, by making one: in our own group of version 1, or
+/// at the top of version 2 where that hands them down.
+fn gives_groups_of_processors() -> bool {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").expect("read");
+    let own = groups.lines().find_map(|line| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        controllers.split(',').any(|name| name == "cpu").then(|| path.trim_start_matches('/').to_owned())
+    });
+    let top = std::path::Path::new("/sys/fs/cgroup");
+    let (folder, file) = match own {
+        Some(path) => (top.join("cpu").join(path), "cpu.shares"),
+        None => (top.to_owned(), "cpu.weight"),
+    };
+    let probe = folder.join(format!("probe-{}", std::process::id()));
+    let made = std::fs::create_dir(&probe).is_ok();
+    let gives = made && std::fs::write(probe.join(file), "50").is_ok();
+    if made {
+        std::fs::remove_dir(&probe).expect("empty");
+    }
+    gives
+}
+
 #[tokio::test]
 async fn a_limit_on_processors_holds_for_all_that_a_kernel_starts() {
     let house = House::held_to(settings(), Apart { cpu_max_percent: Some(50), ..apart() }).await;
     let kernel = house.kernel().await;
     house.run(&kernel, "0").await;
-    let Some(percent) = kernel.snapshot().limits.cpu_percent else {
-        // This machine hands out no control group of processors, and the kernel says that nothing is in force.
+    let percent = kernel.snapshot().limits.cpu_percent;
+    if percent.is_none() {
+        assert!(!gives_groups_of_processors(), "there could be a limit");
         return;
-    };
-    assert_eq!(percent, 50);
+    }
+    assert_eq!(percent, Some(50));
     let cpu = cpu_secs(&house.run(&kernel, &burn(4, soon_micros())).await);
     // Four processes of two seconds each are given one second, and what forking took.
     assert!((0.1..1.7).contains(&cpu), "{cpu} s");
@@ -64,6 +87,7 @@ async fn kernels_share_the_processors_alike_however_many_processes_they_have() {
     }
     let layers = alone.snapshot().isolation.clone().expect("layers").layers;
     if !layers.iter().any(|layer| layer == "cgroup") {
+        assert!(!gives_groups_of_processors(), "there could be groups");
         return;
     }
     let processors = std::thread::available_parallelism().expect("known").get();
@@ -179,6 +203,28 @@ time.sleep(600)",
     soon(house.registry.restart(USER, kernel.kernel_id(), None)).await.expect("restarted");
     let looks = "import os, time; time.sleep(1); print(os.path.getsize('large') > 20 << 20); os.remove('large')";
     assert_eq!(house.printed(&kernel, looks).await, "True\n");
+}
+
+#[tokio::test]
+async fn a_kernel_that_adds_at_each_start_is_not_started_for_ever() {
+    let house = House::with(held_to_files(Some(20 * MIB), None)).await;
+    let kernel = house.kernel().await;
+    let adds = "
+import os, time
+with open(str(time.time()), 'wb') as file: file.write(os.urandom(30 << 20))
+time.sleep(600)";
+    for starts in 1.. {
+        house.run(&kernel, adds).await;
+        let dead = until_state(&kernel, KernelState::Dead).await;
+        assert_eq!(dead.death.as_ref().map(|death| death.cause()), Some(DeathCause::Limit));
+        let Err(refused) = soon(house.registry.restart(USER, kernel.kernel_id(), None)).await else {
+            assert!(starts < 6, "it is started again and again");
+            continue;
+        };
+        assert!(matches!(refused, KernelError::Room { quota: "kernel_disk_max_bytes", .. }), "{refused:?}");
+        assert!(refused.to_string().contains("of 20 MiB; delete the kernel") && starts > 3, "{refused}");
+        return;
+    }
 }
 
 #[tokio::test]

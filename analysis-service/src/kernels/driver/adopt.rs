@@ -83,6 +83,7 @@ impl Driver {
         kernel.limits.cpu_percent = live.launched.cpu_percent();
         let (mut driver, handle) = Self::new(parts, kernel, State::Idle);
         driver.meter = Meter::new(driver.parts.settings.sample_interval);
+        driver.adopt_files(live.launched.generation == 1);
         driver.live = Some(live);
         driver.touch();
         for work in works {

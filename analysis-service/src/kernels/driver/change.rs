@@ -75,6 +75,7 @@ impl Driver {
     }
 
     pub(super) async fn restart(&mut self) -> Result<(), KernelError> {
+        self.check_files()?;
         self.state.restart().map_err(|wrong| KernelError::Dead { what: wrong.to_string() })?;
         self.touch();
         self.cancel_waiting(None).await;

@@ -17,19 +17,24 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Driver, meter::MIB};
+use super::{
+    Driver,
+    meter::{MIB, has_run},
+};
 use crate::kernels::{
     machine::{
         disk::{self, Bounds, Kept},
         kin::Kin,
     },
-    model::KernelLimits,
+    model::{KernelError, KernelLimits},
     state::{Interrupter, death},
 };
 
 /// The part of a limit from which on an execution is warned, and that from which on the kernel is ended, in percent.
 const NEAR_PERCENT: u64 = 90;
 const KILL_PERCENT: u64 = 125;
+/// Processes in a row that may add files to a full folder: then no other is started in it.
+const GROWN_MAX: u32 = 3;
 /// What may be added in a full folder, in percent of the limit: a process that begins writes a little by itself.
 const SLACK_PERCENT: u64 = 2;
 /// Brief walks at a time, and long ones: a kernel with many files makes only those wait that have as many.
@@ -58,8 +63,57 @@ pub(super) struct Disk {
     cpu: Duration,
     /// What was found last.
     pub(super) last: Option<Kept>,
-    /// What was there when the process began, as far as it is known.
+    /// What was there when the process began, as far as it is known; of one that began above its limit, the least since.
     begun: Option<Kept>,
+    /// A walk that began before the process did: what it finds is what was there.
+    tells_begun: bool,
+    /// Executions that have ended, and how many had when the walk under way and the last one began.
+    ended: u64,
+    walk_ended: u64,
+    last_ended: u64,
+    /// Processes in a row that began above their limit and added to it.
+    grown: u32,
+}
+
+impl Disk {
+    /// An execution has ended: what it left is not known.
+    pub(super) fn ran(&mut self) {
+        self.ended += 1;
+    }
+
+    /// What is there, if nothing has run since it was looked at.
+    pub(super) fn known(&self) -> Option<Kept> {
+        self.last.filter(|_| self.last_ended == self.ended)
+    }
+
+    /// A process begins where this is left. Above the limit, it has no more for itself than the former had: else each
+    /// start would give it leave to add some.
+    fn begin_with(&mut self, left: Kept, limits: &KernelLimits) {
+        let former = self.begun.filter(|begun| is_above(*begun, limits));
+        let grew = former.is_some_and(|begun| above(left, begun, limits, 100).is_some());
+        self.grown = if grew { self.grown + 1 } else { self.grown };
+        self.begun = former.filter(|_| !grew).or(Some(left));
+        self.lower(left, limits);
+    }
+
+    /// Takes in what is there now, and gives what counts for nobody: above the limit, a process may shrink alone.
+    fn lower(&mut self, now: Kept, limits: &KernelLimits) -> Kept {
+        if !is_above(now, limits) {
+            self.grown = 0;
+        }
+        let begun = *self.begun.get_or_insert(now);
+        let least = Kept {
+            bytes: begun.bytes.min(now.bytes),
+            files: begun.files.min(now.files),
+            unseen: begun.unseen && now.unseen,
+        };
+        *self.begun.insert(if is_above(begun, limits) { least } else { begun })
+    }
+}
+
+/// Whether this much is above a limit, whoever made it.
+fn is_above(kept: Kept, limits: &KernelLimits) -> bool {
+    above(kept, Kept::default(), limits, 100).is_some()
 }
 
 impl Drop for Disk {
@@ -124,10 +178,38 @@ impl Walks {
 impl Driver {
     /// A process begins; `fresh`: in an empty folder.
     pub(super) fn begin_files(&mut self, fresh: bool) {
-        // A walk that is under way tells what the former process left.
-        let left = self.disk.last.filter(|_| self.disk.walk.is_none());
-        self.disk.begun = if fresh { Some(Kept::default()) } else { left };
         self.disk.cpu = Duration::ZERO;
+        // A walk that is under way tells what the former process left.
+        self.disk.tells_begun = !fresh && self.disk.walk.is_some();
+        match self.disk.last {
+            _ if fresh => {
+                self.disk.begun = Some(Kept::default());
+                self.disk.last.get_or_insert_default();
+            }
+            Some(left) if !self.disk.tells_begun => self.disk.begin_with(left, &self.kernel.limits),
+            _ => {}
+        }
+    }
+
+    /// A process goes on that an earlier service began; `fresh`: in an empty folder. Of another it is not known what was
+    /// there: the first walk tells, and above the limit it may only remove some.
+    pub(super) fn adopt_files(&mut self, fresh: bool) {
+        self.disk.begun = fresh.then(Kept::default);
+    }
+
+    /// Whether a process may be started in place of the former.
+    pub(super) fn check_files(&self) -> Result<(), KernelError> {
+        if self.disk.grown < GROWN_MAX {
+            return Ok(());
+        }
+        let used_bytes = self.disk.last.unwrap_or_default().bytes;
+        Err(KernelError::Room {
+            quota: "kernel_disk_max_bytes",
+            what: "this kernel's files are above their limit, and it added some each time that it was started; they take",
+            used_bytes,
+            limit_bytes: self.kernel.limits.disk_max_bytes.unwrap_or(used_bytes),
+            advice: "delete the kernel",
+        })
     }
 
     /// Looks at the files, if the kernel can have written since the last time.
@@ -136,7 +218,7 @@ impl Driver {
         let limited = limits.disk_max_bytes.is_some() || limits.disk_max_files.is_some();
         let watched = limited || self.parts.settings.user_disk_max_bytes.is_some();
         let paused = self.disk.next_at.is_some_and(|at| Instant::now() < at);
-        if watched && !paused && self.disk.walk.is_none() && cpu.saturating_sub(self.disk.cpu) >= WROTE_CPU {
+        if watched && !paused && self.disk.walk.is_none() && has_run(self.disk.cpu, cpu, WROTE_CPU) {
             self.disk.cpu = cpu;
             self.walk_files();
         }
@@ -149,6 +231,7 @@ impl Driver {
             None => (vec![self.parts.launcher.work_dir(self.kernel.kernel_id)], None),
         };
         let files_max = self.kernel.limits.disk_max_files.map_or(FILES_MAX, |files| part(files, KILL_PERCENT));
+        self.disk.walk_ended = self.disk.ended;
         let way = Way { folders, kin, files_max, cancel: self.disk.cancel.clone() };
         self.disk.walk = Some(tokio::spawn(self.parts.walks.clone().walk(way, self.disk.is_long)));
     }
@@ -161,11 +244,21 @@ impl Driver {
         // One that took little is begun as a brief one again.
         self.disk.is_long = is_long && took > self.parts.walks.brief_max / 2;
         self.disk.last = Some(kept);
+        self.disk.last_ended = self.disk.walk_ended;
         self.kernel.disk_bytes = kept.bytes / MIB * MIB;
-        if self.live.is_some() {
-            let begun = *self.disk.begun.get_or_insert(kept);
-            self.hold_to_files(kept, begun).await;
+        if self.live.is_none() {
+            return;
         }
+        if std::mem::take(&mut self.disk.tells_begun) {
+            self.disk.begin_with(kept, &self.kernel.limits);
+        }
+        let begun = self.disk.lower(kept, &self.kernel.limits);
+        if self.disk.walk_ended == self.disk.ended
+            && let Some(running) = &mut self.running
+        {
+            running.files_before.get_or_insert(kept);
+        }
+        self.hold_to_files(kept, begun).await;
     }
 
     async fn hold_to_files(&mut self, kept: Kept, begun: Kept) {
@@ -174,7 +267,7 @@ impl Driver {
             return self.kill(death(DeathCause::Limit, format!("its files went over their limit: {above}")));
         }
         let Some(running) = self.running.as_mut().filter(|running| running.interrupted.is_none()) else { return };
-        let over = above(kept, running.files_before, &limits, 100);
+        let over = running.files_before.and_then(|before| above(kept, before, &limits, 100));
         let text = match (&over, above(kept, Kept::default(), &limits, NEAR_PERCENT)) {
             (Some(over), _) => format!(
                 "The kernel's files are above their limit: {over}. Remove some; at {KILL_PERCENT} % the kernel is ended."
@@ -247,6 +340,38 @@ mod tests {
     fn without_a_limit_nothing_is_above_it() {
         let much = Kept { bytes: u64::MAX, files: u64::MAX, unseen: true };
         assert_eq!(above(much, kept(0, 0), &limits(None, None), NEAR_PERCENT), None);
+    }
+
+    #[test]
+    fn a_process_that_begins_above_its_limit_may_shrink_alone() {
+        let (limits, files) = (limits(Some(100 * MIB), None), |mib: u64| kept(mib * MIB, 1));
+        let mut disk = Disk::default();
+        disk.begun = Some(kept(0, 0));
+        assert_eq!(disk.lower(files(90), &limits), kept(0, 0), "below it, nothing was there before");
+        disk.begin_with(files(126), &limits);
+        assert_eq!((disk.lower(files(127), &limits), disk.grown), (files(126), 0));
+        assert_eq!(disk.lower(files(110), &limits), files(110), "what was removed may be added again");
+        // Within what a process may write by itself, another start gives no more of it.
+        disk.begin_with(files(111), &limits);
+        assert_eq!((disk.begun, disk.grown), (Some(files(110)), 0));
+        // A start in a folder to which the one before added.
+        for grown in 1..=GROWN_MAX {
+            disk.begin_with(files(120 + u64::from(grown) * 10), &limits);
+            assert_eq!(disk.grown, grown);
+        }
+        disk.lower(files(99), &limits);
+        assert_eq!(disk.grown, 0, "it made room");
+    }
+
+    #[test]
+    fn what_was_there_is_known_if_nothing_has_run_since_it_was_looked_at() {
+        let mut disk = Disk::default();
+        disk.last = Some(kept(1, 1));
+        assert_eq!(disk.known(), Some(kept(1, 1)));
+        disk.ran();
+        assert_eq!(disk.known(), None);
+        (disk.walk_ended, disk.last_ended) = (disk.ended, disk.ended);
+        assert_eq!(disk.known(), Some(kept(1, 1)));
     }
 
     fn way(folder: &std::path::Path) -> Way {

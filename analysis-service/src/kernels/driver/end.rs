@@ -84,6 +84,7 @@ impl Driver {
         // Told first, cleared after: the scan for what it left takes a while.
         self.publish();
         clear.await;
+        self.disk.ran();
         self.walk_files();
         if again {
             self.start_again().await;
@@ -125,7 +126,7 @@ impl Driver {
     }
 
     async fn end_running(&mut self, death: &Death, ended: Option<Ended>) {
-        if self.running.as_ref().is_some_and(super::Running::has_reply) {
+        if self.running.as_ref().is_some_and(|running| running.has_reply() && !running.goes_on()) {
             // The code had ended; what happened then happened to the kernel.
             return self.finish().await;
         }

@@ -43,7 +43,8 @@ impl Driver {
             let notice = NoticeEvent { kind: NoticeKind::MemoryHigh.into(), text: text("Memory is near its limit") };
             running.work.log.append(Event::Notice(notice)).await;
         }
-        let added = used.saturating_sub(running.memory_before_bytes);
+        // Of what an earlier service began it is not known what the kernel held before.
+        let added = used.saturating_sub(*running.memory_before_bytes.get_or_insert(used));
         let stopping = STOPPING_BYTES.min(percent * 10);
         let full = (percent * INTERRUPT_PERCENT).min(limit.saturating_sub(stopping));
         if used > full && added > percent * ADDED_PERCENT {
@@ -52,10 +53,10 @@ impl Driver {
     }
 
     /// Why the guard interrupts, for a person.
-    pub(super) fn memory_reason(&self) -> String {
+    pub(super) fn memory_reason(&self, what: &str) -> String {
         let limit = self.kernel.limits.memory_bytes.unwrap_or_default() / MIB;
         let used = self.meter.held.bytes() / MIB;
-        format!("Memory is at {used} of {limit} MiB; SIGINT was sent, so that the kernel and its variables stay.")
+        format!("Memory is at {used} of {limit} MiB; {what} was sent, so that the kernel and its variables stay.")
     }
 }
 

@@ -36,10 +36,14 @@ impl Driver {
 
     /// Does what the state asks for, and says so in the log.
     pub(super) async fn act(&mut self, action: Action) {
-        let heeded = self.running.as_ref().is_some_and(Running::has_reply);
-        if heeded && matches!(action, Action::InterruptAgain | Action::AskStacks | Action::Kill) {
-            // The code has ended; what it had printed is still on its way.
-            return;
+        let settle = self.parts.settings.ladder.settle;
+        if let Some(running) = self.running.as_mut().filter(|running| running.has_reply()) {
+            match action {
+                // The code has ended, if its reply is true; what it had printed is still on its way.
+                Action::InterruptAgain | Action::AskStacks => return,
+                Action::Kill if !running.is_overdue(settle) => return,
+                Action::Kill | Action::Interrupt(_) => {}
+            }
         }
         if action == Action::AskStacks {
             // Ours writes them; of another program it might be the end.
@@ -52,10 +56,7 @@ impl Driver {
             self.tell_stacks().await;
         }
         let ladder = self.parts.settings.ladder;
-        let what = match self.interrupt_mode() {
-            InterruptMode::Signal => "SIGINT",
-            InterruptMode::Message => "interrupt_request",
-        };
+        let what = sent_by(self.interrupt_mode());
         let (kind, text) = match action {
             Action::Interrupt(Interrupter::Person) => {
                 (NoticeKind::InterruptSent, format!("An interrupt was asked for; {what} was sent."))
@@ -63,9 +64,9 @@ impl Driver {
             Action::Interrupt(Interrupter::TimeLimit) => {
                 (NoticeKind::TimeLimit, format!("The time limit is reached; {what} was sent."))
             }
-            Action::Interrupt(Interrupter::Memory) => (NoticeKind::MemoryInterrupt, self.memory_reason()),
+            Action::Interrupt(Interrupter::Memory) => (NoticeKind::MemoryInterrupt, self.memory_reason(what)),
             Action::Interrupt(Interrupter::Limit) => {
-                (NoticeKind::InterruptSent, "A limit is reached; SIGINT was sent.".to_owned())
+                (NoticeKind::InterruptSent, format!("A limit is reached; {what} was sent."))
             }
             Action::InterruptAgain => {
                 let secs = ladder.kill.saturating_sub(ladder.again).as_secs_f32();
@@ -152,6 +153,14 @@ impl Driver {
         running.work.log.append(Event::InputReply(given)).await;
         self.touch();
         Ok(())
+    }
+}
+
+/// What asks a program to stop, for a person.
+fn sent_by(mode: InterruptMode) -> &'static str {
+    match mode {
+        InterruptMode::Signal => "SIGINT",
+        InterruptMode::Message => "interrupt_request",
     }
 }
 

@@ -98,7 +98,7 @@ impl Meter {
     /// Whether a process that is alone has done nothing since it was last looked at, by its processor time.
     fn is_still(&mut self, own_cpu: Duration) -> bool {
         let alone = self.last.filter(|last| last.processes <= 1 && self.still < STILL_MAX);
-        let Some(last) = alone.filter(|last| own_cpu.saturating_sub(last.own_cpu) < STILL_CPU) else { return false };
+        let Some(last) = alone.filter(|last| !has_run(last.own_cpu, own_cpu, STILL_CPU)) else { return false };
         self.last = Some(Usage { own_cpu, ..last });
         self.still += 1;
         true
@@ -146,6 +146,12 @@ impl Before {
             }
         }
     }
+}
+
+/// Whether as much processor time was used between two measurements. A sum that has fallen has lost a process that ended
+/// and that nobody waited for: what it used since is not known.
+pub(super) fn has_run(before: Duration, now: Duration, at_least: Duration) -> bool {
+    now.checked_sub(before).is_none_or(|used| used >= at_least)
 }
 
 /// Reads what a kernel's processes use, on a thread that may block; turns are limited.
@@ -201,7 +207,7 @@ impl Driver {
         }
         let Some(usage) = measure(&self.parts, kin).await.ok().flatten() else { return };
         let working = self.parts.settings.sample_interval * self.meter.rest * WORKING_CPU_PERCENT / 100;
-        let works = self.meter.last.is_some_and(|before| usage.cpu().saturating_sub(before.cpu()) >= working);
+        let works = self.meter.last.is_some_and(|before| has_run(before.cpu(), usage.cpu(), working));
         if works {
             self.touch();
         }
@@ -266,6 +272,13 @@ mod tests {
         meter.saw(usage(Duration::ZERO, 30 << 20));
         meter.holds_since = Some(Instant::now());
         assert!(!meter.take_release(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_sum_that_falls_is_of_something_that_ran() {
+        let millis = Duration::from_millis;
+        assert!(!has_run(millis(40), millis(49), millis(10)) && has_run(millis(40), millis(50), millis(10)));
+        assert!(has_run(millis(40), millis(30), millis(10)), "a child ended, and nobody waited for it");
     }
 
     #[test]

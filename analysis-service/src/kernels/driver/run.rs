@@ -42,6 +42,9 @@ pub(super) struct Running {
     /// A SIGINT is to be sent once the code is well under way.
     signal_due: bool,
     reply: Option<Reply>,
+    /// When its reply came, and when the kernel is killed in spite of it.
+    replied_at: Option<Instant>,
+    kill_at: Option<Instant>,
     idle: bool,
     pub(super) last_heard: Instant,
     /// Asks the kernel whether there is more.
@@ -49,10 +52,10 @@ pub(super) struct Running {
     pub(super) input: Option<InputRequestEvent>,
     pub(super) interrupted: Option<Interrupter>,
     pub(super) memory_told: bool,
-    /// What the kernel held when it began.
-    pub(super) memory_before_bytes: u64,
-    /// What its kernel's files were when it began, and whether it was told that they are many.
-    pub(super) files_before: Kept,
+    /// What the kernel held when it began, as far as it is known.
+    pub(super) memory_before_bytes: Option<u64>,
+    /// What its kernel's files were when it began, as far as it is known, and whether it was told that they are many.
+    pub(super) files_before: Option<Kept>,
     pub(super) files_told: bool,
     /// When it was interrupted because kernels use too much memory together, and whether it was told that they do.
     pub(super) pressed_at: Option<Instant>,
@@ -75,14 +78,16 @@ impl Running {
             started_at: None,
             signal_due: false,
             reply: None,
+            replied_at: None,
+            kill_at: None,
             idle: false,
             last_heard: Instant::now(),
             echo: Echo::default(),
             input: None,
             interrupted: None,
             memory_told: false,
-            memory_before_bytes: 0,
-            files_before: Kept::default(),
+            memory_before_bytes: None,
+            files_before: None,
             files_told: false,
             pressed_at: None,
             pressed_told: false,
@@ -153,6 +158,24 @@ impl Running {
     pub(super) fn has_reply(&self) -> bool {
         self.reply.is_some()
     }
+
+    /// Whether a kernel that is to be killed is killed at once, although a reply has come: it was so long ago that the code
+    /// itself must have sent it. Else it is killed when it is.
+    pub(super) fn is_overdue(&mut self, settle: Duration) -> bool {
+        let kill_at = self.replied_at.map(|at| at + settle);
+        self.kill_at = kill_at;
+        kill_at.is_none_or(|at| at <= Instant::now())
+    }
+
+    /// When the kernel is killed in spite of a reply.
+    pub(super) fn kill_at(&self) -> Option<Instant> {
+        self.kill_at
+    }
+
+    /// Whether the reply has to be a lie: it is past its time to end.
+    pub(super) fn goes_on(&self) -> bool {
+        self.kill_at.is_some_and(|at| at <= Instant::now())
+    }
 }
 
 impl Driver {
@@ -186,8 +209,8 @@ impl Driver {
         let notices = std::mem::take(&mut live.notices);
         let before = self.live.as_ref().map(|live| self.note_before(&live.launched));
         let mut running = Running::new(work, mark, before);
-        running.memory_before_bytes = self.meter.held.bytes();
-        running.files_before = self.disk.last.unwrap_or_default();
+        running.memory_before_bytes = Some(self.meter.held.bytes());
+        running.files_before = self.disk.known();
         for notice in notices {
             running.work.log.append(Event::Notice(notice)).await;
         }
@@ -217,6 +240,7 @@ impl Driver {
                         {
                             running.last_heard = Instant::now();
                             running.reply = Some(reply);
+                            running.replied_at.get_or_insert_with(Instant::now);
                             running.ends_with(number);
                         }
                     }
@@ -328,6 +352,7 @@ impl Driver {
         let goes_on = work.continue_on_error || outcome == Outcome::Ok || interrupted;
         let ending = work.log.finish(end).await;
         self.ending = Some((end_from.map_or(unwritten, |from| from.min(unwritten)), ending));
+        self.disk.ran();
         // Busy or being interrupted: something ran.
         let _ = self.state.end();
         self.touch();
