@@ -20,6 +20,7 @@ mod queue;
 mod run;
 mod settle;
 mod start;
+mod walks;
 
 use std::{collections::VecDeque, future::Future, sync::Arc};
 
@@ -39,18 +40,19 @@ pub use self::{
 };
 use self::{
     ask::Asks,
-    disk::{Disk, Walked},
+    disk::Disk,
     mailbox::{REQUESTS_MAX, Request},
     meter::Meter,
     queue::Pace,
     run::Running,
     start::{Live, StartError, none_late},
-};
-pub(crate) use self::{
-    disk::Walks,
-    pressure::{Height, Pressure},
+    walks::Walked,
 };
 pub(crate) use self::{pool::Pool, start::Ready};
+pub(crate) use self::{
+    pressure::{Height, Pressure},
+    walks::Walks,
+};
 use super::{
     connection::Incoming,
     launch::Launcher,

@@ -3,15 +3,10 @@
 //! kernel that goes on adding is ended. What lies there from before is nobody's fault now: a kernel that was started again
 //! in a full folder can empty it.
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant as StdInstant},
-};
+use std::time::Duration;
 
 use fenxi_proto::analysis::v1::{DeathCause, NoticeEvent, NoticeKind, output_event::Event};
 use tokio::{
-    sync::Semaphore,
     task::{JoinError, JoinHandle},
     time::Instant,
 };
@@ -20,12 +15,10 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Driver,
     meter::{MIB, has_run},
+    walks::{Walked, Way},
 };
 use crate::kernels::{
-    machine::{
-        disk::{self, Bounds, Kept},
-        kin::Kin,
-    },
+    machine::disk::Kept,
     model::{KernelError, KernelLimits},
     state::{Interrupter, death},
 };
@@ -37,11 +30,6 @@ const KILL_PERCENT: u64 = 125;
 const GROWN_MAX: u32 = 3;
 /// What may be added in a full folder, in percent of the limit: a process that begins writes a little by itself.
 const SLACK_PERCENT: u64 = 2;
-/// Brief walks at a time, and long ones: a kernel with many files makes only those wait that have as many.
-const BRIEF_WALKS_MAX: usize = 1;
-const LONG_WALKS_MAX: usize = 1;
-/// How long a brief walk may take. What takes longer is begun anew as a long one, and so is the next of that kernel.
-const BRIEF_WALK_MAX: Duration = Duration::from_millis(250);
 /// The part of the time that walks may take: after one, so many times its duration is waited.
 const WALK_PAUSE: u32 = 20;
 /// Who has used less of a processor since the last walk has hardly written.
@@ -122,59 +110,6 @@ impl Drop for Disk {
     }
 }
 
-/// What a walk found, and how long it took.
-#[derive(Debug)]
-pub(super) struct Walked {
-    kept: Kept,
-    took: Duration,
-    is_long: bool,
-}
-
-/// Turns to walk over kernels' files on the threads that may block.
-#[derive(Clone)]
-pub(crate) struct Walks {
-    brief: Arc<Semaphore>,
-    long: Arc<Semaphore>,
-    brief_max: Duration,
-}
-
-impl Default for Walks {
-    fn default() -> Self {
-        let turns = |max| Arc::new(Semaphore::new(max));
-        Self { brief: turns(BRIEF_WALKS_MAX), long: turns(LONG_WALKS_MAX), brief_max: BRIEF_WALK_MAX }
-    }
-}
-
-/// Where a walk goes.
-#[derive(Clone)]
-struct Way {
-    folders: Vec<PathBuf>,
-    kin: Option<Kin>,
-    files_max: u64,
-    cancel: CancellationToken,
-}
-
-impl Walks {
-    /// Walks to the end, after a wait for a turn; `None` if it was given up.
-    async fn walk(self, way: Way, is_long: bool) -> Option<Walked> {
-        if !is_long && let Some(walked) = Self::turn(self.brief, way.clone(), Some(self.brief_max)).await {
-            return Some(walked);
-        }
-        Self::turn(self.long, way, None).await
-    }
-
-    async fn turn(turns: Arc<Semaphore>, way: Way, time_max: Option<Duration>) -> Option<Walked> {
-        let _turn = turns.acquire_owned().await.ok()?;
-        let walk = move || {
-            let begun = StdInstant::now();
-            let bounds = Bounds { files_max: way.files_max, time_max, cancel: way.cancel };
-            let kept = disk::kept(&way.folders, way.kin.as_ref(), bounds)?;
-            Some(Walked { kept, took: begun.elapsed(), is_long: time_max.is_none() })
-        };
-        tokio::task::spawn_blocking(walk).await.ok().flatten()
-    }
-}
-
 impl Driver {
     /// A process begins; `fresh`: in an empty folder.
     pub(super) fn begin_files(&mut self, fresh: bool) {
@@ -232,6 +167,8 @@ impl Driver {
         };
         let files_max = self.kernel.limits.disk_max_files.map_or(FILES_MAX, |files| part(files, KILL_PERCENT));
         self.disk.walk_ended = self.disk.ended;
+        // One that is under way goes where the former process was.
+        std::mem::take(&mut self.disk.cancel).cancel();
         let way = Way { folders, kin, files_max, cancel: self.disk.cancel.clone() };
         self.disk.walk = Some(tokio::spawn(self.parts.walks.clone().walk(way, self.disk.is_long)));
     }
@@ -372,28 +309,5 @@ mod tests {
         assert_eq!(disk.known(), None);
         (disk.walk_ended, disk.last_ended) = (disk.ended, disk.ended);
         assert_eq!(disk.known(), Some(kept(1, 1)));
-    }
-
-    fn way(folder: &std::path::Path) -> Way {
-        Way { folders: vec![folder.to_owned()], kin: None, files_max: FILES_MAX, cancel: CancellationToken::new() }
-    }
-
-    #[tokio::test]
-    async fn what_takes_long_is_looked_at_whole_and_keeps_nobody_waiting() {
-        let folder = tempfile::tempdir().expect("a folder");
-        for number in 0..1_000 {
-            std::fs::create_dir(folder.path().join(number.to_string())).expect("made");
-        }
-        std::fs::write(folder.path().join("999/large"), vec![1; 1 << 20]).expect("written");
-        let hasty = Walks { brief_max: Duration::ZERO, ..Walks::default() };
-        let walked = hasty.clone().walk(way(folder.path()), false).await.expect("an end");
-        assert!(walked.is_long && walked.kept.files == 1_001 && walked.kept.bytes >= 1 << 20, "{walked:?}");
-
-        // While a long one is under way, another waits, and brief ones do not.
-        let _turn = Arc::clone(&hasty.long).acquire_owned().await.expect("a turn");
-        let patient = Walks { brief_max: Duration::from_secs(60), ..hasty.clone() };
-        assert!(!patient.walk(way(folder.path()), false).await.expect("an end").is_long);
-        let waits = tokio::time::timeout(Duration::from_millis(50), hasty.walk(way(folder.path()), true));
-        assert!(waits.await.is_err(), "two long ones at a time");
     }
 }
