@@ -158,6 +158,7 @@ impl Driver {
         let (sender, requests) = mpsc::channel(REQUESTS_MAX + queue_max);
         let (published, watched) = watch::channel(Arc::new(kernel.clone()));
         let handle = KernelHandle { requests: sender, queue: Arc::new(Semaphore::new(queue_max)), kernel: watched };
+        let disk = Disk::saved(kernel.disk_bytes);
         let driver = Self {
             parts,
             requests,
@@ -172,7 +173,7 @@ impl Driver {
             asks: Asks::default(),
             meter: Meter::default(),
             pace: Pace::default(),
-            disk: Disk::default(),
+            disk,
             ending: None,
             endings: Vec::new(),
             killed: None,

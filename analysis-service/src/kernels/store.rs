@@ -54,6 +54,11 @@ CREATE INDEX kernel_requests_by_time ON kernel_requests (create_time);
         sql: "ALTER TABLE kernels ADD COLUMN started_generation INTEGER NOT NULL DEFAULT 0;
 UPDATE kernels SET started_generation = generation;",
     },
+    Step {
+        number: 240,
+        title: "kernels' files",
+        sql: "ALTER TABLE kernels ADD COLUMN disk_bytes BIGINT NOT NULL DEFAULT 0",
+    },
 ];
 
 /// Why the database did not answer.
@@ -197,6 +202,21 @@ impl Store {
         written.await
     }
 
+    /// Writes down how much a kernel's files take: it counts in the next service until they are looked at again.
+    pub(crate) async fn save_files(&self, kernel_id: Uuid, disk_bytes: u64) -> Result<(), StoreError> {
+        let written = self.database.writer.write::<_, StoreError, _>(move |transaction| {
+            Box::pin(async move {
+                sqlx::query("UPDATE kernels SET disk_bytes = $2 WHERE kernel_id = $1")
+                    .bind(kernel_id)
+                    .bind(i64::try_from(disk_bytes).unwrap_or(i64::MAX))
+                    .execute(transaction)
+                    .await?;
+                Ok(())
+            })
+        });
+        written.await
+    }
+
     /// The kernels that were being started when they were last written down: they are to be started again.
     ///
     /// # Errors
@@ -238,7 +258,7 @@ impl Store {
     pub(crate) async fn all(&self, now: i64) -> Result<Vec<(Kernel, Stood)>, StoreError> {
         let rows = sqlx::query(
             "SELECT kernel_id, owner_user_id, display_name, datasets, create_time, last_activity_time, generation, death,
-                 death_time, kernel_spec, started_generation
+                 death_time, kernel_spec, started_generation, disk_bytes
              FROM kernels ORDER BY kernel_id",
         )
         .fetch_all(&self.database.reader)
@@ -265,7 +285,7 @@ impl Store {
             waiting: Arc::default(),
             memory_bytes: 0,
             private_bytes: 0,
-            disk_bytes: 0,
+            disk_bytes: u64::try_from(row.try_get::<i64, _>("disk_bytes")?).unwrap_or(0),
             idle_end_time: None,
             revision,
             limits: self.limits,

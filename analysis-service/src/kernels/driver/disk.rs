@@ -26,6 +26,8 @@ use crate::kernels::{
 /// The part of a limit from which on an execution is warned, and that from which on the kernel is ended, in percent.
 const NEAR_PERCENT: u64 = 90;
 const KILL_PERCENT: u64 = 125;
+/// By how much the files have changed that the next service has to know of it.
+const SAVED_STEP_BYTES: u64 = 64 * MIB;
 /// Processes in a row that may add files to a full folder: then no other is started in it.
 const GROWN_MAX: u32 = 3;
 /// What may be added in a full folder, in percent of the limit: a process that begins writes a little by itself.
@@ -59,11 +61,20 @@ pub(super) struct Disk {
     ended: u64,
     walk_ended: u64,
     last_ended: u64,
+    /// What was written down of the last.
+    saved_bytes: u64,
     /// Processes in a row that began above their limit and added to it.
     grown: u32,
 }
 
 impl Disk {
+    /// Of a kernel of which this much is written down.
+    pub(super) fn saved(saved_bytes: u64) -> Self {
+        let mut disk = Self::default();
+        disk.saved_bytes = saved_bytes;
+        disk
+    }
+
     /// An execution has ended: what it left is not known.
     pub(super) fn ran(&mut self) {
         self.ended += 1;
@@ -183,6 +194,10 @@ impl Driver {
         self.disk.last = Some(kept);
         self.disk.last_ended = self.disk.walk_ended;
         self.kernel.disk_bytes = kept.bytes / MIB * MIB;
+        let step = if self.live.is_some() { SAVED_STEP_BYTES } else { MIB };
+        if self.kernel.disk_bytes.abs_diff(self.disk.saved_bytes) >= step {
+            self.save_files().await;
+        }
         if self.live.is_none() {
             return;
         }
@@ -196,6 +211,19 @@ impl Driver {
             running.files_before.get_or_insert(kept);
         }
         self.hold_to_files(kept, begun).await;
+    }
+
+    /// Writes down what the files take, if the next service would not know it. A database that fails is said in the log,
+    /// and life goes on.
+    pub(super) async fn save_files(&mut self) {
+        if self.kernel.disk_bytes == self.disk.saved_bytes {
+            return;
+        }
+        let (kernel_id, disk_bytes) = (self.kernel.kernel_id, self.kernel.disk_bytes);
+        self.disk.saved_bytes = disk_bytes;
+        if let Err(error) = self.parts.store.save_files(kernel_id, disk_bytes).await {
+            tracing::error!(%kernel_id, %error, "what a kernel's files take could not be written down");
+        }
     }
 
     async fn hold_to_files(&mut self, kept: Kept, begun: Kept) {

@@ -207,10 +207,11 @@ impl Driver {
     }
 
     /// Writes down what has to outlive the service. A database that fails is said in the log, and life goes on.
-    pub(super) async fn save(&self) {
+    pub(super) async fn save(&mut self) {
         if let Err(error) = self.parts.store.save(&self.kernel).await {
             tracing::error!(kernel_id = %self.kernel.kernel_id, %error, "a kernel could not be written down");
         }
+        self.save_files().await;
     }
 
     fn proto_now(&self) -> prost_types::Timestamp {
