@@ -9,6 +9,7 @@ mod change;
 mod disk;
 mod end;
 mod guard;
+mod hear;
 mod held;
 mod idle;
 mod interrupt;

@@ -1,11 +1,10 @@
-//! The execution that runs: begun, listened to, interrupted, and brought to its one end.
+//! The execution that runs: begun, interrupted, and brought to its one end.
 
 use std::time::Duration;
 
 use fenxi_proto::analysis::v1::{
-    DeathCause, DisplayEvent, FinishedEvent, InputRequestEvent, Outcome, TruncatedEvent, output_event::Event,
+    DeathCause, DisplayEvent, FinishedEvent, InputRequestEvent, Outcome, output_event::Event,
 };
-use fenxi_supervisor::{Channel, MESSAGE_MAX_BYTES};
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -15,9 +14,8 @@ use super::{
     settle::Echo,
 };
 use crate::kernels::{
-    connection::{Incoming, LARGE_MESSAGE_BYTES, Message},
     machine::disk::Kept,
-    output::{self, Reply, Said},
+    output::Reply,
     state::{Interrupter, Run, State, death},
 };
 
@@ -26,8 +24,6 @@ use crate::kernels::{
 const BEGIN_GRACE: Duration = Duration::from_millis(100);
 /// How long the next execution waits for the end of the one before to be on disk; usually it is.
 pub(super) const ENDING_WAIT: Duration = Duration::from_secs(2);
-/// How long a kernel that closed its channels may take to end.
-const DEAF_GRACE: Duration = Duration::from_secs(3);
 
 /// The execution that runs.
 pub(super) struct Running {
@@ -35,17 +31,17 @@ pub(super) struct Running {
     /// Stands for its code.
     mark: u64,
     /// Its request's id.
-    id: String,
-    started: bool,
+    pub(super) id: String,
+    pub(super) started: bool,
     /// When the code began, as far as the kernel said.
     started_at: Option<Instant>,
     /// A SIGINT is to be sent once the code is well under way.
     signal_due: bool,
-    reply: Option<Reply>,
+    pub(super) reply: Option<Reply>,
     /// When its reply came, and when the kernel is killed in spite of it.
-    replied_at: Option<Instant>,
+    pub(super) replied_at: Option<Instant>,
     kill_at: Option<Instant>,
-    idle: bool,
+    pub(super) idle: bool,
     pub(super) last_heard: Instant,
     /// Asks the kernel whether there is more.
     pub(super) echo: Echo,
@@ -63,7 +59,7 @@ pub(super) struct Running {
     /// What the kernel had used before; not known of what an earlier service began.
     pub(super) before: Option<Before>,
     /// An earlier service sent it to the kernel.
-    is_resumed: bool,
+    pub(super) is_resumed: bool,
     /// The first of the kernel's messages from which its end will be made.
     end_from: Option<u64>,
 }
@@ -109,7 +105,7 @@ impl Running {
         self.end_from
     }
 
-    fn ends_with(&mut self, number: u64) {
+    pub(super) fn ends_with(&mut self, number: u64) {
         self.end_from.get_or_insert(number);
     }
 
@@ -222,102 +218,6 @@ impl Driver {
         }
     }
 
-    /// Takes in what the kernel said.
-    pub(super) async fn hear(&mut self, incoming: Incoming) {
-        let number = match incoming {
-            Incoming::Message { number, channel, message, room } => {
-                match channel {
-                    Channel::Iopub => {
-                        let parent_id = message.parent_id.clone();
-                        self.hear_output(number, said(message).await, &parent_id).await;
-                    }
-                    Channel::Shell if self.asks.has(&message.parent_id) => self.asks.answered(message),
-                    Channel::Shell => {
-                        if let Some(running) = &mut self.running
-                            && !running.echo.heard(&message.parent_id, Channel::Shell)
-                            && running.id == message.parent_id
-                            && let Some(reply) = output::reply(&message)
-                        {
-                            running.last_heard = Instant::now();
-                            running.reply = Some(reply);
-                            running.replied_at.get_or_insert_with(Instant::now);
-                            running.ends_with(number);
-                        }
-                    }
-                    Channel::Stdin => {
-                        if let Some(running) = self.running.as_mut().filter(|running| running.id == message.parent_id)
-                            && let Some(asked) = output::input_request(&message)
-                            // Heard again, it is in the log, and perhaps answered.
-                            && running.work.log.hear(number, Event::InputRequest(asked.clone())).await
-                        {
-                            running.input = Some(asked);
-                        }
-                    }
-                    Channel::Control => self.asks.answered(message),
-                }
-                // Only now may the kernel say as much again.
-                drop(room);
-                number
-            }
-            Incoming::Oversized { number, parent_id, dropped_bytes } => {
-                self.asks.oversized(&parent_id);
-                if let Some(running) = self.running.as_mut().filter(|running| running.id == parent_id) {
-                    let (dropped_bytes, limit_bytes) = (signed(dropped_bytes), signed(MESSAGE_MAX_BYTES));
-                    let cut = TruncatedEvent { kept_bytes: 0, dropped_bytes, limit_bytes };
-                    running.work.log.hear(number, Event::Truncated(cut)).await;
-                }
-                number
-            }
-            Incoming::Refused { number } => number,
-            Incoming::Closed { number, .. } => {
-                self.deaf();
-                number
-            }
-        };
-        self.acknowledge(Some(number));
-    }
-
-    /// The kernel closed a channel: it is ending, or it is broken.
-    pub(super) fn deaf(&mut self) {
-        self.deaf_until.get_or_insert_with(|| Instant::now() + DEAF_GRACE);
-    }
-
-    async fn hear_output(&mut self, number: u64, said: Said, parent_id: &str) {
-        let Some(running) = &mut self.running else {
-            if matches!(said, Said::Event(_)) {
-                metrics::counter!("kernel_late_outputs_dropped_total").increment(1);
-            }
-            return;
-        };
-        let own = running.id == parent_id;
-        if own {
-            running.last_heard = Instant::now();
-        } else if matches!(said, Said::Idle) {
-            running.echo.heard(parent_id, Channel::Iopub);
-        }
-        match said {
-            Said::Event(event) if own => {
-                if !running.started {
-                    running.begin(None, number.saturating_sub(1)).await;
-                }
-                running.work.log.hear(number, event).await;
-            }
-            // A thread of an execution that has ended prints on: the text is shown where someone looks.
-            // What is heard again before this one began is in the log of the one before.
-            Said::Event(event @ Event::Stream(_)) if running.started || !running.is_resumed => {
-                running.work.log.hear(number, event).await;
-            }
-            Said::Began { execution_count } if own && !running.started => {
-                running.begin(Some(execution_count), number).await;
-            }
-            Said::Idle if own => {
-                running.idle = true;
-                running.ends_with(number);
-            }
-            _ => {}
-        }
-    }
-
     /// Ends the running execution by its reply.
     pub(super) async fn finish(&mut self) {
         let Some(mut running) = self.running.take() else { return };
@@ -371,14 +271,6 @@ impl Running {
         self.started_at = Some(Instant::now());
         self.work.log.started(execution_count.unwrap_or_default(), through).await;
     }
-}
-
-/// Reads a message of iopub; a large one on a thread where that blocks nobody.
-async fn said(message: Message) -> Said {
-    if message.content.len() < LARGE_MESSAGE_BYTES {
-        return output::said(&message);
-    }
-    tokio::task::spawn_blocking(move || output::said(&message)).await.unwrap_or(Said::Nothing)
 }
 
 fn outcome(reply: &Reply, interrupted: Option<Interrupter>) -> Outcome {

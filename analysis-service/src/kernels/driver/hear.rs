@@ -1,0 +1,122 @@
+//! What a kernel says, and what it means for the execution that runs.
+
+use std::time::Duration;
+
+use fenxi_proto::analysis::v1::{TruncatedEvent, output_event::Event};
+use fenxi_supervisor::{Channel, MESSAGE_MAX_BYTES};
+use tokio::time::Instant;
+
+use super::{Driver, run::signed};
+use crate::kernels::{
+    connection::{Incoming, LARGE_MESSAGE_BYTES, Message},
+    output::{self, Said},
+};
+
+/// How long a kernel that closed its channels may take to end.
+const DEAF_GRACE: Duration = Duration::from_secs(3);
+
+impl Driver {
+    /// Takes in what the kernel said.
+    pub(super) async fn hear(&mut self, incoming: Incoming) {
+        let number = match incoming {
+            Incoming::Message { number, channel, message, room } => {
+                match channel {
+                    Channel::Iopub => {
+                        let parent_id = message.parent_id.clone();
+                        self.hear_output(number, said(message).await, &parent_id).await;
+                    }
+                    Channel::Shell if self.asks.has(&message.parent_id) => self.asks.answered(message),
+                    Channel::Shell => {
+                        if let Some(running) = &mut self.running
+                            && !running.echo.heard(&message.parent_id, Channel::Shell)
+                            && running.id == message.parent_id
+                            && let Some(reply) = output::reply(&message)
+                        {
+                            running.last_heard = Instant::now();
+                            running.reply = Some(reply);
+                            running.replied_at.get_or_insert_with(Instant::now);
+                            running.ends_with(number);
+                        }
+                    }
+                    Channel::Stdin => {
+                        if let Some(running) = self.running.as_mut().filter(|running| running.id == message.parent_id)
+                            && let Some(asked) = output::input_request(&message)
+                            // Heard again, it is in the log, and perhaps answered.
+                            && running.work.log.hear(number, Event::InputRequest(asked.clone())).await
+                        {
+                            running.input = Some(asked);
+                        }
+                    }
+                    Channel::Control => self.asks.answered(message),
+                }
+                // Only now may the kernel say as much again.
+                drop(room);
+                number
+            }
+            Incoming::Oversized { number, parent_id, dropped_bytes } => {
+                self.asks.oversized(&parent_id);
+                if let Some(running) = self.running.as_mut().filter(|running| running.id == parent_id) {
+                    let (dropped_bytes, limit_bytes) = (signed(dropped_bytes), signed(MESSAGE_MAX_BYTES));
+                    let cut = TruncatedEvent { kept_bytes: 0, dropped_bytes, limit_bytes };
+                    running.work.log.hear(number, Event::Truncated(cut)).await;
+                }
+                number
+            }
+            Incoming::Refused { number } => number,
+            Incoming::Closed { number, .. } => {
+                self.deaf();
+                number
+            }
+        };
+        self.acknowledge(Some(number));
+    }
+
+    /// The kernel closed a channel: it is ending, or it is broken.
+    pub(super) fn deaf(&mut self) {
+        self.deaf_until.get_or_insert_with(|| Instant::now() + DEAF_GRACE);
+    }
+
+    async fn hear_output(&mut self, number: u64, said: Said, parent_id: &str) {
+        let Some(running) = &mut self.running else {
+            if matches!(said, Said::Event(_)) {
+                metrics::counter!("kernel_late_outputs_dropped_total").increment(1);
+            }
+            return;
+        };
+        let own = running.id == parent_id;
+        if own {
+            running.last_heard = Instant::now();
+        } else if matches!(said, Said::Idle) {
+            running.echo.heard(parent_id, Channel::Iopub);
+        }
+        match said {
+            Said::Event(event) if own => {
+                if !running.started {
+                    running.begin(None, number.saturating_sub(1)).await;
+                }
+                running.work.log.hear(number, event).await;
+            }
+            // A thread of an execution that has ended prints on: the text is shown where someone looks.
+            // What is heard again before this one began is in the log of the one before.
+            Said::Event(event @ Event::Stream(_)) if running.started || !running.is_resumed => {
+                running.work.log.hear(number, event).await;
+            }
+            Said::Began { execution_count } if own && !running.started => {
+                running.begin(Some(execution_count), number).await;
+            }
+            Said::Idle if own => {
+                running.idle = true;
+                running.ends_with(number);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Reads a message of iopub; a large one on a thread where that blocks nobody.
+async fn said(message: Message) -> Said {
+    if message.content.len() < LARGE_MESSAGE_BYTES {
+        return output::said(&message);
+    }
+    tokio::task::spawn_blocking(move || output::said(&message)).await.unwrap_or(Said::Nothing)
+}
