@@ -35,6 +35,8 @@ pub(crate) struct ClientBody {
     timer: Option<Pin<Box<Sleep>>>,
     /// What arrived before the backend was called.
     begun: Option<Bytes>,
+    /// Nothing more comes.
+    ended: bool,
     /// The body is broken; the backend hears of it when this has run out.
     broken: Option<(Pin<Box<Sleep>>, BoxError)>,
     verdict: Verdict,
@@ -52,6 +54,7 @@ impl ClientBody {
             ends_by: one_message.then(|| Instant::now() + secs(limits.body_max_secs)),
             timer: None,
             begun: None,
+            ended: false,
             broken: None,
             verdict: verdict.clone(),
         };
@@ -60,9 +63,32 @@ impl ClientBody {
 
     /// Waits for the first bytes, and checks them. What is wrong stands in the verdict.
     pub(crate) async fn begin(&mut self) {
-        if let Some(Ok(data)) = poll_fn(|cx| self.poll_data(cx)).await {
+        poll_fn(|cx| self.poll_begin(cx)).await;
+    }
+
+    fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(Ok(data)) = ready!(self.poll_data(cx)) {
             self.begun = Some(data);
+            self.look_for_end(cx);
         }
+        Poll::Ready(())
+    }
+
+    /// Most clients end a call's one message by a frame of its own, without bytes, that has come along. Known now, it needs
+    /// no frame towards the backend.
+    fn look_for_end(&mut self, cx: &mut Context<'_>) {
+        while self.one_message && self.frames.messages() == 1 && self.frames.between_messages() && !self.is_over() {
+            match self.poll_frames(cx) {
+                Poll::Ready(Some(Ok(data))) if data.is_empty() => {}
+                // Whatever it is, it is more than one message; or it is broken, and the verdict says so.
+                Poll::Ready(Some(Ok(_))) => drop(self.give_up(more_than_one())),
+                Poll::Ready(Some(Err(_)) | None) | Poll::Pending => return,
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.ended || self.verdict.get().is_some() || self.inner.is_end_stream()
     }
 
     fn give_up(&self, failure: Failure) -> BoxError {
@@ -81,7 +107,7 @@ impl ClientBody {
             return Err(self.give_up(Failure::new(ErrorReason::QuotaExceeded, text).with_quota("message_bytes")));
         }
         if self.one_message && self.frames.messages() > 1 {
-            return Err(self.give_up(Failure::invalid("body", "holds more than the one message of this call")));
+            return Err(self.give_up(more_than_one()));
         }
         Ok(())
     }
@@ -99,19 +125,33 @@ impl ClientBody {
     }
 }
 
+fn more_than_one() -> Failure {
+    Failure::invalid("body", "holds more than the one message of this call")
+}
+
 impl ClientBody {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        let Poll::Ready(polled) = self.poll_frames(cx) else { return self.wait(cx) };
+        self.timer = None;
+        Poll::Ready(polled)
+    }
+
+    fn poll_frames(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
         loop {
-            let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) else { return self.wait(cx) };
-            self.timer = None;
-            return Poll::Ready(match frame {
+            return Poll::Ready(match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
                 // A client's trailers mean nothing in gRPC.
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => Some(self.check(&data).map(|()| data)),
                     Err(_) => continue,
                 },
                 Some(Err(error)) => Some(Err(self.give_up(Failure::invalid("body", format!("broke off: {error}"))))),
-                None if self.frames.between_messages() => None,
+                None if self.frames.between_messages() => {
+                    self.ended = true;
+                    None
+                }
                 None => Some(Err(self.give_up(Failure::invalid("body", "ends in the middle of a message")))),
             });
         }
@@ -145,6 +185,11 @@ impl Body for ClientBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.begun.is_none() && self.broken.is_none() && self.inner.is_end_stream() && self.frames.between_messages()
+        let ended = self.ended || self.inner.is_end_stream();
+        self.begun.is_none() && self.broken.is_none() && ended && self.frames.between_messages()
     }
 }
+
+#[cfg(test)]
+#[path = "sent_tests.rs"]
+mod tests;
