@@ -2,7 +2,6 @@
 //! the client does not take it.
 
 use std::{
-    collections::HashMap,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
@@ -21,23 +20,33 @@ pub(super) struct Pulse(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    next: u64,
     open: usize,
     idle_since: Instant,
-    /// Answers of which a piece was handed over, and none asked for since.
-    handed: HashMap<u64, Instant>,
+    /// For each request, since when a piece of its answer is handed over and none asked for. As long as most requests that
+    /// there were at one time.
+    handed: Vec<Option<Instant>>,
+    /// Places in `handed` that no request has.
+    free: Vec<usize>,
+}
+
+impl State {
+    fn set_handed(&mut self, place: usize, handed: Option<Instant>) {
+        if let Some(slot) = self.handed.get_mut(place) {
+            *slot = handed;
+        }
+    }
 }
 
 /// One request of the connection, until its answer has ended.
 #[derive(Debug)]
 pub(super) struct Beat {
     pulse: Arc<Pulse>,
-    id: u64,
+    place: usize,
 }
 
 impl Pulse {
     pub(super) fn new() -> Self {
-        let state = State { next: 0, open: 0, idle_since: Instant::now(), handed: HashMap::new() };
+        let state = State { open: 0, idle_since: Instant::now(), handed: Vec::new(), free: Vec::new() };
         Self(Mutex::new(state))
     }
 
@@ -48,8 +57,11 @@ impl Pulse {
     pub(super) fn begin(self: &Arc<Self>) -> Beat {
         let mut state = self.state();
         state.open += 1;
-        state.next += 1;
-        Beat { pulse: self.clone(), id: state.next }
+        let place = state.free.pop().unwrap_or_else(|| {
+            state.handed.push(None);
+            state.handed.len() - 1
+        });
+        Beat { pulse: self.clone(), place }
     }
 
     /// For how long there has been no request; `None`: there is one.
@@ -60,7 +72,7 @@ impl Pulse {
 
     /// For how long the most stuck answer has been stuck.
     pub(super) fn stalled_for(&self) -> Option<Duration> {
-        self.state().handed.values().map(Instant::elapsed).max()
+        self.state().handed.iter().flatten().map(Instant::elapsed).max()
     }
 }
 
@@ -68,8 +80,11 @@ impl Drop for Beat {
     fn drop(&mut self) {
         let mut state = self.pulse.state();
         state.open = state.open.saturating_sub(1);
-        state.idle_since = Instant::now();
-        state.handed.remove(&self.id);
+        if state.open == 0 {
+            state.idle_since = Instant::now();
+        }
+        state.set_handed(self.place, None);
+        state.free.push(self.place);
     }
 }
 
@@ -94,12 +109,12 @@ impl HttpBody for Felt {
         let this = self.get_mut();
         if this.handed {
             this.handed = false;
-            this.beat.pulse.state().handed.remove(&this.beat.id);
+            this.beat.pulse.state().set_handed(this.beat.place, None);
         }
         let frame = Pin::new(&mut this.body).poll_frame(cx);
         if matches!(frame, Poll::Ready(Some(Ok(_)))) && !this.body.is_end_stream() {
             this.handed = true;
-            this.beat.pulse.state().handed.insert(this.beat.id, Instant::now());
+            this.beat.pulse.state().set_handed(this.beat.place, Some(Instant::now()));
         }
         frame
     }
@@ -110,5 +125,28 @@ impl HttpBody for Felt {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_taken_again_and_says_nothing_of_its_last_request() {
+        let pulse = Arc::new(Pulse::new());
+        let (first, second) = (pulse.begin(), pulse.begin());
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(3)).expect("a clock that runs for a while");
+        pulse.state().set_handed(first.place, Some(long_ago));
+        pulse.state().set_handed(second.place, Some(Instant::now()));
+        assert!(pulse.stalled_for() >= Some(Duration::from_secs(3)));
+        drop(first);
+        assert!(pulse.stalled_for() < Some(Duration::from_secs(3)));
+        let third = pulse.begin();
+        drop(second);
+        assert_eq!((pulse.stalled_for(), pulse.idle_for()), (None, None));
+        drop(third);
+        assert!(pulse.idle_for().is_some());
+        assert_eq!(pulse.state().handed.len(), 2, "as many places as requests at one time");
     }
 }
