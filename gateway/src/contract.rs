@@ -42,8 +42,8 @@ impl Backend {
 /// One RPC of the contract.
 #[derive(Debug)]
 pub(crate) struct Method {
-    /// `/package.Service/Method`.
-    pub(crate) path: &'static str,
+    /// `/package.Service/Method`, as the target of a request.
+    pub(crate) uri: http::Uri,
     /// Where it lives.
     pub(crate) backend: Backend,
     /// Who may call it.
@@ -75,7 +75,8 @@ static METHODS: LazyLock<HashMap<&'static str, Method>> = LazyLock::new(|| {
             let backend = Backend::of(path)?;
             let (client_streams, server_streams) = streams.get(path).copied().unwrap_or_default();
             let meter = MethodMeter::new(path);
-            Some((path, Method { path, backend, rule, client_streams, server_streams, meter }))
+            let uri = http::Uri::from_static(path);
+            Some((path, Method { uri, backend, rule, client_streams, server_streams, meter }))
         })
         .collect()
 });

@@ -45,7 +45,7 @@ use crate::{
     layers::House,
     limits::Limits,
     login::Login,
-    proxy::{Proxy, upstream::Upstream},
+    proxy::{Proxy, deadline::Usual, upstream::Upstream},
     uploads::Uploads,
 };
 
@@ -95,7 +95,14 @@ async fn build(config: &Config, frame: &Frame, desks: usize) -> anyhow::Result<A
         callers,
         uploads: Uploads::new(analysis.clone(), config.calls.clone()),
         login: Login::new(auth.clone(), bearer, cookies),
-        proxy: Proxy { auth, analysis, limits: config.calls.clone(), cookies, own_proof },
+        proxy: Proxy {
+            auth,
+            analysis,
+            limits: config.calls.clone(),
+            usual_deadline: Usual::new(&config.calls),
+            cookies,
+            own_proof,
+        },
         local: local::Local::new().await?,
         assets: assets::Assets::embedded(),
         ids: frame.ids.clone(),

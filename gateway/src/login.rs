@@ -55,7 +55,7 @@ impl Login {
         }
         let message = message(method_id, request.uri().query().unwrap_or_default());
         let mut metadata = HeaderMap::new();
-        client.tell(&mut metadata);
+        client.tell(Backend::Auth, &mut metadata);
         let attempt = self.cookies.read(request.headers(), Which::Attempt);
         headers::add_attempt(&mut metadata, request.headers(), true, attempt.as_ref());
         let mut call = tonic::Request::new(message);

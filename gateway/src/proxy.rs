@@ -38,14 +38,12 @@ use crate::{
     refusal,
 };
 
-/// Headers that the gateway adds to an answer.
-const ADDED_HEADERS: usize = 8;
-
 /// The connections to every backend, and the limits of calls.
 pub(crate) struct Proxy {
     pub(crate) auth: Arc<Upstream>,
     pub(crate) analysis: Arc<Upstream>,
     pub(crate) limits: Calls,
+    pub(crate) usual_deadline: deadline::Usual,
     pub(crate) cookies: Cookies,
     /// The gateway's own proof. It goes with public calls to auth-service, which believes what is said of the client (its
     /// address, for the limits of logins) from the gateway alone.
@@ -138,9 +136,9 @@ impl Proxy {
         let mut head = Request::new(());
         *head.method_mut() = http::Method::POST;
         // The path is the contract's own text, so it carries no query and no other spelling of itself.
-        *head.uri_mut() = http::Uri::from_static(method.path);
+        *head.uri_mut() = method.uri.clone();
         let headers = head.headers_mut();
-        *headers = headers::to_backend(incoming, client);
+        *headers = headers::to_backend(method.backend, incoming, client);
         if let Some(caller) = caller {
             headers.insert(header::AUTHORIZATION, caller.authorization.clone());
         } else {
@@ -149,7 +147,7 @@ impl Proxy {
                 headers.insert(header::AUTHORIZATION, self.own_proof.clone());
             }
         }
-        if let Some(timeout) = allowed.and_then(deadline::for_backend) {
+        if let Some(timeout) = allowed.and_then(|allowed| self.usual_deadline.for_backend(allowed)) {
             headers.insert(deadline::GRPC_TIMEOUT.clone(), timeout);
         }
         head
@@ -157,8 +155,6 @@ impl Proxy {
 
     fn relayed(&self, answer: Response<Answer>, lease: Lease, mut terms: Terms, browser: bool) -> Response<Body> {
         let (mut parts, body) = answer.into_parts();
-        // Room for what is added here and in `layers`, made at once.
-        parts.headers.reserve(ADDED_HEADERS);
         headers::end_hop(&mut parts.headers);
         if browser {
             headers::secrets_to_cookies(&mut parts.headers, self.cookies);

@@ -11,6 +11,9 @@ use crate::{body::Body, guard::Wire};
 /// How soon to try again when a backend is away.
 pub(crate) const RETRY_SOON: Duration = Duration::from_secs(1);
 
+/// The content type of native gRPC.
+pub(crate) const NATIVE: &str = "application/grpc";
+
 /// A backend does not answer.
 pub(crate) fn unavailable(what: &str) -> Failure {
     Failure::new(ErrorReason::Unavailable, format!("{what} does not answer; try again")).retry_after(RETRY_SOON)
@@ -53,7 +56,7 @@ pub(crate) fn rpc(wire: Wire, status: &Status) -> Response<Body> {
 /// The content type of answers in this framing.
 pub(crate) fn content_type(wire: Wire) -> HeaderValue {
     HeaderValue::from_static(match wire {
-        Wire::Native => "application/grpc",
+        Wire::Native => NATIVE,
         Wire::Web => "application/grpc-web+proto",
     })
 }

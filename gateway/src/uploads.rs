@@ -110,7 +110,7 @@ struct Calling<'a> {
 impl Calling<'_> {
     fn call<T>(&self, message: T) -> tonic::Request<T> {
         let mut metadata = HeaderMap::new();
-        self.client.tell(&mut metadata);
+        self.client.tell(Backend::Analysis, &mut metadata);
         metadata.insert(header::AUTHORIZATION, self.caller.authorization.clone());
         let mut call = tonic::Request::new(message);
         *call.metadata_mut() = MetadataMap::from_headers(metadata);

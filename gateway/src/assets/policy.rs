@@ -2,6 +2,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use crate::refusal;
+
 /// The page: its own code and calls only; plots and blobs as images.
 const APP_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
     font-src 'self'; connect-src 'self'; frame-src 'self'; worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; \
@@ -19,12 +21,17 @@ const HSTS: &str = "max-age=63072000; includeSubDomains";
 
 /// Puts them on an answer. `app_path` is the path of a file or screen of the app, `None` for everything else.
 pub(crate) fn apply(headers: &mut HeaderMap, app_path: Option<&str>, https: bool) {
+    let native = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == refusal::NATIVE);
     let mut set = |name: HeaderName, value: &'static str| {
         headers.insert(name, HeaderValue::from_static(value));
     };
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     if https {
         set(header::STRICT_TRANSPORT_SECURITY, HSTS);
+    }
+    // A program's: no browser makes such a call of itself, nor shows what is answered.
+    if native {
+        return;
     }
     let Some(path) = app_path else {
         set(header::CONTENT_SECURITY_POLICY, DATA_CSP);
@@ -61,6 +68,15 @@ mod tests {
         assert!(csp(Some("/sandbox.html")).starts_with("sandbox allow-scripts;"));
         assert!(csp(Some("/sandbox.html")).contains("connect-src 'none'"));
         assert!(csp(None).contains("default-src 'none'"));
+        let mut native = HeaderMap::new();
+        native.insert(header::CONTENT_TYPE, refusal::content_type(crate::guard::Wire::Native));
+        apply(&mut native, None, true);
+        assert!(native.contains_key(header::X_CONTENT_TYPE_OPTIONS));
+        assert!(!native.contains_key(header::CONTENT_SECURITY_POLICY), "a program has no use for it");
+        let mut web = HeaderMap::new();
+        web.insert(header::CONTENT_TYPE, refusal::content_type(crate::guard::Wire::Web));
+        apply(&mut web, None, true);
+        assert!(web.contains_key(header::CONTENT_SECURITY_POLICY));
         let mut plain = HeaderMap::new();
         apply(&mut plain, None, false);
         assert!(!plain.contains_key(header::STRICT_TRANSPORT_SECURITY));

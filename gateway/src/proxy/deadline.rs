@@ -39,8 +39,25 @@ pub(crate) fn moment(allowed: Option<Duration>) -> Option<Instant> {
     allowed.map(|allowed| Instant::now() + allowed)
 }
 
-/// The `grpc-timeout` that the backend is told.
-pub(crate) fn for_backend(allowed: Duration) -> Option<HeaderValue> {
+/// The deadline of a unary call that asks for none, written once.
+pub(crate) struct Usual {
+    allowed: Duration,
+    told: Option<HeaderValue>,
+}
+
+impl Usual {
+    pub(crate) fn new(limits: &Calls) -> Self {
+        let allowed = secs(limits.unary_max_secs);
+        Self { allowed, told: for_backend(allowed) }
+    }
+
+    /// The `grpc-timeout` that the backend is told.
+    pub(crate) fn for_backend(&self, allowed: Duration) -> Option<HeaderValue> {
+        if allowed == self.allowed { self.told.clone() } else { for_backend(allowed) }
+    }
+}
+
+fn for_backend(allowed: Duration) -> Option<HeaderValue> {
     let millis = (allowed + BACKEND_GRACE).as_millis().min(99_999_999);
     HeaderValue::try_from(format!("{millis}m")).ok()
 }

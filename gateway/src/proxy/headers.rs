@@ -9,7 +9,10 @@ use fenxi_proto::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::cookies::{Cookies, Secret, Which};
+use crate::{
+    contract::Backend,
+    cookies::{Cookies, Secret, Which},
+};
 
 /// Longest user-agent that is passed on, in bytes.
 const AGENT_MAX_BYTES: usize = 200;
@@ -18,6 +21,10 @@ const TRACE_ID_MAX_BYTES: usize = 64;
 
 /// Longest header that passes as it came, in bytes: together they stay far below what a backend takes.
 const PASSED_MAX_BYTES: usize = 1024;
+
+/// Headers of a call that says nothing unusual. The map grows for more; room for them in every call is a piece of memory
+/// for which the allocator looks long.
+const USUAL_HEADERS: usize = 6;
 
 /// The names that every call needs, made once.
 pub(crate) static TRACE_ID: HeaderName = HeaderName::from_static(METADATA_TRACE_ID);
@@ -34,14 +41,13 @@ static PASSED: [HeaderName; 4] = [
     HeaderName::from_static("tracestate"),
 ];
 /// What ends at each hop (RFC 9110, section 7.6.1), and what the gateway says anew.
-static ENDS_HERE: [HeaderName; 9] = [
+static ENDS_HERE: [HeaderName; 8] = [
     header::CONNECTION,
     header::TRANSFER_ENCODING,
     header::TRAILER,
     header::UPGRADE,
     header::TE,
     header::CONTENT_LENGTH,
-    header::DATE,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
 ];
@@ -51,8 +57,8 @@ static ENDS_HERE: [HeaderName; 9] = [
 pub(crate) struct Client {
     /// Where it is.
     pub(crate) address: IpAddr,
-    /// What it calls itself, cleaned.
-    pub(crate) agent: Option<HeaderValue>,
+    /// What it calls itself, as it came.
+    agent: Option<HeaderValue>,
     /// The id of this request through every service.
     pub(crate) trace_id: HeaderValue,
 }
@@ -60,10 +66,7 @@ pub(crate) struct Client {
 impl Client {
     /// From the request's headers; `new_id` makes an id where the client sent none that can be taken.
     pub(crate) fn of(address: IpAddr, headers: &HeaderMap, new_id: impl FnOnce() -> String) -> Self {
-        let agent = headers
-            .get(header::USER_AGENT)
-            .and_then(|agent| agent.to_str().ok())
-            .and_then(|agent| HeaderValue::from_str(agent.get(..AGENT_MAX_BYTES).unwrap_or(agent)).ok());
+        let agent = headers.get(header::USER_AGENT).cloned();
         let taken = headers.get(&TRACE_ID).filter(|id| is_trace_id(id.as_bytes())).cloned();
         let mut trace_id =
             taken.or_else(|| HeaderValue::try_from(new_id()).ok()).unwrap_or_else(|| HeaderValue::from_static("none"));
@@ -73,16 +76,25 @@ impl Client {
         Self { address, agent, trace_id }
     }
 
-    /// Says of the client what backends believe from the gateway.
-    pub(crate) fn tell(&self, headers: &mut HeaderMap) {
+    /// Says of the client what a backend believes from the gateway. Where it is and what it calls itself is told to
+    /// auth-service alone, which counts logins and shows their owners by it.
+    pub(crate) fn tell(&self, backend: Backend, headers: &mut HeaderMap) {
+        headers.insert(TRACE_ID.clone(), self.trace_id.clone());
+        if backend != Backend::Auth {
+            return;
+        }
         if let Ok(address) = HeaderValue::try_from(self.address.to_string()) {
             headers.insert(CLIENT_ADDRESS.clone(), address);
         }
-        if let Some(agent) = &self.agent {
-            headers.insert(CLIENT_AGENT.clone(), agent.clone());
+        if let Some(agent) = self.agent.as_ref().and_then(clean_agent) {
+            headers.insert(CLIENT_AGENT.clone(), agent);
         }
-        headers.insert(TRACE_ID.clone(), self.trace_id.clone());
     }
+}
+
+fn clean_agent(agent: &HeaderValue) -> Option<HeaderValue> {
+    let text = agent.to_str().ok()?;
+    HeaderValue::from_str(text.get(..AGENT_MAX_BYTES).unwrap_or(text)).ok()
 }
 
 fn is_trace_id(id: &[u8]) -> bool {
@@ -91,8 +103,8 @@ fn is_trace_id(id: &[u8]) -> bool {
 }
 
 /// The headers of a call towards a backend, without credential and deadline.
-pub(crate) fn to_backend(incoming: &HeaderMap, client: &Client) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(12);
+pub(crate) fn to_backend(backend: Backend, incoming: &HeaderMap, client: &Client) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(header::TE, HeaderValue::from_static("trailers"));
     for name in &PASSED {
@@ -100,7 +112,7 @@ pub(crate) fn to_backend(incoming: &HeaderMap, client: &Client) -> HeaderMap {
             headers.insert(name.clone(), value.clone());
         }
     }
-    client.tell(&mut headers);
+    client.tell(backend, &mut headers);
     headers
 }
 
@@ -166,11 +178,24 @@ mod tests {
             incoming.insert(HeaderName::from_static(name), HeaderValue::from_static("forged"));
         }
         incoming.insert("grpc-encoding", HeaderValue::from_static("gzip"));
-        let headers = to_backend(&incoming, &client(&incoming));
+        let headers = to_backend(Backend::Auth, &incoming, &client(&incoming));
         assert!(headers.values().all(|value| value != "forged"), "{headers:?}");
         assert_eq!(headers["fenxi-client-address"], "10.0.0.7");
         assert_eq!(headers["grpc-encoding"], "gzip");
         assert_eq!(headers["te"], "trailers");
+    }
+
+    #[test]
+    fn where_a_client_is_and_what_it_calls_itself_is_told_to_auth_service_alone() {
+        let mut incoming = HeaderMap::new();
+        let agent = HeaderValue::try_from("a".repeat(AGENT_MAX_BYTES + 1)).expect("a value");
+        incoming.insert(header::USER_AGENT, agent);
+        let headers = to_backend(Backend::Auth, &incoming, &client(&incoming));
+        assert_eq!(headers["fenxi-client-agent"].len(), AGENT_MAX_BYTES);
+        let headers = to_backend(Backend::Analysis, &incoming, &client(&incoming));
+        assert_eq!(headers["x-request-id"], "made");
+        assert!(!headers.contains_key("fenxi-client-address") && !headers.contains_key("fenxi-client-agent"));
+        assert!(headers.len() + 2 <= USUAL_HEADERS, "no room for the Caller and the deadline");
     }
 
     #[test]
