@@ -263,7 +263,11 @@ impl Process {
     /// # Errors
     /// The supervisor has gone.
     pub async fn hold(&mut self, name: String) -> io::Result<()> {
-        self.supervisor.ask(Asked::Hold(Hold { child: self.child, name })).await?;
+        let answer = self.supervisor.ask(Asked::Hold(Hold { child: self.child, name })).await?;
+        // Whoever knows no such child is the next supervisor: this one's own has died, and the child with it.
+        if !matches!(answer.told, Told::Done(true)) {
+            return Err(io::Error::other(Lost));
+        }
         self.held = true;
         Ok(())
     }

@@ -194,15 +194,23 @@ impl Plan {
             Err(why) if !self.datasets.is_empty() => return Err(StartError::WithoutTables(why.clone())),
             tables => tables.as_ref().copied().unwrap_or(TableLoader::BuiltIn),
         };
-        let ticket = self.ticket.take();
-        let ready = match ready {
+        if let Some(ready) = ready {
             // Nobody behind it waits for it.
-            Some(ready) => {
-                drop(ticket);
-                ready
+            drop(self.ticket.take());
+            match self.hand_out(ready, tables).await {
+                // It died after all, with the supervisor: it has run nothing yet.
+                Err(StartError::Launch(LaunchError::Spawn(error))) => {
+                    tracing::warn!(kernel_id = %self.order.kernel_id, %error, "a kernel that was ready has died");
+                }
+                live => return live,
             }
-            None => self.start(ticket).await?,
-        };
+        }
+        let started = self.start().await?;
+        self.hand_out(started, tables).await
+    }
+
+    /// Makes a kernel that answers its owner's.
+    async fn hand_out(&self, ready: Ready, tables: TableLoader) -> Result<Box<Live>, StartError> {
         let Ready { mut launched, mut connection } = ready;
         launched.open_network().await;
         let (tables, notices) = self.load(&mut connection, &mut launched, tables).await;
@@ -224,7 +232,8 @@ impl Plan {
 
     /// Starts a process when it is its turn, which ends with it: tables may have to be parsed anew, and nobody who starts
     /// a kernel need wait for that.
-    async fn start(&mut self, ticket: Option<StartTicket>) -> Result<Ready, StartError> {
+    async fn start(&mut self) -> Result<Ready, StartError> {
+        let ticket = self.ticket.take();
         let turn = async {
             self.late.wait().await;
             match ticket {
