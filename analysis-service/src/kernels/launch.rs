@@ -45,7 +45,7 @@ use super::{
     machine::{
         cgroup::Group,
         kin::{Kin, Rest},
-        tree,
+        tree, whole,
     },
     network::{KernelNetwork, NetworkSource, Reach},
 };
@@ -201,7 +201,7 @@ impl Launched {
 
     /// Whether its process is there and goes on, at this moment. Waits for nothing: the runtime may ask.
     pub(crate) fn is_whole(&self) -> bool {
-        tree::is_whole(self.process.pid().as_raw(), self.start_ticks)
+        whole::is_whole(self.process.pid().as_raw(), self.start_ticks)
     }
 
     /// Waits until every limit is in force. No code is run before.

@@ -7,3 +7,4 @@ pub(crate) mod kin;
 pub(crate) mod memory;
 pub(crate) mod pages;
 pub(crate) mod tree;
+pub(crate) mod whole;

@@ -53,6 +53,8 @@ pub(super) struct Stat {
     /// Of children that were waited for.
     waited_ticks: u64,
     pub(super) start_ticks: u64,
+    /// The system's PF_ flags.
+    pub(super) flags: u64,
 }
 
 /// The finest that the system tells of what a descendant used.
@@ -95,12 +97,6 @@ pub(crate) fn own_resident_bytes(pid: Pid) -> Option<u64> {
 /// When the process started, in the system's ticks since boot: with the pid it names a process for good.
 pub(crate) fn start_ticks(pid: i32) -> Option<u64> {
     stat(pid).map(|stat| stat.start_ticks)
-}
-
-/// Whether the process that started then is there and neither ended nor stopped. Waits for nothing.
-pub(crate) fn is_whole(pid: i32, start_ticks: u64) -> bool {
-    // proc(5): Z, X: ended; T, t: stopped.
-    stat(pid).is_some_and(|stat| stat.start_ticks == start_ticks && !matches!(stat.state, 'Z' | 'X' | 'x' | 'T' | 't'))
 }
 
 /// How many processes the system has killed for want of memory since boot.
@@ -216,6 +212,7 @@ fn parse_stat(text: &str) -> Option<Stat> {
         own_ticks: ticks(14)? + ticks(15)?,
         waited_ticks: ticks(16)? + ticks(17)?,
         start_ticks: ticks(22)?,
+        flags: ticks(9)?,
     })
 }
 
