@@ -4,7 +4,7 @@
 //! announced lets a kernel end the service. Here memory grows with the bytes that really arrive, up to a limit; the
 //! rest of a longer message is read and dropped. Protocol: rfc.zeromq.org/spec/23.
 
-use std::{io, path::Path, time::Duration};
+use std::{future::Future, io, path::Path, time::Duration};
 
 use bytes::Bytes;
 use tokio::{
@@ -13,7 +13,7 @@ use tokio::{
         UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
-    time::timeout,
+    time::{Instant, timeout_at},
 };
 
 pub(crate) use self::wire::message;
@@ -31,8 +31,9 @@ mod wire;
 
 /// The most bytes of one message that are kept.
 pub const MESSAGE_MAX_BYTES: u64 = 96 * 1024 * 1024;
-/// How long a kernel may stop in the middle of a message that has room: the room is others' too.
-const STALL_MAX: Duration = Duration::from_secs(60);
+/// How long a kernel may take over a message that has room, and how many bytes a second it has to send beside: the room is
+/// others' too.
+const PATIENCE: Patience = Patience { time: Duration::from_secs(60), bytes_per_sec: 1 << 20 };
 const READ_BUFFER_BYTES: usize = 64 * 1024;
 
 /// What we are to the peer.
@@ -57,8 +58,21 @@ pub(crate) enum Received {
 #[derive(Debug)]
 pub(crate) struct Reader {
     read: BufReader<OwnedReadHalf>,
-    /// How long the peer may stop in the middle of a message that has room.
-    stall_max: Duration,
+    patience: Patience,
+}
+
+/// How slow a peer may be in the middle of a message that has room.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    time: Duration,
+    bytes_per_sec: u64,
+}
+
+impl Patience {
+    /// When a message of so many bytes is to be whole.
+    fn until(self, bytes: u64) -> Instant {
+        Instant::now() + self.time + Duration::from_secs(bytes / self.bytes_per_sec)
+    }
 }
 
 /// The sending half.
@@ -90,7 +104,7 @@ pub(crate) async fn connect(path: &Path, socket: Socket<'_>) -> io::Result<(Read
     if matches!(socket, Socket::Subscriber) {
         write.write_all(&message(&[Bytes::from_static(b"\x01")])).await?;
     }
-    Ok((Reader { read, stall_max: STALL_MAX }, Writer(write)))
+    Ok((Reader { read, patience: PATIENCE }, Writer(write)))
 }
 
 impl Reader {
@@ -107,8 +121,8 @@ impl Reader {
         loop {
             let (flags, len) = self.next_head(&mut partial).await?;
             if flags & FLAG_COMMAND != 0 {
-                let skipped = timeout(self.stall_max, self.skip(len)).await;
-                skipped.unwrap_or_else(|_| Err(protocol("it stopped in the middle of a command")))?;
+                let skipped = in_time(partial.until(), self.skip(len)).await;
+                skipped.unwrap_or_else(|| Err(protocol("it stopped in the middle of a command")))?;
                 if partial.is_empty() && self.at_end().await? {
                     return Ok(None);
                 }
@@ -121,7 +135,7 @@ impl Reader {
                 partial.dropped = partial.dropped.saturating_add(len.max(1));
             } else {
                 let last = flags & FLAG_MORE == 0;
-                partial.make_room(journal, len, last).await;
+                partial.make_room(journal, len, last, self.patience).await;
                 self.read_into(&mut partial, len).await?;
             }
             if flags & FLAG_MORE == 0 {
@@ -132,21 +146,20 @@ impl Reader {
 
     /// The head of the next frame. What is held of a message whose next frame does not come is given up.
     async fn next_head(&mut self, partial: &mut Partial) -> io::Result<(u8, u64)> {
-        if partial.room.is_some() && timeout(self.stall_max, self.at_end()).await.is_err() {
+        // Something that comes is no reason to wait for the rest: there are commands without end.
+        let is_late = partial.until().is_some_and(|until| until <= Instant::now());
+        if is_late || in_time(partial.until(), self.at_end()).await.is_none() {
             partial.give_up();
             // Nothing more of it is kept, whatever its length was.
             partial.dropped = partial.dropped.max(1);
         }
-        if partial.room.is_none() {
-            return read_frame_head(&mut self.read).await;
-        }
-        let head = timeout(self.stall_max, read_frame_head(&mut self.read)).await;
-        head.unwrap_or_else(|_| Err(protocol("it stopped in the middle of a frame's head")))
+        let head = in_time(partial.until(), read_frame_head(&mut self.read)).await;
+        head.unwrap_or_else(|| Err(protocol("it stopped in the middle of a frame's head")))
     }
 
     /// Reads a frame of this length; one that is not whole in time is dropped.
     async fn read_into(&mut self, partial: &mut Partial, len: u64) -> io::Result<()> {
-        if partial.room.is_none() {
+        if partial.until().is_none() {
             partial.add(read_frame(&mut self.read, len).await?);
             return Ok(());
         }
@@ -157,10 +170,10 @@ impl Reader {
                 partial.add(body.into());
                 return Ok(());
             }
-            match timeout(self.stall_max, (&mut self.read).take(left).read_buf(&mut body)).await {
-                Ok(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(read) => drop(read?),
-                Err(_) => {
+            match in_time(partial.until(), (&mut self.read).take(left).read_buf(&mut body)).await {
+                Some(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Some(read) => drop(read?),
+                None => {
                     drop(body);
                     partial.give_up();
                     partial.dropped = partial.dropped.saturating_add(len);
@@ -196,6 +209,14 @@ impl Writer {
     /// `WouldBlock` if it takes nothing now, others if it is broken.
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.0.try_write(bytes)
+    }
+}
+
+/// What comes of this, if it does in time.
+async fn in_time<T>(until: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
+    match until {
+        Some(until) => timeout_at(until, work).await.ok(),
+        None => Some(work.await),
     }
 }
 

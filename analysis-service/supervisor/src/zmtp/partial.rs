@@ -1,8 +1,9 @@
 //! A message that is on its way, and its room.
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
-use super::{MESSAGE_MAX_BYTES, Received};
+use super::{MESSAGE_MAX_BYTES, Patience, Received};
 use crate::journal::{Journal, Room};
 
 /// The most frames of one message.
@@ -16,8 +17,8 @@ pub(super) struct Partial {
     frames: Vec<Bytes>,
     kept: u64,
     pub(super) dropped: u64,
-    /// Room for it, once it is more than a little.
-    pub(super) room: Option<Room>,
+    /// Room for it, once it is more than a little, and when it is to be whole.
+    room: Option<(Room, Instant)>,
 }
 
 impl Partial {
@@ -33,12 +34,18 @@ impl Partial {
 
     /// Waits for room for the message if this frame makes it a large one: all of it at once, also for what may follow. Who
     /// waits for more while it holds some, could wait for others that do the same.
-    pub(super) async fn make_room(&mut self, journal: &Journal, len: u64, last: bool) {
+    pub(super) async fn make_room(&mut self, journal: &Journal, len: u64, last: bool, patience: Patience) {
         let bytes = self.kept + len;
         if self.room.is_none() && bytes > UNCOUNTED_MAX_BYTES {
             let most = if last { bytes } else { MESSAGE_MAX_BYTES };
-            self.room = Some(journal.room(usize::try_from(most).unwrap_or(usize::MAX)).await);
+            let room = journal.room(usize::try_from(most).unwrap_or(usize::MAX)).await;
+            self.room = Some((room, patience.until(most)));
         }
+    }
+
+    /// When it is to be whole; `None` while it has no room.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.room.as_ref().map(|(_, until)| *until)
     }
 
     pub(super) fn add(&mut self, frame: Bytes) {
@@ -60,7 +67,7 @@ impl Partial {
     pub(super) async fn whole(self, journal: &Journal) -> (Received, Room) {
         let bytes = usize::try_from(self.kept).unwrap_or(usize::MAX);
         let room = match self.room {
-            Some(mut room) => {
+            Some((mut room, _)) => {
                 room.shrink(bytes);
                 room
             }

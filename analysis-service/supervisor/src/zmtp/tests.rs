@@ -98,7 +98,7 @@ async fn what_has_no_room_is_not_read() {
 #[tokio::test]
 async fn a_kernel_that_stops_in_a_message_loses_it_and_no_other() {
     let ((mut reader, mut peer), journal) = (pair().await, journal());
-    reader.stall_max = Duration::from_millis(100);
+    reader.patience = Patience { time: Duration::from_millis(100), bytes_per_sec: u64::MAX };
     let bytes = message(&[b"head", &vec![7; LARGE]]);
     let (first, rest) = bytes.split_at(LARGE / 2);
     let reading = {
@@ -133,6 +133,25 @@ async fn what_is_too_long_holds_no_room_while_it_is_read_past() {
     peer.write_all(&announced).await.expect("sent");
     until_taken(&journal, 0).await;
     assert!(!reading.is_finished(), "the rest is still to come");
+    reading.abort();
+}
+
+#[tokio::test]
+async fn commands_in_the_middle_of_a_message_win_no_time() {
+    let ((mut reader, mut peer), journal) = (pair().await, journal());
+    reader.patience = Patience { time: Duration::from_millis(100), bytes_per_sec: u64::MAX };
+    let bytes = message(&[b"head", &vec![7; LARGE], b""]);
+    let reading = {
+        let journal = Arc::clone(&journal);
+        tokio::spawn(async move { drop(reader.receive(&journal).await) })
+    };
+    peer.write_all(&bytes[..bytes.len() - 2]).await.expect("sent");
+    // There is always one to be read.
+    let talking =
+        tokio::spawn(async move { while peer.write_all(&[FLAG_COMMAND, 1, 0].repeat(1000)).await.is_ok() {} });
+    until_taken(&journal, usize::try_from(MESSAGE_MAX_BYTES >> 10).expect("fits")).await;
+    until_taken(&journal, 0).await;
+    talking.abort();
     reading.abort();
 }
 
