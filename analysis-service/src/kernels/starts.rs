@@ -13,8 +13,15 @@ pub(crate) struct StartQueue(Arc<watch::Sender<Places>>);
 struct Places {
     turns: usize,
     free: usize,
-    waiting: VecDeque<u64>,
+    waiting: VecDeque<Waiting>,
     next_ticket: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    number: u64,
+    /// It takes a turn when it comes to it. Until then it holds its place, and nobody up.
+    asks: bool,
 }
 
 /// A place among those that wait for their turn. Dropped before its turn, the place is given up.
@@ -47,7 +54,7 @@ impl StartQueue {
         self.0.send_modify(|places| {
             number = places.next_ticket;
             places.next_ticket += 1;
-            places.waiting.push_back(number);
+            places.waiting.push_back(Waiting { number, asks: false });
         });
         (StartTicket { queue: self.clone(), number }, StartPlace { places: self.0.subscribe(), number })
     }
@@ -55,7 +62,7 @@ impl StartQueue {
     /// A turn at once, if nobody has one or waits for one.
     pub(crate) fn turn_if_unused(&self) -> Option<StartTurn> {
         let taken = self.0.send_if_modified(|places| {
-            let unused = places.free == places.turns && places.waiting.is_empty();
+            let unused = places.free == places.turns && !places.waiting.iter().any(|waiting| waiting.asks);
             places.free -= usize::from(unused);
             unused
         });
@@ -64,17 +71,19 @@ impl StartQueue {
 }
 
 impl StartTicket {
-    /// Waits until it is the first and a turn is free.
+    /// Waits until it is the first of those that ask, and a turn is free.
     pub(crate) async fn turn(&self) -> StartTurn {
         let mut places = self.queue.0.subscribe();
         loop {
             let taken = self.queue.0.send_if_modified(|places| {
-                let first = places.free > 0 && places.waiting.front() == Some(&self.number);
-                if first {
-                    places.waiting.pop_front();
+                places.waiting.iter_mut().filter(|own| own.number == self.number).for_each(|own| own.asks = true);
+                let first = places.waiting.iter().find(|waiting| waiting.asks);
+                let is_its = places.free > 0 && first.is_some_and(|first| first.number == self.number);
+                if is_its {
+                    places.waiting.retain(|waiting| waiting.number != self.number);
                     places.free -= 1;
                 }
-                first
+                is_its
             });
             if taken {
                 return StartTurn(self.queue.clone());
@@ -89,7 +98,7 @@ impl Drop for StartTicket {
     fn drop(&mut self) {
         self.queue.0.send_if_modified(|places| {
             let before = places.waiting.len();
-            places.waiting.retain(|waiting| *waiting != self.number);
+            places.waiting.retain(|waiting| waiting.number != self.number);
             places.waiting.len() < before
         });
     }
@@ -100,7 +109,7 @@ impl StartPlace {
     pub(crate) fn position(&self) -> u32 {
         let places = self.places.borrow();
         // One that gets its turn at once does not wait for it.
-        let at = places.waiting.iter().position(|waiting| *waiting == self.number).map_or(0, |at| at + 1);
+        let at = places.waiting.iter().position(|waiting| waiting.number == self.number).map_or(0, |at| at + 1);
         u32::try_from(at.saturating_sub(places.free)).unwrap_or(u32::MAX)
     }
 
@@ -140,7 +149,7 @@ mod tests {
         assert_eq!(positions(&all), [0, 1, 2, 3]);
         drop(third);
         assert_eq!(positions(&all), [0, 1, 0, 2], "one that gave up holds its place");
-        assert!(fourth.turn().now_or_never().is_none(), "the last goes before the next");
+        assert!(second.turn().now_or_never().is_none() && fourth.turn().now_or_never().is_none(), "nothing is free");
         drop(fourth);
         assert_eq!(positions(&all), [0, 1, 0, 0]);
         let waits = tokio::spawn(async move { second.turn().await });
@@ -151,5 +160,17 @@ mod tests {
         drop(turn);
         assert!(queue.turn_if_unused().is_some());
         assert_eq!(queue.0.borrow().free, 1);
+    }
+
+    #[tokio::test]
+    async fn one_that_does_not_ask_yet_holds_nobody_up_and_is_next_when_it_does() {
+        let queue = StartQueue::new(1);
+        let ((first, _), (second, _), (third, _)) = (queue.enter(), queue.enter(), queue.enter());
+        let turn = second.turn().now_or_never().expect("a turn");
+        let (mut third_waits, mut first_waits) = (Box::pin(third.turn()), Box::pin(first.turn()));
+        assert!(third_waits.as_mut().now_or_never().is_none() && first_waits.as_mut().now_or_never().is_none());
+        drop(turn);
+        assert!(third_waits.as_mut().now_or_never().is_none(), "it came last");
+        assert!(first_waits.as_mut().now_or_never().is_some());
     }
 }
