@@ -62,3 +62,22 @@ async fn what_is_left_of_a_start_that_took_too_long_does_not_end_the_next() {
     soon(house.registry.restart(USER, kernel.kernel_id(), None)).await.expect("restarted");
     assert_eq!(house.run(&kernel, "import time; time.sleep(8)").await.outcome(), Outcome::Ok);
 }
+
+#[tokio::test]
+async fn whoever_asks_again_for_a_deletion_is_told_when_it_is_done() {
+    let settings = Settings { start_max: Duration::from_secs(1), ..settings() };
+    let house = House::slow_at_first(settings, Duration::from_secs(6)).await;
+    let kernel = house.create(House::new_kernel()).await.expect("a kernel");
+    until_state(&kernel, KernelState::Dead).await;
+    let (kernel_id, request) = (kernel.kernel_id(), Some(Uuid::from_u128(7)));
+    // It waits for what is left of the late start.
+    let first = house.registry.delete(USER, kernel_id, request);
+    let again = async {
+        let done = house.registry.delete(USER, kernel_id, request).await;
+        (done, house.registry.kernel(USER, kernel_id).is_err())
+    };
+    let (first, (again, is_gone)) = tokio::join!(first, again);
+    first.expect("deleted");
+    again.expect("deleted");
+    assert!(is_gone, "it was told before it was done");
+}

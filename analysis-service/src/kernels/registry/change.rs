@@ -15,6 +15,15 @@ use crate::kernels::{
     store::{Once, StoreError},
 };
 
+/// What becomes of a request that was taken before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Again {
+    /// It is answered.
+    Told,
+    /// It is done again: twice is as once, and the service may have ended before it was done.
+    Done,
+}
+
 impl Registry {
     /// Interrupts what runs in a kernel; with `clear_queue`, what waits is cancelled too.
     ///
@@ -31,7 +40,7 @@ impl Registry {
         let what = if clear_queue { "interrupt and clear" } else { "interrupt" };
         let once = self.request(owner_user_id, kernel_id, request_id, what);
         let asked = handle.clone();
-        self.carry_out(kernel_id, once, async move {
+        self.carry_out(kernel_id, once, Again::Told, async move {
             asked.interrupt(clear_queue).await;
             Ok(())
         })
@@ -52,7 +61,7 @@ impl Registry {
         let handle = self.kernel(owner_user_id, kernel_id)?;
         let once = self.request(owner_user_id, kernel_id, request_id, "keep");
         let asked = handle.clone();
-        self.carry_out(kernel_id, once, async move { asked.keep().await }).await?;
+        self.carry_out(kernel_id, once, Again::Told, async move { asked.keep().await }).await?;
         Ok(handle.snapshot())
     }
 
@@ -71,8 +80,8 @@ impl Registry {
         self.check_running()?;
         let once = self.request(owner_user_id, kernel_id, request_id, "restart");
         let (registry, asked) = (self.clone(), handle.clone());
-        self.carry_out(kernel_id, once, async move { registry.start_anew(owner_user_id, kernel_id, &asked).await })
-            .await?;
+        let act = async move { registry.start_anew(owner_user_id, kernel_id, &asked).await };
+        self.carry_out(kernel_id, once, Again::Told, act).await?;
         Ok(handle.snapshot())
     }
 
@@ -113,7 +122,8 @@ impl Registry {
         }
         let once = self.request(owner_user_id, kernel_id, request_id, "delete");
         let registry = self.clone();
-        self.carry_out(kernel_id, once, async move { Ok(registry.remove(kernel_id, DeathCause::Deleted).await?) }).await
+        let act = async move { Ok(registry.remove(kernel_id, DeathCause::Deleted).await?) };
+        self.carry_out(kernel_id, once, Again::Done, act).await
     }
 
     fn request(&self, owner_user_id: Uuid, kernel_id: Uuid, request_id: Option<Uuid>, what: &str) -> Option<Once> {
@@ -126,6 +136,7 @@ impl Registry {
         &self,
         kernel_id: Uuid,
         once: Option<Once>,
+        again: Again,
         act: impl Future<Output = Result<(), KernelError>> + Send + 'static,
     ) -> Result<(), KernelError> {
         let registry = self.clone();
@@ -134,12 +145,15 @@ impl Registry {
             let store = &registry.0.parts.store;
             match store.take(kernel_id, once.clone()).await? {
                 None => {}
-                Some(taken) if taken.fingerprint == once.fingerprint => return Ok(()),
-                Some(_) => return Err(KernelError::RequestIdReused),
+                Some(taken) if taken.fingerprint != once.fingerprint => return Err(KernelError::RequestIdReused),
+                Some(_) if again == Again::Told => return Ok(()),
+                Some(_) => {}
             }
             let done = act.await;
-            if done.is_err() {
-                store.give_back(&once).await?;
+            if done.is_err()
+                && let Err(error) = store.give_back(&once).await
+            {
+                tracing::error!(%kernel_id, %error, "a request that was refused stays taken");
             }
             done
         });
