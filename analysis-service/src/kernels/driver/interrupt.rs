@@ -5,7 +5,7 @@ use nix::sys::signal::Signal;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Driver, run::Running};
+use super::{Driver, run::Running, settle::Overdue};
 use crate::kernels::{
     model::KernelError,
     specs::InterruptMode,
@@ -23,7 +23,8 @@ impl Driver {
             return false;
         };
         if let Some(waiting) = self.waiting.remove(at) {
-            super::end::cancelled(waiting.work, None).await;
+            let ending = super::end::cancelled(waiting.work, None).await;
+            self.note_ending(ending);
         }
         true
     }
@@ -41,8 +42,12 @@ impl Driver {
             match action {
                 // The code has ended, if its reply is true; what it had printed is still on its way.
                 Action::InterruptAgain | Action::AskStacks => return,
-                Action::Kill if !running.is_overdue(settle) => return,
-                Action::Kill | Action::Interrupt(_) => {}
+                Action::Kill => match running.overdue(settle) {
+                    Overdue::Wait => return,
+                    Overdue::Ask => return self.ask_echo(),
+                    Overdue::Kill => {}
+                },
+                Action::Interrupt(_) => {}
             }
         }
         if action == Action::AskStacks {

@@ -11,7 +11,7 @@ use super::{
     Driver, Waiting, Work,
     meter::Before,
     queue::{self, Pace},
-    settle::Echo,
+    settle::{Echo, Overdue},
 };
 use crate::kernels::{
     machine::disk::Kept,
@@ -155,12 +155,13 @@ impl Running {
         self.reply.is_some()
     }
 
-    /// Whether a kernel that is to be killed is killed at once, although a reply has come: it was so long ago that the code
-    /// itself must have sent it. Else it is killed when it is.
-    pub(super) fn is_overdue(&mut self, settle: Duration) -> bool {
-        let kill_at = self.replied_at.map(|at| at + settle);
-        self.kill_at = kill_at;
-        kill_at.is_none_or(|at| at <= Instant::now())
+    /// What is done about a kernel that is to be killed although a reply has come. Where nothing is done yet, it is asked
+    /// again in time.
+    pub(super) fn overdue(&mut self, settle: Duration) -> Overdue {
+        let Some(replied_at) = self.replied_at else { return Overdue::Kill };
+        let (at, due) = self.echo.overdue(replied_at, settle);
+        self.kill_at = Some(at);
+        if at > Instant::now() { Overdue::Wait } else { due }
     }
 
     /// When the kernel is killed in spite of a reply.
