@@ -261,6 +261,17 @@ pub enum KernelError {
         /// What helps.
         advice: &'static str,
     },
+    /// Its files are above their limit, and each of its processes added some.
+    #[error(
+        "this kernel's files are above their limit ({above}), and it added some each time that it was started; remove \
+             some and try again in a moment, or delete the kernel"
+    )]
+    Files {
+        /// The setting.
+        quota: &'static str,
+        /// What is above what.
+        above: String,
+    },
     /// It is dead or being ended.
     #[error("the kernel is not alive: {what}; restart it")]
     Dead {

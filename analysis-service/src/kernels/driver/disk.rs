@@ -144,17 +144,19 @@ impl Driver {
     }
 
     /// Whether a process may be started in place of the former.
-    pub(super) fn check_files(&self) -> Result<(), KernelError> {
-        if self.disk.grown < GROWN_MAX {
+    pub(super) fn check_files(&mut self) -> Result<(), KernelError> {
+        let (limits, last) = (self.kernel.limits, self.disk.last.unwrap_or_default());
+        let Some(above) = above(last, Kept::default(), &limits, 100).filter(|_| self.disk.grown >= GROWN_MAX) else {
             return Ok(());
+        };
+        // Perhaps room was made since they were looked at: who tries again is told.
+        if self.disk.walk.is_none() {
+            self.walk_files();
         }
-        let used_bytes = self.disk.last.unwrap_or_default().bytes;
-        Err(KernelError::Room {
-            quota: "kernel_disk_max_bytes",
-            what: "this kernel's files are above their limit, and it added some each time that it was started; they take",
-            used_bytes,
-            limit_bytes: self.kernel.limits.disk_max_bytes.unwrap_or(used_bytes),
-            advice: "delete the kernel",
+        let of_bytes = limits.disk_max_bytes.is_some_and(|limit| last.bytes > limit);
+        Err(KernelError::Files {
+            quota: if of_bytes { "kernel_disk_max_bytes" } else { "kernel_disk_max_files" },
+            above,
         })
     }
 
@@ -192,6 +194,9 @@ impl Driver {
         // One that took little is begun as a brief one again.
         self.disk.is_long = is_long && took > self.parts.walks.brief_max / 2;
         self.disk.last = Some(kept);
+        if !is_above(kept, &self.kernel.limits) {
+            self.disk.grown = 0;
+        }
         self.disk.last_ended = self.disk.walk_ended;
         self.kernel.disk_bytes = kept.bytes / MIB * MIB;
         let step = if self.live.is_some() { SAVED_STEP_BYTES } else { MIB };

@@ -23,6 +23,8 @@ use super::kin::Kin;
 const DEPTH_MAX: u32 = 100;
 /// Open files of a kernel's processes that are looked at: many times what forks of a kernel inherit.
 const OPEN_FILES_MAX: usize = 100_000;
+/// Folders in one that are looked into, and files of several names that are told apart: what a walk has to remember.
+const REMEMBERED_MAX: usize = 1_000_000;
 /// What the system counts blocks of a file in, whatever the file system's are.
 const BLOCK_BYTES: u64 = 512;
 
@@ -111,9 +113,11 @@ impl Walk {
             // Of the entry itself, whatever it links to.
             let Ok(found) = entry.metadata() else { continue };
             self.count(&found);
-            if found.is_dir() {
+            if found.is_dir() && below.len() < REMEMBERED_MAX / 10 {
                 self.devices.insert(found.dev());
                 below.push(entry.file_name());
+            } else if found.is_dir() {
+                self.kept.unseen = true;
             }
         }
         if depth == DEPTH_MAX && !below.is_empty() {
@@ -131,10 +135,16 @@ impl Walk {
     }
 
     fn count(&mut self, found: &Metadata) {
-        let once = found.is_dir() || found.nlink() == 1 || self.counted.insert((found.dev(), found.ino()));
+        let once = found.is_dir() || found.nlink() == 1 || self.is_new(found);
         if once {
             self.kept.bytes += found.blocks().saturating_mul(BLOCK_BYTES);
         }
+    }
+
+    /// Whether a file is none of those that were counted. What cannot be remembered counts by each of its names.
+    fn is_new(&mut self, found: &Metadata) -> bool {
+        let id = (found.dev(), found.ino());
+        if self.counted.len() < REMEMBERED_MAX { self.counted.insert(id) } else { !self.counted.contains(&id) }
     }
 
     /// Files that were removed and are open still keep their place on the disk.
@@ -152,7 +162,7 @@ impl Walk {
                 }
                 let Ok(found) = fs::metadata(entry.path()) else { continue };
                 let nameless = found.is_file() && found.nlink() == 0 && self.devices.contains(&found.dev());
-                if nameless && self.counted.insert((found.dev(), found.ino())) {
+                if nameless && self.is_new(&found) {
                     self.kept.files += 1;
                     self.kept.bytes += found.blocks().saturating_mul(BLOCK_BYTES);
                 }

@@ -28,7 +28,7 @@ pub(in crate::rpc) fn failure(error: &KernelError) -> Failure {
         KernelError::TotalLimit { .. } => {
             refused(ErrorReason::KernelLimit).with_quota("kernels_max").retry_after(RETRY_AFTER)
         }
-        KernelError::Room { quota, .. } => {
+        KernelError::Room { quota, .. } | KernelError::Files { quota, .. } => {
             refused(ErrorReason::KernelLimit).with_quota(*quota).retry_after(RETRY_AFTER)
         }
         KernelError::Dead { .. } => refused(ErrorReason::KernelDead),
