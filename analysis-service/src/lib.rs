@@ -14,7 +14,7 @@ mod rpc;
 mod schema;
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
@@ -144,11 +144,11 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
 }
 
 /// What has become of a kernel that an earlier service left.
-fn fate(inherited: &Inherited, starting: &HashSet<Uuid>, kernel_id: Uuid) -> Fate {
+fn fate(inherited: &Inherited, starting: &HashMap<Uuid, i32>, kernel_id: Uuid) -> Fate {
     if inherited.kernels.contains_key(&kernel_id) {
         Fate::Lives
-    } else if starting.contains(&kernel_id) {
-        Fate::StartsAnew
+    } else if let Some(generation) = starting.get(&kernel_id) {
+        Fate::StartsAnew { is_first: *generation == 1 }
     } else {
         Fate::Dead(left_behind())
     }

@@ -6,20 +6,15 @@ use std::{fs, io, path::Path};
 const FILE: &str = "boot";
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// Notes this start of the machine, and says whether it is the one that was noted before. Blocks.
-pub(super) fn note(root: &Path) -> io::Result<bool> {
-    // Not every machine says it: then nothing is known.
-    let Ok(now) = fs::read_to_string(BOOT_ID) else { return Ok(false) };
-    note_as(root, &now)
+/// Whether this start of the machine is the one that was noted. Not every machine says it: then nothing is known. Blocks.
+pub(super) fn is_noted(root: &Path) -> bool {
+    let (noted, now) = (fs::read(root.join(FILE)), fs::read(BOOT_ID));
+    noted.is_ok_and(|noted| now.is_ok_and(|now| noted == now))
 }
 
-fn note_as(root: &Path, now: &str) -> io::Result<bool> {
-    let path = root.join(FILE);
-    let same = fs::read_to_string(&path).is_ok_and(|before| before == now);
-    if !same {
-        fs::write(path, now)?;
-    }
-    Ok(same)
+/// Notes this start of the machine: what an earlier one left is taken over. Blocks.
+pub(super) fn note(root: &Path) -> io::Result<()> {
+    fs::read(BOOT_ID).map_or(Ok(()), |now| fs::write(root.join(FILE), now))
 }
 
 #[cfg(test)]
@@ -29,7 +24,11 @@ mod tests {
     #[test]
     fn another_start_of_the_machine_is_known() {
         let folder = tempfile::tempdir().expect("a folder");
-        let noted = ["one", "one", "two", "two"].map(|boot| note_as(folder.path(), boot).expect("noted"));
-        assert_eq!(noted, [false, true, false, true]);
+        let known = || is_noted(folder.path());
+        assert!(!known());
+        fs::write(folder.path().join(FILE), "another").expect("written");
+        assert!(!known() && !known(), "looking notes nothing");
+        note(folder.path()).expect("noted");
+        assert_eq!(known(), fs::exists(BOOT_ID).expect("known"));
     }
 }

@@ -141,6 +141,7 @@ fn writes_until_it_is_killed() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async move {
         let (executions, _) = open(folder.as_ref(), &settings(), Clock::system()).await;
+        assert!(executions.recover(dead).await.expect("recovered").is_empty());
         let mut logs = Vec::new();
         for code in ["runs", "waits"] {
             match executions.accept(request(code), Vec::new(), 0).await.expect("accepted") {

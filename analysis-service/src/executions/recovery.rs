@@ -1,7 +1,7 @@
 //! What an earlier process left: what only the journal has comes into the database, and every execution without an end in
 //! the database gets its one end, or goes on. A log that holds its end is stored as it is. Another goes back to its kernel,
-//! where that has outlived the process or is started anew. Where it is dead, what is known never to have been sent to it
-//! ends as CANCELLED, and what may have run as LOST. Damage at the end of a file, as a crash in the middle of a write
+//! where that has outlived the process or is started anew. Where it is dead, what waited behind one that had begun ends as
+//! CANCELLED, and what may have run as LOST. Damage at the end of a file, as a crash in the middle of a write
 //! leaves it, is cut off.
 //!
 //! It runs once, before anything is accepted.
@@ -16,7 +16,7 @@ use fenxi_proto::analysis::v1::{Death, FinishedEvent, Outcome, QueuedEvent, outp
 use uuid::Uuid;
 
 use super::{
-    Accepted, ExecutionError, Executions, LogWriter,
+    Accepted, ExecutionError, Executions, LogWriter, boot,
     journal::Kind,
     live::{Kept, Live},
     store::{Insert, LogPlace},
@@ -31,8 +31,11 @@ const ENDS_WAIT: Duration = Duration::from_secs(10);
 pub enum Fate {
     /// It has outlived that process, with what runs in it.
     Lives,
-    /// It was being started, and is started anew: nothing was ever sent to it.
-    StartsAnew,
+    /// It was being started, and is started anew: nothing was ever sent to this process.
+    StartsAnew {
+        /// Kernels that were restarted had others.
+        is_first: bool,
+    },
     /// It is dead. One execution at a time was sent to it, the next when the end of the one before was written.
     Dead(Death),
 }
@@ -48,23 +51,30 @@ impl Executions {
         let unfinished = self.store.unfinished().await?;
         let ids: HashSet<Uuid> = unfinished.iter().map(|stored| stored.accepted.execution_id).collect();
         self.tidy(&ids).await?;
-        let (mut works, mut behind) = (Vec::new(), HashSet::new());
+        let (mut works, mut left, mut ran) = (Vec::new(), Vec::new(), HashSet::new());
         for stored in unfinished {
             let kernel_id = stored.accepted.kernel_id;
             let fate = fate(kernel_id);
             let Some(log) = self.take_up(stored.accepted, fate == Fate::Lives).await? else { continue };
-            let first = behind.insert(kernel_id);
+            let began = log.start_time().is_some();
             match fate {
                 Fate::Lives => works.push((kernel_id, work(log))),
-                // Of a former generation, if any.
-                Fate::StartsAnew if log.start_time().is_some() => drop(log.finish(lost()).await),
-                Fate::StartsAnew => works.push((kernel_id, work(log))),
+                // What a machine wrote last before it went down may not be on its disk: then a former process may have run
+                // this, and nothing is known of it.
+                Fate::StartsAnew { is_first } if !began && (is_first || self.same_boot) => {
+                    works.push((kernel_id, work(log)));
+                }
+                Fate::StartsAnew { .. } => drop(log.finish(lost()).await),
                 Fate::Dead(death) => {
-                    // What a machine wrote last before it went down may not be on its disk: then nothing is known.
-                    let waited = self.same_boot && !first && log.start_time().is_none();
-                    log.finish(if waited { never_ran(death) } else { lost() }).await;
+                    ran.extend(began.then_some(kernel_id));
+                    left.push((kernel_id, began, death, log));
                 }
             }
+        }
+        for (kernel_id, began, death, log) in left {
+            // While one that has begun has no end, no other was sent. Where none has begun, any may have been sent.
+            let waited = self.same_boot && !began && ran.contains(&kernel_id);
+            log.finish(if waited { never_ran(death) } else { lost() }).await;
         }
         // Whoever looks from now on sees ends. On a disk that takes nothing they come when it does.
         let go_on: HashSet<Uuid> = works.iter().map(|(_, work)| work.execution_id).collect();
@@ -78,6 +88,9 @@ impl Executions {
             let (ended, go_on) = (ids.len() - works.len(), works.len());
             tracing::info!(ended, go_on, "executions of an earlier process were taken up");
         }
+        // Until here, who comes next knows as little of what an earlier start of the machine left.
+        let room = self.room.clone();
+        tokio::task::spawn_blocking(move || boot::note(&room)).await.map_err(std::io::Error::other)??;
         Ok(works)
     }
 

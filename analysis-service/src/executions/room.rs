@@ -1,7 +1,7 @@
 //! The executions of this service: accepting one, looking at one, listing them, reading their logs and contents.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -66,6 +66,8 @@ pub struct Executions {
     pub(super) ids: Ids,
     /// What the journal of an earlier process holds, until it is taken over.
     pub(super) left: Arc<Mutex<Vec<Entry>>>,
+    /// The folder over which it is.
+    pub(super) room: PathBuf,
     /// The machine has not been started anew since an earlier process used the folder: what that wrote is there.
     pub(super) same_boot: bool,
     readers: Arc<Semaphore>,
@@ -91,7 +93,7 @@ impl Executions {
             Scribe::start(folder.clone()).context("the thread for the logs of executions cannot be started")?;
         let (journal, left) = Journal::open(&root.join("journal"))
             .with_context(|| format!("the journal in {} cannot be opened", root.display()))?;
-        let same_boot = boot::note(root).with_context(|| format!("the folder {} cannot be used", root.display()))?;
+        let (room, same_boot) = (root.to_owned(), boot::is_noted(root));
         let limit = OutputLimit { max_bytes: settings.output_max_bytes, tail_bytes: settings.output_tail_bytes };
         let (store, contents, lives) = (Store::new(database), Contents::new(objects), Lives::default());
         let maker = Maker::new(contents.clone());
@@ -101,7 +103,7 @@ impl Executions {
         let readers = Arc::new(Semaphore::new(READERS_MAX));
         let reads = Arc::new(Semaphore::new(FILE_READS_MAX));
         let left = Arc::new(Mutex::new(left));
-        Ok(Self { desk, store, folder, lives, keep: Keep::new(settings), ids, left, same_boot, readers, reads })
+        Ok(Self { desk, store, folder, lives, keep: Keep::new(settings), ids, left, room, same_boot, readers, reads })
     }
 
     /// One execution of this user as it stands.

@@ -250,7 +250,7 @@ async fn what_waited_for_a_kernel_that_starts_anew_is_given_back_and_what_ran_in
         tokio::task::yield_now().await;
     }
     let next = House::over(std::sync::Arc::clone(&house.folder), &super::super::test_house::settings()).await;
-    let works = next.executions.recover(|_| Fate::StartsAnew).await.expect("recovered");
+    let works = next.executions.recover(|_| Fate::StartsAnew { is_first: true }).await.expect("recovered");
     let ids: Vec<_> = works.iter().map(|(kernel_id, work)| (*kernel_id, work.execution_id)).collect();
     assert_eq!(ids, [(KERNEL, waits.accepted.execution_id)]);
     let events = next.events(&ran, 0).await;

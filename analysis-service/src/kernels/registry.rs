@@ -162,11 +162,21 @@ impl Registry {
             };
             let mut works = || works.remove(&kernel_id).unwrap_or_default();
             let handle = match (adopted, stood) {
-                (Some(adopted), _) => Driver::adopt(Arc::clone(parts), kernel.clone(), adopted, works()),
-                (None, Stood::Starting) => Driver::start_anew(Arc::clone(parts), kernel.clone(), works()),
-                (None, Stood::Started) => {
+                (Some(adopted), stood) => {
+                    if stood != Stood::Started {
+                        // Left between the end of its start and the word of it. From here on it runs code.
+                        parts.store.started(kernel_id, kernel.generation).await?;
+                    }
+                    Driver::adopt(Arc::clone(parts), kernel.clone(), adopted, works())
+                }
+                (None, Stood::Starting) => {
+                    parts.store.begun_anew(kernel_id).await?;
+                    Driver::start_anew(Arc::clone(parts), kernel.clone(), works())
+                }
+                (None, Stood::Started | Stood::Unstartable) => {
                     let time = Some(fenxi_proto::time::timestamp(parts.clock.now_micros()));
-                    kernel.death = Some(Death { time, ..left_behind() });
+                    let death = if stood == Stood::Started { left_behind() } else { unstartable() };
+                    kernel.death = Some(Death { time, ..death });
                     parts.store.save(&kernel).await?;
                     Driver::spawn(Arc::clone(parts), kernel.clone(), None)
                 }
@@ -243,4 +253,8 @@ impl Registry {
 /// Why a kernel is dead whose end nobody saw.
 pub(crate) fn left_behind() -> Death {
     death(DeathCause::Shutdown, "the service ended without ending its kernels")
+}
+
+fn unstartable() -> Death {
+    death(DeathCause::StartFailed, "the service ended again and again before its start came to an end")
 }

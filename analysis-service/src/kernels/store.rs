@@ -1,7 +1,7 @@
 //! Kernels in the database: what has to outlive the service, and which requests were taken. The only SQL of this room.
 //! Rules and the time come from outside.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use fenxi_chassis::sqlite::{Database, WriteError};
 use sqlx::Row as _;
@@ -21,6 +21,9 @@ use super::model::{Kernel, KernelLimits};
 mod requests;
 mod rows;
 mod steps;
+
+/// How often a start that no service came to the end of is begun anew: perhaps it is what ends them.
+const START_ATTEMPTS_MAX: i32 = 5;
 
 /// Why the database did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -105,15 +108,34 @@ impl Store {
         written.await
     }
 
-    /// The kernels that were being started when they were last written down: they are to be started again.
+    /// Writes down that the start of a kernel is begun anew.
+    pub(crate) async fn begun_anew(&self, kernel_id: Uuid) -> Result<(), StoreError> {
+        let written = self.database.writer.write::<_, StoreError, _>(move |transaction| {
+            Box::pin(async move {
+                sqlx::query("UPDATE kernels SET start_attempts = start_attempts + 1 WHERE kernel_id = $1")
+                    .bind(kernel_id)
+                    .execute(transaction)
+                    .await?;
+                Ok(())
+            })
+        });
+        written.await
+    }
+
+    /// The kernels that were being started when they were last written down, and in which generation: they are to be
+    /// started again.
     ///
     /// # Errors
     /// The database.
-    pub async fn starting(&self) -> Result<HashSet<Uuid>, StoreError> {
-        let rows =
-            sqlx::query("SELECT kernel_id FROM kernels WHERE death_time IS NULL AND started_generation < generation");
-        let rows = rows.fetch_all(&self.database.reader).await?;
-        rows.iter().map(|row| Ok(row.try_get("kernel_id")?)).collect()
+    pub async fn starting(&self) -> Result<HashMap<Uuid, i32>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT kernel_id, generation FROM kernels
+             WHERE death_time IS NULL AND started_generation < generation AND start_attempts < $1",
+        )
+        .bind(START_ATTEMPTS_MAX)
+        .fetch_all(&self.database.reader)
+        .await?;
+        rows.iter().map(|row| Ok((row.try_get("kernel_id")?, row.try_get("generation")?))).collect()
     }
 
     /// Removes a kernel.
@@ -132,7 +154,8 @@ impl Store {
     pub(crate) async fn all(&self, now: i64) -> Result<Vec<(Kernel, Stood)>, StoreError> {
         let rows = sqlx::query(
             "SELECT kernel_id, owner_user_id, display_name, datasets, create_time, last_activity_time, generation, death,
-                 death_time, kernel_spec, started_generation, disk_bytes
+                 death_time, kernel_spec, started_generation, start_attempts,
+                 disk_bytes
              FROM kernels ORDER BY kernel_id",
         )
         .fetch_all(&self.database.reader)

@@ -20,8 +20,8 @@ use fenxi_chassis::{
 };
 use fenxi_proto::{
     analysis::v1::{
-        CreateKernelRequest, ExecuteRequest, ExecuteResponse, Execution, FinishedEvent, GetKernelRequest, KernelState,
-        OutputEvent, WatchExecutionRequest, execution_service_client::ExecutionServiceClient,
+        CreateKernelRequest, ExecuteRequest, ExecuteResponse, Execution, FinishedEvent, GetKernelRequest, Kernel,
+        KernelState, OutputEvent, WatchExecutionRequest, execution_service_client::ExecutionServiceClient,
         inspection_service_client::InspectionServiceClient, kernel_service_client::KernelServiceClient,
         network_grant_service_client::NetworkGrantServiceClient, output_event::Event,
     },
@@ -306,11 +306,16 @@ impl User {
         created.into_inner().kernel.expect("a kernel").kernel_id
     }
 
-    /// How a kernel stands.
-    pub(crate) async fn state(&self, kernel_id: &str) -> KernelState {
+    /// A kernel as it stands.
+    pub(crate) async fn get(&self, kernel_id: &str) -> Kernel {
         let request = GetKernelRequest { kernel_id: kernel_id.to_owned() };
         let found = self.kernels.clone().get_kernel(request).await.expect("a kernel");
-        found.into_inner().kernel.expect("a kernel").state()
+        found.into_inner().kernel.expect("a kernel")
+    }
+
+    /// How a kernel stands.
+    pub(crate) async fn state(&self, kernel_id: &str) -> KernelState {
+        self.get(kernel_id).await.state()
     }
 
     /// Begins to run code and gives the execution and the rest of its stream.

@@ -5,6 +5,7 @@ use fenxi_proto::analysis::v1::{
     CreateKernelRequest, DeathCause, KernelState, Outcome, RestartKernelRequest, output_event::Event,
 };
 use nix::sys::signal::{Signal, kill};
+use sqlx::{Connection as _, SqliteConnection};
 
 use crate::{
     house::{assert_dense, end, id, texts},
@@ -89,6 +90,69 @@ async fn a_restart_that_a_kill_of_the_service_met_is_begun_anew() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_that_a_stop_of_the_service_met_is_begun_anew() {
     is_restarted_anew(Signal::SIGTERM).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_kernel_that_was_restarted_outlives_a_kill_of_the_service() {
+    let mut machine = Machine::start_with("plain").await;
+    let user = machine.user();
+    let kernel = user.kernel().await;
+    user.run(&kernel, "import os; os._exit(1)").await;
+    assert_eq!(user.state(&kernel).await, KernelState::Dead);
+    let restart = RestartKernelRequest { kernel_id: kernel.clone(), request_id: id() };
+    user.kernels.clone().restart_kernel(restart).await.expect("restarted");
+    user.run(&kernel, "x = 6").await;
+    machine.replace(Signal::SIGKILL).await;
+    let (_, events) = machine.user().run(&kernel, "print(x * 7)").await;
+    assert_eq!(texts(&events), "42\n", "its variables are gone");
+}
+
+/// Changes what is written down of kernels, while no service is there.
+async fn rewrite(machine: &Machine, change: &'static str) {
+    let file = machine.folder.path().join("data/analysis.db");
+    let mut database = SqliteConnection::connect(&format!("sqlite://{}", file.display())).await.expect("a database");
+    let changed = sqlx::query(sqlx::AssertSqlSafe(change)).execute(&mut database).await.expect("changed");
+    assert_eq!(changed.rows_affected(), 1);
+    database.close().await.expect("closed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kernel_left_before_its_start_was_written_down_is_taken_up_as_started() {
+    let mut machine = Machine::start_with("plain").await;
+    let user = machine.user();
+    let kernel = user.kernel().await;
+    user.run(&kernel, "x = 1").await;
+    machine.signal(Signal::SIGKILL);
+    rewrite(&machine, "UPDATE kernels SET started_generation = 0").await;
+    machine.start_again().await;
+    let (_, events) = machine.user().run(&kernel, ONCE).await;
+    assert_eq!(texts(&events), "1\n");
+    // What has run code is started by a person alone.
+    let supervisor = machine.supervisor();
+    machine.signal(Signal::SIGKILL);
+    kill(supervisor, Signal::SIGKILL).expect("killed");
+    machine.start_again().await;
+    assert_eq!(machine.user().state(&kernel).await, KernelState::Dead);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_no_service_sees_to_its_end_is_not_begun_for_ever() {
+    let mut machine = Machine::start_with("plain").await;
+    let user = machine.user();
+    let kernel = user.kernel().await;
+    user.run(&kernel, "1").await;
+    let supervisor = machine.supervisor();
+    machine.signal(Signal::SIGKILL);
+    kill(supervisor, Signal::SIGKILL).expect("killed");
+    rewrite(&machine, "UPDATE kernels SET started_generation = 0, start_attempts = 5").await;
+    machine.start_again().await;
+    let user = machine.user();
+    let dead = user.get(&kernel).await;
+    assert_eq!((dead.state(), dead.death.expect("why").cause()), (KernelState::Dead, DeathCause::StartFailed));
+    let restart = RestartKernelRequest { kernel_id: kernel.clone(), request_id: id() };
+    user.kernels.clone().restart_kernel(restart).await.expect("restarted");
+    let (_, events) = user.run(&kernel, "print(1)").await;
+    assert_eq!(texts(&events), "1\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -165,7 +165,7 @@ impl Driver {
         }
     }
 
-    fn note_ending(&mut self, ending: Ending) {
+    pub(super) fn note_ending(&mut self, ending: Ending) {
         self.endings.retain(|ending| !ending.is_on_disk());
         self.endings.push(ending);
     }
@@ -174,7 +174,8 @@ impl Driver {
     /// would be run in it by a later service.
     async fn until_ended(&mut self) {
         let endings = std::mem::take(&mut self.endings);
-        let waited = timeout(ENDING_WAIT, join_all(endings.iter().map(Ending::on_disk))).await;
+        let all = endings.iter().chain(self.ending.as_ref().map(|(_, ending)| ending));
+        let waited = timeout(ENDING_WAIT, join_all(all.map(Ending::on_disk))).await;
         if waited.is_err() {
             tracing::warn!(kernel_id = %self.kernel.kernel_id, "a kernel is started again before all ends are on disk");
         }
@@ -208,6 +209,8 @@ impl Driver {
 
     /// Writes down what has to outlive the service. A database that fails is said in the log, and life goes on.
     pub(super) async fn save(&mut self) {
+        // As it stands now, also where that was not told yet.
+        self.kernel.state = self.state.name();
         if let Err(error) = self.parts.store.save(&self.kernel).await {
             tracing::error!(kernel_id = %self.kernel.kernel_id, %error, "a kernel could not be written down");
         }

@@ -16,7 +16,7 @@ use crate::kernels::{
     model::{KernelDatasetRef, KernelTable, TableSource},
     specs::TableLoader,
     starts::StartTicket,
-    store::Store,
+    store::{Store, StoreError},
 };
 
 /// How long one probe waits before the next: the first ones may pass before the kernel listens.
@@ -84,6 +84,9 @@ pub(super) enum StartError {
     /// It did not speak in time.
     #[error("{error}: {log}")]
     Connect { error: ConnectError, log: String },
+    /// Nobody would know that it may have run code.
+    #[error("its start could not be written down: {0}")]
+    Unwritten(#[from] StoreError),
     /// It was given up.
     #[error("the start was given up")]
     Cancelled,
@@ -225,7 +228,8 @@ impl Plan {
         // Held first: what is not written down as started, and not held, has not run anything, and is started again by
         // the next service.
         if let Err(error) = self.store.started(self.order.kernel_id, self.order.generation).await {
-            tracing::error!(kernel_id = %self.order.kernel_id, %error, "a kernel's start could not be written down");
+            launched.clear().await;
+            return Err(error.into());
         }
         Ok(Box::new(Live { launched, connection, notices, heard: 0, _tables: tables }))
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Row as _, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::StoreError;
+use super::{START_ATTEMPTS_MAX, StoreError};
 use crate::kernels::model::{Kernel, KernelDatasetRef, KernelLimits};
 
 /// How a kernel stood when it was last written down.
@@ -17,6 +17,8 @@ use crate::kernels::model::{Kernel, KernelDatasetRef, KernelLimits};
 pub(crate) enum Stood {
     /// Its process was being started: no code was ever sent to it.
     Starting,
+    /// So it was again and again, and no service came to the end of it.
+    Unstartable,
     /// Its process had started.
     Started,
     /// It was dead.
@@ -69,7 +71,12 @@ pub(super) fn stood(row: &SqliteRow) -> Result<Stood, StoreError> {
         return Ok(Stood::Dead);
     }
     let (started, generation): (i32, i32) = (row.try_get("started_generation")?, row.try_get("generation")?);
-    Ok(if started < generation { Stood::Starting } else { Stood::Started })
+    let attempts: i32 = row.try_get("start_attempts")?;
+    Ok(match started < generation {
+        true if attempts < START_ATTEMPTS_MAX => Stood::Starting,
+        true => Stood::Unstartable,
+        false => Stood::Started,
+    })
 }
 
 impl DatasetRow {
@@ -142,7 +149,8 @@ impl KernelRow {
 
     pub(super) async fn update(&self, transaction: &mut Transaction) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE kernels SET last_activity_time = $2, generation = $3, death = $4, death_time = $5
+            "UPDATE kernels SET last_activity_time = $2, generation = $3, death = $4, death_time = $5,
+                 start_attempts = CASE WHEN generation = $3 THEN start_attempts ELSE 0 END
              WHERE kernel_id = $1",
         )
         .bind(self.kernel_id)

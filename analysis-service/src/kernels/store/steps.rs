@@ -40,8 +40,10 @@ CREATE INDEX kernel_requests_by_time ON kernel_requests (create_time);
     Step {
         number: 221,
         title: "kernels that are being started",
-        // Of which generation it is known that it may have run code. Until now nobody noted it: all may have.
+        // Of which generation it is known that it may have run code. Until now nobody noted it: all may have. And how often
+        // a service has begun the start of this generation anew.
         sql: "ALTER TABLE kernels ADD COLUMN started_generation INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE kernels ADD COLUMN start_attempts INTEGER NOT NULL DEFAULT 0;
 UPDATE kernels SET started_generation = generation;",
     },
     Step {
