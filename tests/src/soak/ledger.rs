@@ -24,6 +24,8 @@ pub(super) enum Disturbance {
     Failure,
     /// analysis-service ended: kernels that are being started end with it.
     Service,
+    /// Its table was deleted: its next process is without it.
+    Table,
 }
 
 impl Disturbance {
@@ -34,7 +36,8 @@ impl Disturbance {
             (Self::End, true) => &[Outcome::Killed],
             (Self::End, false) => &[Outcome::Killed, Outcome::Cancelled],
             (Self::Failure | Self::Service, true) => &[],
-            (Self::Failure, false) => &[Outcome::Cancelled],
+            (Self::Failure | Self::Table, false) => &[Outcome::Cancelled],
+            (Self::Table, true) => &[Outcome::Error],
             // Of a kernel that was being started when the service was killed nobody knows more.
             (Self::Service, false) => &[Outcome::Cancelled, Outcome::Lost],
         }
@@ -69,6 +72,11 @@ impl Story {
         let mut spans = lock(&self.spans);
         spans.push(Span { what, begin: Instant::now(), end: None });
         Doing { story: self, at: spans.len() - 1, slack }
+    }
+
+    /// Notes something that has its effect from now on.
+    pub(super) fn begin_for_good(&self, what: Disturbance) {
+        lock(&self.spans).push(Span { what, begin: Instant::now(), end: None });
     }
 
     /// What was done in this time.

@@ -267,6 +267,9 @@ impl Person {
     }
 
     async fn drop_table(&self, table: &Table) {
+        let is_its =
+            |kernel: &&Arc<Kernel>| kernel.table.as_ref().is_some_and(|own| own.dataset_id == table.dataset_id);
+        self.kernels.iter().filter(is_its).for_each(|kernel| kernel.story.begin_for_good(Disturbance::Table));
         let request = DeleteDatasetRequest { dataset_id: table.dataset_id.clone(), request_id: request_id() };
         let datasets = self.caller.client.datasets();
         self.caller.ask("DeleteDataset", async || datasets.clone().delete_dataset(request.clone()).await).await.ok();
