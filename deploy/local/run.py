@@ -6,10 +6,12 @@ in memory that matters: whatever it makes (ports aside) stands in the folder. Ne
 """
 
 import argparse
+import contextlib
 import ctypes
 import fcntl
 import json
 import os
+import random
 import secrets
 import signal
 import socket
@@ -24,6 +26,9 @@ READY_WAIT_SECS = 60
 STOP_WAIT_SECS = 40
 LOG_TAIL_LINES = 15
 LOG_MAX_BYTES = 64 << 20
+# Of what only these three services listen on: below what the system gives to connections that go out, of which one could
+# take a port before its service does.
+INNER_PORTS = range(20_000, 32_000)
 
 
 class Trouble(Exception):
@@ -55,7 +60,7 @@ def house(arguments: argparse.Namespace) -> int:
     lock = only_one(home)
     host, port = address(arguments.listen)
     port = free_port(host, port, wanted=arguments.listen)
-    ports = {name: free_port("127.0.0.1", 0) for name in ("auth", "auth-admin", "analysis", "analysis-admin", "gateway-admin")}
+    ports = inner_ports("auth", "auth-admin", "analysis", "analysis-admin", "gateway-admin")
     url = os.environ.get("FENXI_GATEWAY_PUBLIC_URL") or f"http://{'localhost' if host == '127.0.0.1' else host}:{port}"
     services = Services(home, settings(home, arguments, ports, f"{host}:{port}", url), arguments.binaries)
     stop = StopSignal()
@@ -239,14 +244,30 @@ def address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def free_port(host: str, port: int, wanted: str = "") -> int:
+def free_port(host: str, port: int, wanted: str) -> int:
     try:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-            return probe.getsockname()[1]
+        return bindable(host, port)
     except OSError as error:
-        raise Trouble(f"{wanted or host} cannot be listened on ({error.strerror}): choose another with FENXI_LISTEN, such as 127.0.0.1:8090") from error
+        raise Trouble(f"{wanted} cannot be listened on ({error.strerror}): choose another with FENXI_LISTEN, such as 127.0.0.1:8090") from error
+
+
+def bindable(host: str, port: int) -> int:
+    """The port that this one is when it is listened on, which 0 is not; raises OSError if it cannot be."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+        return probe.getsockname()[1]
+
+
+def inner_ports(*names: str) -> dict[str, int]:
+    """A free port of loopback for each of these."""
+    free = {}
+    for port in random.sample(INNER_PORTS, len(INNER_PORTS)):
+        if len(free) == len(names):
+            return free
+        with contextlib.suppress(OSError):
+            free[names[len(free)]] = bindable("127.0.0.1", port)
+    raise Trouble(f"no ports are free between {INNER_PORTS.start} and {INNER_PORTS.stop} on 127.0.0.1: end what listens there")
 
 
 def describe(code: int) -> str:
