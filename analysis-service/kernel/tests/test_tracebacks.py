@@ -1,0 +1,47 @@
+"""A frame's module is what the standard library says it is, looked for once in each file."""
+
+import inspect
+import sys
+import types
+import unittest
+from unittest import mock
+
+from fenxi_kernel import tracebacks
+
+look_for = tracebacks._look_for
+
+
+def frames(depth):
+    return [sys._getframe()] if depth == 0 else [sys._getframe(), *frames(depth - 1)]
+
+
+class Tracebacks(unittest.TestCase):
+    def setUp(self):
+        tracebacks._known.clear()
+
+    def test_a_recursion_is_looked_for_once(self):
+        cell = {}
+        source = "import sys\ndef f(n): return [sys._getframe()] if n == 0 else [sys._getframe(), *f(n - 1)]"
+        exec(compile(source, "<cell 1>", "exec"), cell)
+        with mock.patch.object(tracebacks, "_look_for", side_effect=look_for) as looked:
+            found = {tracebacks.module_of(frame) for frame in cell["f"](500)}
+            self.assertEqual(looked.call_count, 1)
+        self.assertEqual(found, {look_for(cell["f"](0)[0])})
+        self.assertEqual({tracebacks.module_of(frame) for frame in frames(10)}, {sys.modules[__name__]})
+
+    def test_what_is_loaded_later_is_found(self):
+        name = "a_module_of_this_test"
+        code = compile("def f(): pass", f"/{name}.py", "exec").co_consts[0]
+        self.assertEqual(tracebacks.module_of(code), look_for(code))
+        module = types.ModuleType(name)
+        module.__file__ = f"/{name}.py"
+        with mock.patch.dict(sys.modules, {name: module}):
+            self.assertIs(tracebacks.module_of(code), module)
+
+    def test_all_else_is_the_standard_librarys(self):
+        for thing in (inspect, unittest.TestCase, frames, 7):
+            self.assertIs(tracebacks.module_of(thing), look_for(thing))
+
+
+if __name__ == "__main__":
+    unittest.main()
