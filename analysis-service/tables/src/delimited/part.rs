@@ -14,8 +14,8 @@ use crate::values::{self, Held, number, quick, temporal};
 
 /// Texts up to here are copied as one piece of this length, of which the rest is overwritten by the next.
 const SHORT_TEXT_BYTES: usize = 16;
-/// Room that is made for a run's texts at first.
-const TEXT_ROOM_BYTES: usize = 256 << 10;
+/// Room that is made for a column's texts in a run at first: of wide tables there are many, and most may be empty.
+const TEXT_ROOM_BYTES: usize = 256;
 
 /// The values of one column in one run, zero where one is missing.
 #[derive(Debug)]
@@ -220,7 +220,7 @@ impl Texts {
 
     #[cold]
     fn grow(&mut self, used: usize) {
-        let bytes = (used + SHORT_TEXT_BYTES).max(self.bytes.len() * 3 / 2).max(TEXT_ROOM_BYTES);
+        let bytes = (used + SHORT_TEXT_BYTES).max(self.bytes.len() * 2).max(TEXT_ROOM_BYTES);
         self.bytes.resize(bytes, 0);
     }
 
