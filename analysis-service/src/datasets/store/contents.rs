@@ -34,7 +34,7 @@ impl Store {
         Ok(Some(Arc::new(whole(row, |row| table(row, true)).await?)))
     }
 
-    /// Keeps what parsing gave.
+    /// Keeps what parsing gave, unless the content has gone meanwhile: then nobody would ever remove it.
     pub(in crate::datasets) async fn keep_parsed(
         &self,
         content: ContentId,
@@ -48,7 +48,8 @@ impl Store {
             Box::pin(async move {
                 let sql = "INSERT INTO parsed_table
                     (table_id, sha256, row_count, column_count, options, warnings, columns)
-                    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (table_id) DO NOTHING";
+                    SELECT $1, sha256, $3, $4, $5, $6, $7 FROM content WHERE sha256 = $2
+                    ON CONFLICT (table_id) DO NOTHING";
                 sqlx::query(sql)
                     .bind(table.table_id.to_string())
                     .bind(content.to_string())
