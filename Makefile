@@ -18,7 +18,7 @@ run: tools kernel-env build ## Install what is missing, build, and run Fenxi on 
 	@exec $(PYTHON) deploy/local/run.py --binaries target/$(profile_dir) --python $(kernel_env)/bin/python
 
 build: web ## Build the page and the programs
-	@cargo build --quiet --profile $(PROFILE) --bin auth-service --bin analysis-service --bin kernel-supervisor --bin gateway
+	@cargo build --quiet --profile $(PROFILE) --bin auth-service --bin analysis-service --bin kernel-supervisor --bin table-reader --bin gateway
 
 test: tools kernel-env ## Install what the tests need and run every check and test
 	@exec tests/run all

@@ -16,6 +16,7 @@ mod flights;
 pub mod model;
 mod name;
 mod parser;
+mod reader;
 mod settings;
 mod staging;
 mod store;
@@ -74,6 +75,8 @@ struct Inner {
     contents: KeyLocks<ContentId>,
     /// Held while a file of the user is parsed.
     turns: KeyLocks<Uuid>,
+    /// Whose file is looked into before it is parsed.
+    looks: KeyLocks<Uuid>,
     tasks: TaskTracker,
 }
 
@@ -90,12 +93,13 @@ impl Datasets {
             staging: Staging::open(&data.join("uploads"), tasks.clone())?,
             objects: Objects::open(&data.join("objects").join("datasets"))?,
             cache: Cache::open(&data.join("columnar"), settings.columnar_cache_max_bytes)?,
-            parser: Parser::new(&settings),
+            parser: Parser::new(&settings)?,
             parses: Flights::new(tasks.clone()),
             builds: Flights::new(tasks.clone()),
             uploads: KeyLocks::default(),
             contents: KeyLocks::default(),
             turns: KeyLocks::default(),
+            looks: KeyLocks::default(),
             settings,
             frame,
             tasks,

@@ -1,5 +1,10 @@
 //! The limits of uploads and datasets, as configuration sets them.
 
+use std::path::PathBuf;
+
+/// The file name of the program that reads files.
+const READER: &str = "table-reader";
+
 /// Limits of uploads and datasets.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DatasetSettings {
@@ -27,7 +32,27 @@ pub struct DatasetSettings {
     #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub parses_max: u16,
 
+    /// Program that reads one uploaded file. Unset: `table-reader` beside this program
+    #[arg(long, value_name = "FILE")]
+    pub table_reader: Option<PathBuf>,
+
     /// Bytes of memory that parsing one file may hold
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30, value_parser = clap::value_parser!(u64).range(16 << 20..))]
     pub parse_memory_max_bytes: u64,
+}
+
+impl DatasetSettings {
+    /// The program that reads files.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn reader(&self) -> std::io::Result<PathBuf> {
+        let beside = || Ok::<_, std::io::Error>(std::env::current_exe()?.with_file_name(READER));
+        let program = self.table_reader.clone().map_or_else(beside, Ok)?;
+        if !program.is_file() {
+            let text = format!("--table-reader: {} is not there", program.display());
+            return Err(std::io::Error::new(std::io::ErrorKind::NotFound, text));
+        }
+        std::path::absolute(program)
+    }
 }

@@ -1,5 +1,7 @@
 //! The columnar files of datasets: shown in pieces, handed to kernels, made again when the cache let them go.
 
+use std::path::PathBuf;
+
 use fenxi_tables::{ParseOptions, Table};
 use uuid::Uuid;
 
@@ -9,6 +11,7 @@ use super::{
     error::DatasetError,
     model::{Dataset, DatasetSlice, TableForKernel},
     parser::Window,
+    reader::Source,
     variable,
 };
 use crate::objects::ContentId;
@@ -81,13 +84,32 @@ impl Datasets {
         file_name: String,
         options: ParseOptions,
     ) -> Result<(Table, Hold), DatasetError> {
-        let made = self.inner.cache.aside();
-        let path = self.inner.objects.path(content);
-        let table = self.inner.parser.convert(path, file_name, options, made.clone()).await?;
+        let aside = Aside::make(self.inner.cache.aside()).await?;
+        let (path, out) = (self.inner.objects.path(content), aside.0.join("table"));
+        let table = self.inner.parser.convert(Source { path, file_name, options }, out.clone()).await?;
         let cache = self.inner.cache.clone();
-        let kept = tokio::task::spawn_blocking(move || cache.put(table_id, &made)).await;
+        let kept = tokio::task::spawn_blocking(move || cache.put(table_id, &out)).await;
+        drop(aside);
         let hold = kept.map_err(std::io::Error::other)??;
         metrics::counter!("columnar_cache_builds_total").increment(1);
         Ok((table, hold))
+    }
+}
+
+/// A folder for one file that is being made, and for whatever its maker leaves when it is ended.
+struct Aside(PathBuf);
+
+impl Aside {
+    async fn make(path: PathBuf) -> std::io::Result<Self> {
+        tokio::fs::create_dir(&path).await?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        let path = std::mem::take(&mut self.0);
+        // Best effort: what is left aside is cleared at the next start.
+        tokio::task::spawn_blocking(move || drop(std::fs::remove_dir_all(path)));
     }
 }

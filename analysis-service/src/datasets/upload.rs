@@ -14,6 +14,7 @@ use super::{
     error::DatasetError,
     model::{RequestId, Upload, UploadState, UploadStatus},
     name,
+    reader::Source,
     staging::Appender,
     store::{NewUpload, UploadLimits, Usage},
 };
@@ -147,7 +148,9 @@ impl Datasets {
             let upload = self.open_upload(user_id, upload_id).await?;
             (self.bytes_of(&upload).await?, upload.file_name)
         };
-        self.inner.parser.preview(path, file_name, options, rows).await
+        // One of a user at a time, so that nobody's keep everybody else's waiting.
+        let _turn = self.inner.looks.lock(user_id).await;
+        self.inner.parser.preview(Source { path, file_name, options }, rows).await
     }
 
     /// An upload that is open; the caller holds its lock.

@@ -5,7 +5,7 @@
 use std::fmt;
 
 /// Where in a file something was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Place {
     /// A physical line of a text file, from 1.
     Line(u64),

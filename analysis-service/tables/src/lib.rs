@@ -15,6 +15,7 @@ mod cells;
 mod delimited;
 mod encoding;
 mod error;
+pub mod job;
 mod json;
 mod limits;
 mod map;

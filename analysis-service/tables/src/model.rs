@@ -105,7 +105,7 @@ pub struct Table {
 }
 
 /// What `preview` saw.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Preview {
     /// The options in force, detected ones filled in; `format` is always there.
     pub options: ParseOptions,
@@ -118,7 +118,7 @@ pub struct Preview {
 }
 
 /// Cells, column by column.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TableSlice {
     /// The columns asked for.
     pub columns: Vec<ColumnSlice>,
@@ -129,7 +129,7 @@ pub struct TableSlice {
 }
 
 /// Cells of one column.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ColumnSlice {
     /// The column's name.
     pub name: String,

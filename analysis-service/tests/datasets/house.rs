@@ -107,7 +107,9 @@ async fn serve(folder: &Path, keys: &Keys, settings: &[&str]) -> (String, Lifecy
     let args = ["analysis-service".into(), "--auth-url".into(), keys.url.clone(), "--data-dir".into()];
     let supervisor = ["--kernel-supervisor", env!("CARGO_BIN_EXE_kernel-supervisor"), "--kernel-linger-secs", "0"];
     let supervisor = supervisor.map(OsString::from);
-    let args = args.into_iter().map(OsString::from).chain([folder.into()]).chain(python).chain(supervisor);
+    let reader = ["--table-reader", env!("CARGO_BIN_EXE_table-reader")].map(OsString::from);
+    let args =
+        args.into_iter().map(OsString::from).chain([folder.into()]).chain(python).chain(supervisor).chain(reader);
     let config: Config =
         fenxi_chassis::config::load(PREFIX, args.chain(settings.iter().map(OsString::from))).expect("good");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

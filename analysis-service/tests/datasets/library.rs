@@ -86,7 +86,8 @@ impl Library {
 }
 
 async fn open(folder: &TempDir, clock: &Clock, settings: &[&str]) -> Datasets {
-    let settings = Settings::parse_from([&["test"], settings].concat()).datasets;
+    let reader = ["test", "--table-reader", env!("CARGO_BIN_EXE_table-reader")];
+    let settings = Settings::parse_from([&reader, settings].concat()).datasets;
     let database = Database::open(&folder.path().join("test.db"), STEPS).await.expect("a database");
     Datasets::open(folder.path(), settings, database, Frame::new(clock.clone())).expect("opens")
 }

@@ -183,3 +183,22 @@ async fn a_table_of_ten_thousand_columns_and_one_without_rows_are_shown() {
         2
     );
 }
+
+/// A file that takes gigabytes of whoever reads it: each of its records has a field of its own within one field.
+fn bomb() -> Vec<u8> {
+    let records: Vec<_> = (0..30_000).map(|at| format!("{{\"t\":{{\"k{at}\":1}}}}")).collect();
+    format!("[{}]", records.join(",")).into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_takes_all_memory_is_the_trouble_of_nobody_else() {
+    let house = House::start_with(&["--parse-memory-max-bytes", "67108864"]).await;
+    let user = house.user();
+    let upload = user.send("bomb.json", &bomb()).await;
+    let refused = user.complete(&upload.upload_id).await.expect_err("it does not fit");
+    assert!(refused.message().contains("memory"), "{}", refused.message());
+    let dataset = user.dataset("t.csv", b"a,b\n1,2\n").await;
+    assert_eq!(dataset.row_count, 1);
+    // Nothing of the one that was given up is left aside.
+    until("nothing is left", || async { (house.files("columnar") == 1).then_some(()) }).await;
+}

@@ -113,7 +113,7 @@ impl House {
 
 async fn serve(folder: &Path, auth: &Auth, more: &[OsString]) -> (String, Lifecycle, JoinHandle<anyhow::Result<()>>) {
     let secret = folder.join("secret");
-    let args: [OsString; 13] = [
+    let args: [OsString; 15] = [
         "analysis-service".into(),
         "--auth-url".into(),
         auth.url.clone().into(),
@@ -123,6 +123,8 @@ async fn serve(folder: &Path, auth: &Auth, more: &[OsString]) -> (String, Lifecy
         folder.join("data").into(),
         "--python".into(),
         python().into(),
+        "--table-reader".into(),
+        env!("CARGO_BIN_EXE_table-reader").into(),
         "--kernel-supervisor".into(),
         env!("CARGO_BIN_EXE_kernel-supervisor").into(),
         "--kernel-linger-secs".into(),
