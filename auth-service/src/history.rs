@@ -8,10 +8,12 @@ pub(crate) mod entry;
 mod list;
 mod page_reader;
 mod recorder;
+mod scan;
 mod search;
 mod store;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,6 +30,7 @@ use self::{
     page_reader::PageReader,
     recorder::Recorder,
     store::{Change, Changed},
+    turns::Turns,
 };
 use crate::{
     statistics::{self, Statistics},
@@ -59,6 +62,9 @@ pub(crate) enum HistoryError {
     /// The queue stayed full.
     #[error("too many calls wait")]
     Overloaded,
+    /// The user's own searches are in the way, and nobody else's.
+    #[error("too many of your searches wait")]
+    TooManySearches,
     /// The service stops.
     #[error("the service is stopping")]
     Stopping,
@@ -86,6 +92,7 @@ struct Shared {
     tokens: PageTokens,
     recorder: Recorder,
     pages: PageReader,
+    turns: Turns,
 }
 
 impl History {
@@ -94,7 +101,7 @@ impl History {
         let recorder = Recorder::start(database.writer.clone());
         let pages = PageReader::start(database.reader.clone());
         lifecycle.spawn(cleanup::keep_clean(database.writer.clone(), clock.clone(), lifecycle.clone()));
-        Self(Arc::new(Shared { database, clock, tokens, recorder, pages }))
+        Self(Arc::new(Shared { database, clock, tokens, recorder, pages, turns: Turns::new() }))
     }
 
     /// Takes entries, each once by its id; gives how many were new. They are durable when this returns.

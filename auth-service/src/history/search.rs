@@ -4,28 +4,36 @@
 use super::entry::{Entry, Filter, Outcome};
 
 /// A filter, made ready to look at many entries.
-pub(super) struct Search<'f> {
+#[derive(Debug)]
+pub(super) struct Search {
     needle: String,
-    outcomes: &'f [Outcome],
+    outcomes: Vec<Outcome>,
 }
 
-impl<'f> Search<'f> {
-    pub(super) fn new(filter: &'f Filter) -> Self {
-        Self { needle: filter.text.to_lowercase(), outcomes: &filter.outcomes }
+impl Search {
+    pub(super) fn new(filter: &Filter) -> Self {
+        Self { needle: filter.text.to_lowercase(), outcomes: filter.outcomes.clone() }
     }
 
-    /// Whether it has to see the code.
+    /// Whether it may have to see the code.
     pub(super) fn reads_code(&self) -> bool {
         !self.needle.is_empty()
     }
 
-    /// Whether the entry with this code is one of those wanted. The ids and times are the store's business.
-    pub(super) fn wants(&self, entry: &Entry, code: &str) -> bool {
-        (self.outcomes.is_empty() || self.outcomes.contains(&entry.outcome))
-            && (self.needle.is_empty()
-                || self.is_in(code)
-                || self.is_in(&entry.preview)
-                || entry.datasets.iter().any(|dataset| self.is_in(&dataset.name)))
+    /// Whether the entry is one of those wanted; `None` if its code decides. The ids and times are the store's business.
+    pub(super) fn wants(&self, entry: &Entry) -> Option<bool> {
+        if !self.outcomes.is_empty() && !self.outcomes.contains(&entry.outcome) {
+            return Some(false);
+        }
+        let found = self.needle.is_empty()
+            || self.is_in(&entry.preview)
+            || entry.datasets.iter().any(|dataset| self.is_in(&dataset.name));
+        found.then_some(true)
+    }
+
+    /// Whether an entry is wanted whose code decides.
+    pub(super) fn wants_code(&self, code: &str) -> bool {
+        self.is_in(code)
     }
 
     fn is_in(&self, text: &str) -> bool {
@@ -64,7 +72,8 @@ mod tests {
 
     fn found(text: &str) -> bool {
         let filter = Filter { text: text.into(), ..Filter::default() };
-        Search::new(&filter).wants(&entry(), "SELECT_one = 'it''s' # ÄRGER \\ 中文注释")
+        let search = Search::new(&filter);
+        search.wants(&entry()).unwrap_or_else(|| search.wants_code("SELECT_one = 'it''s' # ÄRGER \\ 中文注释"))
     }
 
     #[test]
@@ -74,6 +83,17 @@ mod tests {
         {
             assert!(found(text), "{text} was not found");
         }
+    }
+
+    #[test]
+    fn code_decides_only_where_the_rest_does_not() {
+        let wants = |text: &str, outcome| {
+            Search::new(&Filter { text: text.into(), outcomes: vec![outcome], ..Filter::default() }).wants(&entry())
+        };
+        assert_eq!(wants("", Outcome::Ok), Some(true));
+        assert_eq!(wants("größe", Outcome::Ok), Some(true));
+        assert_eq!(wants("select", Outcome::Ok), None);
+        assert_eq!(wants("select", Outcome::Lost), Some(false));
     }
 
     #[test]

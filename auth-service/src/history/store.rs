@@ -18,6 +18,6 @@ pub(super) use self::{
     pages::{PAGES_MAX, PackedPage, Range, pages},
     purge::{purge_deleted, purge_requests},
     record::record,
-    scan::{Scanned, Source, scan},
+    scan::{CODES_MAX, Scanned, Source, codes, scan},
     whole::whole,
 };

@@ -3,6 +3,7 @@
 mod changes;
 mod lists;
 mod once;
+mod searches;
 mod sums;
 
 use std::sync::Arc;

@@ -108,6 +108,10 @@ impl From<HistoryError> for Failure {
             HistoryError::Overloaded => {
                 Self::new(ErrorReason::Overloaded, "the history is busy; try again").retry_after(BUSY_RETRY_AFTER)
             }
+            HistoryError::TooManySearches => {
+                Self::new(ErrorReason::RateLimited, "too many of your searches run at once; try again")
+                    .retry_after(BUSY_RETRY_AFTER)
+            }
             HistoryError::Stopping => {
                 Self::new(ErrorReason::Unavailable, "the service is stopping; try again").retry_after(BUSY_RETRY_AFTER)
             }

@@ -1,10 +1,15 @@
 //! Rows to pick from, one by one, for lists whose filters no key answers.
 
+use std::sync::LazyLock;
+
 use sqlx::{Row as _, SqlitePool};
 use uuid::Uuid;
 
 use super::{super::entry::Entry, packed, pages::Range};
-use crate::store::StoreError;
+use crate::{store::StoreError, store_rows::Shapes};
+
+/// Codes in one statement.
+pub(crate) const CODES_MAX: usize = 64;
 
 /// Where the rows come from.
 #[derive(Clone, Copy, Debug)]
@@ -20,18 +25,33 @@ pub(crate) enum Source {
 /// A row to look at.
 #[derive(Debug)]
 pub(crate) struct Scanned {
-    pub(crate) entry: Entry,
-    /// Empty unless it was asked for.
-    pub(crate) code: String,
+    summary: Vec<u8>,
+    delete_time: Option<i64>,
+    /// For [`codes`].
+    pub(crate) content_id: i64,
+    /// 0 unless it was asked for.
+    pub(crate) code_bytes: usize,
+}
+
+impl Scanned {
+    /// Bytes of what was read.
+    pub(crate) fn bytes(&self) -> usize {
+        self.summary.len()
+    }
+
+    /// The entry.
+    pub(crate) fn entry(self) -> Result<Entry, StoreError> {
+        packed::unpack(self.summary, self.delete_time)
+    }
 }
 
 macro_rules! scan_sql {
-    ($code:literal, $join:literal, $delete_time:literal, $tables:literal, $key:literal, $rule:literal) => {
+    ($bytes:literal, $join:literal, $delete_time:literal, $tables:literal, $key:literal, $rule:literal) => {
         concat!(
             "SELECT h.summary, ",
             $delete_time,
-            ", ",
-            $code,
+            ", h.content_id, ",
+            $bytes,
             " FROM ",
             $tables,
             $join,
@@ -50,38 +70,43 @@ macro_rules! scan_sql {
     };
 }
 
-macro_rules! with_and_without_code {
+macro_rules! with_and_without_bytes {
     ($($text:literal),*) => {
         [
-            scan_sql!("''", "", $($text),*),
-            scan_sql!("c.code", " JOIN history_content AS c ON c.content_id = h.content_id", $($text),*),
+            scan_sql!("0", "", $($text),*),
+            // Of the bytes, whose number stands before them: to count the characters, the code would be read.
+            scan_sql!("OCTET_LENGTH(c.code)", " JOIN history_content AS c ON c.content_id = h.content_id", $($text),*),
         ]
     };
 }
 
-const ALL: [&str; 2] = with_and_without_code!("CAST(NULL AS BIGINT)", "history AS h", "h", "");
-const DATASET: [&str; 2] = with_and_without_code!(
+const ALL: [&str; 2] = with_and_without_bytes!("CAST(NULL AS BIGINT)", "history AS h", "h", "");
+const DATASET: [&str; 2] = with_and_without_bytes!(
     "CAST(NULL AS BIGINT)",
     "history_dataset AS d JOIN history AS h ON h.user_id = d.user_id AND h.history_entry_id = d.history_entry_id",
     "d",
     " AND d.dataset_id = $5"
 );
 const DELETED: [&str; 2] =
-    with_and_without_code!("h.delete_time", "history_deleted AS h", "h", " AND h.delete_time > $5");
+    with_and_without_bytes!("h.delete_time", "history_deleted AS h", "h", " AND h.delete_time > $5");
 
-/// The newest rows of the range, newest first.
+static CODES: LazyLock<Shapes> = LazyLock::new(|| {
+    Shapes::new("SELECT content_id, code FROM history_content WHERE content_id IN (", "{1}", ", ", ")", 1)
+});
+
+/// The newest rows of the range, newest first; how long their code is, where asked for.
 pub(crate) async fn scan(
     reader: &SqlitePool,
     source: Source,
     range: Range,
-    with_code: bool,
+    with_bytes: bool,
 ) -> Result<Vec<Scanned>, StoreError> {
     let [without, with] = match source {
         Source::All => ALL,
         Source::Dataset(_) => DATASET,
         Source::Deleted(_) => DELETED,
     };
-    let sql = if with_code { with } else { without };
+    let sql = if with_bytes { with } else { without };
     let query = sqlx::query(sql).bind(range.user_id).bind(range.from).bind(range.below).bind(i64::from(range.limit));
     let query = match source {
         Source::All => query,
@@ -90,6 +115,23 @@ pub(crate) async fn scan(
     };
     let rows = query.fetch_all(reader).await?;
     rows.iter()
-        .map(|row| Ok(Scanned { entry: packed::unpack(row.try_get(0)?, row.try_get(1)?)?, code: row.try_get(2)? }))
+        .map(|row| {
+            Ok(Scanned {
+                summary: row.try_get(0)?,
+                delete_time: row.try_get(1)?,
+                content_id: row.try_get(2)?,
+                code_bytes: usize::try_from(row.try_get::<i64, _>(3)?).unwrap_or(usize::MAX),
+            })
+        })
         .collect()
+}
+
+/// The code of at most [`CODES_MAX`] contents, in any order, each with its content's id.
+pub(crate) async fn codes(reader: &SqlitePool, content_ids: &[i64]) -> Result<Vec<(i64, String)>, StoreError> {
+    let Some(last) = content_ids.last() else { return Ok(Vec::new()) };
+    let (size, sql) = CODES.fitting(content_ids.len());
+    // One that is asked for twice is read once.
+    let padded = content_ids.iter().chain(std::iter::repeat(last)).take(size);
+    let rows = padded.fold(sqlx::query(sql), |query, id| query.bind(*id)).fetch_all(reader).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
