@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fenxi_chassis::{
-    clock::Clock,
+    clock::{Clock, micros},
     lifecycle::Lifecycle,
     sqlite::{Database, Transaction},
 };
@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use crate::{
     login,
     request_ids::{self, ANSWER_KEPT_SECS},
-    session::{self, Lifetimes},
+    session::{self, Lifetimes, NETWORK_KNOWN_FOR},
     store::StoreError,
     token,
 };
@@ -60,6 +60,10 @@ impl Cleanup {
         let mut rows = 0;
         rows += self.batches(move |t| Box::pin(login::store::remove_ended(t, attempts_before, ROWS_PER_WRITE))).await?;
         rows += self.batches(move |t| Box::pin(session::store::remove_ended(t, in_force, ROWS_PER_WRITE))).await?;
+        let networks_until = now.saturating_sub(micros(NETWORK_KNOWN_FOR));
+        rows += self
+            .batches(move |t| Box::pin(session::store::remove_old_networks(t, networks_until, ROWS_PER_WRITE)))
+            .await?;
         rows += self.batches(move |t| Box::pin(token::store::remove_ended(t, now, ROWS_PER_WRITE))).await?;
         rows +=
             self.batches(move |t| Box::pin(request_ids::store::remove_old(t, answers_before, ROWS_PER_WRITE))).await?;
@@ -103,6 +107,7 @@ mod tests {
         let sql = match table {
             "login_session" => "SELECT COUNT(*) FROM login_session",
             "login_attempt" => "SELECT COUNT(*) FROM login_attempt",
+            "known_network" => "SELECT COUNT(*) FROM known_network",
             "api_token" => "SELECT COUNT(*) FROM api_token",
             _ => "SELECT COUNT(*) FROM request_answer",
         };
@@ -122,6 +127,7 @@ mod tests {
             rows_of(NUMBERS, 1),
             rows_of(NUMBERS, 2),
             rows_of(NUMBERS, 3),
+            rows_of(NUMBERS, 4),
         ] {
             run(&database, sql).await.expect("inserted");
         }
@@ -139,6 +145,9 @@ mod tests {
         cleanup.round().await.expect("cleaned");
         assert_eq!((rows(&database, "login_attempt").await, rows(&database, "request_answer").await), (0, 0));
         assert_eq!(cleanup.round().await.expect("cleaned"), 0);
+        assert_eq!(rows(&database, "known_network").await, 1_300, "it outlives LoginSessions");
+        clock.advance(NETWORK_KNOWN_FOR);
+        assert_eq!((cleanup.round().await.expect("cleaned"), rows(&database, "known_network").await), (1_300, 0));
     }
 
     /// The rows of one table.
@@ -151,6 +160,7 @@ mod tests {
             "INSERT INTO login_attempt SELECT CAST(i AS BLOB), x'00', 'feishu', '/', NULL, \
              1795000000000000 + i * 1000000 FROM n",
             "INSERT INTO request_answer SELECT x'00', CAST(i AS BLOB), x'00', x'', 1795000000000000 + i * 1000000 FROM n",
+            "INSERT INTO known_network SELECT x'00', CAST(i AS TEXT), 1795000000000000 + i * 1000000 FROM n",
         ];
         format!("{numbers}{}", rows[table]).leak()
     }

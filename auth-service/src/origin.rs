@@ -1,6 +1,6 @@
 //! Where a call came from, as far as it can be known.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::user::name::cleaned;
 
@@ -33,10 +33,22 @@ impl Origin {
     pub(crate) fn network(&self) -> u128 {
         match self.address {
             Some(IpAddr::V4(address)) => address.to_ipv6_mapped().to_bits(),
-            Some(IpAddr::V6(address)) => address.to_bits() >> 64 << 64,
+            Some(IpAddr::V6(address)) => network_of(address),
             None => 0,
         }
     }
+
+    /// The same as text; none if the address is unknown.
+    pub(crate) fn network_name(&self) -> Option<String> {
+        self.address.map(|address| match address {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("{}/64", Ipv6Addr::from_bits(network_of(address))),
+        })
+    }
+}
+
+fn network_of(address: Ipv6Addr) -> u128 {
+    address.to_bits() >> 64 << 64
 }
 
 #[cfg(test)]
@@ -53,6 +65,10 @@ mod tests {
         assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
         assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
         assert_eq!(network("192.0.2.1"), network("::ffff:192.0.2.1"));
+        let name = |text: &str| Origin::new(Some(text.parse().expect("an address")), "").network_name();
+        assert_eq!(name("2001:db8::ffff:1").as_deref(), Some("2001:db8::/64"));
+        assert_eq!(name("::ffff:192.0.2.1").as_deref(), Some("192.0.2.1"));
+        assert_eq!(Origin::new(None, "").network_name(), None);
         assert_eq!(Origin::new(None, "a\r\nb\u{1b}[0m").user_agent, "ab[0m");
     }
 }

@@ -23,6 +23,11 @@ use crate::{
 /// LoginSessions that a user may hold; a new one ends the oldest beyond.
 const LOGIN_SESSIONS_PER_USER_MAX: i64 = 500;
 
+/// Networks that a user is known to sign in from; a new one makes the one not used for longest forgotten.
+const KNOWN_NETWORKS_PER_USER_MAX: i64 = 50;
+/// How long after the last login there a network is known.
+pub(crate) const NETWORK_KNOWN_FOR: Duration = Duration::from_secs(180 * 86_400);
+
 /// A browser's or a tool's proof of login, without its secret.
 #[derive(Clone, Debug)]
 pub(crate) struct LoginSession {
@@ -82,6 +87,7 @@ impl From<WriteError> for SessionError {
 #[derive(Debug)]
 pub(crate) struct Prepared {
     session: LoginSession,
+    network: Option<String>,
     secret: Secret,
 }
 
@@ -112,7 +118,7 @@ impl Prepared {
             last_used_time: now,
             expire_time: now.saturating_add(micros(lifetimes.age_max)),
         };
-        Ok(Self { session, secret: Secret::generate(SecretKind::LoginSession)? })
+        Ok(Self { session, network: origin.network_name(), secret: Secret::generate(SecretKind::LoginSession)? })
     }
 
     /// Its id.
@@ -120,14 +126,19 @@ impl Prepared {
         self.session.login_session_id
     }
 
-    /// Makes it within a transaction; gives it with the ids of LoginSessions that had to make room.
+    /// Makes it within a transaction, and its user known where they signed in; gives it with the ids of LoginSessions that
+    /// had to make room.
     pub(crate) async fn insert(
         self,
         transaction: &mut Transaction,
         user_id: Uuid,
     ) -> Result<(Issued, Vec<Uuid>), StoreError> {
         let hash = self.secret.hash();
-        let ended = store::insert(transaction, user_id, hash, &self.session, LOGIN_SESSIONS_PER_USER_MAX).await?;
+        let ended = store::insert(&mut *transaction, user_id, hash, &self.session, LOGIN_SESSIONS_PER_USER_MAX).await?;
+        if let Some(network) = &self.network {
+            let now = self.session.create_time;
+            store::note_network(transaction, user_id, network, now, KNOWN_NETWORKS_PER_USER_MAX).await?;
+        }
         let life = self.session.expire_time.saturating_sub(self.session.create_time);
         let max_age = Duration::from_micros(u64::try_from(life).unwrap_or(0));
         Ok((Issued { secret: self.secret, max_age }, ended))

@@ -23,5 +23,10 @@ pub(crate) const STEPS: &[fenxi_chassis::sqlite::Step] = &[
         title: "identity",
         sql: include_str!("../migrations/sqlite/0001_identity.sql"),
     },
+    fenxi_chassis::sqlite::Step {
+        number: 2,
+        title: "known networks",
+        sql: include_str!("../migrations/sqlite/0002_known_network.sql"),
+    },
     crate::history::STEP,
 ];

@@ -1,7 +1,9 @@
-//! How often signing in may be tried. Failures are counted, by the client's network and by user name; no account is ever
-//! locked: somebody whose address has signed in as that user before is not held up by what others try.
+//! How often signing in may be tried. Failures are counted, by the client's network and by account; no account is ever locked:
+//! somebody whose network has signed in as that user before is not held up by what others try.
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use uuid::Uuid;
 
 use super::LoginError;
 use crate::{
@@ -9,17 +11,26 @@ use crate::{
     provider::local::throttle::{Rate, Throttle},
 };
 
-/// Networks and user names that are remembered, each.
+/// Networks and accounts that are remembered, each.
 const KEYS_MAX: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 /// Failures from one network: an office behind one address mistypes at its own pace.
 const FAILURES_PER_NETWORK: Rate = Rate { burst: 60, refill: Duration::from_secs(5) };
-/// Failures for one user name from anywhere.
-const FAILURES_PER_USERNAME: Rate = Rate { burst: 10, refill: Duration::from_secs(30) };
+/// Failures for one account from anywhere.
+const FAILURES_PER_ACCOUNT: Rate = Rate { burst: 10, refill: Duration::from_secs(30) };
 /// LoginAttempts begun from one network: each is a row for ten minutes.
 const ATTEMPTS_PER_NETWORK: Rate = Rate { burst: 300, refill: Duration::from_millis(500) };
 /// LoginAttempts begun in all.
 const ATTEMPTS: Rate = Rate { burst: 3_000, refill: Duration::from_millis(10) };
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
+
+/// Whose password is tried.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Account {
+    /// That of the user with this name, if there is one, by somebody who signs in.
+    Named(String),
+    /// Their own, by this user, who is signed in: nobody else can use up their attempts.
+    Own(Uuid),
+}
 
 /// The counters. Clones share them.
 #[derive(Clone)]
@@ -27,7 +38,7 @@ pub(crate) struct Limits(Arc<Shared>);
 
 struct Shared {
     failures_by_network: Throttle<u128>,
-    failures_by_username: Throttle<String>,
+    failures_by_account: Throttle<Account>,
     attempts_by_network: Throttle<u128>,
     attempts: Throttle<()>,
 }
@@ -37,7 +48,7 @@ impl Limits {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Shared {
             failures_by_network: Throttle::new(FAILURES_PER_NETWORK, KEYS_MAX),
-            failures_by_username: Throttle::new(FAILURES_PER_USERNAME, KEYS_MAX),
+            failures_by_account: Throttle::new(FAILURES_PER_ACCOUNT, KEYS_MAX),
             attempts_by_network: Throttle::new(ATTEMPTS_PER_NETWORK, KEYS_MAX),
             attempts: Throttle::new(ATTEMPTS, ONE),
         }))
@@ -48,16 +59,16 @@ impl Limits {
         self.0.failures_by_network.check(&origin.network(), now).map_err(limited)
     }
 
-    /// Whether this user name may be tried now.
-    pub(super) fn check_username(&self, username: &str, now: i64) -> Result<(), LoginError> {
-        self.0.failures_by_username.check(&username.to_owned(), now).map_err(limited)
+    /// Whether a password of this account may be tried now.
+    pub(super) fn check_account(&self, account: &Account, now: i64) -> Result<(), LoginError> {
+        self.0.failures_by_account.check(account, now).map_err(limited)
     }
 
     /// Counts a wrong secret.
-    pub(super) fn count_failure(&self, origin: &Origin, username: Option<&str>, now: i64) {
+    pub(super) fn count_failure(&self, origin: &Origin, account: Option<Account>, now: i64) {
         self.0.failures_by_network.charge(origin.network(), now);
-        if let Some(username) = username {
-            self.0.failures_by_username.charge(username.to_owned(), now);
+        if let Some(account) = account {
+            self.0.failures_by_account.charge(account, now);
         }
     }
 

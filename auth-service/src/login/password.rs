@@ -1,12 +1,13 @@
 //! Signing in with a local account, and changing one's own password.
 
+use fenxi_chassis::clock::micros;
 use uuid::Uuid;
 
-use super::{Login, LoginError, SignedIn};
+use super::{Login, LoginError, SignedIn, limits::Account};
 use crate::{
     audit::{self, Entry, Event},
     origin::Origin,
-    session::{self, Issued, Prepared},
+    session::{self, Issued, NETWORK_KNOWN_FOR, Prepared},
     user::{
         self, User,
         name::{self, PASSWORD_CHARS},
@@ -34,10 +35,11 @@ impl Login {
             Some((user, _)) => !self.knows(user, origin).await?,
             None => true,
         };
+        let account = Account::Named(username);
         let check = || {
             let now = self.clock.now_micros();
             self.limits.check_network(origin, now)?;
-            if held_up_by_others { self.limits.check_username(&username, now) } else { Ok(()) }
+            if held_up_by_others { self.limits.check_account(&account, now) } else { Ok(()) }
         };
         check()?;
         let turn = self.passwords.turn().await?;
@@ -47,7 +49,7 @@ impl Login {
         let too_long = password.chars().count() > *PASSWORD_CHARS.end();
         let matches = self.passwords.verify(turn, password, hash.clone()).await? && !too_long;
         let (Some((user, _)), Some(hash), true) = (found, hash, matches) else {
-            return Err(self.failed(origin, &username).await);
+            return Err(self.failed(origin, account).await);
         };
         self.enter(&user, hash, origin).await
     }
@@ -65,13 +67,13 @@ impl Login {
         let username = user.username.ok_or(LoginError::NoPassword)?;
         name::check_password(&new, &username)?;
         // By the LoginSession's user: whoever took over a browser cannot guess on, and keeps nobody else out.
-        let own = user_id.to_string();
-        self.limits.check_username(&own, self.clock.now_micros())?;
+        let own = Account::Own(user_id);
+        self.limits.check_account(&own, self.clock.now_micros())?;
         let turn = self.passwords.turn().await?;
-        self.limits.check_username(&own, self.clock.now_micros())?;
+        self.limits.check_account(&own, self.clock.now_micros())?;
         let stored = user::store::password_hash(&self.database.reader, user_id).await?;
         if !self.passwords.verify(turn, current, stored).await? {
-            return Err(self.failed(origin, &own).await);
+            return Err(self.failed(origin, own).await);
         }
         let password_hash = self.passwords.hash(new).await?;
         let now = self.clock.now_micros();
@@ -93,15 +95,15 @@ impl Login {
         Ok(())
     }
 
-    /// Whether this address has signed in as this user before.
+    /// Whether somebody has signed in as this user from this network before, whatever became of that LoginSession.
     async fn knows(&self, user: &User, origin: &Origin) -> Result<bool, LoginError> {
-        let ip_address = origin.ip_address();
-        Ok(!ip_address.is_empty()
-            && session::store::knows_address(&self.database.reader, user.user_id, &ip_address).await?)
+        let Some(network) = origin.network_name() else { return Ok(false) };
+        let after = self.clock.now_micros().saturating_sub(micros(NETWORK_KNOWN_FOR));
+        Ok(session::store::knows_network(&self.database.reader, user.user_id, &network, after).await?)
     }
 
-    async fn failed(&self, origin: &Origin, username: &str) -> LoginError {
-        self.limits.count_failure(origin, Some(username), self.clock.now_micros());
+    async fn failed(&self, origin: &Origin, account: Account) -> LoginError {
+        self.limits.count_failure(origin, Some(account), self.clock.now_micros());
         metrics::counter!("auth_logins_failed_total").increment(1);
         // Not the name: people type passwords into the wrong field.
         self.audit(Entry::new(Event::LoginFailed, origin.ip_address())).await;

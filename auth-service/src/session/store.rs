@@ -1,9 +1,12 @@
-//! The table `login_session`.
+//! The table `login_session`, and in `networks` what outlives its rows.
+
+mod networks;
 
 use fenxi_chassis::sqlite::Transaction;
 use sqlx::{Row as _, SqliteExecutor, sqlite::SqliteRow};
 use uuid::Uuid;
 
+pub(crate) use self::networks::{knows_network, note_network, remove_old_networks};
 use super::LoginSession;
 use crate::{secret::SecretHash, store::StoreError};
 
@@ -124,20 +127,6 @@ pub(crate) async fn remove_all(
     .fetch_all(transaction)
     .await?;
     ids(&rows)
-}
-
-/// Whether the user holds a LoginSession that was made from this address.
-pub(crate) async fn knows_address(
-    executor: impl SqliteExecutor<'_>,
-    user_id: Uuid,
-    ip_address: &str,
-) -> Result<bool, StoreError> {
-    let row = sqlx::query("SELECT login_session_id FROM login_session WHERE user_id = $1 AND ip_address = $2 LIMIT 1")
-        .bind(user_id)
-        .bind(ip_address)
-        .fetch_optional(executor)
-        .await?;
-    Ok(row.is_some())
 }
 
 /// Removes at most `rows_max` that ended by themselves; says how many.

@@ -6,7 +6,7 @@ use fenxi_proto::{
     METADATA_LOGIN_SESSION, METADATA_LOGIN_SESSION_MAX_AGE,
     auth::v1::{
         ChangePasswordRequest, GetCurrentUserRequest, ListLoginSessionsRequest, LoginWithPasswordRequest,
-        LogoutRequest, UserRole,
+        LogoutRequest, UpdateUserRequest, User, UserRole,
     },
     error::ErrorReason,
 };
@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-use crate::house::{House, PASSWORD, from, login_secret, reason};
+use crate::house::{House, PASSWORD, from, login_secret, reason, request_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_people_sign_in_at_once() {
@@ -76,6 +76,58 @@ async fn guessing_is_limited_and_locks_nobody_out() {
     house.login_from("admin", PASSWORD, "192.0.2.200").await.expect("nor is anybody else");
     house.frame.clock.advance(Duration::from_secs(31));
     house.login_from("ada", PASSWORD, "203.0.113.9").await.expect("in time it is over");
+}
+
+/// Uses up what strangers may guess of an account.
+async fn guess(house: &House, username: &str) {
+    for _ in 0..12 {
+        assert!(house.login_from(username, "wrong password", "203.0.113.9").await.is_err());
+    }
+    assert_eq!(reason(house.login_from(username, PASSWORD, "192.0.2.200").await), ErrorReason::RateLimited);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_signed_in_somewhere_is_at_home_there_after_the_login_session_ended() {
+    const ADDRESS: &str = "198.51.100.7";
+    let house = House::new().await;
+    let admin = house.administrator().await;
+    let user = house.user(&admin, "ada", UserRole::Member).await;
+    let ada = house.login_from("ada", PASSWORD, ADDRESS).await.expect("signed in");
+    house.auth(&ada.secret).await.logout(LogoutRequest {}).await.expect("signed out");
+    guess(&house, "ada").await;
+    house.login_from("ada", PASSWORD, ADDRESS).await.expect("locked out after a logout");
+
+    let reset = UpdateUserRequest {
+        user: Some(User { user_id: user.user_id, ..User::default() }),
+        password: PASSWORD.into(),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["password".into()] }),
+        request_id: request_id(),
+    };
+    house.users(&admin.secret).await.update_user(reset).await.expect("reset");
+    guess(&house, "ada").await;
+    house.login_from("ada", PASSWORD, ADDRESS).await.expect("locked out after a new password");
+
+    assert_eq!(reason(house.login_from("ada", PASSWORD, "2001:db8::1").await), ErrorReason::RateLimited);
+    house.frame.clock.advance(Duration::from_secs(40 * 86_400));
+    house.login_from("ada", PASSWORD, "2001:db8::1").await.expect("signed in");
+    guess(&house, "ada").await;
+    house.login_from("ada", PASSWORD, ADDRESS).await.expect("locked out after its end");
+    house.login_from("ada", PASSWORD, "2001:db8::ffff").await.expect("another address of the same device");
+    assert_eq!(reason(house.login_from("ada", PASSWORD, "2001:db8:0:1::1").await), ErrorReason::RateLimited);
+
+    house.frame.clock.advance(Duration::from_secs(181 * 86_400));
+    guess(&house, "ada").await;
+    assert_eq!(reason(house.login_from("ada", PASSWORD, ADDRESS).await), ErrorReason::RateLimited, "long ago");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_can_use_up_the_attempts_of_somebody_who_is_signed_in() {
+    let house = House::new().await;
+    let admin = house.administrator().await;
+    let ada = house.member(&admin, "ada").await;
+    guess(&house, &ada.user.user_id).await;
+    let change = ChangePasswordRequest { current_password: PASSWORD.into(), new_password: "another password".into() };
+    house.auth(&ada.secret).await.change_password(change).await.expect("changed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
