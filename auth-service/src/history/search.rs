@@ -1,6 +1,8 @@
 //! Whether an entry is what a filter asks for. Pure: the text is looked for as it stands, so that `%`, `_` and quotes are
 //! themselves, and case is that of Unicode.
 
+use uuid::Uuid;
+
 use super::entry::{Entry, Filter, Outcome};
 
 /// A filter, made ready to look at many entries.
@@ -8,11 +10,15 @@ use super::entry::{Entry, Filter, Outcome};
 pub(super) struct Search {
     needle: String,
     outcomes: Vec<Outcome>,
+    /// Where no key answers for it.
+    dataset_id: Option<Uuid>,
 }
 
 impl Search {
     pub(super) fn new(filter: &Filter) -> Self {
-        Self { needle: filter.text.to_lowercase(), outcomes: filter.outcomes.clone() }
+        // Which deleted entries used a dataset stands in them alone.
+        let dataset_id = filter.dataset_id.filter(|_| filter.deleted);
+        Self { needle: filter.text.to_lowercase(), outcomes: filter.outcomes.clone(), dataset_id }
     }
 
     /// Whether it may have to see the code.
@@ -20,9 +26,15 @@ impl Search {
         !self.needle.is_empty()
     }
 
-    /// Whether the entry is one of those wanted; `None` if its code decides. The ids and times are the store's business.
+    /// Whether the entry is one of those wanted; `None` if its code decides. The times, and the dataset of entries that are
+    /// not deleted, are the store's business.
     pub(super) fn wants(&self, entry: &Entry) -> Option<bool> {
         if !self.outcomes.is_empty() && !self.outcomes.contains(&entry.outcome) {
+            return Some(false);
+        }
+        if let Some(id) = self.dataset_id
+            && !entry.datasets.iter().any(|dataset| dataset.dataset_id == id)
+        {
             return Some(false);
         }
         let found = self.needle.is_empty()

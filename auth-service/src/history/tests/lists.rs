@@ -112,6 +112,32 @@ async fn filters_hold_together() {
 }
 
 #[tokio::test]
+async fn filters_hold_together_for_deleted_entries_too() {
+    let (room, user) = (Room::new().await, Uuid::from_u128(1));
+    for at in 0..8 {
+        let mut new = entry(user, at * SECOND);
+        let id = new.whole.entry.id;
+        new.whole.entry.outcome = if at % 4 == 0 { Outcome::Killed } else { Outcome::Ok };
+        if at % 2 == 0 {
+            new.whole.entry.datasets = vec![dataset(8, "stocks"), dataset(7, "Cars.csv")];
+        }
+        room.record(new).await;
+        if at < 6 {
+            room.history.delete(user, id, None).await.expect("deleted");
+        }
+    }
+    let deleted = Filter { deleted: true, ..Filter::default() };
+    assert_eq!(room.walk(user, &deleted, 4).await.len(), 6);
+    let with_cars = Filter { dataset_id: Some(Uuid::from_u128(7)), ..deleted.clone() };
+    assert_eq!(room.walk(user, &with_cars, 4).await.len(), 3);
+    let killed = Filter { outcomes: vec![Outcome::Killed], ..with_cars.clone() };
+    assert_eq!(room.walk(user, &killed, 4).await.len(), 2);
+    assert_eq!(room.walk(user, &Filter { text: "DF.HEAD".into(), ..with_cars }, 4).await.len(), 3);
+    let unknown = Filter { dataset_id: Some(Uuid::from_u128(9)), ..deleted };
+    assert!(room.walk(user, &unknown, 4).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_search_looks_at_a_bounded_number_of_entries_in_one_call() {
     let (room, user) = (Room::new().await, Uuid::from_u128(1));
     let mut needle = entry(user, 0);
