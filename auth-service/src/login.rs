@@ -17,7 +17,6 @@ use fenxi_chassis::{
     id::Ids,
     sqlite::{Database, WriteError},
 };
-use uuid::Uuid;
 
 pub(crate) use self::{
     admission::Admission,
@@ -139,10 +138,5 @@ impl Login {
         if let Err(error) = written {
             tracing::error!(%error, "a line of the audit was not written");
         }
-    }
-
-    /// LoginSessions that had to make room for a new one.
-    fn made_room(&self, ended: &[Uuid]) {
-        self.revocations.credentials_ended(ended);
     }
 }

@@ -183,23 +183,24 @@ impl LoginSessions {
 
     async fn end(&self, login_session_id: Uuid, once: Once, event: Event) -> Result<(), SessionError> {
         let now = self.clock.now_micros();
-        self.database
-            .writer
-            .write(move |transaction| {
-                Box::pin(async move {
-                    if request_ids::store::answered(transaction, &once).await?.is_some() {
-                        return Ok(());
-                    }
-                    if !store::remove(transaction, once.user_id, login_session_id).await? {
-                        return Err(SessionError::NotFound);
-                    }
-                    let entry = Entry::new(event, "").by(once.user_id).of(login_session_id);
-                    audit::store::append(transaction, now, &entry).await?;
-                    Ok(request_ids::store::keep(transaction, &once, &[], now).await?)
-                })
-            })
-            .await?;
-        self.revocations.credentials_ended(&[login_session_id]);
-        Ok(())
+        self.revocations
+            .write_and_tell(
+                &self.database.writer,
+                move |transaction| {
+                    Box::pin(async move {
+                        if request_ids::store::answered(transaction, &once).await?.is_some() {
+                            return Ok(());
+                        }
+                        if !store::remove(transaction, once.user_id, login_session_id).await? {
+                            return Err(SessionError::NotFound);
+                        }
+                        let entry = Entry::new(event, "").by(once.user_id).of(login_session_id);
+                        audit::store::append(transaction, now, &entry).await?;
+                        Ok(request_ids::store::keep(transaction, &once, &[], now).await?)
+                    })
+                },
+                move |revocations, ()| revocations.credentials_ended(&[login_session_id]),
+            )
+            .await
     }
 }

@@ -189,24 +189,25 @@ impl ApiTokens {
     /// Ends one of a user's, once.
     pub(crate) async fn revoke(&self, api_token_id: Uuid, once: Once) -> Result<(), TokenError> {
         let now = self.clock.now_micros();
-        self.database
-            .writer
-            .write(move |transaction| {
-                Box::pin(async move {
-                    if request_ids::store::answered(transaction, &once).await?.is_some() {
-                        return Ok(());
-                    }
-                    if !store::remove(transaction, once.user_id, api_token_id).await? {
-                        return Err(TokenError::NotFound);
-                    }
-                    let entry = Entry::new(Event::ApiTokenRevoked, "").by(once.user_id).of(api_token_id);
-                    audit::store::append(transaction, now, &entry).await?;
-                    Ok(request_ids::store::keep(transaction, &once, &[], now).await?)
-                })
-            })
-            .await?;
-        self.revocations.credentials_ended(&[api_token_id]);
-        Ok(())
+        self.revocations
+            .write_and_tell(
+                &self.database.writer,
+                move |transaction| {
+                    Box::pin(async move {
+                        if request_ids::store::answered(transaction, &once).await?.is_some() {
+                            return Ok(());
+                        }
+                        if !store::remove(transaction, once.user_id, api_token_id).await? {
+                            return Err(TokenError::NotFound);
+                        }
+                        let entry = Entry::new(Event::ApiTokenRevoked, "").by(once.user_id).of(api_token_id);
+                        audit::store::append(transaction, now, &entry).await?;
+                        Ok(request_ids::store::keep(transaction, &once, &[], now).await?)
+                    })
+                },
+                move |revocations, ()| revocations.credentials_ended(&[api_token_id]),
+            )
+            .await
     }
 }
 

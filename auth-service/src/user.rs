@@ -210,31 +210,39 @@ impl Users {
         let now = self.clock.now_micros();
         let role = changes.role;
         let update = Update { user_id, display_name, role, password_hash };
-        let (user, ended) = self
-            .database
-            .writer
-            .write(move |transaction| Box::pin(async move { update.apply(transaction, &once, now).await }))
+        let (user, _) = self
+            .revocations
+            .write_and_tell(
+                &self.database.writer,
+                move |transaction| Box::pin(async move { update.apply(transaction, &once, now).await }),
+                move |revocations, (_, ended)| {
+                    revocations.credentials_ended(ended);
+                    // Callers in the gateway's memory still have the old role.
+                    revocations.user_changed(user_id);
+                },
+            )
             .await?;
-        self.revocations.credentials_ended(&ended);
-        // Callers in the gateway's memory still have the old role.
-        self.revocations.user_changed(user_id);
         Ok(user)
     }
 
     /// Shuts a user out, or lets them in again, once.
     pub(crate) async fn set_disabled(&self, user_id: Uuid, disabled: bool, once: Once) -> Result<User, UserError> {
         let now = self.clock.now_micros();
-        let (user, ended) = self
-            .database
-            .writer
-            .write(move |transaction| {
-                Box::pin(async move { change::set_disabled(transaction, user_id, disabled, &once, now).await })
-            })
+        let (user, _) = self
+            .revocations
+            .write_and_tell(
+                &self.database.writer,
+                move |transaction| {
+                    Box::pin(async move { change::set_disabled(transaction, user_id, disabled, &once, now).await })
+                },
+                move |revocations, (_, ended)| {
+                    if disabled {
+                        revocations.credentials_ended(ended);
+                        revocations.user_changed(user_id);
+                    }
+                },
+            )
             .await?;
-        if disabled {
-            self.revocations.credentials_ended(&ended);
-            self.revocations.user_changed(user_id);
-        }
         Ok(user)
     }
 }

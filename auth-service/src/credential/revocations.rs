@@ -1,13 +1,20 @@
 //! What was revoked, told to everyone who remembers: this service's own memory at once, the gateways by a feed.
 //!
-//! Rooms that end credentials say so here after their transaction is durable.
+//! Rooms that end credentials do so by [`Revocations::write_and_tell`]: what is durable is told, too.
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use fenxi_chassis::caller::UserCaller;
+use fenxi_chassis::{
+    caller::UserCaller,
+    sqlite::{Transaction, WriteError, Writer},
+};
+use futures_util::future::BoxFuture;
 use lru::LruCache;
 use tokio::sync::broadcast;
 use uuid::Uuid;
@@ -43,6 +50,27 @@ impl Revocations {
     pub(crate) fn new() -> Self {
         let (feed, _) = broadcast::channel(BEHIND_MAX);
         Self(Arc::new(Shared { cache: HolderCache::new(), ended: Mutex::new(LruCache::new(ENDED_MAX)), feed }))
+    }
+
+    /// Writes, as [`Writer::write`] does, and then tells what ended with it. Once begun it is done, also where whoever
+    /// asked does not wait: what is durable and was not told would be in force at the gateways for minutes, and a
+    /// repeated call finds nothing left to tell.
+    pub(crate) async fn write_and_tell<T, E, F, G>(&self, writer: &Writer, operation: F, tell: G) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<WriteError> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Transaction) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+        G: FnOnce(&Self, &T) + Send + 'static,
+    {
+        let (revocations, writer) = (self.clone(), writer.clone());
+        let written = tokio::spawn(async move {
+            let written = writer.write(operation).await;
+            if let Ok(done) = &written {
+                tell(&revocations, done);
+            }
+            written
+        });
+        written.await.unwrap_or_else(|_| Err(WriteError::Closed.into()))
     }
 
     /// These LoginSessions and ApiTokens ended.

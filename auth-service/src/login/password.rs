@@ -78,20 +78,21 @@ impl Login {
         let password_hash = self.passwords.hash(new).await?;
         let now = self.clock.now_micros();
         let entry = Entry::new(Event::PasswordChanged, origin.ip_address()).by(user_id);
-        let ended = self
-            .database
-            .writer
-            .write::<_, LoginError, _>(move |transaction| {
-                Box::pin(async move {
-                    if !user::store::set_password(transaction, user_id, &password_hash).await? {
-                        return Err(LoginError::NoPassword);
-                    }
-                    audit::store::append(transaction, now, &entry).await?;
-                    Ok(session::store::remove_all(transaction, user_id, Some(kept_login_session_id)).await?)
-                })
-            })
+        self.revocations
+            .write_and_tell::<_, LoginError, _, _>(
+                &self.database.writer,
+                move |transaction| {
+                    Box::pin(async move {
+                        if !user::store::set_password(transaction, user_id, &password_hash).await? {
+                            return Err(LoginError::NoPassword);
+                        }
+                        audit::store::append(transaction, now, &entry).await?;
+                        Ok(session::store::remove_all(transaction, user_id, Some(kept_login_session_id)).await?)
+                    })
+                },
+                |revocations, ended: &Vec<Uuid>| revocations.credentials_ended(ended),
+            )
             .await?;
-        self.revocations.credentials_ended(&ended);
         Ok(())
     }
 
@@ -120,20 +121,22 @@ impl Login {
         let prepared = Prepared::new(self.ids.next(), METHOD_LOCAL, origin, self.lifetimes, now)?;
         let user_id = user.user_id;
         let entry = Entry::new(Event::LoginSucceeded, origin.ip_address()).by(user_id).of(prepared.id());
-        let (user, issued, ended): (User, Issued, Vec<Uuid>) = self
-            .database
-            .writer
-            .write::<_, LoginError, _>(move |transaction| {
-                Box::pin(async move {
-                    let user = user::store::note_login(transaction, user_id, &password_hash, now).await?;
-                    let user = user.ok_or(LoginError::Failed)?;
-                    let (issued, ended) = prepared.insert(transaction, user_id).await?;
-                    audit::store::append(transaction, now, &entry).await?;
-                    Ok((user, issued, ended))
-                })
-            })
+        let (user, issued, _): (User, Issued, Vec<Uuid>) = self
+            .revocations
+            .write_and_tell::<_, LoginError, _, _>(
+                &self.database.writer,
+                move |transaction| {
+                    Box::pin(async move {
+                        let user = user::store::note_login(transaction, user_id, &password_hash, now).await?;
+                        let user = user.ok_or(LoginError::Failed)?;
+                        let (issued, ended) = prepared.insert(transaction, user_id).await?;
+                        audit::store::append(transaction, now, &entry).await?;
+                        Ok((user, issued, ended))
+                    })
+                },
+                |revocations, (_, _, ended)| revocations.credentials_ended(ended),
+            )
             .await?;
-        self.made_room(&ended);
         Ok(SignedIn { user, issued })
     }
 }

@@ -184,27 +184,29 @@ impl Login {
         let prepared = Prepared::new(self.ids.next(), profile.identity_provider, origin, self.lifetimes, now)?;
         let new_user_id = self.ids.next();
         let ip_address = origin.ip_address();
-        let (user, issued, ended): (User, Issued, Vec<Uuid>) = self
-            .database
-            .writer
-            .write::<_, LoginError, _>(move |transaction| {
-                Box::pin(async move {
-                    let (user, new) = user::store::save_at_login(transaction, &profile, new_user_id, now).await?;
-                    if user.disabled_time.is_some() {
-                        return Err(LoginError::UserDisabled);
-                    }
-                    if new {
-                        let entry = Entry::new(Event::UserCreated, ip_address.as_str()).by(user.user_id);
+        let (user, issued, _): (User, Issued, Vec<Uuid>) = self
+            .revocations
+            .write_and_tell::<_, LoginError, _, _>(
+                &self.database.writer,
+                move |transaction| {
+                    Box::pin(async move {
+                        let (user, new) = user::store::save_at_login(transaction, &profile, new_user_id, now).await?;
+                        if user.disabled_time.is_some() {
+                            return Err(LoginError::UserDisabled);
+                        }
+                        if new {
+                            let entry = Entry::new(Event::UserCreated, ip_address.as_str()).by(user.user_id);
+                            audit::store::append(transaction, now, &entry).await?;
+                        }
+                        let entry = Entry::new(Event::LoginSucceeded, ip_address).by(user.user_id).of(prepared.id());
                         audit::store::append(transaction, now, &entry).await?;
-                    }
-                    let entry = Entry::new(Event::LoginSucceeded, ip_address).by(user.user_id).of(prepared.id());
-                    audit::store::append(transaction, now, &entry).await?;
-                    let (issued, ended) = prepared.insert(transaction, user.user_id).await?;
-                    Ok((user, issued, ended))
-                })
-            })
+                        let (issued, ended) = prepared.insert(transaction, user.user_id).await?;
+                        Ok((user, issued, ended))
+                    })
+                },
+                |revocations, (_, _, ended)| revocations.credentials_ended(ended),
+            )
             .await?;
-        self.made_room(&ended);
         Ok(SignedIn { user, issued })
     }
 }
