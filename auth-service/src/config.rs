@@ -118,7 +118,7 @@ macro_rules! provider_config {
             pub $secret: Option<PathBuf>,
 
             #[doc = concat!("Tenant keys whose people may sign in with ", $brand, ", separated by commas; `*` for all")]
-            #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+            #[arg(long, value_name = "KEYS", value_delimiter = ',', value_parser = tenant_key)]
             pub $tenants: Vec<String>,
 
             #[doc = concat!("Scopes to ask ", $brand, " for, separated by commas; none are needed")]
@@ -202,6 +202,15 @@ impl LoginSessionConfig {
     }
 }
 
+/// One of a list that people write with spaces, too: a key with a space in front would be nobody's.
+fn tenant_key(text: &str) -> Result<String, String> {
+    let key = text.trim();
+    if key.is_empty() {
+        return Err("it is empty: give tenant keys, separated by commas, or `*` for all".to_owned());
+    }
+    Ok(key.to_owned())
+}
+
 /// Scheme, host and port: a base that paths are put to.
 fn origin(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
@@ -234,6 +243,15 @@ mod tests {
     }
 
     #[test]
+    fn tenants_may_be_written_with_spaces() {
+        let provider = ["--feishu-app-id", "cli_x", "--feishu-app-secret-file", "s", "--feishu-tenants"];
+        for (text, tenants) in [("t1, t2", &["t1", "t2"][..]), (" t1 ,\tt2\n", &["t1", "t2"]), (" * ", &["*"])] {
+            let config = load(&[&provider[..], &[text]].concat()).expect("good");
+            assert_eq!(config.feishu.settings().expect("on").tenants, tenants, "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_bad_value_is_named_by_its_variable() {
         for (flag, value) in [
             ("--public-url", "fenxi.example"),
@@ -242,6 +260,9 @@ mod tests {
             ("--login-session-max-secs", "1"),
             ("--password-memory-kib", "1"),
             ("--listen", "nowhere"),
+            ("--feishu-tenants", "t1,,t2"),
+            ("--feishu-tenants", "t1, "),
+            ("--lark-tenants", ""),
         ] {
             let text = load(&[flag, value]).expect_err("refused");
             let variable = format!("FENXI_AUTH_TEST_{}", flag[2..].to_uppercase().replace('-', "_"));
