@@ -153,7 +153,7 @@ export const HistoryDatasetSchema: GenMessage<HistoryDataset> = /*@__PURE__*/
   messageDesc(file_fenxi_history_v1_history, 1);
 
 /**
- * Sums over a user's entries, kept as counters.
+ * Sums over a user's entries, deleted ones left out, kept as counters.
  *
  * @generated from message fenxi.history.v1.Statistics
  */
@@ -187,7 +187,7 @@ export type Statistics = Message<"fenxi.history.v1.Statistics"> & {
   successRate: number;
 
   /**
-   * Different datasets ever analysed.
+   * Different datasets of all entries, deleted ones left out.
    *
    * @generated from field: int64 datasets = 5;
    */
@@ -636,7 +636,8 @@ export const RecordHistoryResponseSchema: GenMessage<RecordHistoryResponse> = /*
  */
 export const HistoryService: GenService<{
   /**
-   * The caller's entries, newest first, without their results.
+   * The caller's entries, newest first, without their results. A user's lists with a query, outcomes, a dataset or deleted
+   * entries are made one after the other; where several wait already, one more is refused (RATE_LIMITED).
    *
    * @generated from rpc fenxi.history.v1.HistoryService.ListHistory
    */
