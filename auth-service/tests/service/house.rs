@@ -112,6 +112,11 @@ impl House {
         CallerServiceClient::new(self.with_secret(GATEWAY_SECRET))
     }
 
+    /// A channel of analysis-service.
+    pub(crate) fn analysis(&self) -> With {
+        self.with_secret(ANALYSIS_SECRET)
+    }
+
     /// What the gateway gets for a credential.
     pub(crate) async fn resolve(&self, secret: &str) -> Result<ResolveCredentialResponse, Status> {
         let request = ResolveCredentialRequest { credential: secret.into(), audience: "auth-service".into() };

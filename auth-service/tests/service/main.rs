@@ -9,6 +9,8 @@ mod local_login;
 #[cfg(test)]
 mod login_sessions;
 #[cfg(test)]
+mod searches;
+#[cfg(test)]
 mod set_up;
 #[cfg(test)]
 mod tokens;
