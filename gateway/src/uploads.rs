@@ -14,7 +14,8 @@ use fenxi_proto::{
     },
     error::{ErrorReason, Failure},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use tonic::{Status, metadata::MetadataMap};
 
@@ -35,6 +36,12 @@ use crate::{
 
 /// How long analysis-service may take to open, tell or drop an upload.
 const CALL_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Bytes of a body that nobody needs which are still taken, so that its client gets to read its answer: twice the usual
+/// piece of an upload.
+const LEFT_MAX_BYTES: usize = 32 << 20;
+/// How far an upload has come.
+const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 
 type Datasets = DatasetServiceClient<Typed>;
 
@@ -126,28 +133,58 @@ impl Calling<'_> {
             sha256: wanted.sha256,
             request_id: key.map_or_else(|| self.house.ids.next().to_string(), |key| tus::request_id(key.as_bytes())),
         };
-        let created = timely(self.uploads.client.clone().create_upload(self.call(message))).await?;
-        let upload = created.upload.ok_or_else(no_upload)?;
+        let mut upload = living(self.open(message.clone()).await?)?;
         let id = upload.upload_id.clone();
-        let mut answer = answer_of(StatusCode::CREATED, &upload);
+        let mut offset_known = true;
         if tus::is_bytes(request.headers()) && !request.body().is_end_stream() {
-            let written = self.append(&id, upload.received_bytes, request).await?;
-            answer = answer_of(StatusCode::CREATED, &written);
+            if upload.received_bytes > 0 {
+                // This creation is a repetition. Its body begins at the file's first byte, so no byte of it belongs where
+                // the upload stands; the client goes on from the offset that it is told.
+                self.leave(request);
+            } else if let Err(failed) = self.append(&id, 0, request).await.map(|written| upload = written) {
+                // The upload is there whatever became of its bytes, and the same creation again tells how far they came.
+                tracing::debug!(code = ?failed.code(), "the bytes of a creation did not all arrive");
+                match self.open(message).await {
+                    Ok(reached) => upload = living(reached)?,
+                    Err(_) => offset_known = false,
+                }
+            }
+        }
+        let mut answer = answer_of(StatusCode::CREATED, &upload);
+        if !offset_known {
+            // HEAD will tell.
+            answer.headers_mut().remove(OFFSET);
         }
         let location = HeaderValue::try_from(format!("/uploads/{id}")).map_err(|_| no_upload())?;
         answer.headers_mut().insert(header::LOCATION, location);
         Ok(answer)
     }
 
+    async fn open(&self, message: CreateUploadRequest) -> Result<Upload, Status> {
+        let created = timely(self.uploads.client.clone().create_upload(self.call(message))).await?;
+        created.upload.ok_or_else(no_upload)
+    }
+
+    /// Leaves a body where it is. Over HTTP/2 its stream alone is reset. Over HTTP/1.1 unread bytes would reset the whole
+    /// connection, and a client that sends before it reads would lose its answer: some are taken and dropped.
+    fn leave(&self, request: Request<Incoming>) {
+        if request.version() >= Version::HTTP_2 {
+            return;
+        }
+        let body = Limited::new(request.into_body(), LEFT_MAX_BYTES);
+        let taking = tokio::time::timeout(secs(self.uploads.limits.body_max_secs), drop_bytes(body));
+        tokio::spawn(async move { drop(taking.await) });
+    }
+
     async fn tell(&self, id: &str) -> Result<Response<Body>, Status> {
         let message = GetUploadRequest { upload_id: id.to_owned() };
         let told = timely(self.uploads.client.clone().get_upload(self.call(message))).await?;
-        let upload = told.upload.ok_or_else(no_upload)?;
-        if upload.state() == UploadState::Cancelled {
-            return Err(Failure::new(ErrorReason::UploadClosed, "the upload was cancelled or expired").into());
-        }
+        let upload = living(told.upload.ok_or_else(no_upload)?)?;
         let mut answer = answer_of(StatusCode::OK, &upload);
         answer.headers_mut().insert("upload-length", HeaderValue::from(upload.size_bytes));
+        if let Some(metadata) = tus::metadata(&upload.file_name) {
+            answer.headers_mut().insert("upload-metadata", metadata);
+        }
         Ok(answer)
     }
 
@@ -186,6 +223,19 @@ async fn timely<T>(call: impl Future<Output = Result<tonic::Response<T>, Status>
     answered.unwrap_or_else(|_| Err(refusal::too_late().into())).map(tonic::Response::into_inner)
 }
 
+/// The upload, unless it is no more.
+fn living(upload: Upload) -> Result<Upload, Status> {
+    if upload.state() == UploadState::Cancelled {
+        return Err(Failure::new(ErrorReason::UploadClosed, "the upload was cancelled or expired").into());
+    }
+    Ok(upload)
+}
+
+/// Takes what comes and drops it, to its end or its limit.
+async fn drop_bytes(mut body: Limited<Incoming>) {
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
 fn no_upload() -> Status {
     Failure::internal().into()
 }
@@ -194,7 +244,7 @@ fn answer_of(status: StatusCode, upload: &Upload) -> Response<Body> {
     let mut answer = Response::new(Body::default());
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
-    headers.insert(HeaderName::from_static("upload-offset"), HeaderValue::from(upload.received_bytes));
+    headers.insert(OFFSET, HeaderValue::from(upload.received_bytes));
     if let Some(expires) = upload.expire_time.as_ref().and_then(tus::http_date) {
         headers.insert(HeaderName::from_static("upload-expires"), expires);
     }

@@ -98,6 +98,11 @@ pub(super) fn creation(headers: &HeaderMap) -> Result<Creation, Failure> {
     Ok(creation)
 }
 
+/// What is told of an upload's file, in the form in which a creation says it.
+pub(super) fn metadata(file_name: &str) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("filename {}", STANDARD.encode(file_name))).ok()
+}
+
 /// A request id from an `Idempotency-Key`: the key itself if it is a UUID, else one made from it.
 pub(super) fn request_id(key: &[u8]) -> String {
     let given = std::str::from_utf8(key).ok().and_then(|text| uuid::Uuid::try_parse(text).ok());

@@ -378,6 +378,7 @@ fake!(analysis::dataset_service_server::DatasetService, Analysis, {
         Ok(Response::new(analysis::CreateUploadResponse { upload: Some(self.upload(&asked.request_id)?) }))
     }
 
+    /// Of a file called `full` it takes the first bytes and then fails.
     async fn write_upload(
         &self,
         request: Request<Streaming<analysis::WriteUploadRequest>>,
@@ -391,6 +392,9 @@ fake!(analysis::dataset_service_server::DatasetService, Analysis, {
         let mut piece = Some(first.clone());
         while let Some(message) = piece {
             self.0.append(&first.upload_id, &message.data);
+            if !message.data.is_empty() && self.upload(&first.upload_id)?.file_name == "full" {
+                return Err(Failure::new(ErrorReason::Unavailable, "no room").into());
+            }
             piece = pieces.message().await?;
         }
         self.0.saw("WroteUpload", &Request::new(()));

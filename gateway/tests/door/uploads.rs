@@ -53,6 +53,7 @@ async fn an_upload_is_made_written_in_pieces_told_and_dropped() {
         assert_eq!((told.status, told.header("upload-offset")), (StatusCode::OK, bytes.len().to_string().as_str()));
         assert_eq!(told.header("upload-length"), bytes.len().to_string());
         assert_eq!(told.header("cache-control"), "no-store");
+        assert_eq!(told.header("upload-metadata"), format!("filename {}", STANDARD.encode("销售.csv")));
         let id = path.rsplit('/').next().expect("an id").to_owned();
         let kept = house.state.uploads.lock().expect("sound").get(&id).cloned().expect("kept");
         assert!(kept.0 == "销售.csv" && kept.2 == bytes);
@@ -186,4 +187,79 @@ async fn a_creation_can_bring_its_bytes_and_repeats_by_its_key() {
     let abilities = raw::send(house.gateway, Version::HTTP_11, abilities, Bytes::new()).await;
     assert_eq!((abilities.status, abilities.header("tus-version")), (StatusCode::NO_CONTENT, "1.0.0"));
     assert!(abilities.header("tus-extension").contains("termination"));
+}
+
+/// A creation with bytes that breaks off after the first three of its five.
+async fn break_off(house: &House, key: &str) {
+    let mut stream = TcpStream::connect(house.gateway).await.expect("a connection");
+    let head = format!(
+        "POST /uploads HTTP/1.1\r\nhost: x\r\ntus-resumable: 1.0.0\r\nauthorization: Bearer fxt_bob\r\n\
+         idempotency-key: {key}\r\nupload-length: 10\r\ncontent-type: application/offset+octet-stream\r\n\
+         content-length: 5\r\n\r\nabc"
+    );
+    let wrote = house.state.count("WroteUpload");
+    let received = || house.state.uploads.lock().expect("sound").get(key).map_or(0, |upload| upload.2.len());
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    until("everything sent has arrived", || received() == 3).await;
+    drop(stream);
+    until("the piece was brought to its end", || house.state.count("WroteUpload") == wrote + 1).await;
+}
+
+#[tokio::test]
+async fn a_creation_that_is_repeated_never_writes_its_bytes_twice() {
+    let house = House::start(&[]).await;
+    for (version, key) in
+        VERSIONS.into_iter().zip(["01890a5d-ac96-774b-bcce-b302099a8057", "01890a5d-ac96-774b-bcce-b302099a8058"])
+    {
+        break_off(&house, key).await;
+        let again = || {
+            tus(Method::POST, "/uploads")
+                .header("upload-length", 10)
+                .header("idempotency-key", key)
+                .header("content-type", "application/offset+octet-stream")
+        };
+        let made = raw::send(house.gateway, version, again(), Bytes::from_static(b"abcde")).await;
+        assert_eq!((made.status, made.header("upload-offset")), (StatusCode::CREATED, "3"), "{made:?}");
+        let path = made.header("location").to_owned();
+        let rest = Bytes::from_static(b"defghij");
+        let whole = raw::send(house.gateway, version, patch(&path, 3), rest).await;
+        assert_eq!(whole.header("upload-offset"), "10", "{whole:?}");
+        let kept = house.state.uploads.lock().expect("sound").get(key).cloned().expect("kept");
+        assert_eq!(kept.2, b"abcdefghij");
+    }
+}
+
+/// Bytes that nobody reads would break the connection, and the answer with it.
+#[tokio::test]
+async fn a_body_that_is_left_does_not_cost_its_client_the_answer() {
+    let house = House::start(&[]).await;
+    let key = "01890a5d-ac96-774b-bcce-b302099a8057";
+    break_off(&house, key).await;
+    let mut stream = TcpStream::connect(house.gateway).await.expect("a connection");
+    let head = format!(
+        "POST /uploads HTTP/1.1\r\nhost: x\r\ntus-resumable: 1.0.0\r\nauthorization: Bearer fxt_bob\r\n\
+         idempotency-key: {key}\r\nupload-length: 10\r\ncontent-type: application/offset+octet-stream\r\n\
+         content-length: 8000000\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    stream.write_all(&vec![7; 8_000_000]).await.expect("everything is taken");
+    let next = "OPTIONS /uploads HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    stream.write_all(next.as_bytes()).await.expect("sent");
+    let answers = String::from_utf8_lossy(&raw::read_to_close(&mut stream).await).into_owned();
+    assert!(answers.starts_with("HTTP/1.1 201") && answers.contains("HTTP/1.1 204"), "{answers}");
+}
+
+#[tokio::test]
+async fn a_creation_whose_bytes_fail_still_tells_of_its_upload() {
+    let house = House::start(&[]).await;
+    for version in VERSIONS {
+        let request = tus(Method::POST, "/uploads")
+            .header("upload-length", 10)
+            .header("upload-metadata", format!("filename {}", STANDARD.encode("full")))
+            .header("content-type", "application/offset+octet-stream");
+        let made = raw::send(house.gateway, version, request, Bytes::from_static(b"abc")).await;
+        assert_eq!((made.status, made.header("upload-offset")), (StatusCode::CREATED, "3"), "{made:?}");
+        let told = raw::send(house.gateway, version, tus(Method::HEAD, made.header("location")), Bytes::new()).await;
+        assert_eq!((told.status, told.header("upload-offset")), (StatusCode::OK, "3"));
+    }
 }
