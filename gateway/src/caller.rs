@@ -20,7 +20,7 @@ use http::HeaderValue;
 use moka::{Expiry, future::Cache};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
-use tonic::{Status, service::interceptor::InterceptedService};
+use tonic::{Code, Status, service::interceptor::InterceptedService};
 
 use self::feed::Revocations;
 use crate::{
@@ -115,6 +115,17 @@ impl Callers {
             return Ok(caller);
         }
         Box::pin(self.resolve_anew(key, credential, source)).await
+    }
+
+    /// The same Caller, or another of its credential if something was revoked since it was resolved that may be it.
+    pub(crate) async fn still_good(&self, caller: Arc<Caller>, backend: Backend) -> Result<Arc<Caller>, Failure> {
+        if !self.revocations.touch(&caller) {
+            return Ok(caller);
+        }
+        Box::pin(self.resolve(&caller.credential, backend, None)).await.map_err(|status| match status.code() {
+            Code::Unauthenticated | Code::PermissionDenied => refusal::unauthenticated(),
+            _ => refusal::unavailable(Backend::Auth.name()),
+        })
     }
 
     async fn resolve_anew(

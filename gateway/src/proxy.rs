@@ -14,6 +14,7 @@ pub(crate) mod upstream;
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use fenxi_proto::error::{ErrorReason, Failure};
+use futures_util::future::OptionFuture;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
@@ -92,6 +93,11 @@ impl Proxy {
         if let Some(failure) = verdict.get() {
             return Err((failure.clone(), meter));
         }
+        // The client may have taken its time: what was revoked meanwhile acts no more.
+        let caller = match OptionFuture::from(caller.map(|caller| callers.still_good(caller, method.backend))).await {
+            Some(Err(failure)) => return Err((failure, meter)),
+            still_good => still_good.and_then(Result::ok),
+        };
         // A stream is watched from its beginning, so that no revocation falls between.
         let cut = method.server_streams.then(|| callers.attend(caller.clone(), method.backend));
         let upstream = self.upstream(method.backend);

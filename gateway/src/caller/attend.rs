@@ -27,6 +27,8 @@ async fn watch(
     mut tell: oneshot::Sender<Failure>,
 ) {
     let mut changes = callers.revocations.changes();
+    // What was said before this task began to listen counts too.
+    changes.mark_changed();
     let mut caller = caller;
     let mut check_at = caller.as_deref().map(stale_at);
     loop {

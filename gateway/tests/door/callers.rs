@@ -10,12 +10,17 @@ use fenxi_proto::{
     auth::v1::{GetCurrentUserRequest, ListLoginMethodsRequest, auth_service_client::AuthServiceClient},
     error::{self, ErrorReason},
 };
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use crate::{
     fakes::{self, until},
     house::{House, by},
+    raw,
 };
 
 #[tokio::test]
@@ -71,6 +76,64 @@ async fn a_revoked_credential_loses_its_calls_and_its_open_streams() {
     assert_eq!(refused.code(), Code::Unauthenticated);
     until("the backend's stream is dropped", || house.state.streams.load(Ordering::SeqCst) == 1).await;
     auth.get_current_user(by("fxt_ann", GetCurrentUserRequest {})).await.expect("another's is good");
+}
+
+/// Revokes a credential and waits until the gateway knows.
+async fn revoke(house: &House, credential: &str) {
+    house.state.revoke(credential);
+    let mut auth = AuthServiceClient::new(house.channel());
+    let known = tokio::time::timeout(Duration::from_secs(30), async {
+        while auth.get_current_user(by(credential, GetCurrentUserRequest {})).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    });
+    known.await.expect("heard");
+}
+
+/// The head of a request whose body comes later.
+async fn begin(house: &House, head: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(house.gateway).await.expect("a connection");
+    let head = format!("{head}host: x\r\nauthorization: Bearer fxt_bob\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    stream
+}
+
+#[tokio::test]
+async fn a_credential_revoked_before_its_call_has_a_body_does_nothing() {
+    let house = House::start(&[]).await;
+    let body = raw::frame(&ExecuteRequest { code: "1 hold".into(), ..Default::default() });
+    let head = format!(
+        "POST /fenxi.analysis.v1.ExecutionService/Execute HTTP/1.1\r\ncontent-type: application/grpc-web\r\n\
+         content-length: {}\r\nexpect: 100-continue\r\n",
+        body.len()
+    );
+    let mut call = begin(&house, &head).await;
+    // The gateway asks for the body when it knows who calls.
+    let mut asked = [0; 25];
+    call.read_exact(&mut asked).await.expect("an answer");
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    revoke(&house, "fxt_bob").await;
+    call.write_all(&body).await.expect("sent");
+    let answer = String::from_utf8_lossy(&raw::read_to_close(&mut call).await).into_owned();
+    assert!(answer.contains("grpc-status: 16"), "{answer}");
+    assert_eq!(house.state.count("Execute"), 0);
+}
+
+#[tokio::test]
+async fn a_credential_revoked_before_its_stream_is_watched_loses_it_all_the_same() {
+    let house = House::start(&[]).await;
+    let mut upload = begin(
+        &house,
+        "POST /uploads HTTP/1.1\r\ntus-resumable: 1.0.0\r\nupload-length: 10\r\nupload-metadata: filename c2xvdw==\r\n\
+         content-type: application/offset+octet-stream\r\ncontent-length: 10\r\n",
+    )
+    .await;
+    upload.write_all(b"abc").await.expect("sent");
+    until("the upload is being made", || house.state.count("CreateUpload") == 1).await;
+    revoke(&house, "fxt_bob").await;
+    house.state.slow.add_permits(1);
+    let answer = String::from_utf8_lossy(&raw::read_to_close(&mut upload).await).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
 }
 
 #[tokio::test]

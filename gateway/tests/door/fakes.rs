@@ -22,7 +22,10 @@ use fenxi_proto::{
     time::timestamp,
 };
 use futures_util::{Stream, StreamExt as _, stream};
-use tokio::{net::TcpListener, sync::broadcast};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, broadcast},
+};
 use tonic::{
     Request, Response, Status, Streaming,
     metadata::MetadataMap,
@@ -31,6 +34,9 @@ use tonic::{
 
 /// The gateway's own secret, which the fakes ask for.
 pub(crate) const GATEWAY_SECRET: &str = "fxs_gateway_test";
+
+/// How often the feed of revocations says that it lives.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// An upload: name, size, bytes.
 type Kept = (String, i64, Vec<u8>);
@@ -49,6 +55,8 @@ pub(crate) struct State {
     pub(crate) feeds: AtomicUsize,
     /// Streams that are open.
     pub(crate) streams: Arc<AtomicUsize>,
+    /// Lets creations of a file called `slow` go on, one for each permit.
+    pub(crate) slow: Semaphore,
     /// Uploads by id.
     pub(crate) uploads: Mutex<HashMap<String, Kept>>,
 }
@@ -62,6 +70,7 @@ impl Default for State {
             feed: broadcast::channel(64).0,
             feeds: AtomicUsize::new(0),
             streams: Arc::default(),
+            slow: Semaphore::new(0),
             uploads: Mutex::default(),
         }
     }
@@ -206,7 +215,10 @@ impl auth::caller_service_server::CallerService for Auth {
         let told = self.0.feed.subscribe();
         self.0.feeds.fetch_add(1, Ordering::SeqCst);
         let heartbeat = stream::iter([Ok(auth::WatchRevocationsResponse::default())]);
-        let revocations = stream::unfold(told, |mut told| async move { Some((Ok(told.recv().await.ok()?), told)) });
+        let revocations = stream::unfold(told, |mut told| async move {
+            let said = tokio::time::timeout(HEARTBEAT_INTERVAL, told.recv()).await;
+            Some((Ok(said.map_or_else(|_| Some(Default::default()), Result::ok)?), told))
+        });
         Ok(Response::new(Box::pin(heartbeat.chain(revocations))))
     }
 }
@@ -372,6 +384,9 @@ fake!(analysis::dataset_service_server::DatasetService, Analysis, {
         let asked = request.into_inner();
         if asked.size_bytes > 1 << 30 {
             return Err(Failure::new(ErrorReason::QuotaExceeded, "too large").into());
+        }
+        if asked.file_name == "slow" {
+            self.0.slow.acquire().await.expect("open").forget();
         }
         let upload = (asked.file_name, asked.size_bytes, Vec::new());
         self.0.uploads.lock().expect("sound").entry(asked.request_id.clone()).or_insert(upload);
