@@ -98,8 +98,13 @@ impl Proxy {
             Some(Err(failure)) => return Err((failure, meter)),
             still_good => still_good.and_then(Result::ok),
         };
-        // A stream is watched from its beginning, so that no revocation falls between.
-        let cut = method.server_streams.then(|| callers.attend(caller.clone(), method.backend));
+        // A stream is watched from its beginning, so that no revocation falls between; each way by its own watch, since
+        // either may end before the other.
+        let attend = || callers.attend(caller.clone(), method.backend);
+        let cut = method.server_streams.then(attend);
+        if method.client_streams {
+            body.end_when(attend());
+        }
         let upstream = self.upstream(method.backend);
         let sent = match before(deadline, pin!(upstream.ready())).await {
             Some(Ok(place)) => {

@@ -12,7 +12,10 @@ use bytes::Bytes;
 use fenxi_proto::error::{ErrorReason, Failure};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, Sleep},
+};
 
 use super::{frames::Frames, unhurried::LINGER};
 use crate::{
@@ -39,6 +42,8 @@ pub(crate) struct ClientBody {
     ended: bool,
     /// The body is broken; the backend hears of it when this has run out.
     broken: Option<(Pin<Box<Sleep>>, BoxError)>,
+    /// Ends the body early with a reason.
+    cut: Option<oneshot::Receiver<Failure>>,
     verdict: Verdict,
 }
 
@@ -56,9 +61,15 @@ impl ClientBody {
             begun: None,
             ended: false,
             broken: None,
+            cut: None,
             verdict: verdict.clone(),
         };
         (body, verdict)
+    }
+
+    /// Gives the body up as soon as a reason comes.
+    pub(crate) fn end_when(&mut self, cut: oneshot::Receiver<Failure>) {
+        self.cut = Some(cut);
     }
 
     /// Waits for the first bytes, and checks them. What is wrong stands in the verdict.
@@ -157,8 +168,22 @@ impl ClientBody {
         }
     }
 
+    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Option<Failure> {
+        match Pin::new(self.cut.as_mut()?).poll(cx) {
+            Poll::Ready(reason) => {
+                self.cut = None;
+                reason.ok()
+            }
+            Poll::Pending => None,
+        }
+    }
+
     /// The same for the backend, which hears of a broken body only after a moment (see `unhurried`).
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(failure) = self.poll_cut(cx) {
+            self.begun = None;
+            self.broken = Some((Box::pin(tokio::time::sleep(LINGER)), self.give_up(failure)));
+        }
         if let Some(data) = self.begun.take() {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }

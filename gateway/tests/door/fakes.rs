@@ -399,6 +399,8 @@ fake!(analysis::dataset_service_server::DatasetService, Analysis, {
         request: Request<Streaming<analysis::WriteUploadRequest>>,
     ) -> Result<Response<analysis::WriteUploadResponse>, Status> {
         self.0.saw("WriteUpload", &request);
+        self.0.streams.fetch_add(1, Ordering::SeqCst);
+        let _open = Open(self.0.streams.clone());
         let mut pieces = request.into_inner();
         let first = pieces.message().await?.ok_or_else(|| Status::invalid_argument("nothing"))?;
         if self.upload(&first.upload_id)?.received_bytes != first.offset {

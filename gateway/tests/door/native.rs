@@ -2,15 +2,17 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
+use bytes::Bytes;
 use fenxi_proto::{
     analysis::v1::{
-        CancelExecutionRequest, ExecuteRequest, GetExecutionRequest, WriteUploadRequest,
+        CancelExecutionRequest, CreateUploadRequest, ExecuteRequest, GetExecutionRequest, WriteUploadRequest,
         dataset_service_client::DatasetServiceClient, execution_service_client::ExecutionServiceClient,
     },
     auth::v1::{GetCurrentUserRequest, ListLoginMethodsRequest, auth_service_client::AuthServiceClient},
     error::{self, ErrorReason},
 };
-use tonic::{Code, Request};
+use tokio::{sync::mpsc, task::JoinHandle};
+use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 
 use crate::{
@@ -124,4 +126,47 @@ async fn health_and_reflection_answer_for_the_gateway() {
     let answer = answers.message().await.expect("an answer").expect("an answer");
     let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else { panic!("{answer:?}") };
     assert!(list.service.iter().any(|service| service.name == "fenxi.analysis.v1.ExecutionService"), "{list:?}");
+}
+
+/// A client's stream of messages that has begun and goes on: its end, and what keeps it open.
+async fn write_on(house: &House) -> (JoinHandle<Result<(), Status>>, mpsc::Sender<WriteUploadRequest>) {
+    let mut datasets = DatasetServiceClient::new(house.channel());
+    let creation = CreateUploadRequest { request_id: "kept".into(), size_bytes: 10, ..Default::default() };
+    datasets.create_upload(by("fxt_bob", creation)).await.expect("made");
+    let (messages, sent) = mpsc::channel(1);
+    let first = WriteUploadRequest { upload_id: "kept".into(), data: Bytes::from_static(b"abc"), ..Default::default() };
+    messages.send(first).await.expect("room");
+    let call = by("fxt_bob", tokio_stream::wrappers::ReceiverStream::new(sent));
+    let ended = tokio::spawn(async move { datasets.write_upload(call).await.map(drop) });
+    let received = || house.state.uploads.lock().expect("sound").get("kept").map_or(0, |upload| upload.2.len());
+    until("the first bytes have arrived", || received() == 3).await;
+    (ended, messages)
+}
+
+async fn end(ended: JoinHandle<Result<(), Status>>) -> Status {
+    let ended = tokio::time::timeout(Duration::from_secs(30), ended).await.expect("an end");
+    ended.expect("it ran").expect_err("cut")
+}
+
+#[tokio::test]
+async fn a_client_that_streams_is_cut_off_when_its_credential_is_revoked() {
+    let house = House::start(&[]).await;
+    let (ended, messages) = write_on(&house).await;
+    house.state.revoke("fxt_bob");
+    let status = end(ended).await;
+    assert_eq!(error::reason_of(&status), Some(ErrorReason::Unauthenticated), "{status:?}");
+    until("the backend's stream is dropped", || house.state.streams.load(Ordering::SeqCst) == 0).await;
+    drop(messages);
+}
+
+#[tokio::test]
+async fn a_client_that_streams_is_told_when_the_gateway_stops() {
+    let house = House::start(&["--drain-max-secs=20"]).await;
+    let (ended, messages) = write_on(&house).await;
+    house.frame.lifecycle.stop();
+    let status = end(ended).await;
+    assert_eq!(error::reason_of(&status), Some(ErrorReason::Unavailable), "{status:?}");
+    assert!(status.message().contains("restarted"), "{status:?}");
+    until("the backend's stream is dropped", || house.state.streams.load(Ordering::SeqCst) == 0).await;
+    drop(messages);
 }
