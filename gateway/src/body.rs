@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::Full;
 
-use crate::{BoxError, proxy::Relay};
+use crate::{BoxError, local::Said, proxy::Relay};
 
 /// What an answer carries.
 pub(crate) enum Body {
@@ -18,7 +18,7 @@ pub(crate) enum Body {
     /// What a backend sends.
     Relay(Box<Relay>),
     /// What a service inside this process says (health, reflection).
-    Local(tonic::body::Body),
+    Local(Box<Said>),
 }
 
 impl Body {
@@ -41,7 +41,7 @@ impl HttpBody for Body {
         match self.get_mut() {
             Self::Full(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
             Self::Relay(body) => Pin::new(body.as_mut()).poll_frame(cx),
-            Self::Local(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Self::Local(body) => Pin::new(body.as_mut()).poll_frame(cx),
         }
     }
 

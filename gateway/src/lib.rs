@@ -103,7 +103,7 @@ async fn build(config: &Config, frame: &Frame, desks: usize) -> anyhow::Result<A
             cookies,
             own_proof,
         },
-        local: local::Local::new().await?,
+        local: local::Local::new(frame.lifecycle.clone()).await?,
         assets: assets::Assets::embedded(),
         ids: frame.ids.clone(),
         trusted_proxies: config.trusted_proxies.clone(),

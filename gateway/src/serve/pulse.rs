@@ -112,7 +112,8 @@ impl HttpBody for Felt {
             this.beat.pulse.state().set_handed(this.beat.place, None);
         }
         let frame = Pin::new(&mut this.body).poll_frame(cx);
-        if matches!(frame, Poll::Ready(Some(Ok(_)))) && !this.body.is_end_stream() {
+        // The last frame too: the server keeps it, and this body, until the client has room for it.
+        if matches!(&frame, Poll::Ready(Some(Ok(frame))) if frame.is_data()) {
             this.handed = true;
             this.beat.pulse.state().set_handed(this.beat.place, Some(Instant::now()));
         }

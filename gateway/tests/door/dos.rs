@@ -187,6 +187,23 @@ async fn a_client_that_takes_nothing_is_cut_off_and_its_stream_dropped() {
     connection.abort();
 }
 
+/// An answer of one frame, which the server keeps until there is room for it.
+#[tokio::test]
+async fn a_client_that_takes_nothing_of_a_page_is_cut_off() {
+    let house = House::start(&["--write-stall-max-secs=1"]).await;
+    let io = TcpStream::connect(house.gateway).await.expect("a connection");
+    let (sender, connection) =
+        h2::client::Builder::new().initial_window_size(0).handshake(io).await.expect("a handshake");
+    let connection = tokio::spawn(connection);
+    let mut sender: h2::client::SendRequest<Bytes> = sender.ready().await.expect("ready");
+    let request = Request::get("http://x/").body(()).expect("a request");
+    let (answer, _) = sender.send_request(request, true).expect("sent");
+    let answer = answer.await.expect("headers");
+    let ended = tokio::time::timeout(Duration::from_secs(30), connection).await;
+    assert!(ended.is_ok(), "it was kept");
+    drop((answer, sender));
+}
+
 #[tokio::test]
 async fn an_idle_connection_is_told_to_go() {
     let house = House::start(&["--idle-max-secs=1"]).await;

@@ -170,3 +170,16 @@ async fn a_client_that_streams_is_told_when_the_gateway_stops() {
     until("the backend's stream is dropped", || house.state.streams.load(Ordering::SeqCst) == 0).await;
     drop(messages);
 }
+
+#[tokio::test]
+async fn whoever_watches_the_health_is_told_when_the_gateway_stops() {
+    let house = House::start(&["--drain-max-secs=20"]).await;
+    let mut health = tonic_health::pb::health_client::HealthClient::new(house.channel());
+    let watched = health.watch(tonic_health::pb::HealthCheckRequest::default()).await;
+    let mut watched = watched.expect("a stream").into_inner();
+    watched.message().await.expect("healthy").expect("healthy");
+    house.frame.lifecycle.stop();
+    let ended = tokio::time::timeout(Duration::from_secs(30), watched.message()).await.expect("an end");
+    let status = ended.expect_err("told");
+    assert!(status.code() == Code::Unavailable && status.message().contains("restarted"), "{status:?}");
+}
