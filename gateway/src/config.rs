@@ -76,7 +76,7 @@ pub struct Connections {
     #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
     pub connections_max: usize,
 
-    /// Connections at one time from one address (one /64 for IPv6)
+    /// Connections at one time from one address (one /64 for IPv6); those through a trusted proxy count only among all
     #[arg(long, value_name = "COUNT", default_value_t = 512)]
     pub connections_per_address_max: usize,
 

@@ -62,7 +62,7 @@ pub(crate) async fn accept(
     limits: Connections,
     lifecycle: Lifecycle,
 ) {
-    let doors = Doors::new(limits.connections_max, limits.connections_per_address_max);
+    let doors = Doors::new(limits.connections_max, limits.connections_per_address_max, house.trusted_proxies.clone());
     let (limits, tracked) = (Arc::new(limits), lifecycle.clone());
     loop {
         let accepted = tokio::select! {

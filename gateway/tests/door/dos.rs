@@ -107,6 +107,17 @@ async fn one_address_has_only_so_many_connections() {
     back.await.expect("a place was given back");
 }
 
+#[tokio::test]
+async fn a_trusted_proxy_has_as_many_connections_as_all() {
+    let house = House::start(&["--connections-per-address-max=1", "--trusted-proxies=127.0.0.0/8"]).await;
+    let _held = [
+        TcpStream::connect(house.gateway).await.expect("a connection"),
+        TcpStream::connect(house.gateway).await.expect("a connection"),
+    ];
+    let answer = raw::open(house.gateway, Version::HTTP_11, Request::get("/"), Bytes::new()).await;
+    assert_eq!(answer.expect("an answer").status(), StatusCode::OK);
+}
+
 /// Sends many calls on one connection, lets some go through to the backend, and resets them all.
 async fn reset_many(house: &House, through: usize) {
     let before = house.state.count("GetExecution");
