@@ -53,9 +53,9 @@ where
 {
     let args: Vec<OsString> = args.into_iter().collect();
     let command = name_variables(C::command(), prefix);
-    let command = match config_file(&args, prefix) {
-        Some(path) => with_file(command, &path)?,
-        None => command,
+    let args = match config_file(&args, prefix) {
+        Some(path) => with_file(&command, args, &path)?,
+        None => args,
     };
     let parse = |mut command: Command| -> Result<C, Error> {
         let matches: ArgMatches = command.try_get_matches_from_mut(args)?;
@@ -94,23 +94,52 @@ pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-fn with_file(command: Command, path: &std::path::Path) -> Result<Command, Error> {
+/// The arguments, with those of the file in front of them: so a value of the file is there, as one of a flag or variable
+/// is, for every rule of the settings about what is required and what goes together. What a flag or a variable sets, the
+/// file does not.
+fn with_file(command: &Command, args: Vec<OsString>, path: &std::path::Path) -> Result<Vec<OsString>, Error> {
     let wrong = |what: String| {
         Command::new("config")
             .error(ErrorKind::ValueValidation, format!("the configuration file {}: {what}", path.display()))
     };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
-    let mut command = command;
+    let mut given = args.into_iter();
+    let program = given.next();
+    let given: Vec<OsString> = given.collect();
+    let mut all = Vec::from_iter(program);
     for (key, value) in table {
-        let known = command.get_arguments().any(|arg| arg.get_id() == key.as_str() && arg.get_long().is_some());
-        if !known {
+        let known = command.get_arguments().find(|arg| arg.get_id() == key.as_str());
+        let Some((arg, flag)) = known.and_then(|arg| Some((arg, arg.get_long()?))) else {
             return Err(wrong(format!("`{key}` is no setting; --help lists them")));
-        }
+        };
         let values = values(value).map_err(|what| wrong(format!("`{key}` {what}")))?;
-        command = command.mut_arg(key, |arg: Arg| arg.default_values(values));
+        if is_given(&given, flag) || is_in_environment(arg) {
+            continue;
+        }
+        if arg.get_action().takes_values() {
+            all.extend(values.iter().map(|value| OsString::from(format!("--{flag}={value}"))));
+            continue;
+        }
+        match values.as_slice() {
+            [value] if value == "true" => all.push(format!("--{flag}").into()),
+            [value] if value == "false" => {}
+            _ => return Err(wrong(format!("`{key}` is to be true or false"))),
+        }
     }
-    Ok(command)
+    all.extend(given);
+    Ok(all)
+}
+
+/// Whether a flag stands on the command line.
+fn is_given(args: &[OsString], flag: &str) -> bool {
+    let flags = args.iter().filter_map(|arg| arg.to_str()?.strip_prefix("--"));
+    flags.map(|arg| arg.split_once('=').map_or(arg, |(name, _)| name)).any(|name| name == flag)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where configuration is read")]
+fn is_in_environment(arg: &Arg) -> bool {
+    arg.get_env().is_some_and(|name| std::env::var_os(name).is_some())
 }
 
 fn values(value: toml::Value) -> Result<Vec<String>, &'static str> {
@@ -159,14 +188,33 @@ mod tests {
         tenants: Vec<String>,
         #[arg(long)]
         idle_max_secs: Option<u32>,
+        #[arg(long)]
+        quiet: bool,
+    }
+
+    /// With rules about which settings are there.
+    #[derive(Debug, Parser)]
+    struct Strict {
+        #[command(flatten)]
+        _common: Common,
+        #[arg(long)]
+        secret_file: PathBuf,
+        #[arg(long, requires = "app_secret")]
+        app_id: Option<String>,
+        #[arg(long)]
+        app_secret: Option<String>,
     }
 
     fn sample(file: &str, args: &[&str]) -> Result<Sample, Error> {
+        read("FENXI_SAMPLE_TEST", file, args)
+    }
+
+    fn read<C: Parser>(prefix: &str, file: &str, args: &[&str]) -> Result<C, Error> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("config.toml");
         std::fs::write(&path, file).expect("written");
         let start = [OsString::from("sample"), "--config".into(), path.into()];
-        load("FENXI_SAMPLE_TEST", start.into_iter().chain(args.iter().map(OsString::from)))
+        load(prefix, start.into_iter().chain(args.iter().map(OsString::from)))
     }
 
     #[test]
@@ -178,6 +226,46 @@ mod tests {
         assert_eq!(config.tenants, ["a", "b"]);
         assert_eq!(config.idle_max_secs, Some(9));
         assert_eq!(config.common.log, "info");
+    }
+
+    #[test]
+    fn the_command_line_replaces_a_list_of_the_file() {
+        let file = "tenants = ['a', 'b']\nquiet = true\n";
+        let config = sample(file, &["--tenants", "c"]).expect("good");
+        assert_eq!((config.tenants, config.quiet), (vec!["c".to_owned()], true));
+        let config = sample(file, &["--tenants=c,d"]).expect("good");
+        assert_eq!(config.tenants, ["c", "d"]);
+        assert!(!sample("quiet = false\ntenants = []\n", &[]).expect("good").quiet);
+        let text = sample("quiet = 'very'\n", &[]).expect_err("refused").to_string();
+        assert!(text.contains("`quiet` is to be true or false"), "{text}");
+    }
+
+    #[test]
+    fn what_is_in_the_file_is_there() {
+        let strict = |file: &str, args: &[&str]| read::<Strict>("FENXI_STRICT_TEST", file, args);
+        let config = strict("secret_file = 'x'\n", &[]).expect("the required setting is in the file");
+        assert_eq!(config.secret_file, PathBuf::from("x"));
+        let config =
+            strict("secret_file = 'x'\napp_secret = 'y'\n", &["--app-id=z"]).expect("the other is in the file");
+        assert_eq!((config.app_id.as_deref(), config.app_secret.as_deref()), (Some("z"), Some("y")));
+        let text = strict("secret_file = 'x'\napp_id = 'z'\n", &[]).expect_err("the other is missing").to_string();
+        assert!(text.contains("--app-secret"), "{text}");
+        strict("", &[]).expect_err("the required setting is missing");
+    }
+
+    /// Cargo sets this variable for every test.
+    #[test]
+    fn a_variable_goes_before_the_file() {
+        #[derive(Debug, Parser)]
+        struct Package {
+            #[arg(long)]
+            config: Option<PathBuf>,
+            #[arg(long)]
+            name: String,
+        }
+        let package: Package = read("CARGO_PKG", "name = 'of the file'\n", &[]).expect("good");
+        assert_eq!(package.name, env!("CARGO_PKG_NAME"));
+        assert!(package.config.is_some());
     }
 
     #[test]

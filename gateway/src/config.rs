@@ -207,6 +207,10 @@ impl Config {
             "{PREFIX}_PUBLIC_URL {url}: browsers keep login cookies safe only over https or on this machine; put TLS in \
              front, or accept the risk with {PREFIX}_ALLOW_PLAIN_HTTP=true"
         );
+        anyhow::ensure!(
+            self.tls_cert_file.is_some() == self.tls_key_file.is_some(),
+            "{PREFIX}_TLS_CERT_FILE and {PREFIX}_TLS_KEY_FILE: TLS needs both"
+        );
         for (name, url) in [("AUTH_URL", &self.auth_url), ("ANALYSIS_URL", &self.analysis_url)] {
             authority(url).with_context(|| format!("{PREFIX}_{name} {url}"))?;
         }
@@ -262,6 +266,15 @@ mod tests {
         assert!(config(&["--public-url", "http://fenxi.example", "--allow-plain-http"]).check().is_ok());
         assert!(config(&["--public-url", "https://fenxi.example/app"]).check().is_err());
         assert!(config(&["--auth-url", "https://x:1"]).check().is_err());
+    }
+
+    #[test]
+    fn tls_needs_a_certificate_and_its_key() {
+        let mut config = config(&["--tls-cert-file=a", "--tls-key-file=b"]);
+        config.check().expect("both");
+        config.tls_key_file = None;
+        let text = config.check().expect_err("a port that is plain by mistake").to_string();
+        assert!(text.contains("TLS_KEY_FILE"), "{text}");
     }
 
     #[test]
