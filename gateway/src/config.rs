@@ -1,9 +1,9 @@
 //! The gateway's settings. Every limit is here with its unit and its default.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, ops::RangeBounds, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{Parser, builder::RangedU64ValueParser};
 use fenxi_chassis::{config::Common, program::Configured};
 use url::Url;
 
@@ -11,6 +11,9 @@ use crate::net::Network;
 
 /// The prefix of the gateway's variables.
 pub const PREFIX: &str = "FENXI_GATEWAY";
+
+/// The longest time that can be set: a year. The clock can add it to now.
+const SECS_MAX: u64 = 365 * 86_400;
 
 /// The gateway: gRPC-web, gRPC, uploads and the browser app on one port.
 #[derive(Clone, Debug, Parser)]
@@ -73,51 +76,51 @@ pub struct Config {
 #[derive(Clone, Debug, clap::Args)]
 pub struct Connections {
     /// Connections at one time
-    #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = count(1..))]
     pub connections_max: usize,
 
     /// Connections at one time from one address (one /64 for IPv6); those through a trusted proxy count only among all
-    #[arg(long, value_name = "COUNT", default_value_t = 512)]
+    #[arg(long, value_name = "COUNT", default_value_t = 512, value_parser = count(1..))]
     pub connections_per_address_max: usize,
 
     /// How long a new connection may take to say which protocol it speaks
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = seconds(1))]
     pub first_bytes_max_secs: u64,
 
     /// How long the headers of an HTTP/1.1 request may take, counted from the end of the one before
-    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = seconds(1))]
     pub headers_max_secs: u64,
 
     /// Size of the headers of one request
-    #[arg(long, value_name = "BYTES", default_value_t = 16 << 10)]
+    #[arg(long, value_name = "BYTES", default_value_t = 16 << 10, value_parser = clap::value_parser!(u32).range(1_024..=256 << 10))]
     pub headers_max_bytes: u32,
 
     /// Streams at one time on one HTTP/2 connection
-    #[arg(long, value_name = "COUNT", default_value_t = 200)]
+    #[arg(long, value_name = "COUNT", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     pub streams_per_connection_max: u32,
 
     /// How often an HTTP/2 connection is asked whether its other end is still there
-    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = seconds(1))]
     pub keep_alive_interval_secs: u64,
 
     /// How long the answer may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = seconds(1))]
     pub keep_alive_wait_secs: u64,
 
     /// How long a connection may stay without a request
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = seconds(1))]
     pub idle_max_secs: u64,
 
     /// Age at which a connection is told to take no more requests; those it has go on
-    #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = seconds(1))]
     pub age_max_secs: u64,
 
     /// How long a client may take nothing of what it is sent before it is cut off
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = seconds(1))]
     pub write_stall_max_secs: u64,
 
     /// How long requests may go on once the gateway stops; streams end at once
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = seconds(0))]
     pub drain_max_secs: u64,
 }
 
@@ -125,27 +128,27 @@ pub struct Connections {
 #[derive(Clone, Debug, clap::Args)]
 pub struct Calls {
     /// Size of one message
-    #[arg(long, value_name = "BYTES", default_value_t = 4 << 20)]
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 20, value_parser = count(1_024..=1 << 30))]
     pub message_max_bytes: usize,
 
     /// How long a client may send nothing in the middle of its request
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = seconds(1))]
     pub body_idle_max_secs: u64,
 
     /// How long the whole request of a call with one message may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = seconds(1))]
     pub body_max_secs: u64,
 
     /// Deadline of a call with one answer, and the most that its client can ask for
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = seconds(1))]
     pub unary_max_secs: u64,
 
     /// The most that the client of a stream can ask for as its deadline; without one a stream has none
-    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = seconds(1))]
     pub stream_deadline_max_secs: u64,
 
     /// Callers that are remembered
-    #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub callers_max: u64,
 }
 
@@ -242,6 +245,16 @@ pub(crate) fn authority(url: &Url) -> anyhow::Result<String> {
     Ok(format!("{host}:{port}"))
 }
 
+/// Seconds from this many to a year.
+fn seconds(least: u64) -> RangedU64ValueParser<u64> {
+    RangedU64ValueParser::new().range(least..=SECS_MAX)
+}
+
+/// A count or a size within these bounds.
+fn count(bounds: impl RangeBounds<u64>) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(bounds)
+}
+
 /// A number of seconds as a duration.
 pub(crate) fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -275,6 +288,22 @@ mod tests {
         config.tls_key_file = None;
         let text = config.check().expect_err("a port that is plain by mistake").to_string();
         assert!(text.contains("TLS_KEY_FILE"), "{text}");
+    }
+
+    #[test]
+    fn what_no_clock_can_add_and_what_serves_nobody_is_refused() {
+        let mut command = <Config as clap::CommandFactory>::command();
+        command.build();
+        let timed = command.get_arguments().filter_map(clap::Arg::get_long).filter(|flag| flag.ends_with("-secs"));
+        let timed: Vec<String> = timed.map(|flag| format!("--{flag}={}", u64::MAX)).collect();
+        assert!(timed.len() > 10, "{timed:?}");
+        let others =
+            ["--age-max-secs=999999999999999999", "--connections-max=0", "--idle-max-secs=0"].map(String::from);
+        for wrong in timed.into_iter().chain(others) {
+            let text = Config::from_args(["gateway", &wrong]).expect_err(&wrong).to_string();
+            assert!(text.contains("is not in"), "{text}");
+        }
+        config(&["--unary-max-secs=31536000", "--drain-max-secs=0", "--connections-max=1"]);
     }
 
     #[test]
