@@ -57,6 +57,8 @@ pub(crate) struct Caller {
     /// When resolving began: what was revoked since then may be this.
     resolved_at: Instant,
     fresh_for: Duration,
+    /// When the services believe it no more.
+    expires_at: Instant,
 }
 
 /// Resolves credentials.
@@ -170,7 +172,7 @@ impl Callers {
             .map_err(|status| typed_failure(Backend::Auth, status))?
             .into_inner();
         let end_micros = answer.expire_time.as_ref().map_or(0, unix_micros);
-        let left_micros = u64::try_from(end_micros - self.clock.now_micros()).unwrap_or(0);
+        let left = Duration::from_micros(u64::try_from(end_micros - self.clock.now_micros()).unwrap_or(0));
         let mut authorization = HeaderValue::try_from(format!("Bearer {}", answer.caller_token))
             .map_err(|_| Status::from(Failure::internal()))?;
         authorization.set_sensitive(true);
@@ -181,7 +183,8 @@ impl Callers {
             credential_id: answer.credential_id,
             credential: credential.clone(),
             resolved_at,
-            fresh_for: Duration::from_micros(left_micros).saturating_sub(FRESH_MARGIN),
+            fresh_for: left.saturating_sub(FRESH_MARGIN),
+            expires_at: Instant::now() + left,
         })
     }
 }

@@ -68,7 +68,7 @@ impl Revocations {
         self.changes.subscribe()
     }
 
-    fn set_up(&self, up: bool) {
+    pub(super) fn set_up(&self, up: bool) {
         let mut said = self.said.write().unwrap_or_else(PoisonError::into_inner);
         said.forget_before = Some(Instant::now());
         said.ids.clear();
@@ -163,6 +163,7 @@ mod tests {
             credential: Secret::new("fxl_x").expect("a secret"),
             resolved_at: Instant::now(),
             fresh_for: Duration::from_secs(1),
+            expires_at: Instant::now(),
         }
     }
 
