@@ -84,7 +84,12 @@ def _with_gaps(column: pa.ChunkedArray):
 
 def _writable(column: pa.ChunkedArray):
     """pandas' own conversion; numbers are copied, because those that it maps cannot be assigned to."""
-    series = column.to_pandas(date_as_object=False)
+    try:
+        # Whole numbers within lists and records, too: beside a gap they would become floats.
+        series = column.to_pandas(date_as_object=False, integer_object_nulls=True)
+    except pa.ArrowInvalid:
+        # A value that Python's own types have not, such as a time of day with nanoseconds.
+        return pd.array(column, dtype=pd.ArrowDtype(column.type))
     if isinstance(series.dtype, np.dtype) and not series.to_numpy().flags.writeable:
         series = series.copy()
     return series.array

@@ -55,6 +55,19 @@ class Tables(unittest.TestCase):
         self.assertTrue(pd.isna(frame["moment"][1]))
         self.assertEqual(kinds["kind"], "str")
 
+    def test_nested_and_fine_values_are_as_uploaded(self):
+        large = 2**53 + 1
+        frame = self.load(
+            pa.table({
+                "list": pa.array([[large, None], None, [1]]),
+                "record": pa.array([{"a": large}, {"a": None}, None]),
+                "time": pa.array([1001, None, 0], pa.time64("ns")),
+            })
+        )
+        self.assertEqual([list(frame["list"][0]), frame["list"][1], list(frame["list"][2])], [[large, None], None, [1]])
+        self.assertEqual(frame["record"].tolist(), [{"a": large}, {"a": None}, None])
+        self.assertEqual(frame["time"].astype("int64[pyarrow]").tolist(), [1001, pd.NA, 0])
+
     def test_a_cell_can_be_assigned_and_the_file_stays(self):
         days = pa.array([datetime.date(2024, 1, 1)] * 3, pa.date32())
         moments = pa.array([datetime.datetime(2024, 1, 1)] * 3, pa.timestamp("us"))
