@@ -1,5 +1,7 @@
 //! Parquet files, read batch by batch.
 
+mod old_times;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,6 +36,7 @@ fn open(data: &Bytes, rows: Option<usize>, limits: &Limits) -> Result<(ParquetRe
             ParquetRecordBatchReaderBuilder::try_new_with_options(data.clone(), options)
         })
         .map_err(|error| unreadable(&error))?;
+    let (builder, warning) = old_times::exact(builder, data)?;
     let metadata = builder.metadata();
     limits.check_columns(metadata.file_metadata().schema_descr().num_columns())?;
     let total = u64::try_from(metadata.file_metadata().num_rows()).map_err(|_| damaged("it has less than no rows"))?;
@@ -42,7 +45,8 @@ fn open(data: &Bytes, rows: Option<usize>, limits: &Limits) -> Result<(ParquetRe
     let expanded = sizes.fold(0u64, u64::saturating_add);
     check("bytes of the file once unpacked", "expanded_max_bytes", limits.expanded_max_bytes, expanded)?;
     let columns = builder.schema().fields().len().max(1);
-    let plain = Plain::of(builder.schema())?;
+    let mut plain = Plain::of(builder.schema())?;
+    plain.warnings.extend(warning);
     let batch_rows = (BATCH_CELLS / columns).clamp(16, BATCH_ROWS);
     let mut builder = builder.with_batch_size(rows.map_or(batch_rows, |rows| batch_rows.min(rows.max(1))));
     if let Some(rows) = rows {
