@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use fenxi_tables::{ParseOptions, Table};
+use fenxi_tables::{Column, ParseOptions, Table, TableError};
 use uuid::Uuid;
 
 use super::{
     Datasets,
     cache::Hold,
     error::DatasetError,
-    model::{Dataset, DatasetSlice, TableForKernel},
+    model::{Dataset, DatasetSlice, ParsedTable, TableForKernel},
     parser::Window,
     reader::Source,
     variable,
@@ -20,7 +20,8 @@ impl Datasets {
     /// Cells of a dataset.
     ///
     /// # Errors
-    /// [`DatasetError::NotFound`], [`DatasetError::Busy`], [`DatasetError::DiskFull`].
+    /// [`DatasetError::NotFound`], [`DatasetError::Busy`], [`DatasetError::DiskFull`]; [`DatasetError::Table`] where the
+    /// columnar file had to be made again and became another table.
     pub async fn preview(&self, user_id: Uuid, dataset_id: Uuid, window: Window) -> Result<DatasetSlice, DatasetError> {
         let dataset = self.brief(user_id, dataset_id).await?;
         let hold = self.columnar(&dataset).await?;
@@ -56,16 +57,17 @@ impl Datasets {
         let (table_id, content, file_name) = (dataset.table.table_id, dataset.content, dataset.file_name.clone());
         // The options found at the first parsing, so that nothing is detected in another way this time.
         let options = dataset.table.options.clone();
-        let rows = dataset.table.row_count;
         let build = async move {
             if let Some(hold) = this.ready(table_id).await {
                 return Ok(hold);
             }
-            let (table, hold) = this.make_columnar(table_id, content, file_name, options).await?;
-            if table.row_count != rows {
-                tracing::error!(%table_id, rows, now = table.row_count, "a table was read otherwise than before");
+            let before = this.inner.store.parsed(table_id).await?.ok_or(DatasetError::NotFound)?;
+            let (table, made) = this.convert(content, file_name, options).await?;
+            if let Some(difference) = difference(&before, &table) {
+                tracing::error!(%table_id, "a table is read otherwise than before");
+                return Err(otherwise(&difference).into());
             }
-            Ok(hold)
+            this.keep(table_id, made).await
         };
         self.inner.builds.run(table_id, build).await
     }
@@ -84,15 +86,31 @@ impl Datasets {
         file_name: String,
         options: ParseOptions,
     ) -> Result<(Table, Hold), DatasetError> {
+        let (table, made) = self.convert(content, file_name, options).await?;
+        Ok((table, self.keep(table_id, made).await?))
+    }
+
+    /// Parses a stored content into a columnar file beside the cache.
+    async fn convert(
+        &self,
+        content: ContentId,
+        file_name: String,
+        options: ParseOptions,
+    ) -> Result<(Table, Aside), DatasetError> {
         let aside = Aside::make(self.inner.cache.aside()).await?;
-        let (path, out) = (self.inner.objects.path(content), aside.0.join("table"));
-        let table = self.inner.parser.convert(Source { path, file_name, options }, out.clone()).await?;
-        let cache = self.inner.cache.clone();
-        let kept = tokio::task::spawn_blocking(move || cache.put(table_id, &out)).await;
+        let path = self.inner.objects.path(content);
+        let table = self.inner.parser.convert(Source { path, file_name, options }, aside.table()).await?;
+        Ok((table, aside))
+    }
+
+    /// Gives a columnar file to the cache.
+    async fn keep(&self, table_id: ContentId, aside: Aside) -> Result<Hold, DatasetError> {
+        let (cache, made) = (self.inner.cache.clone(), aside.table());
+        let kept = tokio::task::spawn_blocking(move || cache.put(table_id, &made)).await;
         drop(aside);
         let hold = kept.map_err(std::io::Error::other)??;
         metrics::counter!("columnar_cache_builds_total").increment(1);
-        Ok((table, hold))
+        Ok(hold)
     }
 }
 
@@ -104,6 +122,10 @@ impl Aside {
         tokio::fs::create_dir(&path).await?;
         Ok(Self(path))
     }
+
+    fn table(&self) -> PathBuf {
+        self.0.join("table")
+    }
 }
 
 impl Drop for Aside {
@@ -112,4 +134,28 @@ impl Drop for Aside {
         // Best effort: what is left aside is cleared at the next start.
         tokio::task::spawn_blocking(move || drop(std::fs::remove_dir_all(path)));
     }
+}
+
+/// What a table that was made again has otherwise than the one that the dataset shows, if anything.
+fn difference(before: &ParsedTable, now: &Table) -> Option<String> {
+    if now.row_count != before.row_count {
+        return Some(format!("it had {} rows and has {}", before.row_count, now.row_count));
+    }
+    if now.columns.len() != before.column_count {
+        return Some(format!("it had {} columns and has {}", before.column_count, now.columns.len()));
+    }
+    let same = |(before, now): &(&Column, &Column)| before.name == now.name && before.arrow_type == now.arrow_type;
+    let (before, now) = before.columns.iter().zip(&now.columns).find(|pair| !same(pair))?;
+    let shown = |column: &Column| format!("\"{}\" ({})", column.name, column.arrow_type);
+    Some(format!("the column {} is {} now", shown(before), shown(now)))
+}
+
+/// A kernel must not load another table under the same name: code written for the one would give wrong answers with
+/// the other, and say nothing.
+fn otherwise(difference: &str) -> TableError {
+    let problem = format!(
+        "the file is read otherwise now than when this dataset was made: {difference}. Delete the dataset and upload the \
+         file again"
+    );
+    TableError::Unreadable { place: None, problem }
 }

@@ -164,6 +164,34 @@ async fn many_who_ask_for_an_evicted_table_make_it_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_read_otherwise_than_before_is_refused_and_not_kept() {
+    let library = Library::open(&["--columnar-cache-max-bytes", "1"]).await;
+    let bytes = b"city,money\nParis,3\nRome,4\n";
+    let dataset = library.dataset(bytes).await;
+    let content = ContentId::of(bytes).to_string();
+    let stored = library.folder.path().join("objects/datasets").join(&content[..2]).join(&content);
+    // As if another version read the same bytes in another way.
+    for (read_now, told) in [
+        ("city,mone\nParis,3\nRome,4\n", "the column \"money\" (int64) is \"mone\" (int64) now"),
+        ("city,money\nParis,3\nRome,4.5\n", "the column \"money\" (int64) is \"money\" (double) now"),
+        ("city,money\nParis,3\n", "it had 2 rows and has 1"),
+        ("city,money,x\nParis,3,1\nRome,4,1\n", "it had 2 columns and has 3"),
+    ] {
+        std::fs::remove_file(&stored).expect("there");
+        std::fs::write(&stored, read_now).expect("written");
+        for _ in 0..2 {
+            let refused = library.datasets.table_for_kernel(library.user_id, dataset.dataset_id).await;
+            let error = refused.expect_err("another table under the same name");
+            assert!(error.to_string().contains(told), "{error}");
+        }
+        assert!(library.datasets.preview(library.user_id, dataset.dataset_id, WINDOW).await.is_err());
+        assert_eq!(library.files("columnar"), 0);
+    }
+    std::fs::write(&stored, bytes).expect("written");
+    library.datasets.table_for_kernel(library.user_id, dataset.dataset_id).await.expect("the same again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bytes_go_when_the_last_dataset_of_them_does() {
     let library = Library::open(&[]).await;
     let bytes = numbers(50);

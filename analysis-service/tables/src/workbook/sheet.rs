@@ -152,18 +152,15 @@ impl<'a> SheetTable<'a> {
     fn decide(&mut self) -> Result<(), TableError> {
         self.decided = true;
         let mut head = std::mem::take(&mut self.head);
-        if self.mode.is_none() {
-            let title = |head: &[Row]| matches!(head, [a, b, ..] if a.len() == 1 && a[0].1.is_err() && b.len() > 1);
-            let titles = (0..TITLE_ROWS_MAX).take_while(|at| title(head.get(*at..).unwrap_or_default())).count();
-            if titles > 0 {
-                self.warnings.push(format!("{titles} title rows above the table were left out"));
-                head.drain(..titles);
-            }
+        let titles = if self.mode == Some(HeaderMode::Absent) { 0 } else { title_rows(&head) };
+        if titles > 0 {
+            self.warnings.push(format!("{titles} title rows above the table were left out"));
+            head.drain(..titles);
         }
         let Some(first) = head.first() else { return Ok(()) };
         let present = match self.mode {
             Some(mode) => mode == HeaderMode::Present,
-            None => looks_like_header(&head),
+            None => titles > 0 || looks_like_header(&head),
         };
         if present {
             self.header = Some(first.iter().map(|(column, cell)| (*column, text(cell))).collect());
@@ -237,6 +234,14 @@ fn text(cell: &Owned) -> String {
             one.finish(1).map(|built| crate::render::renderer(&built.array)(0)).unwrap_or_default()
         }
     }
+}
+
+/// Rows above a header that hold a single text. It is a matter of the rows alone, and not of whether somebody said that
+/// there is a header: the options that a reading found give the same table when they are given to the next.
+fn title_rows(head: &[Row]) -> usize {
+    let title = |head: &[Row]| matches!(head, [a, b, ..] if a.len() == 1 && a[0].1.is_err() && b.len() > 1);
+    let titles = (0..TITLE_ROWS_MAX).take_while(|at| title(head.get(*at..).unwrap_or_default())).count();
+    if titles > 0 && looks_like_header(&head[titles..]) { titles } else { 0 }
 }
 
 fn looks_like_header(head: &[Row]) -> bool {

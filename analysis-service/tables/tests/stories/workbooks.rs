@@ -135,6 +135,40 @@ fn titles_above_and_emptiness_around_a_table_are_left_out() {
     assert_eq!(values(&made.file, 1), ["3", "4"]);
 }
 
+/// Names, types, rows and cells of a table.
+fn all(made: &crate::support::Made) -> (Vec<(String, String)>, Vec<Vec<String>>) {
+    let columns = made.table.columns.iter().map(|column| (column.name.clone(), column.arrow_type.clone())).collect();
+    (columns, (0..made.table.columns.len()).map(|at| values(&made.file, at)).collect())
+}
+
+#[test]
+fn the_options_that_were_found_give_the_same_table_again() {
+    let sheets: &[&[&[&str]]] = &[
+        &[&["2024年销售报表"], &["城市", "金额"], &["北京", "=3"], &["上海", "=4"]],
+        &[&["2024年销售报表"], &["=1", "=2"], &["=3", "=4"]],
+        &[&["城市", "金额"], &["北京", "=3"]],
+        &[&["=1", "=2"], &["=3", "=4"]],
+        &[&["name"], &["Ann", "=5"], &["Bob", "=6"]],
+    ];
+    for rows in sheets {
+        let bytes = xlsx(&[("s", &sheet(rows))]);
+        let made = convert("t.xlsx", &bytes);
+        let again = convert_with("t.xlsx", &bytes, &made.table.options, &Limits::default()).unwrap();
+        assert_eq!(all(&again), all(&made), "{rows:?}");
+        let seen = preview("t.xlsx", &bytes, 10);
+        let as_seen = convert_with("t.xlsx", &bytes, &seen.options, &Limits::default()).unwrap();
+        assert_eq!(all(&as_seen), all(&made), "{rows:?}");
+    }
+    // Whoever says that the first row is data, or names columns that it alone names, is believed.
+    let said = |header, rows| {
+        let options = ParseOptions { header: Some(header), ..ParseOptions::default() };
+        convert_with("t.xlsx", &xlsx(&[("s", &sheet(rows))]), &options, &Limits::default()).unwrap()
+    };
+    assert_eq!(said(HeaderMode::Absent, sheets[0]).table.row_count, 4);
+    assert_eq!(said(HeaderMode::Present, sheets[0]).table.columns[1].name, "金额");
+    assert_eq!(said(HeaderMode::Present, sheets[4]).table.columns[0].name, "name");
+}
+
 #[test]
 fn a_header_alone_is_a_table_without_rows_and_nothing_is_an_error() {
     let made = convert("t.xlsx", xlsx(&[("s", &sheet(&[&["a", "b"]]))]));
