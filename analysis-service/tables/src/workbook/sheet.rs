@@ -239,9 +239,10 @@ fn text(cell: &Owned) -> String {
 /// Rows above a header that hold a single text. It is a matter of the rows alone, and not of whether somebody said that
 /// there is a header: the options that a reading found give the same table when they are given to the next.
 fn title_rows(head: &[Row]) -> usize {
-    let title = |head: &[Row]| matches!(head, [a, b, ..] if a.len() == 1 && a[0].1.is_err() && b.len() > 1);
-    let titles = (0..TITLE_ROWS_MAX).take_while(|at| title(head.get(*at..).unwrap_or_default())).count();
-    if titles > 0 && looks_like_header(&head[titles..]) { titles } else { 0 }
+    let title = |row: &&Row| matches!(row.as_slice(), [(_, Err(_))]);
+    let titles = head.iter().take(TITLE_ROWS_MAX).take_while(title).count();
+    let wide = head.get(titles).is_some_and(|row| row.len() > 1);
+    if titles > 0 && wide && looks_like_header(&head[titles..]) { titles } else { 0 }
 }
 
 fn looks_like_header(head: &[Row]) -> bool {

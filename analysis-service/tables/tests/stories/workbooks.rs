@@ -170,6 +170,23 @@ fn the_options_that_were_found_give_the_same_table_again() {
 }
 
 #[test]
+fn as_many_as_three_titles_are_left_out_and_a_column_of_texts_is_none() {
+    let table: &[&[&str]] = &[&["城市", "金额"], &["北京", "=3"], &["上海", "=4"]];
+    let titles: &[&[&str]] = &[&["2024年销售报表"], &["单位：元"], &["", "制表：张三"], &["四"]];
+    for count in 0..=4 {
+        let made = convert("t.xlsx", xlsx(&[("s", &sheet(&[&titles[..count], table].concat()))]));
+        let (columns, cells) = all(&made);
+        let found = columns.iter().map(|(name, _)| name.as_str()).eq(["城市", "金额"]);
+        assert_eq!(found, count <= 3, "{count}: {columns:?}");
+        assert_eq!(found, cells == [["北京", "上海"], ["3", "4"]], "{count}: {cells:?}");
+        let told = made.table.warnings.iter().any(|warning| warning.contains("title rows"));
+        assert_eq!(told, (1..=3).contains(&count), "{:?}", made.table.warnings);
+    }
+    let names: &[&[&str]] = &[&["name"], &["Ann"], &["Bob"], &["Eve"]];
+    assert_eq!(convert("t.xlsx", xlsx(&[("s", &sheet(names))])).table.row_count, 3);
+}
+
+#[test]
 fn a_header_alone_is_a_table_without_rows_and_nothing_is_an_error() {
     let made = convert("t.xlsx", xlsx(&[("s", &sheet(&[&["a", "b"]]))]));
     assert_eq!((made.table.row_count, made.table.columns.len()), (0, 2));
