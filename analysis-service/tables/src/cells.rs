@@ -18,6 +18,8 @@ pub(crate) use column::{Cell, CellColumn};
 
 /// Rows between two looks at the memory.
 const CHECK_ROWS: u64 = 256;
+/// Bytes of cells between two looks at the memory within these rows.
+const CHECK_BYTES: u64 = 1 << 20;
 
 /// The cells of a table.
 #[derive(Default)]
@@ -25,20 +27,37 @@ pub(crate) struct CellTable {
     pub(crate) columns: Vec<CellColumn>,
     /// Whole rows.
     pub(crate) rows: u64,
+    /// Bytes of cells since the last look at the memory.
+    unseen_bytes: u64,
 }
 
 impl CellTable {
+    /// Sets a cell of the row that is open; false when it has one already. The column must be there.
+    pub(crate) fn put(&mut self, column: usize, cell: &Cell, limits: &Limits) -> Result<bool, TableError> {
+        if !self.columns[column].put(self.rows, cell) {
+            return Ok(false);
+        }
+        self.unseen_bytes += cell.bytes();
+        if self.unseen_bytes >= CHECK_BYTES {
+            self.check_memory(limits)?;
+        }
+        Ok(true)
+    }
+
+    /// Refuses a table that its cells and the arrays made from them would not fit into the memory for.
+    fn check_memory(&mut self, limits: &Limits) -> Result<(), TableError> {
+        self.unseen_bytes = 0;
+        let found = self.columns.iter().fold(0, |sum: u64, column| sum.saturating_add(column.bytes_at(self.rows)));
+        check_memory(limits, found)
+    }
+
     /// Ends a row: columns without a cell in it get a missing one.
     pub(crate) fn end_row(&mut self, limits: &Limits) -> Result<(), TableError> {
         self.rows += 1;
         limits.check_rows(self.rows)?;
         limits.check_columns(self.columns.len())?;
         if self.rows.is_multiple_of(CHECK_ROWS) || self.columns.len() > 1_000 {
-            let held: usize = self.columns.iter().map(|column| column.bytes_at(self.rows)).sum();
-            // As much again is needed for the arrays.
-            let found = held as u64 * 2;
-            let limit = limits.memory_max_bytes as u64;
-            crate::limits::check("bytes of memory for the table", "memory_max_bytes", limit, found)?;
+            self.check_memory(limits)?;
         }
         Ok(())
     }
@@ -77,6 +96,12 @@ impl CellTable {
         }
         Ok((batch, warnings))
     }
+}
+
+/// Refuses a table of so many bytes.
+pub(crate) fn check_memory(limits: &Limits, found: u64) -> Result<(), TableError> {
+    let limit = limits.memory_max_bytes as u64;
+    crate::limits::check("bytes of memory for the table", "memory_max_bytes", limit, found)
 }
 
 fn too_long() -> TableError {

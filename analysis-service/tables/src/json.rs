@@ -62,7 +62,7 @@ impl Records<'_> {
             [b'[' | b'{', ..] => Cell::Nested(raw),
             digits => number(raw, digits),
         };
-        if self.table.columns[column].put(self.table.rows, &cell) {
+        if self.table.put(column, &cell, self.limits)? {
             return Ok(());
         }
         let record = self.table.rows + 1;

@@ -37,6 +37,16 @@ pub(crate) enum Cell<'a> {
     Nested(&'a str),
 }
 
+impl Cell<'_> {
+    /// Bytes that a column takes for it.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            Self::Text(text) | Self::Huge(text) | Self::Nested(text) => text.len() as u64 + 8,
+            _ => 8,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum Tag {
@@ -135,10 +145,13 @@ impl CellColumn {
         self.only(&[Tag::Nested]) && !self.is_empty()
     }
 
-    /// Bytes of memory once it has `rows` rows.
-    pub(crate) fn bytes_at(&self, rows: u64) -> usize {
-        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
-        rows.saturating_add(self.words.len() * 8 + self.text.len() + self.ends.len() * 8)
+    /// Bytes of memory once it has `rows` rows, for its cells and for the array that is made of them.
+    pub(crate) fn bytes_at(&self, rows: u64) -> u64 {
+        let cells = self.words.len() as u64 * 8 + self.text.len() as u64 + self.ends.len() as u64 * 8;
+        // An array has room for a value in every row, missing or not; for a text it has an offset.
+        let slot_bytes = if self.words.is_empty() { 4 } else { 8 };
+        let array = rows.saturating_mul(slot_bytes).saturating_add(self.text.len() as u64);
+        rows.saturating_add(cells).saturating_add(array)
     }
 
     fn cells(&self) -> impl Iterator<Item = Option<Cell<'_>>> {

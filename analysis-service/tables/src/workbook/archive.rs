@@ -13,6 +13,8 @@ use crate::{Cancel, Limits, TableError};
 const PARTS_MAX: usize = 10_000;
 /// Bytes at the beginning of a part in which a document type would stand.
 const HEAD_BYTES: u64 = 4 << 10;
+/// Bytes that the reader holds for a shared string, its text left out.
+const STRING_BYTES: u64 = size_of::<String>() as u64;
 /// Bytes of a part that are looked at twice.
 const OVERLAP_BYTES: usize = 256;
 
@@ -45,7 +47,7 @@ pub(crate) fn check_archive(data: &Bytes, limits: &Limits, cancel: &Cancel) -> R
         }
         let declared = part.size();
         check_total(expanded.saturating_add(declared), data, limits)?;
-        let found = measure(part, limits.expanded_max_bytes, &name)?;
+        let found = measure(part, limits, &name)?;
         expanded = expanded.saturating_add(found);
         check_total(expanded, data, limits)?;
     }
@@ -58,12 +60,13 @@ fn check_total(expanded: u64, data: &Bytes, limits: &Limits) -> Result<(), Table
 }
 
 /// Bytes of a part; an error when it is broken, too large or of a kind that no workbook has.
-fn measure(part: impl Read, limit: u64, name: &str) -> Result<u64, TableError> {
+fn measure(part: impl Read, limits: &Limits, name: &str) -> Result<u64, TableError> {
+    let limit = limits.expanded_max_bytes;
     let mut part = part.take(limit.saturating_add(1));
     let mut buffer = vec![0; OVERLAP_BYTES + (64 << 10)];
     // The end of what was read before stands before what is read next, so that nothing hides between two reads.
     let mut kept = 0;
-    let (mut found, mut claimed) = (0u64, 0u64);
+    let (mut found, mut claimed, mut strings) = (0u64, 0u64, 0u64);
     loop {
         let read = part.read(&mut buffer[kept..]).map_err(|error| damaged(&error.to_string()))?;
         if read == 0 {
@@ -76,6 +79,8 @@ fn measure(part: impl Read, limit: u64, name: &str) -> Result<u64, TableError> {
             )));
         }
         claimed = claimed.max(claimed_strings(text));
+        strings += shared_strings(text, kept);
+        check_strings(strings, limits)?;
         found += read as u64;
         if found > limit {
             return Err(too_large("bytes of the workbook once unpacked", "expanded_max_bytes", limit, found));
@@ -88,7 +93,25 @@ fn measure(part: impl Read, limit: u64, name: &str) -> Result<u64, TableError> {
     if claimed > found {
         return Err(damaged("it claims more strings than it has bytes"));
     }
+    check_strings(claimed, limits)?;
     Ok(found)
+}
+
+/// Refuses more shared strings than memory allows: an empty one is a few bytes in the file and many more to the reader.
+fn check_strings(count: u64, limits: &Limits) -> Result<(), TableError> {
+    let found = count.saturating_mul(STRING_BYTES);
+    check("bytes of memory for shared strings", "memory_max_bytes", limits.memory_max_bytes as u64, found)
+}
+
+/// Beginnings of `si` elements, and ends of those with a prefix, in a piece of XML; those within its first `seen` bytes
+/// were counted.
+fn shared_strings(text: &[u8], seen: usize) -> u64 {
+    let begins = |at: &usize| {
+        let before = at.checked_sub(1).and_then(|before| text.get(before));
+        let after = text.get(at + 2);
+        at + 2 >= seen && matches!(before, Some(b'<' | b':')) && after.is_some_and(|b| b" />\t\r\n".contains(b))
+    };
+    memchr::memmem::find_iter(text, b"si").filter(begins).count() as u64
 }
 
 /// The greatest `uniqueCount="..."` in a piece of XML.
@@ -124,4 +147,18 @@ fn recognise(names: &[String]) -> Result<(), TableError> {
         "a ZIP archive without a workbook; unpack it and upload the table inside"
     };
     Err(TableError::Format(format!("the file is {what}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shared_strings_are_counted_once_wherever_a_read_ends() {
+        let text = b"<sst><si><t>si</t></si><si/><x:si a=\"1\"/><size/><si\n/></sst>";
+        assert_eq!(shared_strings(text, 0), 4);
+        for end in 0..=text.len() {
+            assert_eq!(shared_strings(&text[..end], 0) + shared_strings(text, end), 4, "{end}");
+        }
+    }
 }

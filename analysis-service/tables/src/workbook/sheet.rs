@@ -1,7 +1,7 @@
 //! From a sheet's cells, as they come, to a table: finds the title rows, the header and the columns that are there.
 
 use super::value::Value;
-use crate::cells::{Cell, CellColumn, CellTable, named};
+use crate::cells::{Cell, CellColumn, CellTable, check_memory, named};
 use crate::delimited::is_header;
 use crate::names::{self, Name};
 use crate::{Cancel, HeaderMode, Limits, Place, TableError};
@@ -34,6 +34,8 @@ pub(super) struct SheetTable<'a> {
     cancel: &'a Cancel,
     /// The first rows, until the header is decided.
     head: Vec<Row>,
+    /// Bytes of memory that deciding it takes.
+    head_bytes: u64,
     current: Row,
     /// Names by column once decided; none when the first row is data.
     header: Option<Vec<(u32, String)>>,
@@ -63,6 +65,7 @@ impl<'a> SheetTable<'a> {
             limits,
             cancel,
             head: Vec::new(),
+            head_bytes: 0,
             current: Row::new(),
             header: None,
             decided: false,
@@ -111,7 +114,12 @@ impl<'a> SheetTable<'a> {
         self.open = true;
         match cell {
             Some(cell) if self.decided => self.place(column, cell)?,
-            Some(cell) => self.current.push((column, owned(cell))),
+            Some(cell) => {
+                // Kept here, and once more while the header is looked for.
+                self.head_bytes += 2 * (cell.bytes() + size_of::<(u32, Owned)>() as u64);
+                check_memory(self.limits, self.head_bytes)?;
+                self.current.push((column, owned(cell)));
+            }
             None => {}
         }
         Ok(true)
@@ -142,7 +150,7 @@ impl<'a> SheetTable<'a> {
         if at >= self.table.columns.len() {
             self.table.columns.resize_with(at + 1, CellColumn::default);
         }
-        if self.table.columns[at].put(self.table.rows, cell) {
+        if self.table.put(at, cell, self.limits)? {
             return Ok(());
         }
         Err(self.at(self.row.unwrap_or_default(), column, "is there twice"))

@@ -175,3 +175,15 @@ fn a_file_is_what_it_holds_and_not_what_it_is_called() {
     let error = convert_with("t.xlsx", b"a,b\n1,2\n", &options, &Limits::default()).unwrap_err();
     assert_eq!(error.reason(), Some("FILE_FORMAT"));
 }
+
+#[test]
+fn columns_of_numbers_count_in_every_row() {
+    let first: Vec<String> = (0..2_000).map(|at| format!("\"k{at}\":1")).collect();
+    let text = format!("{{{}}}\n{}", first.join(","), "{}\n".repeat(1_000));
+    let limits = |mib: usize| Limits { memory_max_bytes: mib << 20, ..Limits::default() };
+    let read = |mib| convert_with("t.jsonl", text.as_bytes(), &ParseOptions::default(), &limits(mib));
+    // 2,000 x 1,001 cells: a byte each, and eight in the arrays.
+    let error = read(10).unwrap_err();
+    assert!(matches!(error, TableError::TooLarge { limit_name: "memory_max_bytes", .. }), "{error}");
+    assert_eq!(read(20).unwrap().table.row_count, 1_001);
+}

@@ -303,3 +303,43 @@ fn a_count_of_strings_that_cannot_be_is_not_believed() {
     let error = refused("t.xlsx", archive.finish().unwrap().into_inner());
     assert!(error.to_string().contains("more strings than it has bytes"), "{error}");
 }
+
+/// An .xlsx whose only sheet refers to shared strings.
+fn with_strings(strings: &str, data: &str) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new_append(std::io::Cursor::new(xlsx(&[("s", data)]))).unwrap();
+    archive.start_file("xl/sharedStrings.xml", SimpleFileOptions::default()).unwrap();
+    archive.write_all(format!("<sst>{strings}</sst>").as_bytes()).unwrap();
+    archive.finish().unwrap().into_inner()
+}
+
+#[test]
+fn a_text_that_many_cells_share_counts_for_each_of_them() {
+    let text = format!("<si><t>{}</t></si>", "x".repeat(64 << 10));
+    let limits = Limits { memory_max_bytes: 8 << 20, ..Limits::default() };
+    let read = |row: &str| {
+        let data = format!("<row r=\"1\">{row}</row>");
+        convert_with("t.xlsx", &with_strings(&text, &data), &ParseOptions::default(), &limits)
+    };
+    let cell = "<c t=\"s\"><v>0</v></c>";
+    read(cell).unwrap();
+    // Refused at the cell that is too many: the one after it, which is no index of a string, is never looked at.
+    let error = read(&(cell.repeat(200) + "<c t=\"s\"><v>x</v></c>")).unwrap_err();
+    assert!(matches!(error, TableError::TooLarge { limit_name: "memory_max_bytes", .. }), "{error}");
+    // Below the header too, within one row.
+    let data =
+        "<row><c><v>1</v></c></row>".repeat(50) + &format!("<row>{}<c t=\"s\"><v>x</v></c></row>", cell.repeat(200));
+    let error = convert_with("t.xlsx", &with_strings(&text, &data), &ParseOptions::default(), &limits).unwrap_err();
+    assert!(matches!(error, TableError::TooLarge { limit_name: "memory_max_bytes", .. }), "{error}");
+}
+
+#[test]
+fn shared_strings_of_nothing_count_too() {
+    let limits = Limits { memory_max_bytes: 1 << 20, ..Limits::default() };
+    let read = |count: usize| {
+        let bytes = with_strings(&"<si><t/></si>".repeat(count), "<row r=\"1\"><c><v>1</v></c></row>");
+        convert_with("t.xlsx", &bytes, &ParseOptions::default(), &limits)
+    };
+    read(40_000).unwrap();
+    let error = read(50_000).unwrap_err();
+    assert!(matches!(error, TableError::TooLarge { limit_name: "memory_max_bytes", .. }), "{error}");
+}
