@@ -7,6 +7,8 @@ use crate::{FileFormat, TableError, encoding};
 
 /// Bytes looked at.
 const SAMPLE_BYTES: usize = 64 << 10;
+/// Bytes at the beginning of a binary file among which there is a control character.
+const BINARY_HEAD_BYTES: usize = 512;
 /// One control character in this many bytes is too many for a text.
 const CONTROL_SHARE: usize = 100;
 
@@ -66,10 +68,13 @@ fn binary(data: &[u8]) -> Result<Option<FileFormat>, TableError> {
     if data.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
         return Ok(Some(FileFormat::Xls));
     }
-    if data.starts_with(b"PAR1") || data.starts_with(b"PARE") {
+    // A header such as `PARENT_ID,NAME` begins like that too.
+    let head_is_binary = data[..data.len().min(BINARY_HEAD_BYTES)].iter().any(is_control);
+    let parquet = [b"PAR1", b"PARE"].into_iter().find(|magic| data.starts_with(*magic));
+    if parquet.is_some_and(|magic| head_is_binary || (data.len() >= 12 && data.ends_with(magic))) {
         return Ok(Some(FileFormat::Parquet));
     }
-    if data.starts_with(b"ARROW1") {
+    if data.starts_with(b"ARROW1") && head_is_binary {
         return Ok(Some(FileFormat::Arrow));
     }
     if data.starts_with(b"\xff\xff\xff\xff") {
@@ -85,10 +90,18 @@ fn binary(data: &[u8]) -> Result<Option<FileFormat>, TableError> {
     if beginning.starts_with(b"<?xml") {
         return Err(refuse("an XML document; open it in a spreadsheet and save it as .xlsx or CSV"));
     }
-    match FOREIGN.iter().find(|(beginning, _)| data.starts_with(beginning)) {
+    let foreign = |beginning: &[u8]| {
+        data.starts_with(beginning) && (head_is_binary || !beginning.iter().all(u8::is_ascii_alphanumeric))
+    };
+    match FOREIGN.iter().find(|(beginning, _)| foreign(beginning)) {
         Some((_, what)) => Err(refuse(what)),
         None => Ok(None),
     }
+}
+
+/// A control character that texts do not have; no byte of a character in GB18030 or UTF-8 is one.
+fn is_control(byte: &u8) -> bool {
+    matches!(byte, 0..=8 | 0x0e..=0x19 | 0x1c..=0x1f | 0x7f)
 }
 
 fn refuse(what: &str) -> TableError {
@@ -112,8 +125,7 @@ fn text(data: &[u8], file_name: &str, asked: bool, label: Option<&str>) -> Resul
         }
         return Ok(by_first_character(text.as_bytes(), file_name));
     }
-    let controls = |b: &&u8| matches!(**b, 0..=8 | 0x0e..=0x19 | 0x1c..=0x1f | 0x7f);
-    let controls = sample.iter().filter(controls).count();
+    let controls = sample.iter().filter(|byte| is_control(byte)).count();
     let utf8 = match std::str::from_utf8(sample) {
         Ok(_) => true,
         Err(broken) => broken.error_len().is_none(),

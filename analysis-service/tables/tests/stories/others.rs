@@ -166,7 +166,9 @@ fn a_file_is_what_it_holds_and_not_what_it_is_called() {
         ("t.csv", b"%PDF-1.7 ...", "PDF"),
         ("t.csv", b"\x1f\x8b\x08\0\0\0", "gzip"),
         ("t.xls", b"<html><table><tr><td>1</td></tr></table></html>", "web page"),
-        ("t.feather", b"FEA1....", "Feather"),
+        ("t.feather", b"FEA1\0\0\0\0", "Feather"),
+        ("t.orc", b"ORC\n\x03\0\0", "ORC"),
+        ("t.csv", b"BZh91AY&SY\x8c\x01\x17", "bzip2"),
     ] {
         let error = refused(name, bytes);
         assert!(matches!(&error, TableError::Format(text) if text.contains(word)), "{error}");
@@ -186,4 +188,17 @@ fn columns_of_numbers_count_in_every_row() {
     let error = read(10).unwrap_err();
     assert!(matches!(error, TableError::TooLarge { limit_name: "memory_max_bytes", .. }), "{error}");
     assert_eq!(read(20).unwrap().table.row_count, 1_001);
+}
+
+#[test]
+fn a_header_may_begin_like_a_binary_file() {
+    for beginning in ["PARENT_ID", "PAR1", "ORCID", "BZhang", "GIF8", "FEA1", "ARROW1"] {
+        let text = format!("{beginning},名称\n1,北京\n2,上海\n");
+        let (gbk, _, _) = encoding_rs::GBK.encode(&text);
+        for bytes in [text.as_bytes(), &gbk] {
+            let made = convert("t.csv", bytes);
+            assert_eq!(made.table.columns[0].name, beginning);
+            assert_eq!((made.table.options.format, made.table.row_count), (Some(FileFormat::Delimited), 2));
+        }
+    }
 }
