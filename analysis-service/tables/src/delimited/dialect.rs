@@ -90,6 +90,7 @@ fn widths(sample: &[u8], dialect: Dialect) -> Vec<usize> {
 /// The delimiter under which the most rows have the same number of fields, and more than one.
 fn best_delimiter(sample: &[u8], dialect: Dialect) -> u8 {
     let mut best = (b',', 0.0);
+    let mut best_width = 0;
     for delimiter in CANDIDATES {
         let widths = widths(sample, Dialect { delimiter, ..dialect });
         let Some(&header) = widths.first() else { continue };
@@ -108,11 +109,37 @@ fn best_delimiter(sample: &[u8], dialect: Dialect) -> u8 {
         if delimiter == b',' && score < 1.5 {
             score += 0.01;
         }
-        if score > best.1 {
+        // As good is enough against a semicolon, which stands inside of texts, unless it gives more fields or the commas
+        // belong to numbers.
+        let tie = (score - best.1).abs() < f64::EPSILON && (best.0, delimiter) == (b';', b',');
+        let takes_tie =
+            tie && common[0] >= best_width && !decimal_commas(sample, Dialect { delimiter: b';', ..dialect });
+        if score > best.1 || takes_tie {
             best = (delimiter, score);
+            best_width = common[0];
         }
     }
     best.0
+}
+
+/// Whether every comma in a field is that of a decimal number, `1.234,5`.
+fn decimal_commas(sample: &[u8], dialect: Dialect) -> bool {
+    let decimal = |field: &[u8]| {
+        let mut parts = field.trim_ascii().split(|byte| *byte == b',');
+        let (Some(whole), Some(fraction), None) = (parts.next(), parts.next(), parts.next()) else { return false };
+        let whole = whole.strip_prefix(b"-").or_else(|| whole.strip_prefix(b"+")).unwrap_or(whole);
+        whole.iter().all(|byte| byte.is_ascii_digit() || b". ".contains(byte))
+            && fraction.iter().all(u8::is_ascii_digit)
+    };
+    let mut cursor = Cursor::new(sample, 0, dialect);
+    while !cursor.done() {
+        let field = cursor.field();
+        let field = &sample[field.start..field.end];
+        if field.contains(&b',') && !decimal(field) {
+            return false;
+        }
+    }
+    true
 }
 
 /// Whether fields stand between single quotes: at least one does, with the delimiter inside or in every row, and no
@@ -157,6 +184,18 @@ mod tests {
         assert_eq!(found("a,b\r1,2\r"), (',', '"', b'\r'));
         assert_eq!(found("only\n1\n2\n"), (',', '"', b'\n'));
         assert_eq!(found("a,b,c\n1,2,3\n1,2\n4,5,6\n"), (',', '"', b'\n'));
+    }
+
+    #[test]
+    fn a_semicolon_is_as_good_as_a_comma_only_where_the_comma_is_a_decimal_one() {
+        for text in ["2024-01-01,ok;done\n2024-01-02,ok;fail\n", "1,a;b\n2,c;d\n", "x,1;2\ny,3;4\n"] {
+            assert_eq!(found(text).0, ',', "{text}");
+        }
+        let semicolons =
+            ["1,5;2,5\n3,5;4,5\n", "Ann;1,5\nBob;-2,25\n", "Ann;1.234,5\nBob;0,5", "Li, Na;5;x\nWu, Yi;6;y\n"];
+        for text in semicolons {
+            assert_eq!(found(text).0, ';', "{text}");
+        }
     }
 
     #[test]
