@@ -195,6 +195,7 @@ enum Sealed {
 fn table_id(content: ContentId, file_name: &str, options: &ParseOptions) -> ContentId {
     let mut hasher = Sha256::default();
     hasher.update(content.as_bytes());
+    hasher.update(fenxi_tables::READING.to_le_bytes());
     // `Debug` of plain enums, texts and characters: the same for the same options, and unambiguous.
     hasher.update(format!("{options:?}\n{:?}", name::ending(file_name)));
     ContentId::finish(hasher)

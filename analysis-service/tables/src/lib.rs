@@ -44,6 +44,10 @@ pub use model::{Column, ColumnSlice, ColumnSummary, ColumnType, HistogramBin, Pr
 pub use options::{FileFormat, HeaderMode, ParseOptions};
 pub use slice::ColumnarFile;
 
+/// Counts up whenever a file may become another table than before: other names, other types, other rows. What is kept of a
+/// table belongs to the reading that made it.
+pub const READING: u32 = 1;
+
 /// Reads the beginning of the file at `path` and tells what would become of it: the options in force, the first
 /// `rows` rows, a workbook's sheets, and what a person should know. `file_name` is the name the user gave; it is a
 /// hint only, the content decides. A beginning of the file is enough for text formats.
