@@ -181,8 +181,9 @@ impl Launched {
         process.signal(Signal::SIGKILL);
         let _ = timeout(END_WAIT, process.ended()).await;
         process.end();
+        let end = move || tree::kill_rest(leader, &mark, uid);
         if !self.ends_whole {
-            let _ = tokio::task::spawn_blocking(move || tree::kill_rest(leader, &mark, uid)).await;
+            let _ = tokio::task::spawn_blocking(end.clone()).await;
         }
         let (work_dir, user) = (self.work_dir, self.user);
         let _ = tokio::task::spawn_blocking(move || {
@@ -191,7 +192,7 @@ impl Launched {
                 tracing::warn!(path = %work_dir.display(), %error, "a kernel's folder was not taken back");
             }
             if let Some(user) = user {
-                user.retire();
+                user.retire(users::RETIRE_WAIT, end);
             }
         })
         .await;

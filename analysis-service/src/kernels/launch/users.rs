@@ -13,6 +13,7 @@ use std::{
     },
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use uuid::Uuid;
@@ -21,6 +22,9 @@ use crate::kernels::machine::tree;
 
 /// Users of one service: more than it may have kernels that run.
 const RANGE_USERS: u32 = 20_000;
+/// How long the system may take to end what was killed, as it gives back gigabytes first, and how often it is looked.
+pub(super) const RETIRE_WAIT: Duration = Duration::from_secs(30);
+const RETIRE_PAUSE: Duration = Duration::from_millis(100);
 /// The user that every system has and that owns nothing.
 const NOBODY: u32 = 65_534;
 /// Ranges that are looked at.
@@ -87,12 +91,18 @@ impl User {
         self.users.first.saturating_add(self.number)
     }
 
-    /// The kernel is gone. If something that cannot be ended runs as this user, it is never another's. Blocks.
-    pub(super) fn retire(self) {
-        let uid = self.uid();
-        if runs_as(uid) {
-            tracing::error!(uid, "processes of a kernel go on: no other kernel becomes their user");
-            std::mem::forget(self);
+    /// The kernel is gone. What still runs as this user is ended by `end`, again and again for so long; if something cannot
+    /// be ended, the user is never another's. Blocks.
+    pub(super) fn retire(self, wait: Duration, end: impl Fn()) {
+        let (uid, until) = (self.uid(), Instant::now() + wait);
+        while runs_as(uid) {
+            if Instant::now() >= until {
+                tracing::error!(uid, "processes of a kernel go on: no other kernel becomes their user");
+                return std::mem::forget(self);
+            }
+            end();
+            #[expect(clippy::disallowed_methods, reason = "on a thread that may block")]
+            std::thread::sleep(RETIRE_PAUSE);
         }
     }
 }
@@ -182,13 +192,13 @@ mod tests {
         let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let user = users.of(one).expect("a user");
         let mut left = std::process::Command::new("sleep").arg("600").uid(user.uid()).spawn().expect("started");
-        user.retire();
+        user.retire(Duration::ZERO, || {});
         let next = users.of(two).expect("a user");
         assert_eq!(next.uid(), 1_980_000_001);
         left.kill().expect("killed");
         // It has ended, and nobody has waited for it yet.
         while runs_as(1_980_000_000) {}
-        next.retire();
+        next.retire(Duration::ZERO, || {});
         assert_eq!(users.of(one).expect("a user").uid(), 1_980_000_000, "it keeps its own");
         assert_eq!(users.of(two).expect("a user").uid(), 1_980_000_001);
         left.wait().expect("an end");
