@@ -223,7 +223,8 @@ fn read<T: DeserializeOwned>(answer: &Bytes, name: String) -> Result<T, KernelEr
         "timeout" => KernelError::AskTimeout { why },
         "busy" => KernelError::AskedTooMuch { why },
         "not_found" => KernelError::NoVariable { name },
-        "raised" => KernelError::ValueRaised { why },
+        // Such as at its limit of processes, where it can start no thread.
+        "raised" | "failed" => KernelError::ValueRaised { why },
         _ => KernelError::AnswerUnreadable,
     })
 }
@@ -329,6 +330,7 @@ mod tests {
         assert!(matches!(failed("busy"), Err(KernelError::AskedTooMuch { .. })));
         assert!(matches!(failed("not_found"), Err(KernelError::NoVariable { name }) if name == "x"));
         assert!(matches!(failed("raised"), Err(KernelError::ValueRaised { .. })));
+        assert!(matches!(failed("failed"), Err(KernelError::ValueRaised { why }) if why == "t"));
         assert!(matches!(failed("knife"), Err(KernelError::AnswerUnreadable)));
     }
 

@@ -300,7 +300,7 @@ pub enum KernelError {
         why: String,
     },
     /// Its answer cannot be read.
-    #[error("the kernel's answer cannot be read")]
+    #[error("the kernel's answer cannot be read; restart it if code has changed what it is made of")]
     AnswerUnreadable,
     /// It has no such variable.
     #[error("the kernel has no variable `{name}`")]

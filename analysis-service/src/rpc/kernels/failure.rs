@@ -38,7 +38,8 @@ pub(in crate::rpc) fn failure(error: &KernelError) -> Failure {
         KernelError::AskedTooMuch { .. } => refused(ErrorReason::Overloaded).retry_after(ASK_RETRY_AFTER),
         KernelError::AskTimeout { .. } => refused(ErrorReason::DeadlineExceeded),
         KernelError::NoVariable { .. } => Failure::not_found(),
-        KernelError::ValueRaised { .. } => refused(ErrorReason::VariableUnreadable),
+        // Code in a kernel can make it answer anything: no fault of the service.
+        KernelError::ValueRaised { .. } | KernelError::AnswerUnreadable => refused(ErrorReason::VariableUnreadable),
         KernelError::InputNotRequested => refused(ErrorReason::InputNotRequested),
         KernelError::VariableName { .. } => refused(ErrorReason::VariableName).with_field("datasets.variable_name"),
         KernelError::SpecUnknown { .. } => refused(ErrorReason::KernelSpecUnknown).with_field("kernel_spec"),
@@ -48,9 +49,7 @@ pub(in crate::rpc) fn failure(error: &KernelError) -> Failure {
         KernelError::NotInspectable { .. } => refused(ErrorReason::KernelNotInspectable),
         KernelError::RequestIdReused => refused(ErrorReason::RequestIdReused),
         KernelError::Stopping => refused(ErrorReason::Unavailable).retry_after(RETRY_AFTER),
-        KernelError::Table { why: TableUnavailable::Internal, .. }
-        | KernelError::Store(_)
-        | KernelError::AnswerUnreadable => {
+        KernelError::Table { why: TableUnavailable::Internal, .. } | KernelError::Store(_) => {
             tracing::error!(cause = text, "a call about kernels failed");
             Failure::internal()
         }
