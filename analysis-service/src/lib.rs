@@ -84,7 +84,7 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
 
     // Datasets.
     let datasets = Datasets::open(data, config.datasets, database.clone(), frame.clone())
-        .with_context(|| format!("the folders of datasets in {} cannot be opened", data.display()))?;
+        .with_context(|| format!("the datasets in {} cannot be opened", data.display()))?;
     lifecycle.spawn(datasets.clone().keep_clean());
 
     // Kernels. Their tables come from the datasets, which know nothing of kernels.

@@ -96,12 +96,14 @@ async fn a_wrong_description_stops_the_start_and_says_where() {
     let mut wrong = stock(&python(), "signal");
     wrong["argv"] = serde_json::json!([python(), "-m", "ipykernel_launcher"]);
     describe(&specs, "wrong", &wrong);
-    let args: [std::ffi::OsString; 9] = [
+    let args: [std::ffi::OsString; 11] = [
         "analysis-service".into(),
         "--auth-url".into(),
         "http://127.0.0.1:1".into(),
         "--data-dir".into(),
         data.into(),
+        "--table-reader".into(),
+        env!("CARGO_BIN_EXE_table-reader").into(),
         "--python".into(),
         python().into(),
         "--kernel-specs-dir".into(),
