@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::{io::AsyncReadExt as _, net::UnixListener, sync::Semaphore};
+use tokio::{io::AsyncReadExt as _, net::UnixListener, sync::Semaphore, task::JoinHandle};
 
 use super::{
     partial::MESSAGE_MAX_FRAMES,
@@ -38,6 +38,15 @@ async fn pair() -> (Reader, UnixStream) {
     (client.expect("connected").0, stream)
 }
 
+/// What a reader gives.
+type Taken = io::Result<Option<(Received, Room)>>;
+
+/// Takes the next message beside what a test does.
+fn receiving(mut reader: Reader, journal: &Arc<Journal>) -> JoinHandle<(Taken, Reader)> {
+    let journal = Arc::clone(journal);
+    tokio::spawn(async move { (reader.receive(&journal).await, reader) })
+}
+
 const LARGE: usize = 8 << 20;
 const LARGE_KIB: usize = LARGE >> 10;
 
@@ -49,14 +58,11 @@ async fn until_taken(journal: &Journal, kib: usize) {
 
 #[tokio::test]
 async fn a_message_has_room_before_it_is_whole_and_as_much_as_it_is_long() {
-    let ((mut reader, mut peer), journal) = (pair().await, journal());
+    let ((reader, mut peer), journal) = (pair().await, journal());
     let (large, small) = (vec![7; LARGE], vec![8; 300 << 10]);
     let bytes = message(&[b"head", &large]);
     let (first, rest) = bytes.split_at(LARGE / 2);
-    let reading = {
-        let journal = Arc::clone(&journal);
-        tokio::spawn(async move { (reader.receive(&journal).await, reader) })
-    };
+    let reading = receiving(reader, &journal);
     peer.write_all(first).await.expect("sent");
     until_taken(&journal, LARGE_KIB + 1).await;
     peer.write_all(rest).await.expect("sent");
@@ -75,14 +81,11 @@ async fn a_message_has_room_before_it_is_whole_and_as_much_as_it_is_long() {
 
 #[tokio::test]
 async fn what_has_no_room_is_not_read() {
-    let ((mut one, mut says), (mut two, mut waits), journal) = (pair().await, pair().await, journal());
+    let ((one, mut says), (mut two, mut waits), journal) = (pair().await, pair().await, journal());
     let most = usize::try_from(MESSAGE_MAX_BYTES).expect("fits");
     let head = [&[FLAG_LONG][..], &MESSAGE_MAX_BYTES.to_be_bytes()].concat();
     says.write_all(&head).await.expect("sent");
-    let reading = {
-        let journal = Arc::clone(&journal);
-        tokio::spawn(async move { one.receive(&journal).await.map(drop) })
-    };
+    let reading = receiving(one, &journal);
     until_taken(&journal, most >> 10).await;
     let sending = tokio::spawn(async move {
         waits.write_all(&[head, vec![0; most]].concat()).await.expect("sent");
@@ -101,10 +104,7 @@ async fn a_kernel_that_stops_in_a_message_loses_it_and_no_other() {
     reader.patience = Patience { time: Duration::from_millis(100), bytes_per_sec: u64::MAX };
     let bytes = message(&[b"head", &vec![7; LARGE]]);
     let (first, rest) = bytes.split_at(LARGE / 2);
-    let reading = {
-        let journal = Arc::clone(&journal);
-        tokio::spawn(async move { (reader.receive(&journal).await, reader) })
-    };
+    let reading = receiving(reader, &journal);
     peer.write_all(first).await.expect("sent");
     until_taken(&journal, LARGE_KIB + 1).await;
     until_taken(&journal, 0).await;
@@ -120,13 +120,10 @@ async fn a_kernel_that_stops_in_a_message_loses_it_and_no_other() {
 
 #[tokio::test]
 async fn what_is_too_long_holds_no_room_while_it_is_read_past() {
-    let ((mut reader, mut peer), journal) = (pair().await, journal());
+    let ((reader, mut peer), journal) = (pair().await, journal());
     let announced = [&[FLAG_LONG][..], &MESSAGE_MAX_BYTES.to_be_bytes()].concat();
     let bytes = message(&[b"head", &vec![7; LARGE], b""]);
-    let reading = {
-        let journal = Arc::clone(&journal);
-        tokio::spawn(async move { (reader.receive(&journal).await, reader) })
-    };
+    let reading = receiving(reader, &journal);
     // Without its last frame, which is the one that does not fit any more.
     peer.write_all(&bytes[..bytes.len() - 2]).await.expect("sent");
     until_taken(&journal, usize::try_from(MESSAGE_MAX_BYTES >> 10).expect("fits")).await;
@@ -141,10 +138,7 @@ async fn commands_in_the_middle_of_a_message_win_no_time() {
     let ((mut reader, mut peer), journal) = (pair().await, journal());
     reader.patience = Patience { time: Duration::from_millis(100), bytes_per_sec: u64::MAX };
     let bytes = message(&[b"head", &vec![7; LARGE], b""]);
-    let reading = {
-        let journal = Arc::clone(&journal);
-        tokio::spawn(async move { drop(reader.receive(&journal).await) })
-    };
+    let reading = receiving(reader, &journal);
     peer.write_all(&bytes[..bytes.len() - 2]).await.expect("sent");
     // There is always one to be read.
     let talking =
