@@ -1,7 +1,7 @@
 //! Files of users are read by a process each, `table-reader`, held to its memory: the parsers of other people's formats
 //! believe what they read, and a file that takes all memory or overflows a stack ends that process and not the service.
 
-use std::{io, path::PathBuf, process::Stdio};
+use std::{io, os::unix::process::ExitStatusExt as _, path::PathBuf, process::Stdio};
 
 use fenxi_tables::{
     Limits, ParseOptions, Preview, Table, TableError,
@@ -78,6 +78,8 @@ impl Reader {
     async fn ask(&self, line: &[u8]) -> Result<Answer, DatasetError> {
         let mut command = Command::new(&self.program);
         command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        // A Ctrl-C is for the service, which ends what it reads; it is no word on the file.
+        command.process_group(0);
         let mut child = command.spawn()?;
         let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(astray().into());
@@ -89,6 +91,7 @@ impl Reader {
         // Its input stays open until here: without it, it would end.
         let status = child.wait().await?;
         drop(input);
+        let said_all = said.len() as u64 == ANSWER_MAX_BYTES;
         if status.success() {
             return Ok(tokio::task::spawn_blocking(move || serde_json::from_slice(&said))
                 .await
@@ -97,7 +100,9 @@ impl Reader {
         }
         tracing::warn!(%status, "the reading of a file ended by itself");
         metrics::counter!("table_readers_died_total").increment(1);
-        Err(self.given_up().into())
+        // What takes all memory or overflows a stack ends by a signal. Whatever else it is, it is not the file.
+        let is_the_file = status.signal().is_some() || said_all;
+        Err(if is_the_file { self.given_up().into() } else { astray().into() })
     }
 
     fn given_up(&self) -> TableError {
@@ -112,4 +117,32 @@ impl Reader {
 
 fn astray() -> io::Error {
     io::Error::other("the program that reads files gave no answer to what it was asked")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What becomes of a file when the program that is to read it does this.
+    async fn read_by(script: &str) -> DatasetError {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = folder.path().join("reader");
+        std::fs::write(&program, format!("#!/bin/sh\nread job\n{script}\n")).expect("written");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
+        let reader = Reader::new(program, Limits::default());
+        let source = Source { path: "/x".into(), file_name: "x.csv".into(), options: ParseOptions::default() };
+        reader.preview(source, 1).await.expect_err("no table")
+    }
+
+    #[tokio::test]
+    async fn what_ends_by_a_signal_is_the_files_and_all_else_the_services() {
+        let ended = read_by("kill -ABRT $$").await;
+        assert!(matches!(&ended, DatasetError::Table(error) if error.reason() == Some("FILE_UNREADABLE")), "{ended}");
+        for script in ["exit 1", "echo nonsense", "echo '{\"Failed\":{\"Io\":{\"code\":5,\"text\":\"\"}}}'"] {
+            let failed = read_by(script).await;
+            let is_the_file = matches!(&failed, DatasetError::Table(error) if error.reason().is_some());
+            assert!(!is_the_file, "{script}: {failed}");
+        }
+    }
 }
