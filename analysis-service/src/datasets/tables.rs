@@ -1,6 +1,6 @@
 //! The columnar files of datasets: shown in pieces, handed to kernels, made again when the cache let them go.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fenxi_tables::{Column, ParseOptions, Table, TableError};
 use uuid::Uuid;
@@ -65,6 +65,7 @@ impl Datasets {
             let (table, made) = this.convert(content, file_name, options).await?;
             if let Some(difference) = difference(&before, &table) {
                 tracing::error!(%table_id, "a table is read otherwise than before");
+                made.clear().await;
                 return Err(otherwise(&difference).into());
             }
             this.keep(table_id, made).await
@@ -99,15 +100,20 @@ impl Datasets {
     ) -> Result<(Table, Aside), DatasetError> {
         let aside = Aside::make(self.inner.cache.aside()).await?;
         let path = self.inner.objects.path(content);
-        let table = self.inner.parser.convert(Source { path, file_name, options }, aside.table()).await?;
-        Ok((table, aside))
+        match self.inner.parser.convert(Source { path, file_name, options }, aside.table()).await {
+            Ok(table) => Ok((table, aside)),
+            Err(error) => {
+                aside.clear().await;
+                Err(error)
+            }
+        }
     }
 
     /// Gives a columnar file to the cache.
     async fn keep(&self, table_id: ContentId, aside: Aside) -> Result<Hold, DatasetError> {
         let (cache, made) = (self.inner.cache.clone(), aside.table());
         let kept = tokio::task::spawn_blocking(move || cache.put(table_id, &made)).await;
-        drop(aside);
+        aside.clear().await;
         let hold = kept.map_err(std::io::Error::other)??;
         metrics::counter!("columnar_cache_builds_total").increment(1);
         Ok(hold)
@@ -126,14 +132,26 @@ impl Aside {
     fn table(&self) -> PathBuf {
         self.0.join("table")
     }
+
+    async fn clear(mut self) {
+        let path = std::mem::take(&mut self.0);
+        let _ = tokio::task::spawn_blocking(move || remove(&path)).await;
+    }
 }
 
 impl Drop for Aside {
     fn drop(&mut self) {
         let path = std::mem::take(&mut self.0);
-        // Best effort: what is left aside is cleared at the next start.
-        tokio::task::spawn_blocking(move || drop(std::fs::remove_dir_all(path)));
+        // Its maker was given up.
+        if !path.as_os_str().is_empty() {
+            tokio::task::spawn_blocking(move || remove(&path));
+        }
     }
+}
+
+/// As well as can be: what is left aside is cleared at the next start.
+fn remove(aside: &Path) {
+    let _ = std::fs::remove_dir_all(aside);
 }
 
 /// What a table that was made again has otherwise than the one that the dataset shows, if anything.
