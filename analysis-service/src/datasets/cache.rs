@@ -1,20 +1,30 @@
 //! Columnar files, kept within a bound: those nobody holds go first-used first, and can be made again from the bytes
 //! they came from. Files are never changed in place, so who mapped one keeps what it mapped.
 //!
+//! Nobody waits until a file is on the disk. As long as that is not known its owner may write to it, and a next process
+//! does not take such a one: after a crash of the machine it may hold anything.
+//!
 //! This room owns its folder and what is counted about it; it neither parses nor knows datasets.
 
 use std::{
     collections::HashMap,
     ffi::OsStr,
     fs, io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+use tokio::sync::Semaphore;
 
 use crate::objects::ContentId;
 
 /// The folder, inside the cache's, of files that are being made or go.
 const ASIDE: &str = "aside";
+/// Of a file that may not be on the disk yet, and of one that is. Whoever a kernel is, it may read; what keeps others away is
+/// the folder.
+const FRESH_MODE: u32 = 0o644;
+const DURABLE_MODE: u32 = 0o444;
 
 /// The columnar files of this machine. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -27,6 +37,8 @@ struct Inner {
     folder: PathBuf,
     max_bytes: u64,
     state: Mutex<State>,
+    /// One file at a time is made durable.
+    settling: Semaphore,
 }
 
 #[derive(Debug, Default)]
@@ -80,8 +92,8 @@ impl Drop for HoldInner {
 }
 
 impl Cache {
-    /// Opens the cache in this folder, makes it where missing, and takes what an earlier process left whole. Blocks on
-    /// the disk; called once at start.
+    /// Opens the cache in this folder, makes it where missing, and takes what an earlier process left on the disk. Blocks
+    /// on it; called once at start.
     pub(super) fn open(folder: &Path, max_bytes: u64) -> io::Result<Self> {
         let aside = folder.join(ASIDE);
         if aside.exists() {
@@ -94,8 +106,11 @@ impl Cache {
             let path = entry.path();
             let id = path.file_stem().and_then(OsStr::to_str).and_then(|stem| stem.parse::<ContentId>().ok());
             let metadata = entry.metadata()?;
-            if let Some(id) = id.filter(|_| metadata.is_file()) {
+            let Some(id) = id.filter(|_| metadata.is_file()) else { continue };
+            if metadata.permissions().mode() & 0o777 == DURABLE_MODE {
                 found.push((metadata.modified()?, id, metadata.len()));
+            } else {
+                fs::remove_file(path)?;
             }
         }
         found.sort();
@@ -103,7 +118,8 @@ impl Cache {
         for (_, id, bytes) in found {
             state.add(id, bytes);
         }
-        let cache = Self { inner: Arc::new(Inner { folder: folder.to_owned(), max_bytes, state: Mutex::new(state) }) };
+        let (folder, state, settling) = (folder.to_owned(), Mutex::new(state), Semaphore::new(1));
+        let cache = Self { inner: Arc::new(Inner { folder, max_bytes, state, settling }) };
         let gone = cache.inner.make_room(&mut cache.state());
         gone.iter().try_for_each(fs::remove_file)?;
         Ok(cache)
@@ -126,9 +142,10 @@ impl Cache {
         self.inner.next_aside(&mut self.state())
     }
 
-    /// Takes the complete and durable file at `made` as this table's, and makes room for it. Blocks on the disk.
+    /// Takes the complete file at `made` as this table's, and makes room for it. Blocks on the disk.
     pub(super) fn put(&self, table_id: ContentId, made: &Path) -> io::Result<Hold> {
         let bytes = fs::metadata(made)?.len();
+        fs::set_permissions(made, fs::Permissions::from_mode(FRESH_MODE))?;
         let gone = {
             let mut state = self.state();
             fs::rename(made, self.inner.path(table_id))?;
@@ -141,6 +158,17 @@ impl Cache {
         let hold = self.hold(table_id);
         gone.iter().try_for_each(fs::remove_file)?;
         Ok(hold)
+    }
+
+    /// Sees to it that a file is on the disk, and a next process takes it. A file that cannot be is let go.
+    pub(super) async fn settle(&self, hold: Hold) {
+        let Ok(_turn) = self.inner.settling.acquire().await else { return };
+        let (table_id, path) = (hold.0.table_id, hold.path());
+        let settled = tokio::task::spawn_blocking(move || make_durable(&path)).await;
+        if let Err(error) = settled.map_err(io::Error::other).flatten() {
+            tracing::error!(%error, %table_id, "a columnar file did not reach the disk");
+            self.let_go(table_id);
+        }
     }
 
     /// Lets a table's file go, at once or when its last holder does.
@@ -222,6 +250,12 @@ impl State {
         self.total_bytes = self.total_bytes - entry.bytes + bytes;
         *entry = Entry { holders: entry.holders, ..fresh };
     }
+}
+
+fn make_durable(path: &Path) -> io::Result<()> {
+    let file = fs::File::open(path)?;
+    file.sync_all()?;
+    file.set_permissions(fs::Permissions::from_mode(DURABLE_MODE))
 }
 
 /// Freeing a large file takes the disk a while; whoever drops a [`Hold`] may be on the async runtime.

@@ -64,17 +64,30 @@ fn an_unwanted_one_goes_when_its_last_holder_does() {
     cache.let_go(id(9));
 }
 
-#[test]
-fn a_new_process_finds_what_is_whole_and_clears_the_rest() {
+#[tokio::test]
+async fn a_new_process_finds_what_is_on_the_disk_and_clears_the_rest() {
     let folder = tempfile::tempdir().expect("a folder");
     let cache = Cache::open(folder.path(), 1_000).expect("opens");
-    drop(put(&cache, 1, 100));
-    drop(put(&cache, 2, 100));
+    cache.settle(put(&cache, 1, 100)).await;
+    cache.settle(put(&cache, 2, 100)).await;
+    let fresh = put(&cache, 3, 20);
     fs::write(cache.aside(), b"half").expect("written");
     fs::write(folder.path().join("stranger.txt"), b"x").expect("written");
     drop(cache);
     let cache = Cache::open(folder.path(), 150).expect("opens again");
+    assert!(cache.get(id(3)).is_none() && !fresh.path().exists(), "it may not have reached the disk");
     assert_eq!(cache.total_bytes(), 100, "the bound was not held at start");
     assert!(cache.get(id(2)).is_some() || cache.get(id(1)).is_some());
     assert_eq!(files(&folder.path().join(ASIDE)), 0);
+}
+
+#[tokio::test]
+async fn a_file_that_does_not_reach_the_disk_is_let_go() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = Cache::open(folder.path(), 1_000).expect("opens");
+    let hold = put(&cache, 1, 100);
+    fs::remove_file(hold.path()).expect("taken away");
+    cache.settle(hold).await;
+    assert!(cache.get(id(1)).is_none(), "given out");
+    assert_eq!(cache.total_bytes(), 0);
 }

@@ -115,6 +115,8 @@ impl Datasets {
         let kept = tokio::task::spawn_blocking(move || cache.put(table_id, &made)).await;
         aside.clear().await;
         let hold = kept.map_err(std::io::Error::other)??;
+        let (cache, held) = (self.inner.cache.clone(), hold.clone());
+        self.inner.tasks.spawn(async move { cache.settle(held).await });
         metrics::counter!("columnar_cache_builds_total").increment(1);
         Ok(hold)
     }

@@ -19,7 +19,6 @@ mod workshop;
 
 use std::{
     fs, io,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -277,7 +276,7 @@ impl Launched {
         vec![self.work_dir.clone(), folders::sockets(&self.place)]
     }
 
-    /// Shows a file to the kernel, to be read only, under this name; gives the path where the kernel finds it.
+    /// Shows a file that anyone may read to the kernel, under this name; gives the path where the kernel finds it.
     pub(crate) async fn share(&self, name: &str, file: PathBuf) -> io::Result<PathBuf> {
         let shown = folders::tables(&self.place).join(name);
         let target = shown.clone();
@@ -289,9 +288,7 @@ impl Launched {
 /// The same file under a second name where that can be, so that every kernel maps the same pages; else a copy.
 fn share(file: &Path, target: &Path) -> io::Result<()> {
     match fs::hard_link(file, target) {
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => fs::copy(file, target).map(drop)?,
-        other => other?,
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => fs::copy(file, target).map(drop),
+        other => other,
     }
-    // Whoever the kernel is: what keeps others away is the folder, and nobody changes a table.
-    fs::set_permissions(target, fs::Permissions::from_mode(0o444))
 }

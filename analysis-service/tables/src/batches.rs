@@ -73,7 +73,7 @@ impl<'a> Batches<'a> {
         self.writer.write(&batch).map_err(unwritten)
     }
 
-    /// Writes what is left; the file is whole, but neither durable nor in its place.
+    /// Writes what is left; the file is whole, but not in its place.
     pub(crate) fn finish(mut self) -> Result<OutFile, TableError> {
         self.flush()?;
         self.writer.finish().map_err(unwritten)?;

@@ -48,7 +48,7 @@ impl<E: Into<TableError>> From<E> for Failure {
 pub(crate) struct Converted {
     /// The columnar file, whole but not in its place.
     pub(crate) out: OutFile,
-    /// The figures of its columns, if they were drawn up from values at hand; then the file is durable too.
+    /// The figures of its columns, if they were drawn up from values at hand.
     pub(crate) summaries: Option<Vec<ColumnSummary>>,
     /// What a person should know.
     pub(crate) warnings: Vec<String>,

@@ -64,9 +64,9 @@ pub fn preview(
     read::guarded(|| read::preview(path, file_name, options, rows, limits))
 }
 
-/// Reads the whole file at `path` and writes the columnar file at `out_path`, which appears complete and durable or
-/// not at all: it is written under a temporary name in the same folder, synced and renamed. `cancel` is looked at
-/// every few megabytes of work.
+/// Reads the whole file at `path` and writes the columnar file at `out_path`, which appears complete or not at all: it
+/// is written under a temporary name in the same folder and renamed. It is not synced: it can be made again, and its maker
+/// need not wait for the disk. `cancel` is looked at every few megabytes of work.
 ///
 /// # Errors
 /// [`TableError`], whose text is for the person who uploaded the file.

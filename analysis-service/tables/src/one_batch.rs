@@ -3,7 +3,6 @@
 //! is what lets a kernel map the columns as NumPy arrays without a copy. Format: the Arrow IPC file format, version
 //! 1.0 (metadata V5), little-endian, buffers aligned to 64 bytes.
 
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -112,7 +111,7 @@ impl OneBatch {
         Ok(())
     }
 
-    /// Writes what is left; the file is whole, but neither durable nor in its place.
+    /// Writes what is left; the file is whole, but not in its place.
     pub(crate) fn finish(&self) -> Result<(), TableError> {
         for (&at, &byte) in &*self.edges.lock().unwrap_or_else(PoisonError::into_inner) {
             self.write(at, &[byte])?;
@@ -127,10 +126,6 @@ impl OneBatch {
         tail.extend_from_slice(MAGIC);
         self.write(end, &tail)?;
         Ok(())
-    }
-
-    pub(crate) fn file(&self) -> &File {
-        self.out.file()
     }
 
     /// The file, once it is whole.

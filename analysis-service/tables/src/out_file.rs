@@ -1,4 +1,4 @@
-//! A file that appears complete or not at all: written under a temporary name beside its place, synced, renamed.
+//! A file that appears complete or not at all: written under a temporary name beside its place, then renamed.
 //! Kernels map columnar files, so a file in place is never written to again.
 
 use std::fs::{File, OpenOptions};
@@ -35,15 +35,11 @@ impl OutFile {
         &self.file
     }
 
-    /// Makes the file visible; its bytes have been synced. Gives its size.
+    /// Makes the file visible. Gives its size.
     pub(crate) fn commit(mut self) -> io::Result<u64> {
         let size = self.file.metadata()?.len();
         std::fs::rename(&self.temporary, &self.place)?;
         self.committed = true;
-        if let Some(folder) = self.place.parent() {
-            let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-            File::open(folder)?.sync_all()?;
-        }
         Ok(size)
     }
 }

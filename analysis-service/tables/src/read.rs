@@ -20,7 +20,7 @@ use crate::{
 
 /// What a reader tells of the columnar file it wrote.
 pub(crate) struct Written {
-    /// The file, whole but not in its place, and durable only with `summaries`.
+    /// The file, whole but not in its place.
     pub(crate) out: OutFile,
     /// The figures of its columns, if its reader has drawn them up.
     pub(crate) summaries: Option<Vec<ColumnSummary>>,
@@ -63,13 +63,13 @@ pub(crate) fn convert(
     finish(written, limits, cancel)
 }
 
-/// Makes the file durable while its figures are drawn up, then puts it in its place.
+/// Draws up the figures of the file, if its reader has not, and puts it in its place.
 fn finish(written: Written, limits: &Limits, cancel: &Cancel) -> Result<Table, TableError> {
     let out = written.out;
     let file = ColumnarFile::of_file(out.file())?;
     let summaries = match written.summaries {
         Some(summaries) => summaries,
-        None => summarise(&out, &file, limits, cancel)?,
+        None => summary::summarise(&file, limits.threads_max, cancel)?,
     };
     let columns = file.columns().zip(written.names).zip(summaries);
     let columns = columns.map(|(((name, column_type, arrow_type), named), summary)| Column {
@@ -85,20 +85,6 @@ fn finish(written: Written, limits: &Limits, cancel: &Cancel) -> Result<Table, T
         size_bytes: out.commit()?,
         options: written.options,
         warnings: written.warnings,
-    })
-}
-
-fn summarise(
-    out: &OutFile,
-    file: &ColumnarFile,
-    limits: &Limits,
-    cancel: &Cancel,
-) -> Result<Vec<ColumnSummary>, TableError> {
-    std::thread::scope(|scope| {
-        let sync = scope.spawn(|| out.file().sync_all());
-        let summaries = summary::summarise(file, limits.threads_max, cancel);
-        sync.join().unwrap_or_else(|_| Err(std::io::Error::other("syncing the file failed")))?;
-        summaries
     })
 }
 

@@ -22,8 +22,6 @@ const RUN_MAX_BYTES: usize = 16 << 20;
 const RUN_WIDE_MAX_BYTES: usize = 64 << 20;
 const RUNS_WANTED: usize = 64;
 const RUN_COLUMN_BYTES: usize = 8 << 10;
-/// Written bytes after which they are sent on their way to the disk.
-const SYNC_EVERY_BYTES: usize = 24 << 20;
 
 /// The values of a run, column by column, after the types in which they were taken.
 type Kept = (Arc<[Held]>, Vec<ArrayRef>);
@@ -116,8 +114,7 @@ pub(super) fn walk(walk: Walk, layout: &Layout) -> Result<Profile, Failure> {
     Ok(Profile { ranges, runs, kept, columns, rows })
 }
 
-/// Writes every run into `out`, which is whole then. Where all values were kept, their figures are drawn up meanwhile and
-/// the file is made durable.
+/// Writes every run into `out`, which is whole then. Where all values were kept, their figures are drawn up meanwhile.
 pub(super) fn write(
     walk: Walk,
     profile: &Profile,
@@ -164,38 +161,15 @@ fn write_kept(
 ) -> Result<Vec<ColumnSummary>, TableError> {
     let columns: Vec<Vec<ArrayRef>> =
         (0..plans.len()).map(|at| kept.iter().map(|run| run[at].clone()).collect()).collect();
-    let failed = Mutex::new(None);
-    let summaries = std::thread::scope(|scope| {
-        // A sync waits for the disk and needs no processor, so that nobody waits for it.
-        let sync = || {
-            scope.spawn(|| {
-                if let Err(error) = out.file().sync_all() {
-                    *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                }
-            });
-        };
-        // One thread writes all: a file takes one write at a time.
-        let write = || {
-            let mut unsynced_bytes = 0;
-            for (at, (runs, plan)) in columns.iter().zip(plans).enumerate() {
-                for (values, place) in runs.iter().zip(places) {
-                    walk.cancel.check()?;
-                    build::write(out, values, place, (at, plan))?;
-                    unsynced_bytes += values.get_buffer_memory_size();
-                    if unsynced_bytes >= SYNC_EVERY_BYTES {
-                        unsynced_bytes = 0;
-                        sync();
-                    }
-                }
+    // One thread writes all: a file takes one write at a time.
+    let write = || {
+        for (at, (runs, plan)) in columns.iter().zip(plans).enumerate() {
+            for (values, place) in runs.iter().zip(places) {
+                walk.cancel.check()?;
+                build::write(out, values, place, (at, plan))?;
             }
-            out.finish()?;
-            sync();
-            Ok(())
-        };
-        summary::beside(&columns, walk.limits.threads_max, walk.cancel, write)
-    });
-    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(error) => Err(error.into()),
-        None => summaries,
-    }
+        }
+        out.finish()
+    };
+    summary::beside(&columns, walk.limits.threads_max, walk.cancel, write)
 }
