@@ -137,9 +137,9 @@ pub(crate) fn arrow_type(held: Held, large: bool) -> DataType {
         Held::Text => DataType::Utf8,
         Held::Date(_) => DataType::Date32,
         Held::Time => DataType::Time64(TimeUnit::Microsecond),
-        Held::Moment { utc, nanos, .. } => {
+        Held::Moment { nanos, .. } => {
             let unit = if nanos { TimeUnit::Nanosecond } else { TimeUnit::Microsecond };
-            DataType::Timestamp(unit, utc.then(|| "UTC".into()))
+            DataType::Timestamp(unit, held.zone().map(Into::into))
         }
     }
 }

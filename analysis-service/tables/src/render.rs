@@ -105,7 +105,7 @@ fn moment(array: &ArrayRef) -> Text<'_> {
             clock(value.div_euclid(1_000_000), value.rem_euclid(1_000_000) * 1_000)
         }),
         DataType::Timestamp(unit, zone) => {
-            let zone = if zone.is_some() { "Z" } else { "" };
+            let zone = zone.as_deref().map_or((0, ""), offset);
             match unit {
                 TimeUnit::Second => instant::<TimestampSecondType>(array, move |v| stamp(v, 1, zone)),
                 TimeUnit::Millisecond => instant::<TimestampMillisecondType>(array, move |v| stamp(v, 1_000, zone)),
@@ -127,9 +127,18 @@ where
     Box::new(move |row| text(array.value(row)))
 }
 
-/// A moment `value / per_sec` seconds after 1970-01-01T00:00.
-fn stamp(value: i64, per_sec: i64, zone: &str) -> String {
-    let secs = value.div_euclid(per_sec);
+/// How a zone is shown: seconds east of UTC, and what says so. One that changes through the year, as Europe/Paris, is shown
+/// in UTC.
+fn offset(zone: &str) -> (i64, &str) {
+    match crate::values::offset_secs(zone) {
+        Some(secs) if secs != 0 => (secs, zone),
+        _ => (0, "Z"),
+    }
+}
+
+/// A moment `value / per_sec` seconds after 1970-01-01T00:00 in UTC, in a zone so many seconds east.
+fn stamp(value: i64, per_sec: i64, (east_secs, zone): (i64, &str)) -> String {
+    let secs = value.div_euclid(per_sec).saturating_add(east_secs);
     let nanos = value.rem_euclid(per_sec) * (1_000_000_000 / per_sec);
     format!("{}T{}{zone}", date(secs.div_euclid(86_400)), clock(secs.rem_euclid(86_400), nanos))
 }

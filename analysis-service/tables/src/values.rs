@@ -11,7 +11,7 @@ pub(crate) use decide::{Held, TextReason, decide};
 use temporal::Civil;
 
 /// A set of the `*` bits below.
-pub(crate) type Kinds = u32;
+pub(crate) type Kinds = u64;
 
 /// A whole number that fits `i64` and has one way to be written.
 pub(crate) const INT: Kinds = 1;
@@ -51,6 +51,15 @@ pub(crate) const HUGE: Kinds = 1 << 16;
 pub(crate) const PADDED: Kinds = 1 << 17;
 /// Set with [`TEXT`]: a number with thousands separators, a percent sign or a currency.
 pub(crate) const DRESSED: Kinds = 1 << 18;
+
+/// Set with [`ZONED`], from these bits on: minutes east of UTC, from [`WEST_MAX`] west, and beside them their complement.
+/// Where two that differ are joined, a bit is set in both.
+const OFFSET_AT: u32 = 32;
+const OFFSET_BITS: u32 = 11;
+const OFFSET_MASK: Kinds = (1 << OFFSET_BITS) - 1;
+const OFFSET: Kinds = (OFFSET_MASK | OFFSET_MASK << OFFSET_BITS) << OFFSET_AT;
+/// Minutes of the farthest offset, 15:59.
+const WEST_MAX: i64 = 959;
 
 /// Nanosecond timestamps reach from 1677 to 2262.
 const NANOS_YEARS: std::ops::RangeInclusive<i32> = 1678..=2261;
@@ -145,12 +154,30 @@ fn date_kinds(civil: &Civil) -> Kinds {
     kinds |= match (civil.time, civil.offset_secs) {
         (None, _) => DAY,
         (Some(_), None) => MOMENT,
-        (Some(_), Some(_)) => ZONED,
+        (Some(_), Some(secs)) => ZONED | offset_kinds(secs / 60),
     };
     if civil.time.is_some_and(|time| time.nanos % 1_000 != 0) {
         kinds |= NANOS;
     }
     kinds | far_year(civil.year)
+}
+
+fn offset_kinds(minutes: i64) -> Kinds {
+    let from_west = (minutes + WEST_MAX).cast_unsigned() & OFFSET_MASK;
+    (from_west | (!from_west & OFFSET_MASK) << OFFSET_BITS) << OFFSET_AT
+}
+
+/// Minutes east of UTC of values that name their zone, where all name the same.
+pub(crate) fn offset_minutes(kinds: Kinds) -> Option<i16> {
+    let (from_west, complement) = (kinds >> OFFSET_AT & OFFSET_MASK, kinds >> (OFFSET_AT + OFFSET_BITS) & OFFSET_MASK);
+    let same = kinds & ZONED != 0 && from_west & complement == 0;
+    i16::try_from(from_west.cast_signed() - WEST_MAX).ok().filter(|_| same)
+}
+
+/// Seconds east of UTC of an offset as text has it, such as `+08:00`.
+pub(crate) fn offset_secs(text: &str) -> Option<i64> {
+    let mut scan = clock::Scan(text.as_bytes());
+    clock::zone(&mut scan)?.filter(|_| scan.done())
 }
 
 fn far_year(year: i32) -> Kinds {
@@ -236,13 +263,29 @@ mod tests {
 
     #[test]
     fn moments_with_and_without_a_zone_do_not_mix() {
-        let moment = |utc, nanos| Held::Moment { order: Order::Plain, utc, nanos };
-        assert_eq!(held(&["2024-01-02 03:04", "2024-01-02T03:04:05.678901", "2024-01-02"]), moment(false, false));
-        assert_eq!(held(&["2024-01-02T03:04:05Z", "2024-01-02 03:04:05+08:00"]), moment(true, false));
-        assert_eq!(held(&["2024-01-02T03:04:05.123456789"]), moment(false, true));
+        let moment = |offset_minutes, nanos| Held::Moment { order: Order::Plain, offset_minutes, nanos };
+        assert_eq!(held(&["2024-01-02 03:04", "2024-01-02T03:04:05.678901", "2024-01-02"]), moment(None, false));
+        assert_eq!(held(&["2024-01-02T03:04:05Z", "2024-01-02 03:04:05+00:00"]), moment(Some(0), false));
+        assert_eq!(held(&["2024-01-02T03:04:05.123456789"]), moment(None, true));
         assert_eq!(held(&["2024-01-02T03:04:05Z", "2024-01-02T03:04:05"]), Held::Text);
-        assert_eq!(held(&["2024/1/2 8:05", "2024年1月2日 8时5分"]), moment(false, false));
+        assert_eq!(held(&["2024/1/2 8:05", "2024年1月2日 8时5分"]), moment(None, false));
         assert_eq!(held(&["2024-01-02 25:00"]), Held::Text);
+    }
+
+    #[test]
+    fn an_offset_is_kept_where_all_values_have_it() {
+        let offset = |cells: &[&str]| match held(cells) {
+            Held::Moment { offset_minutes, .. } => offset_minutes,
+            other => panic!("{cells:?}: {other:?}"),
+        };
+        let texts = [("Z", 0), ("+08:00", 480), ("-0500", -300), ("+05:53", 353), ("-15:59", -959), ("+15:59", 959)];
+        for (text, minutes) in texts {
+            let cell = format!("2024-01-02 03:04:05{text}");
+            assert_eq!(offset(&[&cell, &cell]), Some(minutes), "{text}");
+            for (other, _) in texts.iter().filter(|(other, _)| *other != text) {
+                assert_eq!(offset(&[&cell, &format!("2024-01-02 03:04:05{other}")]), Some(0), "{text} {other}");
+            }
+        }
     }
 
     #[test]

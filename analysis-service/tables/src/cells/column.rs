@@ -262,10 +262,10 @@ impl CellColumn {
                 let days = self.cells().map(|cell| civil(cell).and_then(|civil| civil.days(Order::Plain)));
                 Arc::new(days.collect::<arrow_array::Date32Array>())
             }
-            Held::Moment { order: Order::Plain, utc, nanos: false } => {
+            held @ Held::Moment { order: Order::Plain, nanos: false, .. } => {
                 let instants = self.cells().map(|cell| civil(cell).and_then(|c| c.instant(Order::Plain, false)));
                 let array: arrow_array::TimestampMicrosecondArray = instants.collect();
-                Arc::new(array.with_timezone_opt(utc.then_some("UTC")))
+                Arc::new(array.with_timezone_opt(held.zone()))
             }
             _ => self.shown(),
         }

@@ -36,6 +36,14 @@ pub(super) fn warnings(data: &[u8], layout: &Layout, columns: &[Decided], long: 
             warnings.push(format!("kept as text, {words}: {}", list(&names)));
         }
     }
+    let zoned = columns
+        .iter()
+        .zip(&layout.names)
+        .filter(|((seen, held, _), _)| held.zone().is_some() && values::offset_minutes(seen.kinds).is_none());
+    let names: Vec<String> = zoned.map(|(_, name)| format!("\"{}\"", name.name)).collect();
+    if !names.is_empty() {
+        warnings.push(format!("times with different offsets from UTC are shown in UTC: {}", list(&names)));
+    }
     let mixed = mixed(data, layout, columns);
     if !mixed.is_empty() {
         warnings.push(format!("kept as text, because a few values are unlike the others: {}", list(&mixed)));

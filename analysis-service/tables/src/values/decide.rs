@@ -3,11 +3,11 @@
 use super::temporal::Order;
 use super::{
     BIG, BOOL, DAY, DAY_FIRST, DRESSED, EITHER_FIRST, FAR_YEAR, FLOAT, HUGE, INT, Kinds, MOMENT, MONTH_FIRST, NA,
-    NANOS, PADDED, PLAIN, TEXT, TIME, ZONED,
+    NANOS, OFFSET, PADDED, PLAIN, TEXT, TIME, ZONED,
 };
 
 const NUMBERS: Kinds = INT | BIG | FLOAT;
-const DATES: Kinds = PLAIN | DAY_FIRST | MONTH_FIRST | EITHER_FIRST | DAY | MOMENT | ZONED | NANOS | FAR_YEAR;
+const DATES: Kinds = PLAIN | DAY_FIRST | MONTH_FIRST | EITHER_FIRST | DAY | MOMENT | ZONED | NANOS | FAR_YEAR | OFFSET;
 
 /// How the values of a column are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,13 +17,23 @@ pub(crate) enum Held {
     Bool,
     Text,
     Date(Order),
-    /// Timestamps: `utc` when every value named its zone; nanoseconds when microseconds would lose digits.
+    /// Timestamps: with an offset from UTC when every value named one, and that of UTC itself where they differ;
+    /// nanoseconds when microseconds would lose digits.
     Moment {
         order: Order,
-        utc: bool,
+        offset_minutes: Option<i16>,
         nanos: bool,
     },
     Time,
+}
+
+impl Held {
+    /// The zone of timestamps that have one, as Arrow writes it.
+    pub(crate) fn zone(self) -> Option<String> {
+        let Self::Moment { offset_minutes: Some(minutes), .. } = self else { return None };
+        let (sign, far) = (if minutes < 0 { '-' } else { '+' }, minutes.unsigned_abs());
+        Some(if minutes == 0 { "UTC".to_owned() } else { format!("{sign}{:02}:{:02}", far / 60, far % 60) })
+    }
 }
 
 /// Why a column that looks like more is kept as text.
@@ -87,7 +97,8 @@ fn decide_dates(values: Kinds) -> (Held, Option<TextReason>) {
     if has(NANOS) && has(FAR_YEAR) {
         return text(TextReason::LosesDigits);
     }
-    (Held::Moment { order, utc: has(ZONED), nanos: has(NANOS) }, None)
+    let offset_minutes = has(ZONED).then(|| super::offset_minutes(values).unwrap_or_default());
+    (Held::Moment { order, offset_minutes, nanos: has(NANOS) }, None)
 }
 
 fn reason_for_text(values: Kinds) -> Option<TextReason> {

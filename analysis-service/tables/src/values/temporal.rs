@@ -48,7 +48,7 @@ impl Civil {
         valid(self.year, month, day).then(|| days_from_civil(self.year, month, day))
     }
 
-    /// Nanoseconds or microseconds since 1970-01-01T00:00, in UTC when the text named its zone.
+    /// Nanoseconds or microseconds since 1970-01-01T00:00, of UTC when the text named its zone.
     pub(crate) fn instant(&self, order: Order, nanos: bool) -> Option<i64> {
         let time = self.time.unwrap_or(Clock { secs: 0, nanos: 0 });
         let secs = i64::from(self.days(order)?) * 86_400 + time.secs - self.offset_secs.unwrap_or(0);

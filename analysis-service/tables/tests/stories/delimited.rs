@@ -57,6 +57,23 @@ fn a_table_of_every_type_comes_back_as_it_was() {
 }
 
 #[test]
+fn times_keep_their_offset_from_utc_where_all_have_the_same() {
+    let text = "same,differ\n2024-01-02T03:04:05+08:00,2024-07-02T03:04:05+02:00\n\
+                1969-12-31 23:59:59+0800,2024-01-02T03:04:05+01:00\n";
+    let json = r#"[{"same": "2024-01-02T03:04:05-05:30"}]"#;
+    let made = convert("t.csv", text);
+    let types: Vec<_> = made.table.columns.iter().map(|column| column.arrow_type.as_str()).collect();
+    assert_eq!(types, ["timestamp[us, tz=+08:00]", "timestamp[us, tz=UTC]"]);
+    assert_eq!(values(&made.file, 0), ["2024-01-02T03:04:05+08:00", "1969-12-31T23:59:59+08:00"]);
+    assert_eq!(values(&made.file, 1), ["2024-07-02T01:04:05Z", "2024-01-02T02:04:05Z"]);
+    assert_eq!(made.table.columns[0].summary.min.as_deref(), Some("1969-12-31T23:59:59+08:00"));
+    assert_eq!(made.table.warnings, ["times with different offsets from UTC are shown in UTC: \"differ\""]);
+    let made = convert("t.json", json);
+    assert_eq!(made.table.columns[0].arrow_type, "timestamp[us, tz=-05:30]");
+    assert_eq!(values(&made.file, 0), ["2024-01-02T03:04:05-05:30"]);
+}
+
+#[test]
 fn a_type_is_decided_by_the_last_row_as_much_as_by_the_first() {
     let mut text = "n,d\n".to_owned();
     (0..200_000).for_each(|row| text.push_str(&format!("{row},01/02/2024\n")));
