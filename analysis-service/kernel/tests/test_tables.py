@@ -68,6 +68,13 @@ class Tables(unittest.TestCase):
         self.assertEqual(frame["record"].tolist(), [{"a": large}, {"a": None}, None])
         self.assertEqual(frame["time"].astype("int64[pyarrow]").tolist(), [1001, pd.NA, 0])
 
+    def test_times_keep_their_offset(self):
+        zoned = pa.array([1_704_135_845_000_000, None], pa.timestamp("us", tz="+08:00"))
+        frame = self.load(pa.table({"at": zoned}))
+        self.assertEqual(frame["at"][0].isoformat(), "2024-01-02T03:04:05+08:00")
+        frame.loc[1, "at"] = frame.loc[0, "at"]
+        self.assertEqual(frame["at"].dt.hour.tolist(), [3, 3])
+
     def test_a_cell_can_be_assigned_and_the_file_stays(self):
         days = pa.array([datetime.date(2024, 1, 1)] * 3, pa.date32())
         moments = pa.array([datetime.datetime(2024, 1, 1)] * 3, pa.timestamp("us"))

@@ -51,6 +51,8 @@ pub(crate) const HUGE: Kinds = 1 << 16;
 pub(crate) const PADDED: Kinds = 1 << 17;
 /// Set with [`TEXT`]: a number with thousands separators, a percent sign or a currency.
 pub(crate) const DRESSED: Kinds = 1 << 18;
+/// Set with [`FLOAT`]: it has digits that a float does not hold.
+pub(crate) const ROUNDED: Kinds = 1 << 19;
 
 /// Set with [`ZONED`], from these bits on: minutes east of UTC, from [`WEST_MAX`] west, and beside them their complement.
 /// Where two that differ are joined, a bit is set in both.

@@ -54,7 +54,7 @@ fn labels_across(first: &[String], rows: &[Vec<String>]) -> bool {
     }
     let below = || labels.iter().flat_map(|at| rows.iter().filter_map(|row| row.get(*at)));
     let below = || below().filter(|cell| kinds(cell) & values::NA == 0 && !cell.is_empty());
-    let number = |cell: &String| kinds(cell) & !(values::INT | values::BIG | values::FLOAT) == 0;
+    let number = |cell: &String| kinds(cell) & !(values::INT | values::BIG | values::FLOAT | values::ROUNDED) == 0;
     let across = |row: &Vec<String>| labels.iter().map(|at| whole(row.get(*at)?)).collect::<Option<Vec<_>>>();
     let over_numbers = below().next().is_some() && below().all(number);
     let dates = labels.iter().map(|at| day(&first[*at])).collect::<Option<Vec<_>>>();

@@ -20,27 +20,28 @@ pub(super) fn warnings(data: &[u8], layout: &Layout, columns: &[Decided], long: 
     if long > 0 {
         warnings.push(format!("{long} rows have empty fields past the last column; those fields were left out"));
     }
-    let named = |wanted: &dyn Fn(&Held, Option<TextReason>) -> bool| -> Vec<String> {
-        let chosen = columns.iter().zip(&layout.names).filter(|((_, held, reason), _)| wanted(held, *reason));
+    let named = |wanted: &dyn Fn(&Decided) -> bool| -> Vec<String> {
+        let chosen = columns.iter().zip(&layout.names).filter(|(decided, _)| wanted(decided));
         chosen.map(|(_, name)| format!("\"{}\"", name.name)).collect()
     };
     for (order, words) in [(Order::DayFirst, "day first"), (Order::MonthFirst, "month first")] {
-        let names = named(&|held, _| matches!(held, Held::Date(o) | Held::Moment { order: o, .. } if *o == order));
+        let names = named(&|(_, held, _)| matches!(held, Held::Date(o) | Held::Moment { order: o, .. } if *o == order));
         if !names.is_empty() {
             warnings.push(format!("dates were read {words}, because only that fits every row: {}", list(&names)));
         }
     }
     for (reason, words) in REASONS {
-        let names = named(&|_, found| found == Some(reason));
+        let names = named(&|(_, _, found)| *found == Some(reason));
         if !names.is_empty() {
             warnings.push(format!("kept as text, {words}: {}", list(&names)));
         }
     }
-    let zoned = columns
-        .iter()
-        .zip(&layout.names)
-        .filter(|((seen, held, _), _)| held.zone().is_some() && values::offset_minutes(seen.kinds).is_none());
-    let names: Vec<String> = zoned.map(|(_, name)| format!("\"{}\"", name.name)).collect();
+    let rounded = named(&|(seen, held, _)| *held == Held::Float && seen.kinds & values::ROUNDED != 0);
+    if !rounded.is_empty() {
+        warnings
+            .push(format!("numbers of more digits than a float holds were rounded to the nearest: {}", list(&rounded)));
+    }
+    let names = named(&|(seen, held, _)| held.zone().is_some() && values::offset_minutes(seen.kinds).is_none());
     if !names.is_empty() {
         warnings.push(format!("times with different offsets from UTC are shown in UTC: {}", list(&names)));
     }

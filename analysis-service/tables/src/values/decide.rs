@@ -3,10 +3,10 @@
 use super::temporal::Order;
 use super::{
     BIG, BOOL, DAY, DAY_FIRST, DRESSED, EITHER_FIRST, FAR_YEAR, FLOAT, HUGE, INT, Kinds, MOMENT, MONTH_FIRST, NA,
-    NANOS, OFFSET, PADDED, PLAIN, TEXT, TIME, ZONED,
+    NANOS, OFFSET, PADDED, PLAIN, ROUNDED, TEXT, TIME, ZONED,
 };
 
-const NUMBERS: Kinds = INT | BIG | FLOAT;
+const NUMBERS: Kinds = INT | BIG | FLOAT | ROUNDED;
 const DATES: Kinds = PLAIN | DAY_FIRST | MONTH_FIRST | EITHER_FIRST | DAY | MOMENT | ZONED | NANOS | FAR_YEAR | OFFSET;
 
 /// How the values of a column are held.

@@ -1,7 +1,7 @@
 //! Numbers in text: what they are, and their value. A number counts only when its text is the one way to write it
 //! as far as digits go: no leading zeros, no plus sign, nothing that a 64-bit integer cannot hold.
 
-use super::{BIG, FLOAT, HUGE, INT, Kinds, PADDED, TEXT};
+use super::{BIG, FLOAT, HUGE, INT, Kinds, PADDED, ROUNDED, TEXT};
 
 /// Largest magnitude up to which every whole number is exact as `f64`.
 const EXACT_FLOAT_MAX: u64 = 1 << 53;
@@ -11,6 +11,12 @@ const SAFE_DIGITS: usize = 18;
 const MAX_DIGITS: usize = 19;
 /// Numbers longer than this have more digits than the short way holds.
 const SHORT_FLOAT_BYTES: usize = 17;
+/// Digits that tell a float from every other.
+const FLOAT_DIGITS: usize = 17;
+/// With an exponent it was a program that wrote the number, and it had a float: C's `%.18e`, NumPy's own, writes so many.
+const EXPONENT_DIGITS: usize = 19;
+/// Digits up to which it is looked whether a float has just these; a float has at most 767.
+const DIGITS_MAX: usize = 1_000;
 /// Powers of ten that `f64` holds exactly.
 pub(super) const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
@@ -61,7 +67,7 @@ fn classify_fraction(cell: &[u8], digits: &[u8], whole: usize) -> Kinds {
         return TEXT;
     }
     if rest.is_empty() {
-        return FLOAT;
+        return FLOAT | rounded(cell, whole + fraction, FLOAT_DIGITS);
     }
     let [b'e' | b'E', exponent @ ..] = rest else { return TEXT };
     let exponent = exponent.strip_prefix(b"-").or_else(|| exponent.strip_prefix(b"+")).unwrap_or(exponent);
@@ -72,7 +78,31 @@ fn classify_fraction(cell: &[u8], digits: &[u8], whole: usize) -> Kinds {
     if digits > 2 && !parse_f64(cell).is_some_and(f64::is_finite) {
         return TEXT;
     }
-    FLOAT
+    FLOAT | rounded(cell, whole + fraction, EXPONENT_DIGITS)
+}
+
+/// [`ROUNDED`] where the number has more digits than a float tells, and they are not the float's own.
+#[inline]
+fn rounded(cell: &[u8], digits: usize, kept_digits: usize) -> Kinds {
+    if digits <= kept_digits || is_kept(cell, kept_digits).unwrap_or_default() { 0 } else { ROUNDED }
+}
+
+fn is_kept(cell: &[u8], kept_digits: usize) -> Option<bool> {
+    let count = significant(cell).count();
+    if count <= kept_digits {
+        return Some(true);
+    }
+    let own = format!("{:.*e}", count.min(DIGITS_MAX) - 1, parse_f64(cell)?);
+    Some(significant(own.as_bytes()).eq(significant(cell)))
+}
+
+/// Digits of a number without the zeros around them.
+fn significant(number: &[u8]) -> impl Iterator<Item = &u8> {
+    let end = number.iter().position(|byte| matches!(byte, b'e' | b'E')).unwrap_or(number.len());
+    let counts = |byte: &u8| matches!(byte, b'1'..=b'9');
+    let end = number[..end].iter().rposition(counts).map_or(0, |last| last + 1);
+    let start = number[..end].iter().position(counts).unwrap_or(end);
+    number[start..end].iter().filter(|byte| byte.is_ascii_digit())
 }
 
 /// `inf`, `infinity`, with a minus sign or none, in any case.
