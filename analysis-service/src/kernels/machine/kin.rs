@@ -121,7 +121,7 @@ fn processes(mut before: HashMap<i32, Process>) -> HashMap<i32, Process> {
         let former = before.remove(&pid).filter(|former| former.start_ticks == stat.start_ticks);
         // One that became another program may have become it with another environment.
         let mark = former.and_then(|former| former.mark);
-        let mark = mark.or_else(|| tree::mark(pid).filter(|_| uid == own_uid));
+        let mark = mark.or_else(|| if uid == own_uid { tree::mark(pid) } else { None });
         let (session, group) = (stat.session, stat.group);
         processes.insert(pid, Process { start_ticks: stat.start_ticks, uid, session, group, mark });
     }

@@ -15,6 +15,9 @@ use super::kin::Kin;
 pub(super) const TREE_MAX: usize = 1024;
 /// The variable that every process of a kernel has, however far it went.
 pub(crate) const MARK: &str = "FENXI_KERNEL";
+/// Of an environment only so much is looked at: a process says itself where its own begins and ends (prctl(2),
+/// `PR_SET_MM`), and may say a terabyte. The mark is among the first variables that a kernel is given.
+const ENVIRONMENT_MAX_BYTES: u64 = 256 << 10;
 /// What most files of /proc fit into.
 const FILE_BYTES: usize = 4096;
 /// Rounds of killing: each finds what was started during the last, and what takes its time to end.
@@ -158,16 +161,25 @@ fn rest(leader: i32, mark: &str, uid: Option<u32>) -> BTreeSet<i32> {
 }
 
 fn has_mark(pid: i32, mark: &str) -> bool {
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+    environment(pid).split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
 }
 
 /// The mark in the environment of a process, whosever it is: as [`kill_rest`] takes it.
 pub(super) fn mark(pid: i32) -> Option<String> {
-    let environment = read(&format!("/proc/{pid}/environ"))?;
+    let environment = environment(pid);
     let is_mark = |variable: &&[u8]| variable.strip_prefix(MARK.as_bytes()).is_some_and(|rest| rest.starts_with(b"="));
     let mark = environment.split(|byte| *byte == 0).find(is_mark)?;
     Some(String::from_utf8_lossy(mark).into_owned())
+}
+
+/// The beginning of the environment of a process.
+fn environment(pid: i32) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(FILE_BYTES);
+    if let Ok(file) = fs::File::open(format!("/proc/{pid}/environ")) {
+        // One that has ended has none.
+        let _ = file.take(ENVIRONMENT_MAX_BYTES).read_to_end(&mut bytes);
+    }
+    bytes
 }
 
 /// A process and what it started, as far as they are looked at.
@@ -294,6 +306,39 @@ mod tests {
         let after = usage_of(this);
         assert!(after.family_cpu >= before.family_cpu + tick(), "a child that was waited for is forgotten");
         assert_eq!(after.cpu(), after.own_cpu + after.family_cpu);
+    }
+
+    #[test]
+    fn of_an_environment_without_an_end_only_the_beginning_is_read() {
+        use std::{io::Read as _, process::Stdio};
+        // A map of zeros, given out as the environment: prctl_mm_map of prctl(2), whose other fields stay as they are.
+        let script = r#"
+import ctypes, struct, sys
+libc = ctypes.CDLL(None)
+libc.mmap.restype = libc.sbrk.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+at, size = libc.mmap(None, 1 << 30, 1, 0x4022, -1, 0), 1 << 30
+stat = open("/proc/self/stat").read().rsplit(")", 1)[1].split()
+code, end, stack, data, bss, heap, args, args_end = (int(stat[n - 3]) for n in (26, 27, 28, 45, 46, 47, 48, 49))
+values = struct.pack("=12QIi", code, end, data, bss, heap, libc.sbrk(0), stack, args, args_end, at, at + size, 0, 0, -1)
+sys.stdout.write("yes" if libc.prctl(35, 14, values, len(values), 0) == 0 else "no!")
+sys.stdout.flush()
+sys.stdin.read()
+"#;
+        let mut child = std::process::Command::new("python3");
+        child.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = child.spawn().expect("started");
+        let mut said = [0; 3];
+        child.stdout.take().expect("a pipe").read_exact(&mut said).expect("text");
+        let pid = i32::try_from(child.id()).expect("a pid");
+        let (bytes, mark) = (environment(pid).len() as u64, mark(pid));
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+        if &said == b"no!" {
+            // Not every system is built to let it.
+            return;
+        }
+        assert_eq!((bytes, mark), (ENVIRONMENT_MAX_BYTES, None));
     }
 
     #[test]
