@@ -43,8 +43,22 @@ class Filter(unittest.TestCase):
         self.assertEqual(run_filter(self.strict, NUMBERS["ioctl"], 0, 0x5401), ALLOW)
         self.assertEqual(run_filter(self.strict, NUMBERS["prlimit64"], 0, 7), ALLOW)
         self.assertEqual(run_filter(self.strict, NUMBERS["sched_setscheduler"], 77, 0), ALLOW)
+        self.assertEqual(run_filter(self.strict, NUMBERS["prctl"], 15), ALLOW)
         self.assertEqual(run_filter(self.apart, NUMBERS["prlimit64"], 77, 7), ALLOW)
         self.assertEqual(run_filter(self.apart, NUMBERS["shmget"]), ALLOW)
+
+    def test_a_process_has_its_environment_where_it_was_put(self):
+        for program in (self.strict, self.apart):
+            self.assertEqual(run_filter(program, NUMBERS["prctl"], 35, 14), REFUSE | errno.EPERM)
+
+    def test_priorities_are_the_callers_alone(self):
+        refused = REFUSE | errno.EPERM
+        for call, which in (("setpriority", 0), ("ioprio_set", 1)):
+            for kind in range(4):
+                expected = ALLOW if kind == which else refused
+                self.assertEqual(run_filter(self.strict, NUMBERS[call], kind, 0), expected, (call, kind))
+            self.assertEqual(run_filter(self.strict, NUMBERS[call], which, 77), refused, call)
+            self.assertEqual(run_filter(self.apart, NUMBERS[call], which, 77), ALLOW, call)
 
     def test_upper_halves_of_arguments_hide_nothing(self):
         # The system takes the lower half only, so it is what counts here too.

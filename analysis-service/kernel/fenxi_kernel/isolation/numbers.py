@@ -100,6 +100,7 @@ _TABLE = {
     "ioctl": (16, 29),
     "prlimit64": (302, 261),
     "setpriority": (141, 140),
+    "prctl": (157, 167),
     "ioprio_set": (251, 30),
     "sched_setaffinity": (203, 122),
     "sched_setscheduler": (144, 119),

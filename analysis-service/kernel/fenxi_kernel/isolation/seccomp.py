@@ -37,8 +37,10 @@ _SYSTEM_V = (
     "shmget", "shmat", "shmctl", "semget", "semop", "semtimedop", "semctl", "msgget", "msgsnd", "msgrcv", "msgctl",
     "mq_open", "mq_unlink",
 )  # fmt: skip
-# Which argument names the process that is changed; 0 is the caller.
-_CHANGES_A_PROCESS = {"prlimit64": 0, "sched_setaffinity": 0, "sched_setattr": 0, "setpriority": 1, "ioprio_set": 1}
+# Their first argument names the process that is changed; 0 is the caller.
+_CHANGES_A_PROCESS = ("prlimit64", "sched_setaffinity", "sched_setattr")
+# Their second one does, if the first says that it is a process (PRIO_PROCESS, IOPRIO_WHO_PROCESS): 0 may be all of a user.
+_CHANGES_A_PRIORITY = {"setpriority": 0, "ioprio_set": 1}
 
 _NAMESPACE_FLAGS = (
     linux.CLONE_NEWNS | linux.CLONE_NEWCGROUP | linux.CLONE_NEWUTS | linux.CLONE_NEWIPC | linux.CLONE_NEWUSER
@@ -47,6 +49,8 @@ _NAMESPACE_FLAGS = (
 # Put characters into a terminal's input, or words into a console's.
 _TERMINAL_INPUT = (0x5412, 0x541C)
 _NETLINK_ROUTE = 0
+# Says where a process has its arguments and environment: whoever reads those would read as much as it likes.
+_PR_SET_MM = 35
 _SCHED_OTHER = 0
 
 
@@ -92,7 +96,10 @@ def _sockets(families) -> bytes:
 def _others_alone() -> list[bytes]:
     """Limits and priorities of the caller only."""
     itself = [_step(_JUMP_EQUAL, 0, 1, 0), _refuse(errno.EPERM), _PASS]
-    parts = [_judge(name, _argument(index), *itself) for name, index in _CHANGES_A_PROCESS.items()]
+    parts = [_judge(name, _argument(0), *itself) for name in _CHANGES_A_PROCESS]
+    for name, which in _CHANGES_A_PRIORITY.items():
+        of_a_process = [_argument(0), _step(_JUMP_EQUAL, which, 1, 0), _refuse(errno.EPERM)]
+        parts.append(_judge(name, *of_a_process, _argument(1), *itself))
     # The ordinary policy may be set for anyone: the C library names threads by their number, and ZeroMQ ends the
     # process that may not set it for its own.
     ordinary = [_argument(1), _step(_JUMP_EQUAL, _SCHED_OTHER, 0, 1), _PASS]
@@ -121,6 +128,8 @@ def program(*, internet: bool, ipc_namespace: bool, others_apart: bool) -> bytes
     )
     terminal = [_step(_JUMP_EQUAL, _TERMINAL_INPUT[0], 1, 0), _step(_JUMP_EQUAL, _TERMINAL_INPUT[1], 0, 1)]
     parts.append(_judge("ioctl", _argument(1), *terminal, _refuse(errno.EPERM), _PASS))
+    memory = [_argument(0), _step(_JUMP_EQUAL, _PR_SET_MM, 0, 1), _refuse(errno.EPERM), _PASS]
+    parts.append(_judge("prctl", *memory))
     families = [socket.AF_UNIX, *([socket.AF_INET, socket.AF_INET6] if internet else [])]
     parts.append(_sockets(families))
     pairs = [_argument(0), _step(_JUMP_EQUAL, socket.AF_UNIX, 1, 0), _refuse(errno.EAFNOSUPPORT), _PASS]
