@@ -132,7 +132,7 @@ pub(super) fn body(prepared: &Prepared) -> io::Result<serde_json::Value> {
             "file_bytes": limits.file_bytes,
             "processes": null,
         },
-        "name": format!("kernel {}", prepared.mark),
+        "name": format!("kernel {}", prepared.name),
         "isolation": prepared.plan.json,
         "proxy_port": PROXY_PORT,
     }))

@@ -65,6 +65,8 @@ pub(super) struct Prepared {
     pub plan: Plan,
     pub group: Option<Arc<Group>>,
     pub endpoint: Endpoint,
+    /// What its title and its control group are called by.
+    pub name: String,
     pub mark: String,
     pub work_dir: PathBuf,
     pub env: BTreeMap<String, OsString>,
@@ -192,14 +194,16 @@ impl Workshop {
         let paths = Paths { work_dir: &work_dir, sockets: &own, tables: &tables };
         let plan = self.0.isolation.plan(order.kernel_id, paths, forked).map_err(LaunchError::Spawn)?;
         let folders = Folders { place: place.clone(), own: own.clone(), tables, work_dir: work_dir.clone() };
-        let mark = records::name(order.kernel_id, order.generation);
+        let name = records::name(order.kernel_id, order.generation);
+        // Anyone may read a kernel's name in its title; nobody may wear the mark of another.
+        let mark = format!("{name}-{}", hex::encode(rand::random::<[u8; 16]>()));
         let (uid, inner) = (plan.user.as_ref().map(User::uid), Arc::clone(&self.0));
-        let (name, made) = (mark.clone(), place.clone());
+        let (group_name, made) = (name.clone(), place.clone());
         let make = move || {
             make_dir(&made)?;
-            records::name_group(&made, &name)?;
+            records::name_group(&made, &group_name)?;
             folders.make(uid)?;
-            inner.isolation.group(&name, order.memory_bytes)
+            inner.isolation.group(&group_name, order.memory_bytes)
         };
         let group = blocking(make).await?;
         let mut env = self.env(&work_dir);
@@ -215,6 +219,7 @@ impl Workshop {
             place,
             plan,
             group,
+            name,
             mark,
             work_dir,
             env,

@@ -78,10 +78,10 @@ fn digits_that_a_float_does_not_hold_are_told() {
     // As NumPy and C write floats: all of these digits are the float's own.
     let own = "1.000000000000000056e-01,0.1000000000000000055511151231257827,0.30000000000000004,100.00000000000000000";
     let more = "1.2345678901234567891,123456789012345678.5,0.12345678901234567891e3,0.333333333333333333333";
-    let made = convert("t.csv", &format!("a,b,c,d\n{own}\n"));
+    let made = convert("t.csv", format!("a,b,c,d\n{own}\n"));
     assert_eq!(made.table.warnings, Vec::<String>::new());
     assert!(made.table.columns.iter().all(|column| column.arrow_type == "double"));
-    let made = convert("t.csv", &format!("a,b,c,d\n{own}\n{more}\n"));
+    let made = convert("t.csv", format!("a,b,c,d\n{own}\n{more}\n"));
     let told = "numbers of more digits than a float holds were rounded to the nearest: \"a\", \"b\", \"c\", \"d\"";
     assert_eq!(made.table.warnings, [told]);
     assert!(made.table.columns.iter().all(|column| column.arrow_type == "double"));
