@@ -2,6 +2,7 @@
 //! all of a column is known; then its type is decided and the array is built.
 
 mod column;
+mod nested;
 mod take;
 
 use std::path::Path;
@@ -71,7 +72,7 @@ impl CellTable {
     /// The table, with `names` for its columns.
     pub(crate) fn finish(self, names: &[Name]) -> Result<(RecordBatch, Vec<String>), TableError> {
         let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
-        let (mut mixed, mut losing) = (Vec::new(), Vec::new());
+        let (mut mixed, mut losing, mut shapes) = (Vec::new(), Vec::new(), Vec::new());
         let rows = usize::try_from(self.rows).map_err(|_| too_long())?;
         for (column, name) in self.columns.into_iter().zip(names) {
             let built = column.finish(rows).map_err(|error| unbuilt(&name.name, &error))?;
@@ -81,6 +82,7 @@ impl CellTable {
             match built.kept_as_text {
                 Some(column::Why::Mixed) => mixed.push(quoted),
                 Some(column::Why::LosesDigits) => losing.push(quoted),
+                Some(column::Why::ManyShapes) => shapes.push(quoted),
                 None => {}
             }
         }
@@ -93,6 +95,10 @@ impl CellTable {
         }
         if !losing.is_empty() {
             warnings.push(format!("kept as text, because a number column would lose digits: {}", list(&losing)));
+        }
+        if !shapes.is_empty() {
+            let words = "kept as text, because its lists or records have no one shape, or a very large one";
+            warnings.push(format!("{words}: {}", list(&shapes)));
         }
         Ok((batch, warnings))
     }

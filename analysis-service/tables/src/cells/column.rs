@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use arrow_array::ArrayRef;
 use arrow_array::builder::{
     BooleanBuilder, Date32Builder, DurationMicrosecondBuilder, Float64Builder, Int64Builder, StringBuilder,
     Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
 };
-use arrow_array::{ArrayRef, RecordBatch, StructArray};
-use arrow_schema::{ArrowError, DataType, Schema};
+use arrow_schema::ArrowError;
 
+use super::nested;
 use super::take::Take;
 use crate::values::temporal::{self, Order};
 use crate::values::{self, Held};
@@ -68,6 +69,7 @@ enum Tag {
 pub(crate) enum Why {
     Mixed,
     LosesDigits,
+    ManyShapes,
 }
 
 /// A finished column.
@@ -198,7 +200,7 @@ impl CellColumn {
             self.tags_seen &= !(1 << Tag::Text as u16);
         }
         if self.only(&[Tag::Nested])
-            && let Some(array) = self.nested(rows)
+            && let Some(array) = nested::array(self.cells(), self.text.len(), rows)
         {
             return Ok(Built { array, kept_as_text: None });
         }
@@ -230,7 +232,11 @@ impl CellColumn {
         }
         let numbers = self.only(&[Tag::Int, Tag::Float, Tag::Huge]);
         let why = if numbers { Why::LosesDigits } else { Why::Mixed };
-        let why = (!self.only(&[Tag::Nested])).then_some(why);
+        let why = match (self.only(&[Tag::Nested]), self.is_empty()) {
+            (true, true) => None,
+            (true, false) => Some(Why::ManyShapes),
+            _ => Some(why),
+        };
         Ok(Built { array: self.shown(), kept_as_text: why })
     }
 
@@ -290,36 +296,5 @@ impl CellColumn {
             }
         }
         Arc::new(builder.finish())
-    }
-
-    /// Lists and records as such, if all have one shape.
-    fn nested(&self, rows: usize) -> Option<ArrayRef> {
-        let value = |cell| match cell {
-            Some(Cell::Nested(text)) => serde_json::from_str(text).ok(),
-            _ => Some(serde_json::Value::Null),
-        };
-        let records = self.cells().map(|cell| Some(serde_json::json!({ "value": value(cell)? })));
-        let records = records.collect::<Option<Vec<_>>>()?;
-        let schema = arrow_json::reader::infer_json_schema_from_iterator(records.iter().map(Ok)).ok()?;
-        let field = schema.field_with_name("value").ok()?;
-        if !field.data_type().is_nested() || !storable(field.data_type()) {
-            return None;
-        }
-        let schema = Arc::new(Schema::new(vec![field.clone()]));
-        let builder = arrow_json::ReaderBuilder::new(schema).with_batch_size(rows.max(1));
-        let mut decoder = builder.build_decoder().ok()?;
-        decoder.serialize(&records).ok()?;
-        let batch: RecordBatch = decoder.flush().ok()??;
-        (batch.num_rows() == rows).then(|| Arc::clone(StructArray::from(batch).column(0)))
-    }
-}
-
-/// Whether nothing in it is of a type without values.
-fn storable(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Null => false,
-        DataType::List(item) => storable(item.data_type()),
-        DataType::Struct(fields) => !fields.is_empty() && fields.iter().all(|field| storable(field.data_type())),
-        _ => true,
     }
 }

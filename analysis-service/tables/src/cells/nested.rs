@@ -1,0 +1,65 @@
+//! Lists and records of JSON as such, where all have one shape.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, StructArray};
+use arrow_schema::{DataType, Schema};
+use serde_json::Value;
+
+use super::column::Cell;
+
+/// Bytes of text beyond which a column is not looked into: parsed, it is many times as large.
+const TEXT_MAX_BYTES: usize = 64 << 20;
+/// Fields of all records of a column, at any depth. Keys that are data, such as the names of users, are no fields.
+const FIELDS_MAX: usize = 256;
+/// Bytes of the array, in which every row has every field.
+const ARRAY_MAX_BYTES: usize = 256 << 20;
+
+/// The array of `rows` rows; `None` where the cells, of `text_bytes` in all, have no one shape or a very large one.
+pub(super) fn array<'a>(
+    cells: impl Iterator<Item = Option<Cell<'a>>>,
+    text_bytes: usize,
+    rows: usize,
+) -> Option<ArrayRef> {
+    if text_bytes > TEXT_MAX_BYTES {
+        return None;
+    }
+    let value = |cell| match cell {
+        Some(Cell::Nested(text)) => serde_json::from_str(text).ok(),
+        _ => Some(Value::Null),
+    };
+    let records = cells.map(|cell| Some(serde_json::json!({ "value": value(cell)? }))).collect::<Option<Vec<_>>>()?;
+    let schema = arrow_json::reader::infer_json_schema_from_iterator(records.iter().map(Ok)).ok()?;
+    let field = schema.field_with_name("value").ok()?;
+    let data_type = field.data_type();
+    let fields = field_count(data_type);
+    let is_large =
+        fields > FIELDS_MAX || rows.saturating_mul(fields).saturating_mul(size_of::<u64>()) > ARRAY_MAX_BYTES;
+    if is_large || !data_type.is_nested() || !storable(data_type) {
+        return None;
+    }
+    let schema = Arc::new(Schema::new(vec![field.clone()]));
+    let builder = arrow_json::ReaderBuilder::new(schema).with_batch_size(rows.max(1));
+    let mut decoder = builder.build_decoder().ok()?;
+    decoder.serialize(&records).ok()?;
+    let batch: RecordBatch = decoder.flush().ok()??;
+    (batch.num_rows() == rows).then(|| Arc::clone(StructArray::from(batch).column(0)))
+}
+
+fn field_count(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::List(item) => field_count(item.data_type()),
+        DataType::Struct(fields) => fields.iter().map(|field| 1 + field_count(field.data_type())).sum(),
+        _ => 1,
+    }
+}
+
+/// Whether nothing in it is of a type without values.
+fn storable(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Null => false,
+        DataType::List(item) => storable(item.data_type()),
+        DataType::Struct(fields) => !fields.is_empty() && fields.iter().all(|field| storable(field.data_type())),
+        _ => true,
+    }
+}
