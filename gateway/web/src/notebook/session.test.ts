@@ -142,8 +142,8 @@ test("a dead kernel is asked about as soon as it takes a cell", async () => {
 
 test("stopping a cell on its way stops nothing else, and cancels it once it is known", async () => {
   const cell = await sent("1", "2");
-  await session.stopCell(cell(0));
-  await session.stopCell(cell(1));
+  await session.stops.cell(cell(0));
+  await session.stops.cell(cell(1));
   expect([cell(0).requestId, cell(1).requestId]).toEqual([null, null]);
   sends[0]!.channel.say({ execution: execution("e", "1") });
   await settle();
@@ -156,7 +156,7 @@ test("a cell that was stopped on a broken way is looked for and not sent again",
   const cell = await sent("1");
   sends[0]!.channel.end();
   await settle();
-  await session.stopCell(cell(0));
+  await session.stops.cell(cell(0));
   alive = [execution("e", "1")];
   await vi.advanceTimersByTimeAsync(20_000);
   expect(cancelled).toEqual(["e"]);
@@ -165,7 +165,7 @@ test("a cell that was stopped on a broken way is looked for and not sent again",
 
 test("a cell that was stopped while nobody answers is looked for after a while", async () => {
   const cell = await sent("1");
-  await session.stopCell(cell(0));
+  await session.stops.cell(cell(0));
   session.run(cell(0).id);
   alive = [execution("e", "1")];
   await vi.advanceTimersByTimeAsync(5_000);
@@ -179,7 +179,7 @@ test("a cell that was stopped while nobody answers is looked for after a while",
 
 test("stopping everything takes back what is on its way", async () => {
   const cell = await sent("1", "2");
-  const stopped = session.interrupt();
+  const stopped = session.stops.everything();
   expect([cell(0).requestId, cell(1).requestId]).toEqual([null, null]);
   await stopped;
   sends[0]!.channel.say({ execution: execution("e", "1") });
@@ -193,21 +193,21 @@ test("a cell that runs is cancelled by its name, and its stop is its own", async
   streams[0]!.say({ kernel: kernel({ revision: 1n, state: KernelState.BUSY, runningExecutionId: "e" }) });
   await settle();
   service.executions["cancelExecution"] = async () => ({ execution: execution("e", "1", ExecutionState.RUNNING) });
-  await session.stopCell(cell(0));
-  expect(session.stopping.now?.executionId).toBe("e");
+  await session.stops.cell(cell(0));
+  expect(session.stops.stopping.now?.executionId).toBe("e");
   streams[0]!.say({ kernel: kernel({ revision: 2n, state: KernelState.BUSY, runningExecutionId: "f" }) });
   await settle();
-  expect(session.stopping.now).toBeNull();
+  expect(session.stops.stopping.now).toBeNull();
   expect(interrupts).toBe(0);
 });
 
 test("no stop is said to be under way where it failed or had nothing to stop", async () => {
   service.kernels["interruptKernel"] = async () => ({ kernel: kernel({ state: KernelState.IDLE }) });
-  await session.interrupt();
-  expect(session.stopping.now).toBeNull();
+  await session.stops.everything();
+  expect(session.stops.stopping.now).toBeNull();
   service.kernels["interruptKernel"] = async () => Promise.reject(new ConnectError("no", Code.Unavailable));
-  await expect(session.interrupt()).rejects.toThrow();
-  expect(session.stopping.now).toBeNull();
+  await expect(session.stops.everything()).rejects.toThrow();
+  expect(session.stops.stopping.now).toBeNull();
 });
 
 test("a hidden tab asks now and then, and is marked when the kernel is about to be ended", async () => {
@@ -263,10 +263,10 @@ test("all that waits is cancelled though one has ended", async () => {
     if (given.executionId === "b") throw refusal("EXECUTION_ENDED");
     return cancel(given as never);
   }) as never;
-  await session.cancelWaiting();
+  await session.stops.waiting();
   expect(cancelled).toEqual(["c", "a"]);
   service.executions["cancelExecution"] = async () => Promise.reject(refusal("UNAVAILABLE"));
-  await expect(session.cancelWaiting()).rejects.toThrow();
+  await expect(session.stops.waiting()).rejects.toThrow();
 });
 
 test("a late answer does not bring a former process back", async () => {
@@ -275,7 +275,7 @@ test("a late answer does not bring a former process back", async () => {
   await settle();
   streams[0]!.say({ kernel: kernel({ revision: 5n }) });
   await settle();
-  const kept = session.keep();
+  const kept = session.link.keep();
   streams[0]!.say({ kernel: kernel({ revision: 6n, generation: 2 }) });
   await settle();
   answer({ kernel: kernel({ revision: 9n }) });

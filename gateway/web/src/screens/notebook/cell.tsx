@@ -91,10 +91,10 @@ export const CellView = memo(function CellView(props: CellProps) {
               onRun={onRun}
               onLeave={() => actions.leave(cell.id)}
               onBlur={() => {}}
-              complete={(code, cursor, signal) => session.complete(code, cursor, signal)}
+              complete={(code, cursor, signal) => session.link.complete(code, cursor, signal)}
               language={language}
               languageName={languageName(language) || t("notebook.code")}
-              inspect={(code, cursor, signal) => session.inspect(code, cursor, signal)}
+              inspect={(code, cursor, signal) => session.link.inspect(code, cursor, signal)}
             />
           ) : cell.code === "" ? (
             <EmptyCode label={label} language={languageName(language) || t("notebook.code")} onEdit={() => actions.select(cell.id, true)} />

@@ -12,7 +12,7 @@ export function DeadKernel({ session }: { session: NotebookSession }) {
   const t = useT();
   const [busy, setBusy] = useState(false);
   const dead = session.kernel?.state === KernelState.DEAD;
-  if (session.gone !== null) {
+  if (session.link.gone !== null) {
     return (
       <div className="notice notice-warn dead" role="alert" data-testid="kernel-gone">
         <PowerOff aria-hidden />
@@ -24,7 +24,7 @@ export function DeadKernel({ session }: { session: NotebookSession }) {
   if (!dead) return null;
   const restart = async () => {
     setBusy(true);
-    await session.restart().catch(toastError);
+    await session.link.restart().catch(toastError);
     setBusy(false);
   };
   const detail = session.kernel?.death?.detail ?? "";

@@ -10,7 +10,7 @@ export function KernelNotice({ session, onKept }: { session: NotebookSession; on
   const { kernel } = session;
   const warned = kernel?.idleWarningTime !== undefined;
   const nowMs = useNow(15_000, warned);
-  if (!kernel || session.gone !== null) return null;
+  if (!kernel || session.link.gone !== null) return null;
   if (kernel.startPosition > 0) {
     return (
       <div className="notice dead" role="status" data-testid="kernel-waits">
@@ -26,7 +26,7 @@ export function KernelNotice({ session, onKept }: { session: NotebookSession; on
       {/* Said once, not at every minute that passes. */}
       <span className="visually-hidden" role="alert">{t("notebook.idleSoon")}</span>
       <span className="grow">{t("notebook.idleSoon")} {idleText(t, kernel, nowMs)}</span>
-      <KeepButton keep={() => session.keep()} onKept={onKept} />
+      <KeepButton keep={() => session.link.keep()} onKept={onKept} />
     </div>
   );
 }

@@ -31,7 +31,7 @@ export function NotebookScreen({ kernelId }: { kernelId: string }) {
   const session = useSession(kernelId, user.userId);
   useEffect(() => void loadEditor().catch(() => {}), []);
   if (!session) return null;
-  if (session.gone && isNotFound(session.gone) && session.document.cells.every((cell) => cell.code.trim() === "")) {
+  if (session.link.gone && isNotFound(session.link.gone) && session.document.cells.every((cell) => cell.code.trim() === "")) {
     return (
       <Empty icon={<SearchX />} title={t("notebook.gone")} text={t("notebook.goneText")}>
         <LinkButton href="/">{t("nav.home")}</LinkButton>
@@ -39,7 +39,7 @@ export function NotebookScreen({ kernelId }: { kernelId: string }) {
       </Empty>
     );
   }
-  if (session.gone && !isNotFound(session.gone)) return <Failed error={session.gone} onRetry={() => window.location.reload()} />;
+  if (session.link.gone && !isNotFound(session.link.gone)) return <Failed error={session.link.gone} onRetry={() => window.location.reload()} />;
   return <Notebook session={session} />;
 }
 
@@ -104,7 +104,7 @@ function Notebook({ session }: { session: NotebookSession }) {
   };
   const stop = (id: string) => {
     const cell = session.document.cells.find((each) => each.id === id);
-    if (cell) void session.stopCell(cell).catch(toastError);
+    if (cell) void session.stops.cell(cell).catch(toastError);
   };
   const actions = useStable<CellActions>({ select, leave: (id) => focusCell(id, false), run, stop, remove, move });
   const focusSelected = () => {
@@ -112,7 +112,7 @@ function Notebook({ session }: { session: NotebookSession }) {
     if (editor) editor.focus();
     else focusCell(selected ?? cells[0]?.id, false);
   };
-  const interrupt = () => session.interrupt().catch(toastError);
+  const interrupt = () => session.stops.everything().catch(toastError);
   const obey = (command: Command) => {
     const id = cells[at]?.id;
     if (command === "help") return setHelping(true);
@@ -196,7 +196,7 @@ function Notebook({ session }: { session: NotebookSession }) {
         onClose={() => setRestarting(false)}
         onConfirm={() => {
           setRestarting(false);
-          session.restart().catch(toastError);
+          session.link.restart().catch(toastError);
         }}
       />
     </div>
@@ -205,12 +205,12 @@ function Notebook({ session }: { session: NotebookSession }) {
 
 /** What a cell has to know of the kernel and the queue. */
 function around(session: NotebookSession, { id, executionId }: Cell) {
-  const { kernel, stopping, loading, queue, refusals } = session;
+  const { kernel, stops: { stopping }, loading, queue, refusals } = session;
   const feed = session.feedOf(executionId);
   const running = executionId !== null && kernel?.runningExecutionId === executionId;
-  const stops = executionId !== null && stopping.now?.executionId === executionId;
+  const isStopping = executionId !== null && stopping.now?.executionId === executionId;
   const place = (executionId !== null && queue.places.get(executionId)) || null;
-  return { feed, running, stopping: stops, loading, place, refusal: refusals.get(id) };
+  return { feed, running, stopping: isStopping, loading, place, refusal: refusals.get(id) };
 }
 
 /** The same functions as long as the notebook is open, which do what the newest ones do. */

@@ -52,7 +52,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
     <header className="toolbar">
       <div className="toolbar-title">
         <h1 className="ellipsis">{kernel?.displayName || t("notebook.untitled")}</h1>
-        <KernelBadge state={kernel?.state} linked={session.linked} />
+        <KernelBadge state={kernel?.state} linked={session.link.live} />
         {spec && kernel && <span className="muted small hide-phone" data-testid="kernel-kind">{spec.displayName}</span>}
         {kernel && kernel.memoryBytes > 0n && (
           <Tip text={t("notebook.memory")}>
@@ -119,7 +119,7 @@ function CancelWaiting({ session, onFocusLost }: { session: NotebookSession; onF
   const cancel = async () => {
     pressed();
     setBusy(true);
-    await session.cancelWaiting().catch(toastError);
+    await session.stops.waiting().catch(toastError);
     setBusy(false);
   };
   return (
@@ -132,12 +132,12 @@ function CancelWaiting({ session, onFocusLost }: { session: NotebookSession; onF
 
 function StopButton({ session, onStop }: { session: NotebookSession; onStop(): void }) {
   const t = useT();
-  const { kernel, stopping: { now: stop } } = session;
+  const { kernel, stops: { stopping: { now: stop } } } = session;
   const working = kernel?.state === KernelState.BUSY || kernel?.state === KernelState.INTERRUPTING || session.busy;
   if (stop !== null && working) {
     const late = Date.now() - stop.sinceMs >= FORCE_RESTART_AFTER_MS;
     return late ? (
-      <Button size="s" variant="danger" icon={<RotateCcw />} onClick={() => void session.restart().catch(toastError)} data-testid="force-restart">
+      <Button size="s" variant="danger" icon={<RotateCcw />} onClick={() => void session.link.restart().catch(toastError)} data-testid="force-restart">
         {t("notebook.forceRestart")}
       </Button>
     ) : (

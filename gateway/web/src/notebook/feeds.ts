@@ -1,0 +1,64 @@
+// The executions that a page shows, each with its feed: followed while it runs, fetched once it has ended.
+import { Feed } from "../execution/feed";
+import { Scheduler } from "../execution/scheduler";
+import { ExecutionState, type Execution } from "../gen/fenxi/analysis/v1/execution_pb";
+
+export class Feeds {
+  private readonly byExecution = new Map<string, Feed>();
+  private readonly scheduler: Scheduler;
+
+  /** `onOutput` is told that one of them has something new. */
+  constructor(
+    signal: AbortSignal,
+    private readonly onOutput: () => void,
+  ) {
+    this.scheduler = new Scheduler(signal);
+  }
+
+  has(executionId: string): boolean {
+    return this.byExecution.has(executionId);
+  }
+
+  get(executionId: string | null): Feed | null {
+    return (executionId !== null && this.byExecution.get(executionId)) || null;
+  }
+
+  /** Whether an execution is on its way to an end that is not known yet. */
+  isUnfinished(executionId: string | null): boolean {
+    const feed = this.get(executionId);
+    return feed !== null && !feed.finished && !feed.failure;
+  }
+
+  get unfinished(): string[] {
+    return [...this.byExecution.keys()].filter((id) => this.isUnfinished(id));
+  }
+
+  get isInputWanted(): boolean {
+    return [...this.byExecution.values()].some((feed) => feed.model.openInput);
+  }
+
+  /** Begins to show an execution. */
+  show(execution: Execution): void {
+    if (this.byExecution.has(execution.executionId)) return;
+    const feed = new Feed(execution.executionId);
+    feed.execution = execution;
+    feed.onUpdateDisplay = (event) => this.spread(feed, event.event.value as never);
+    feed.notifier.subscribe(this.onOutput);
+    this.byExecution.set(execution.executionId, feed);
+    if (execution.state === ExecutionState.FINISHED) this.scheduler.fetch(feed);
+    else this.scheduler.followLive(feed);
+  }
+
+  /** An execution has ended: its turn to be followed may be far away. */
+  ended(executionId: string): void {
+    const feed = this.byExecution.get(executionId);
+    if (feed) this.scheduler.fetch(feed);
+  }
+
+  /** A display may be renewed by a later cell. */
+  private spread(from: Feed, update: { displayId: string; bundle?: never }): void {
+    for (const feed of this.byExecution.values()) {
+      if (feed !== from && update.bundle && feed.model.updateDisplay(update.displayId, update.bundle)) feed.notifier.touch();
+    }
+  }
+}
