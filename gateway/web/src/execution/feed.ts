@@ -22,6 +22,9 @@ export class Feed {
   /** Told of new content for displays, which may stand under other cells. */
   onUpdateDisplay: ((event: OutputEvent) => void) | null = null;
 
+  /** Told once its end is here. */
+  onFinished: (() => void) | null = null;
+
   constructor(public executionId: string) {}
 
   get finished(): boolean {
@@ -34,6 +37,7 @@ export class Feed {
     if (event.event.case === "started" || event.event.case === "finished" || event.event.case === "inputRequest") {
       this.notifier.flush();
     } else this.notifier.touch(this.model.isLong ? LONG_GAP_MS : 0);
+    if (taken && event.event.case === "finished") this.onFinished?.();
     return taken;
   }
 

@@ -3,14 +3,20 @@ import { Feed } from "../execution/feed";
 import { Scheduler } from "../execution/scheduler";
 import { ExecutionState, type Execution } from "../gen/fenxi/analysis/v1/execution_pb";
 
+export interface FeedsHost {
+  /** One of them has something new. */
+  onOutput(): void;
+  /** All that one has said is here. */
+  onFinished(feed: Feed): void;
+}
+
 export class Feeds {
   private readonly byExecution = new Map<string, Feed>();
   private readonly scheduler: Scheduler;
 
-  /** `onOutput` is told that one of them has something new. */
   constructor(
     signal: AbortSignal,
-    private readonly onOutput: () => void,
+    private readonly host: FeedsHost,
   ) {
     this.scheduler = new Scheduler(signal);
   }
@@ -43,7 +49,8 @@ export class Feeds {
     const feed = new Feed(execution.executionId);
     feed.execution = execution;
     feed.onUpdateDisplay = (event) => this.spread(feed, event.event.value as never);
-    feed.notifier.subscribe(this.onOutput);
+    feed.onFinished = () => this.host.onFinished(feed);
+    feed.notifier.subscribe(() => this.host.onOutput());
     this.byExecution.set(execution.executionId, feed);
     if (execution.state === ExecutionState.FINISHED) this.scheduler.fetch(feed);
     else this.scheduler.followLive(feed);

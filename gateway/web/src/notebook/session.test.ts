@@ -3,6 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ExecutionSchema, ExecutionState, type Execution } from "../gen/fenxi/analysis/v1/execution_pb";
 import { KernelSchema, KernelState, type Kernel } from "../gen/fenxi/analysis/v1/kernel_pb";
+import { Outcome, OutputEventSchema, type OutputEvent } from "../gen/fenxi/analysis/v1/output_pb";
 import { NotebookSession } from "./session";
 
 type Calls = Record<string, (...given: never[]) => unknown>;
@@ -109,6 +110,73 @@ async function sent(...codes: string[]) {
   await settle();
   return (at: number) => session.document.cells.find((cell) => cell.id === ids[at])!;
 }
+
+const event = (sequence: number, said: object, seconds = 0) =>
+  create(OutputEventSchema, { sequence: BigInt(sequence), time: { seconds: BigInt(seconds), nanos: 0 }, event: said as never });
+const finished = (sequence: number, outcome: Outcome) => event(sequence, { case: "finished", value: { outcome } });
+
+/** What executions say when they are watched, by their names; the others say nothing. */
+function watching(): Map<string, Channel<{ execution?: Execution; event?: OutputEvent }>> {
+  const channels = new Map<string, Channel<{ execution?: Execution; event?: OutputEvent }>>();
+  service.executions["watchExecution"] = ({ executionId }: { executionId: string }, { signal }: { signal: AbortSignal }) => {
+    const channel = new Channel<{ execution?: Execution; event?: OutputEvent }>();
+    channels.set(executionId, channel);
+    return channel.read(signal);
+  };
+  return channels;
+}
+
+/** Cells with this code, none of them run. */
+async function written(...codes: string[]) {
+  await settle();
+  const ids = codes.map((code) => {
+    const id = session.insert(session.document.cells.length);
+    session.edit(id, code);
+    return id;
+  });
+  return (at: number) => session.document.cells.find((cell) => cell.id === ids[at])!;
+}
+
+test("running all ends with the first that fails: what was on its way is taken back or cancelled", async () => {
+  const watched = watching();
+  const cell = await written("1", "2", "3", "4");
+  session.runAll();
+  await settle();
+  sends[0]!.channel.say({ execution: execution("a", "1") });
+  await settle();
+  sends[1]!.channel.say({ execution: execution("b", "2") });
+  await settle();
+  // The service had nothing waiting when the first failed.
+  alive = [execution("b", "2")];
+  watched.get("a")!.say({ event: finished(1, Outcome.ERROR) });
+  await settle();
+  expect([cell(2).requestId, cell(3).requestId, cancelled]).toEqual([null, null, ["b"]]);
+  sends[2]!.channel.say({ execution: execution("c", "3") });
+  await settle();
+  expect([sends.map((each) => each.code), cancelled]).toEqual([["1", "2", "3"], ["b", "c"]]);
+});
+
+test("running all goes on after one that is stopped, and ends with one that is refused", async () => {
+  const watched = watching();
+  const execute = service.executions["execute"]!;
+  service.executions["execute"] = ((request: { code: string }, options: never) => {
+    if (request.code === "3") throw refusal("EXECUTION_QUEUE_FULL");
+    return execute(request as never, options);
+  }) as never;
+  const cell = await written("1", "2", "3", "4");
+  session.runAll();
+  await settle();
+  sends[0]!.channel.say({ execution: execution("a", "1") });
+  await settle();
+  await session.stops.cell(cell(0));
+  watched.get("a")!.say({ event: finished(1, Outcome.CANCELLED) });
+  await settle();
+  expect([cell(2).requestId, cell(3).requestId]).not.toContain(null);
+  sends[1]!.channel.say({ execution: execution("b", "2") });
+  await settle();
+  expect([session.refusals.has(cell(2).id), cell(3).requestId]).toEqual([true, null]);
+  expect(sends.map((each) => each.code)).toEqual(["1", "2"]);
+});
 
 test("a stream that was opened again is believed, and a dead kernel is asked about again", async () => {
   await settle();

@@ -10,10 +10,11 @@ import { Notifier } from "../execution/store";
 import type { Mark } from "../shell/title";
 import type { Execution } from "../gen/fenxi/analysis/v1/execution_pb";
 import { KernelState, type Kernel } from "../gen/fenxi/analysis/v1/kernel_pb";
+import { Batch } from "./batch";
 import * as doc from "./document";
 import { Feeds } from "./feeds";
 import { KernelLink } from "./kernel-link";
-import { listAll } from "./run";
+import { listAlive, listAll } from "./run";
 import { Queue } from "./queue";
 import { Sends } from "./sends";
 import { DraftStore } from "./storage";
@@ -37,7 +38,8 @@ export class NotebookSession {
   readonly queue: Queue;
   readonly stops: Stops;
   private readonly ended = new AbortController();
-  private readonly feeds = new Feeds(this.ended.signal, () => this.notifier.touch(SUMMARY_GAP_MS));
+  private readonly feeds: Feeds;
+  private readonly batch: Batch;
   private readonly sends: Sends;
   private readonly drafts: DraftStore;
 
@@ -48,6 +50,15 @@ export class NotebookSession {
     const { signal } = this.ended;
     this.drafts = new DraftStore(userId, kernelId);
     this.document = this.drafts.load();
+    this.feeds = new Feeds(signal, {
+      onOutput: () => this.notifier.touch(SUMMARY_GAP_MS),
+      onFinished: ({ executionId, model }) => this.batch.ended(executionId, model),
+    });
+    this.batch = new Batch({
+      withdraw: (requestId) => this.document.cells.filter((cell) => cell.requestId === requestId).forEach((cell) => this.withdraw(cell)),
+      alive: async () => (await listAlive(kernelId, signal)).map((each) => each.executionId),
+      cancel: (id) => this.stops.cancel(id),
+    });
     this.link = new KernelLink(kernelId, signal, {
       onKernel: (kernel, first) => this.kernelChanged(kernel, first),
       onLink: () => this.notifier.flush(),
@@ -69,6 +80,7 @@ export class NotebookSession {
       waiting: () => [...this.queue.places.keys()],
       cells: () => this.document.cells,
       withdraw: (cell) => this.withdraw(cell),
+      onStop: (id) => this.batch.leave(id),
       onEnded: (id) => this.feeds.ended(id),
       onChange: () => this.notifier.flush(),
     });
@@ -159,8 +171,14 @@ export class NotebookSession {
     this.sends.send(cellId);
   }
 
+  /** Runs every cell in order, up to the first that fails. */
   runAll(): void {
-    for (const cell of this.document.cells) this.run(cell.id);
+    for (const { id } of this.document.cells) {
+      this.run(id);
+      const { requestId = null, executionId = null } = this.cell(id) ?? {};
+      const begun = requestId ?? (this.feeds.isUnfinished(executionId) ? executionId : null);
+      if (begun !== null) this.batch.add(begun);
+    }
   }
 
   insert(at: number): string {
@@ -183,6 +201,7 @@ export class NotebookSession {
 
   private withdraw(cell: doc.Cell): void {
     this.sends.withdraw(cell);
+    this.batch.leave(cell.requestId ?? "");
     this.change(doc.update(this.document, cell.id, { requestId: null }));
   }
 
@@ -207,12 +226,14 @@ export class NotebookSession {
   private accepted(cellId: string, requestId: string, execution: Execution): void {
     const { executionId } = execution;
     this.link.wake();
+    this.batch.accepted(requestId, executionId);
     if (!this.awaits(cellId, requestId)) return this.change(doc.drop(this.document, executionId));
     this.change(doc.accept(this.document, cellId, executionId));
     this.show(execution);
   }
 
   private refused(cellId: string, requestId: string, error: unknown): void {
+    this.batch.refused(requestId);
     if (!this.awaits(cellId, requestId)) return;
     this.refusals.set(cellId, error);
     this.change(doc.update(this.document, cellId, { requestId: null }));

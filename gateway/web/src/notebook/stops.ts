@@ -16,6 +16,8 @@ export interface StopsHost {
   cells(): Cell[];
   /** Takes back what is on its way. */
   withdraw(cell: Cell): void;
+  /** This execution is stopped, and no other. */
+  onStop(executionId: string): void;
   /** An execution has ended. */
   onEnded(executionId: string): void;
   onChange(): void;
@@ -49,6 +51,7 @@ export class Stops {
     const { executionId } = cell;
     if (cell.requestId) return this.host.withdraw(cell);
     if (!executionId) return;
+    this.host.onStop(executionId);
     if (this.host.running() !== executionId) return void (await this.cancel(executionId));
     const stop = this.stopping.begin(executionId);
     let ended = true;
