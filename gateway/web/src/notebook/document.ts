@@ -60,10 +60,14 @@ function withoutReruns(executions: Execution[]): Execution[] {
   return [...byCode.values()];
 }
 
-/** The service has taken the cell's code. Where the execution was shown before its answer came, it stood in a cell of its own. */
+/**
+ * The service has taken the cell's code. Where the execution was shown before its answer came, it stood in a cell of its
+ * own; where the cell was away when it came first, it was dropped.
+ */
 export function accept(document: NotebookDocument, id: string, executionId: string): NotebookDocument {
   const cells = document.cells.filter((cell) => cell.id === id || cell.executionId !== executionId);
-  return update({ ...document, cells }, id, { executionId, requestId: null });
+  const dropped = document.dropped.filter((each) => each !== executionId);
+  return update({ ...document, cells, dropped }, id, { executionId, requestId: null });
 }
 
 /** The cell runs anew: what it showed before belongs to it no more. */

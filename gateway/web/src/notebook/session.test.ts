@@ -178,6 +178,40 @@ test("running all goes on after one that is stopped, and ends with one that is r
   expect(sends.map((each) => each.code)).toEqual(["1", "2"]);
 });
 
+test("a deleted cell comes back once, however often that is asked for", async () => {
+  const cell = await written("1");
+  const back = session.remove(cell(0).id);
+  back();
+  back();
+  expect(session.document.cells.map((each) => each.code).filter(Boolean)).toEqual(["1"]);
+});
+
+test("a cell that was deleted on its way is sent when it comes back", async () => {
+  const cell = await sent("1", "2");
+  const back = session.remove(cell(1).id);
+  sends[0]!.channel.say({ execution: execution("a", "1") });
+  await settle();
+  expect(sends).toHaveLength(1);
+  back();
+  await settle();
+  expect(sends.map((each) => each.code)).toEqual(["1", "2"]);
+});
+
+test("a cell that comes back after its answer takes its execution, which runs once", async () => {
+  const cell = await sent("1");
+  const back = session.remove(cell(0).id);
+  sends[0]!.channel.say({ execution: execution("a", "1") });
+  await settle();
+  expect(session.document.dropped).toEqual(["a"]);
+  back();
+  await settle();
+  expect(sends[1]!.requestId).toBe(sends[0]!.requestId);
+  sends[1]!.channel.say({ execution: execution("a", "1") });
+  await settle();
+  expect(cell(0)).toMatchObject({ requestId: null, executionId: "a" });
+  expect([session.document.dropped, session.feedOf("a") === null]).toEqual([[], false]);
+});
+
 test("a stream that was opened again is believed, and a dead kernel is asked about again", async () => {
   await settle();
   streams[0]!.say({ kernel: kernel({ revision: 40n, state: KernelState.BUSY }) });

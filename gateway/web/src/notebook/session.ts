@@ -192,7 +192,12 @@ export class NotebookSession {
     const at = this.document.cells.findIndex((cell) => cell.id === cellId);
     const cell = this.document.cells[at];
     this.change(doc.remove(this.document, cellId));
-    return () => cell && this.change(doc.restore(this.document, at, cell));
+    return () => {
+      if (!cell || this.cell(cellId)) return;
+      this.change(doc.restore(this.document, at, cell));
+      // While it was away it was not sent, or its answer was nobody's.
+      if (cell.requestId) this.sends.send(cellId);
+    };
   }
 
   move(cellId: string, by: number): void {

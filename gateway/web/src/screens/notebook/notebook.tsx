@@ -83,7 +83,11 @@ function Notebook({ session }: { session: NotebookSession }) {
   const insertAt = (index: number, edit: boolean) => focusCell(session.insert(index), edit);
   const remove = (id: string) => {
     const index = cells.findIndex((cell) => cell.id === id);
-    const back = session.remove(id);
+    const restore = session.remove(id);
+    const back = () => {
+      undo.current = undo.current.filter((each) => each !== back);
+      restore();
+    };
     undo.current.push(back);
     const next = session.document.cells[Math.min(index, session.document.cells.length - 1)];
     if (next) focusCell(next.id, false);
@@ -118,7 +122,7 @@ function Notebook({ session }: { session: NotebookSession }) {
     if (command === "help") return setHelping(true);
     if (command === "interrupt") return void interrupt();
     if (command === "restart") return setRestarting(true);
-    if (command === "undo") return undo.current.pop()?.();
+    if (command === "undo") return undo.current.at(-1)?.();
     if (!id) return focusCell(cells[0]?.id, false);
     if (command === "up") focusCell(cells[Math.max(0, at - 1)]?.id, false);
     else if (command === "down") focusCell(cells[Math.min(cells.length - 1, at + 1)]?.id, false);
