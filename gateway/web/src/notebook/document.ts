@@ -10,6 +10,8 @@ export interface Cell {
   executionId: string | null;
   /** The request_id of a run that was sent and not yet acknowledged. */
   requestId: string | null;
+  /** The code of that run: what is written meanwhile is not sent. Unset where none is on its way. */
+  sent?: string | undefined;
 }
 
 export interface NotebookDocument {
@@ -67,13 +69,18 @@ function withoutReruns(executions: Execution[]): Execution[] {
 export function accept(document: NotebookDocument, id: string, executionId: string): NotebookDocument {
   const cells = document.cells.filter((cell) => cell.id === id || cell.executionId !== executionId);
   const dropped = document.dropped.filter((each) => each !== executionId);
-  return update({ ...document, cells, dropped }, id, { executionId, requestId: null });
+  return update({ ...document, cells, dropped }, id, { executionId, requestId: null, sent: undefined });
 }
 
 /** The cell runs anew: what it showed before belongs to it no more. */
 export function begin(document: NotebookDocument, id: string, requestId: string): NotebookDocument {
-  const before = document.cells.find((cell) => cell.id === id)?.executionId;
-  return update(drop(document, before), id, { executionId: null, requestId });
+  const before = document.cells.find((cell) => cell.id === id);
+  return update(drop(document, before?.executionId), id, { executionId: null, requestId, sent: before?.code });
+}
+
+/** The cell's run is not on its way any more. */
+export function takeBack(document: NotebookDocument, id: string): NotebookDocument {
+  return update(document, id, { requestId: null, sent: undefined });
 }
 
 export function insert(document: NotebookDocument, at: number, cell: Cell): NotebookDocument {

@@ -25,7 +25,7 @@ test("cells that were added, moved and removed elsewhere are so here, where it d
 
 test("a run is taken whole from where it was begun", () => {
   const theirs = doc.begin(base, "a", "request");
-  expect(mergeDrafts(base, base, theirs).cells[0]).toMatchObject({ requestId: "request", executionId: null });
+  expect(mergeDrafts(base, base, theirs).cells[0]).toMatchObject({ requestId: "request", executionId: null, sent: "a" });
   const done = doc.accept(theirs, "a", "e");
   expect(mergeDrafts(theirs, theirs, done).cells[0]).toMatchObject({ requestId: null, executionId: "e" });
   const stopped = doc.update(theirs, "a", { requestId: null });

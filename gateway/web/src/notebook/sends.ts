@@ -38,21 +38,23 @@ export class Sends {
   }
 
   /** Takes a request back: this page's, or that of another tab or of a page that was open before. */
-  withdraw({ id, code, requestId }: Cell): void {
+  withdraw(cell: Cell): void {
+    const { id, requestId } = cell;
     if (!requestId || this.withdrawn.has(requestId)) return;
     this.withdrawn.add(requestId);
     if (this.underWay === requestId) {
       const { cut } = this;
       void pause(ANSWER_WAIT_MS, this.signal).then(() => cut.abort());
     } else if (!this.own.has(requestId)) {
-      this.last = this.last.then(() => this.find(id, requestId, code));
+      this.last = this.last.then(() => this.find(id, requestId, codeOf(cell)));
     }
   }
 
   private async one(cellId: string): Promise<void> {
     const cell = this.host.cell(cellId);
     if (!cell?.requestId || this.signal.aborted) return;
-    const { requestId, code } = cell;
+    const { requestId } = cell;
+    const code = codeOf(cell);
     this.cut = new AbortController();
     const signal = AbortSignal.any([this.signal, this.cut.signal]);
     const wanted = () => !this.withdrawn.has(requestId);
@@ -95,4 +97,9 @@ export class Sends {
       this.host.onRefused(cellId, requestId, error);
     }
   }
+}
+
+/** What is on its way; drafts that an older page has kept do not say. */
+function codeOf({ code, sent }: Cell): string {
+  return sent ?? code;
 }

@@ -212,6 +212,32 @@ test("a cell that comes back after its answer takes its execution, which runs on
   expect([session.document.dropped, session.feedOf("a") === null]).toEqual([[], false]);
 });
 
+test("what is written in a cell on its way is not sent, here or after a reload", async () => {
+  const cell = await sent("1", "2");
+  session.edit(cell(0).id, "1 + 1");
+  session.edit(cell(1).id, "2 + 2");
+  session.stop();
+  session = new NotebookSession("k", "u");
+  session.start();
+  await settle();
+  sends[1]!.channel.say({ execution: execution("a", "1") });
+  await settle();
+  expect(sends.map((each) => each.code)).toEqual(["1", "1", "2"]);
+  expect(sends[1]!.requestId).toBe(sends[0]!.requestId);
+  expect(cell(0)).toMatchObject({ code: "1 + 1", executionId: "a", sent: undefined });
+});
+
+test("a cell that was stopped and written in is looked for by what was sent", async () => {
+  const cell = await sent("1");
+  session.edit(cell(0).id, "1 + 1");
+  session.stop();
+  session = new NotebookSession("k", "u");
+  alive = [execution("e", "1")];
+  await session.stops.cell(cell(0));
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect([cancelled, cell(0).sent]).toEqual([["e"], undefined]);
+});
+
 test("a stream that was opened again is believed, and a dead kernel is asked about again", async () => {
   await settle();
   streams[0]!.say({ kernel: kernel({ revision: 40n, state: KernelState.BUSY }) });

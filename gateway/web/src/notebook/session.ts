@@ -207,7 +207,7 @@ export class NotebookSession {
   private withdraw(cell: doc.Cell): void {
     this.sends.withdraw(cell);
     this.batch.leave(cell.requestId ?? "");
-    this.change(doc.update(this.document, cell.id, { requestId: null }));
+    this.change(doc.takeBack(this.document, cell.id));
   }
 
   async reply(cell: doc.Cell, inputId: string, value: string): Promise<void> {
@@ -241,7 +241,7 @@ export class NotebookSession {
     this.batch.refused(requestId);
     if (!this.awaits(cellId, requestId)) return;
     this.refusals.set(cellId, error);
-    this.change(doc.update(this.document, cellId, { requestId: null }));
+    this.change(doc.takeBack(this.document, cellId));
   }
 
   /** Whether an answer to this request is of this cell: it is still there, and was not begun anew. */
