@@ -16,6 +16,8 @@ export class Feed {
   readonly notifier = new Notifier();
   readonly model = new OutputModel();
   execution: Execution | null = null;
+  /** It has ended, as is known from elsewhere; what it has said may not be here yet. */
+  ended = false;
   link: LinkState = "connecting";
   /** Why its events cannot be had, once that is certain. */
   failure: unknown = null;

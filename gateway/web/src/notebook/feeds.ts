@@ -46,20 +46,39 @@ export class Feeds {
   /** Begins to show an execution. */
   show(execution: Execution): void {
     if (this.byExecution.has(execution.executionId)) return;
-    const feed = new Feed(execution.executionId);
+    const feed = this.begin(execution.executionId);
     feed.execution = execution;
-    feed.onUpdateDisplay = (event) => this.spread(feed, event.event.value as never);
-    feed.onFinished = () => this.host.onFinished(feed);
-    feed.notifier.subscribe(() => this.host.onOutput());
-    this.byExecution.set(execution.executionId, feed);
-    if (execution.state === ExecutionState.FINISHED) this.scheduler.fetch(feed);
+    if (execution.state === ExecutionState.FINISHED) this.fetch(feed);
+    else this.scheduler.followLive(feed);
+  }
+
+  /** Begins to show one that a list which ends with `newest` does not have: it is older than the list, or younger. */
+  recall(executionId: string, newest: string): void {
+    if (this.byExecution.has(executionId)) return;
+    const feed = this.begin(executionId);
+    // Execution ids are UUIDv7, so their order is their age.
+    if (executionId <= newest) this.fetch(feed);
     else this.scheduler.followLive(feed);
   }
 
   /** An execution has ended: its turn to be followed may be far away. */
   ended(executionId: string): void {
     const feed = this.byExecution.get(executionId);
-    if (feed) this.scheduler.fetch(feed);
+    if (feed) this.fetch(feed);
+  }
+
+  private begin(executionId: string): Feed {
+    const feed = new Feed(executionId);
+    feed.onUpdateDisplay = (event) => this.spread(feed, event.event.value as never);
+    feed.onFinished = () => this.host.onFinished(feed);
+    feed.notifier.subscribe(() => this.host.onOutput());
+    this.byExecution.set(executionId, feed);
+    return feed;
+  }
+
+  private fetch(feed: Feed): void {
+    feed.ended = true;
+    this.scheduler.fetch(feed);
   }
 
   /** A display may be renewed by a later cell. */

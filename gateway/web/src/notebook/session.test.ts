@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ExecutionSchema, ExecutionState, type Execution } from "../gen/fenxi/analysis/v1/execution_pb";
 import { KernelSchema, KernelState, type Kernel } from "../gen/fenxi/analysis/v1/kernel_pb";
 import { Outcome, OutputEventSchema, type OutputEvent } from "../gen/fenxi/analysis/v1/output_pb";
+import * as doc from "./document";
 import { NotebookSession } from "./session";
 
 type Calls = Record<string, (...given: never[]) => unknown>;
@@ -236,6 +237,31 @@ test("a cell that was stopped and written in is looked for by what was sent", as
   await session.stops.cell(cell(0));
   await vi.advanceTimersByTimeAsync(5_000);
   expect([cancelled, cell(0).sent]).toEqual([["e"], undefined]);
+});
+
+test("output of cells that no list has any more is fetched, once", async () => {
+  const watched = watching();
+  let lists = 0;
+  service.executions["listExecutions"] = async ({ states }: { states?: ExecutionState[] }) => {
+    if (!states) lists++;
+    return { executions: states ? [] : [execution("m", "new", ExecutionState.FINISHED)], nextPageToken: "" };
+  };
+  session.document = doc.insert(session.document, 0, { ...doc.newCell("c", "old"), executionId: "a" });
+  session.document = doc.insert(session.document, 1, { ...doc.newCell("d", "newest"), executionId: "z" });
+  await session.refresh();
+  await settle();
+  expect([...watched.keys()].toSorted()).toEqual(["a", "m", "z"]);
+  watched.get("a")!.say({ execution: execution("a", "old", ExecutionState.FINISHED), event: finished(1, Outcome.OK) });
+  await settle();
+  expect(session.feedOf("a")?.model.finished?.outcome).toBe(Outcome.OK);
+  // What another tab keeps is no reason to ask for the list again.
+  session.edit("c", "old 1");
+  const [asked, [key]] = [lists, kept.keys()];
+  const there = JSON.parse(kept.get(key as string) ?? "");
+  kept.set(key as string, JSON.stringify(doc.update(there, "d", { code: "there" })));
+  stored[0]?.({ key: key as string });
+  await settle();
+  expect([lists, session.document.cells.map((cell) => cell.code)]).toEqual([asked, ["old 1", "there", "new", ""]]);
 });
 
 test("a stream that was opened again is believed, and a dead kernel is asked about again", async () => {

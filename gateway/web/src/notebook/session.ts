@@ -107,6 +107,8 @@ export class NotebookSession {
       // Nobody here has changed anything: what other tabs keep is left alone.
       this.document = doc.merge(this.document, list, newRequestId);
       for (const execution of list) this.show(execution);
+      const newest = list.at(-1)?.executionId ?? "";
+      for (const { executionId } of this.document.cells) if (executionId) this.feeds.recall(executionId, newest);
       for (const cell of this.document.cells) if (cell.requestId) this.sends.send(cell.id);
       this.loadError = null;
     } catch (error) {

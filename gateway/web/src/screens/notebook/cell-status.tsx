@@ -31,7 +31,7 @@ export function statusOf(cell: Cell, feed: Feed | null, running: boolean, loadin
     case "queued":
       return "queued";
     default:
-      return running ? "running" : feed.execution?.outcome ? "loading" : "queued";
+      return running ? "running" : feed.ended ? "loading" : "queued";
   }
 }
 
