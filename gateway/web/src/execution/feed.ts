@@ -1,6 +1,6 @@
 // One execution as the page sees it: its output, how it is reached, and who draws it.
 import type { OutputEvent } from "../gen/fenxi/analysis/v1/output_pb";
-import type { Execution } from "../gen/fenxi/analysis/v1/execution_pb";
+import { ExecutionState, type Execution } from "../gen/fenxi/analysis/v1/execution_pb";
 import { executions } from "../api/transport";
 import { mayReopen } from "../api/errors";
 import { loginState } from "../api/login-state";
@@ -54,6 +54,7 @@ export class Feed {
           take: (event) => this.take(event),
           onExecution: (execution) => {
             this.execution = execution;
+            if (execution.state === ExecutionState.FINISHED) this.ended = true;
           },
           onLink: (link) => {
             if (this.link === link) return;

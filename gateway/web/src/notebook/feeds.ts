@@ -32,7 +32,7 @@ export class Feeds {
   /** Whether an execution is on its way to an end that is not known yet. */
   isUnfinished(executionId: string | null): boolean {
     const feed = this.get(executionId);
-    return feed !== null && !feed.finished && !feed.failure;
+    return feed !== null && !feed.finished && !feed.failure && !feed.ended;
   }
 
   get unfinished(): string[] {
@@ -40,7 +40,7 @@ export class Feeds {
   }
 
   get isInputWanted(): boolean {
-    return [...this.byExecution.values()].some((feed) => feed.model.openInput);
+    return [...this.byExecution.values()].some((feed) => feed.model.openInput && !feed.ended);
   }
 
   /** Begins to show an execution. */
@@ -64,7 +64,10 @@ export class Feeds {
   /** An execution has ended: its turn to be followed may be far away. */
   ended(executionId: string): void {
     const feed = this.byExecution.get(executionId);
-    if (feed) this.fetch(feed);
+    if (!feed) return;
+    this.fetch(feed);
+    // A tab that nobody looks at hears the rest later: what is said of it meanwhile is that nothing runs.
+    this.host.onOutput();
   }
 
   private begin(executionId: string): Feed {

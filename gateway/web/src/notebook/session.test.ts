@@ -380,6 +380,28 @@ test("a hidden tab asks now and then, and is marked when the kernel is about to 
   expect([asked, streams.length]).toEqual([2, 1]);
 });
 
+test("a hidden tab does not go on saying that something runs which has ended", async () => {
+  await settle();
+  session.stop();
+  Object.assign(document, { visibilityState: "hidden" });
+  let state = { runningExecutionId: "e", idleWarningTime: undefined as never };
+  service.kernels["getKernel"] = async () => ({ kernel: kernel({ revision: 1n, ...state }) });
+  alive = [execution("e", "1", ExecutionState.RUNNING)];
+  session = new NotebookSession("k", "u");
+  session.start();
+  const cell = await sent("1");
+  sends[0]!.channel.say({ execution: alive[0]! });
+  await vi.advanceTimersByTimeAsync(61_000);
+  expect(session.mark).toBe("running");
+  alive = [];
+  state = { runningExecutionId: "", idleWarningTime: { seconds: 1n, nanos: 0 } as never };
+  await vi.advanceTimersByTimeAsync(61_000);
+  expect([session.mark, session.busy]).toEqual(["ending", false]);
+  session.run(cell(0).id);
+  await settle();
+  expect(sends.map((each) => each.code)).toEqual(["1", "1"]);
+});
+
 test("a cell on its way that another tab took back is cancelled when it is known", async () => {
   const cell = await sent("1");
   session.document.cells = session.document.cells.map((each) => ({ ...each, requestId: null }));
