@@ -12,6 +12,8 @@ import { Notifier } from "./store";
 /** A long log is drawn again this often at most. */
 const LONG_GAP_MS = 200;
 
+const DISPLAYS = new Set<OutputEvent["event"]["case"]>(["display", "result", "updateDisplay"]);
+
 export class Feed {
   readonly notifier = new Notifier();
   readonly model = new OutputModel();
@@ -21,8 +23,8 @@ export class Feed {
   link: LinkState = "connecting";
   /** Why its events cannot be had, once that is certain. */
   failure: unknown = null;
-  /** Told of new content for displays, which may stand under other cells. */
-  onUpdateDisplay: ((event: OutputEvent) => void) | null = null;
+  /** Told of what it shows or renews: a display may stand under other cells, or be renewed by them. */
+  onDisplay: ((event: OutputEvent) => void) | null = null;
 
   /** Told once its end is here. */
   onFinished: (() => void) | null = null;
@@ -34,8 +36,10 @@ export class Feed {
   }
 
   take(event: OutputEvent): boolean {
+    const known = event.sequence <= this.model.lastSequence;
     const taken = this.model.apply(event);
-    if (taken && event.event.case === "updateDisplay") this.onUpdateDisplay?.(event);
+    if (known) return taken;
+    if (taken && DISPLAYS.has(event.event.case)) this.onDisplay?.(event);
     if (event.event.case === "started" || event.event.case === "finished" || event.event.case === "inputRequest") {
       this.notifier.flush();
     } else this.notifier.touch(this.model.isLong ? LONG_GAP_MS : 0);

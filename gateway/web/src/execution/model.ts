@@ -10,7 +10,7 @@ import { TerminalLog } from "./terminal";
 
 export type OutputItem = { id: number; version: number } & (
   | { kind: "stream"; name: "stdout" | "stderr"; log: TerminalLog }
-  | { kind: "rich"; bundle: MimeBundle; displayId: string; executionCount: number }
+  | { kind: "rich"; bundle: MimeBundle; displayId: string; executionCount: number; saidAtNs: bigint }
   | { kind: "error"; name: string; value: string; traceback: string[] }
   | { kind: "notice"; notice: NoticeKind; text: string }
   | { kind: "truncated"; keptBytes: bigint; droppedBytes: bigint; limitBytes: bigint }
@@ -32,6 +32,8 @@ export class OutputModel {
   executionCount = 0;
   startedAtMs: number | null = null;
   finished: FinishedEvent | null = null;
+  /** When the service heard the newest event, in Unix nanoseconds; what came later in one execution is never older. */
+  saidAtNs = 0n;
   private clearPending = false;
   private nextId = 0;
 
@@ -47,12 +49,13 @@ export class OutputModel {
     return true;
   }
 
-  /** New content for displays of this name; gives whether there were any. */
-  updateDisplay(displayId: string, bundle: MimeBundle): boolean {
+  /** New content for displays of this name, said at `saidAtNs`; gives whether there were any with older content. */
+  updateDisplay(displayId: string, bundle: MimeBundle, saidAtNs: bigint): boolean {
     let found = false;
     for (const item of this.items) {
-      if (item.kind !== "rich" || item.displayId !== displayId || displayId === "") continue;
+      if (item.kind !== "rich" || item.displayId !== displayId || displayId === "" || item.saidAtNs > saidAtNs) continue;
       item.bundle = bundle;
+      item.saidAtNs = saidAtNs;
       item.version++;
       found = true;
     }
@@ -72,7 +75,9 @@ export class OutputModel {
   }
 
   private take(message: OutputEvent): void {
-    const { event } = message;
+    const { event, time } = message;
+    const saidAtNs = time ? time.seconds * 1_000_000_000n + BigInt(time.nanos) : 0n;
+    if (saidAtNs > this.saidAtNs) this.saidAtNs = saidAtNs;
     switch (event.case) {
       case "queued":
         this.phase = "queued";
@@ -81,7 +86,7 @@ export class OutputModel {
       case "started":
         this.phase = "running";
         this.executionCount = event.value.executionCount;
-        this.startedAtMs = message.time ? Number(message.time.seconds) * 1000 + message.time.nanos / 1e6 : null;
+        this.startedAtMs = time ? Number(saidAtNs) / 1e6 : null;
         break;
       case "stream":
         this.stream(event.value.name === StreamName.STDERR ? "stderr" : "stdout", event.value.text);
@@ -93,7 +98,7 @@ export class OutputModel {
         if (event.value.bundle) this.rich(event.value.bundle, event.value.displayId, event.value.executionCount);
         break;
       case "updateDisplay":
-        if (event.value.bundle) this.updateDisplay(event.value.displayId, event.value.bundle);
+        if (event.value.bundle) this.updateDisplay(event.value.displayId, event.value.bundle, this.saidAtNs);
         break;
       case "error":
         this.show({
@@ -141,7 +146,7 @@ export class OutputModel {
   }
 
   private rich(bundle: MimeBundle, displayId: string, executionCount: number): void {
-    this.show({ kind: "rich", bundle, displayId, executionCount });
+    this.show({ kind: "rich", bundle, displayId, executionCount, saidAtNs: this.saidAtNs });
   }
 
   private reply(inputId: string, value: string): void {

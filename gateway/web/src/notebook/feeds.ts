@@ -2,6 +2,7 @@
 import { Feed } from "../execution/feed";
 import { Scheduler } from "../execution/scheduler";
 import { ExecutionState, type Execution } from "../gen/fenxi/analysis/v1/execution_pb";
+import { Displays } from "./displays";
 
 export interface FeedsHost {
   /** One of them has something new. */
@@ -12,6 +13,7 @@ export interface FeedsHost {
 
 export class Feeds {
   private readonly byExecution = new Map<string, Feed>();
+  private readonly displays = new Displays();
   private readonly scheduler: Scheduler;
 
   constructor(
@@ -72,7 +74,7 @@ export class Feeds {
 
   private begin(executionId: string): Feed {
     const feed = new Feed(executionId);
-    feed.onUpdateDisplay = (event) => this.spread(feed, event.event.value as never);
+    feed.onDisplay = (event) => this.displays.took(feed, event, this.byExecution.values());
     feed.onFinished = () => this.host.onFinished(feed);
     feed.notifier.subscribe(() => this.host.onOutput());
     this.byExecution.set(executionId, feed);
@@ -82,12 +84,5 @@ export class Feeds {
   private fetch(feed: Feed): void {
     feed.ended = true;
     this.scheduler.fetch(feed);
-  }
-
-  /** A display may be renewed by a later cell. */
-  private spread(from: Feed, update: { displayId: string; bundle?: never }): void {
-    for (const feed of this.byExecution.values()) {
-      if (feed !== from && update.bundle && feed.model.updateDisplay(update.displayId, update.bundle)) feed.notifier.touch();
-    }
   }
 }

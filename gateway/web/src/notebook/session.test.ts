@@ -264,6 +264,31 @@ test("output of cells that no list has any more is fetched, once", async () => {
   expect([lists, session.document.cells.map((cell) => cell.code)]).toEqual([asked, ["old 1", "there", "new", ""]]);
 });
 
+test("a display shows what renewed it last, whatever the order in which cells are fetched", async () => {
+  const watched = watching();
+  const bundle = (value: string) => ({ parts: [{ mimeType: "text/plain", content: { case: "text", value } }] });
+  const said = (kind: string, sequence: number, text: string, seconds: number) =>
+    event(sequence, { case: kind, value: { displayId: "d", bundle: bundle(text) } }, seconds);
+  const shown = (executionId: string) =>
+    session.feedOf(executionId)?.model.items.map((item) => (item.kind === "rich" ? item.bundle.parts[0]?.content.value : ""));
+  const list = ["a", "b", "c"].map((id) => execution(id, id, ExecutionState.FINISHED));
+  service.executions["listExecutions"] = async ({ states }: { states?: ExecutionState[] }) => ({ executions: states ? [] : list.toReversed(), nextPageToken: "" });
+  await session.refresh();
+  await settle();
+  watched.get("b")!.say({ event: said("updateDisplay", 1, "renewed", 20) });
+  watched.get("b")!.say({ event: finished(2, Outcome.OK) });
+  await settle();
+  watched.get("c")!.say({ event: said("display", 1, "shown anew", 30) });
+  await settle();
+  watched.get("a")!.say({ event: said("display", 1, "first", 10) });
+  watched.get("a")!.say({ event: said("updateDisplay", 2, "second", 11) });
+  await settle();
+  expect([shown("a"), shown("c")]).toEqual([["renewed"], ["shown anew"]]);
+  watched.get("c")!.say({ event: said("updateDisplay", 2, "last", 40) });
+  await settle();
+  expect([shown("a"), shown("c")]).toEqual([["last"], ["last"]]);
+});
+
 test("a stream that was opened again is believed, and a dead kernel is asked about again", async () => {
   await settle();
   streams[0]!.say({ kernel: kernel({ revision: 40n, state: KernelState.BUSY }) });
