@@ -26,6 +26,12 @@ export class Scheduler {
     void this.followNext();
   }
 
+  /** What has not been begun to be fetched is not wanted any more. */
+  forget(feed: Feed): void {
+    const at = this.waiting.indexOf(feed);
+    if (at >= 0) this.waiting.splice(at, 1);
+  }
+
   private fetchNext(): void {
     while (this.fetching < FETCHES_MAX) {
       const feed = this.waiting.shift();

@@ -72,6 +72,14 @@ export class Feeds {
     this.host.onOutput();
   }
 
+  /** Nothing of an execution is shown any more, and nothing of it is kept. */
+  forget(executionId: string): void {
+    const feed = this.byExecution.get(executionId);
+    if (!feed) return;
+    this.byExecution.delete(executionId);
+    this.scheduler.forget(feed);
+  }
+
   private begin(executionId: string): Feed {
     const feed = new Feed(executionId);
     feed.onDisplay = (event) => this.displays.took(feed, event, this.byExecution.values());

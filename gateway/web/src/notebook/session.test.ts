@@ -289,6 +289,21 @@ test("a display shows what renewed it last, whatever the order in which cells ar
   expect([shown("a"), shown("c")]).toEqual([["last"], ["last"]]);
 });
 
+test("a cell that runs again lets go of what it said before", async () => {
+  const watched = watching();
+  const cell = await sent("1");
+  sends[0]!.channel.say({ execution: execution("a", "1") });
+  await settle();
+  session.run(cell(0).id);
+  expect(session.feedOf("a")).not.toBeNull();
+  watched.get("a")!.say({ event: finished(1, Outcome.OK) });
+  await settle();
+  session.run(cell(0).id);
+  expect(session.feedOf("a")).toBeNull();
+  await session.refresh();
+  expect(session.feedOf("a")).toBeNull();
+});
+
 test("a stream that was opened again is believed, and a dead kernel is asked about again", async () => {
   await settle();
   streams[0]!.say({ kernel: kernel({ revision: 40n, state: KernelState.BUSY }) });

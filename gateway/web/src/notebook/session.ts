@@ -170,6 +170,7 @@ export class NotebookSession {
     this.refusals.delete(cellId);
     this.stops.stopping.begun();
     this.change(doc.begin(this.document, cellId, newRequestId()));
+    if (cell.executionId) this.feeds.forget(cell.executionId);
     this.sends.send(cellId);
   }
 
