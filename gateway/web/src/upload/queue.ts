@@ -60,7 +60,7 @@ class UploadQueue {
     item.stop.abort();
     this.items = this.items.filter((each) => each !== item);
     if (item.uploadId && item.phase !== "done") {
-      forget(item.file);
+      forget(item.file, item.uploadId);
       // If this fails the service drops the upload by itself when it expires.
       cancelUpload(item.uploadId, new AbortController().signal).catch(() => {});
     }
@@ -70,7 +70,7 @@ class UploadQueue {
   done(item: UploadItem, dataset: Dataset): void {
     item.phase = "done";
     item.dataset = dataset;
-    forget(item.file);
+    forget(item.file, item.uploadId);
     this.notifier.flush();
     void queryClient.invalidateQueries();
   }
@@ -119,7 +119,9 @@ class UploadQueue {
   }
 
   private async sendOnce(item: UploadItem, signal: AbortSignal): Promise<void> {
-    item.uploadId ??= await recall(item.file, signal);
+    const begun = item.uploadId ?? (await recall(item.file, signal));
+    // The same file may be wanted twice: what another item goes on with is that one's.
+    if (!this.items.some((each) => each.uploadId === begun)) item.uploadId = begun;
     if (!item.uploadId) {
       item.uploadId = await createUpload(item.file, item.key, signal);
       remember(item.file, item.uploadId);
@@ -138,7 +140,7 @@ class UploadQueue {
 }
 
 function beginAnew(item: UploadItem): void {
-  forget(item.file);
+  forget(item.file, item.uploadId);
   Object.assign(item, { uploadId: null, key: newRequestId(), sentBytes: 0 });
 }
 

@@ -1,5 +1,5 @@
 // Remembers which upload a file began, so that the same file chosen again after a reload goes on where it stopped.
-import { offsetOf } from "./tus";
+import { offsetOf, TusError } from "./tus";
 
 const PREFIX = "fenxi.upload.";
 const KEPT_MAX = 20;
@@ -16,11 +16,12 @@ export function remember(file: File, uploadId: string): void {
   }
 }
 
-export function forget(file: File): void {
-  localStorage.removeItem(keyOf(file));
+/** Forgets it, unless the same file has begun another upload since. */
+export function forget(file: File, uploadId: string | null): void {
+  if (uploadId !== null && localStorage.getItem(keyOf(file)) === uploadId) localStorage.removeItem(keyOf(file));
 }
 
-/** The upload this file began, if the service still has it. */
+/** The upload this file began, if the service still has it; throws where that cannot be told just now. */
 export async function recall(file: File, signal: AbortSignal): Promise<string | null> {
   const uploadId = localStorage.getItem(keyOf(file));
   if (!uploadId) return null;
@@ -28,8 +29,8 @@ export async function recall(file: File, signal: AbortSignal): Promise<string | 
     await offsetOf(uploadId, signal);
     return uploadId;
   } catch (error) {
-    if (signal.aborted) throw error;
-    forget(file);
+    if (!(error instanceof TusError) || error.transient) throw error;
+    forget(file, uploadId);
     return null;
   }
 }
