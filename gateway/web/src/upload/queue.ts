@@ -5,6 +5,7 @@ import { backoffMs } from "../execution/follow";
 import { pause as wait } from "../execution/patience";
 import { Notifier } from "../execution/store";
 import type { Dataset } from "../gen/fenxi/analysis/v1/dataset_pb";
+import { newReading, type Reading } from "./reading";
 import { recall, remember, forget } from "./resume";
 import { cancelUpload, createUpload, offsetOf, sendSlice, TusError } from "./tus";
 
@@ -21,6 +22,7 @@ export interface UploadItem {
   bytesPerSecond: number;
   error: unknown;
   dataset: Dataset | null;
+  reading: Reading;
   stop: AbortController;
 }
 
@@ -35,7 +37,7 @@ class UploadQueue {
   add(files: Iterable<File>): UploadItem[] {
     const added = Array.from(files, (file): UploadItem => ({
       id: this.nextId++, file, phase: "waiting", uploadId: null, key: newRequestId(), sentBytes: 0, bytesPerSecond: 0, error: null, dataset: null,
-      stop: new AbortController(),
+      reading: newReading(file), stop: new AbortController(),
     }));
     this.items = [...this.items, ...added];
     this.next();

@@ -2,55 +2,36 @@
 import { create } from "@bufbuild/protobuf";
 import { useQuery } from "@connectrpc/connect-query";
 import { keepPreviousData } from "@tanstack/react-query";
-import { useState } from "react";
 import { errorText } from "../api/errors";
-import { newRequestId } from "../api/query";
-import { datasets } from "../api/transport";
 import { DatasetService, FileFormat, HeaderMode, ParseOptionsSchema, type Dataset, type ParseOptions } from "../gen/fenxi/analysis/v1/dataset_pb";
 import { useT } from "../i18n/i18n";
 import { Button } from "../ui/button";
 import { Field, Select } from "../ui/field";
 import { SlicePreview } from "./slice-preview";
+import { makeDataset } from "./make";
 import { uploads, type UploadItem } from "./queue";
+import { choose, mayMake, previewRows, rename } from "./reading";
 
 const DELIMITERS = [",", "\t", ";", "|", " "];
 const ENCODINGS = ["utf-8", "gb18030", "big5", "utf-16le", "utf-16be", "shift_jis", "windows-1252"];
-/** Text formats can be read from a beginning of so many bytes. */
-const PREVIEW_FROM_BYTES = 64 * 1024;
 
 export function ReadOptions({ item, onMade }: { item: UploadItem; onMade(dataset: Dataset): void }) {
   const t = useT();
-  const [options, setOptions] = useState<ParseOptions>(() => create(ParseOptionsSchema));
-  const [name, setName] = useState(() => item.file.name.replace(/\.[^.]+$/, ""));
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const [requestId, setRequestId] = useState(newRequestId);
-  const whole = item.phase === "received";
-  const enough = whole || (/\.(csv|tsv|txt|jsonl|ndjson)$/i.test(item.file.name) && item.sentBytes >= PREVIEW_FROM_BYTES);
+  const { reading } = item;
+  const { options, name, busy, error } = reading;
+  const rows = previewRows(item);
   const preview = useQuery(
     DatasetService.method.previewUpload,
-    { uploadId: item.uploadId ?? "", options, rowCount: 50 },
-    { enabled: enough, placeholderData: keepPreviousData, staleTime: whole ? 60_000 : 3_000, retry: 1 },
+    { uploadId: item.uploadId ?? "", options, rowCount: rows },
+    { enabled: rows > 0, placeholderData: keepPreviousData, staleTime: item.phase === "received" ? 60_000 : 3_000, retry: 1 },
   );
-  const change = (part: Partial<ParseOptions>) => {
-    setOptions((before) => create(ParseOptionsSchema, { ...before, ...part }));
-    setRequestId(newRequestId());
-    setError(null);
+  const change = (act: () => void) => {
+    act();
+    uploads.notifier.flush();
   };
-  const complete = async () => {
-    setBusy(true);
-    setError(null);
-    try {
-      const { dataset } = await datasets.completeUpload({ uploadId: item.uploadId ?? "", options, name: name.trim(), requestId });
-      if (dataset) {
-        uploads.done(item, dataset);
-        onMade(dataset);
-      }
-    } catch (failure) {
-      setError(failure);
-      setRequestId(newRequestId());
-    }
-    setBusy(false);
+  const make = async () => {
+    const dataset = await makeDataset(item);
+    if (dataset) onMade(dataset);
   };
   // A file that cannot be read as it was guessed may be readable another way: the choices stay.
   const detected = preview.error ? guessOf(item.file.name, options) : preview.data?.options;
@@ -58,21 +39,23 @@ export function ReadOptions({ item, onMade }: { item: UploadItem; onMade(dataset
   const warnings = preview.error ? [] : (preview.data?.warnings ?? []);
   return (
     <div className="up-read">
-      <Choices detected={detected} options={options} sheets={preview.data?.sheets ?? []} onChange={change} />
-      {failure !== null && <div className="notice notice-bad" role="alert" data-testid="upload-error">{errorText(failure)}</div>}
+      <Choices detected={detected} options={options} sheets={preview.data?.sheets ?? []} onChange={(part) => change(() => choose(reading, part))} />
+      {failure !== null && (
+        <div className="notice notice-bad" role="alert" data-testid="upload-error">
+          <span className="grow">{errorText(failure)}</span>
+          {preview.error !== null && <Button size="s" busy={preview.isFetching} onClick={() => void preview.refetch()}>{t("common.retry")}</Button>}
+        </div>
+      )}
       {warnings.length > 0 && (
         <ul className="notice notice-warn notice-s up-warnings">{warnings.map((warning) => <li key={warning}>{warning}</li>)}</ul>
       )}
       {preview.data?.slice && !preview.error && <SlicePreview slice={preview.data.slice} faded={preview.isPlaceholderData} />}
-      {!preview.data && !failure && <div className="up-blank muted">{t(enough ? "upload.reading" : "upload.previewLater")}</div>}
+      {!preview.data && !failure && <div className="up-blank muted">{t(rows > 0 ? "upload.reading" : "upload.previewLater")}</div>}
       <div className="up-finish">
         <div className="grow">
-          <Field label={t("upload.name")} value={name} maxLength={200} onChange={(event) => {
-            setName(event.target.value);
-            setRequestId(newRequestId());
-          }} />
+          <Field label={t("upload.name")} value={name} maxLength={200} onChange={(event) => change(() => rename(reading, event.target.value))} />
         </div>
-        <Button variant="primary" disabled={!whole || preview.error !== null} busy={busy} onClick={() => void complete()} data-testid="complete-upload">
+        <Button variant="primary" disabled={!mayMake(item, preview.error)} busy={busy} onClick={() => void make()} data-testid="complete-upload">
           {t(busy ? "upload.making" : "upload.make")}
         </Button>
       </div>
