@@ -9,6 +9,7 @@ import { Button, IconButton } from "../ui/button";
 import { choose, needsSandbox, sizeOf, type Choice } from "./choose";
 import { asBlob, asText, FETCH_UNASKED_MAX_BYTES, useContent, type Content } from "./content";
 import { HtmlView } from "./html-view";
+import { indented } from "./json-text";
 import { MarkdownView } from "./markdown-view";
 import { SandboxView } from "./sandbox-view";
 
@@ -54,18 +55,15 @@ function Shown({ choice, content }: { choice: Choice; content: Content }) {
     case "image":
       return <ImageView content={content} type={choice.part.mimeType} />;
     case "json":
-      return <pre className="term">{pretty(text)}</pre>;
+      return <JsonView text={text} />;
     default:
       return <pre className="term" data-testid="output-text">{text}</pre>;
   }
 }
 
-function pretty(json: string): string {
-  try {
-    return JSON.stringify(JSON.parse(json), null, 2);
-  } catch {
-    return json;
-  }
+function JsonView({ text }: { text: string }) {
+  const shown = useMemo(() => indented(text), [text]);
+  return <pre className="term" data-testid="output-json">{shown}</pre>;
 }
 
 function ImageView({ content, type }: { content: Content; type: string }) {
