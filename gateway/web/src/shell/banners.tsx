@@ -1,13 +1,13 @@
 // What is wrong just now and concerns the whole page: no network, a login that ran out.
 import { LogIn, WifiOff } from "lucide-react";
-import { useState, useSyncExternalStore } from "react";
+import { useEffect, useState, useSyncExternalStore } from "react";
 import { loginState } from "../api/login-state";
-import { queryClient } from "../api/query";
 import { useNotifier } from "../execution/store";
 import { useT } from "../i18n/i18n";
 import { LoginForms } from "../screens/login/forms";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
+import { announceLogin, signedIn, watchLogin } from "./login-watch";
 import { useUser } from "./user";
 
 function useOnline(): boolean {
@@ -44,7 +44,14 @@ export function Banners() {
 function ExpiredLogin() {
   const t = useT();
   const user = useUser();
+  // Whose page this was when the login ran out: the answer to who is signed in may name another by now.
+  const [userId] = useState(user.userId);
   const [open, setOpen] = useState(false);
+  useEffect(() => {
+    const gone = new AbortController();
+    watchLogin(userId, gone.signal);
+    return () => gone.abort();
+  }, [userId]);
   return (
     <div className="banner banner-warn" role="alert" data-testid="expired-login">
       <LogIn aria-hidden />
@@ -55,10 +62,8 @@ function ExpiredLogin() {
           username={user.username}
           returnTo={window.location.pathname}
           onDone={(next) => {
-            // Another person: nothing on this page is theirs.
-            if (next && next.userId !== user.userId) window.location.assign("/");
-            loginState.renew();
-            void queryClient.invalidateQueries();
+            announceLogin();
+            signedIn(next, userId);
           }}
         />
       </Dialog>

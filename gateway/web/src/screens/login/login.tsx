@@ -6,6 +6,7 @@ import { loginState } from "../../api/login-state";
 import { queryClient } from "../../api/query";
 import { auth } from "../../api/transport";
 import { currentLanguage, setLanguage, useT } from "../../i18n/i18n";
+import { announceLogin } from "../../shell/login-watch";
 import { Logo } from "../../shell/logo";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
@@ -32,6 +33,7 @@ export function LoginScreen() {
 function enter(path: string): void {
   sessionStorage.removeItem(SETUP_TOKEN);
   loginState.renew();
+  announceLogin();
   queryClient.clear();
   // A full load: nothing of a former person's page is left in memory.
   window.location.assign(path);

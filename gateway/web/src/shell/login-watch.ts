@@ -1,0 +1,46 @@
+// A login that ran out may be renewed in another tab. A page whose login has run out looks for that when it is looked at,
+// and when the other tab says so; work of the same person goes on, that of another has nothing to go on here.
+import { loginState } from "../api/login-state";
+import { newRequestId, queryClient } from "../api/query";
+import { auth } from "../api/transport";
+import type { User } from "../gen/fenxi/auth/v1/user_pb";
+
+/** Its change says that someone has signed in. */
+const SIGNAL = "fenxi.login";
+
+/** Tells the other tabs that someone has signed in. */
+export function announceLogin(): void {
+  try {
+    localStorage.setItem(SIGNAL, newRequestId());
+  } catch {
+    // Other tabs find out when they are looked at.
+  }
+}
+
+/** Someone has signed in on a page that was `userId`'s. */
+export function signedIn(user: User | undefined, userId: string): void {
+  // Another person: nothing on this page is theirs, and nothing of it may go on in their name.
+  if (user && user.userId !== userId) return window.location.assign("/");
+  loginState.renew();
+  void queryClient.invalidateQueries();
+}
+
+/** Looks for a login made elsewhere until `signal` fires. */
+export function watchLogin(userId: string, signal: AbortSignal): void {
+  let asking = false;
+  const look = async () => {
+    if (asking || !loginState.expired) return;
+    asking = true;
+    try {
+      const { user } = await auth.getCurrentUser({}, { signal });
+      if (user && !signal.aborted) signedIn(user, userId);
+    } catch {
+      // Nobody has signed in, or it cannot be told just now: the page goes on saying that the login has run out.
+    }
+    asking = false;
+  };
+  const looked = () => document.visibilityState === "visible" && void look();
+  document.addEventListener("visibilitychange", looked, { signal });
+  window.addEventListener("focus", looked, { signal });
+  window.addEventListener("storage", ({ key }) => key === SIGNAL && void look(), { signal });
+}
