@@ -15,6 +15,7 @@ import { SearchInput } from "../../ui/field";
 import { Empty, Failed, Skeleton } from "../../ui/states";
 import { deleteEntry, undelete } from "./delete";
 import { HistoryRow } from "./history-row";
+import { looksOn } from "./look-on";
 import { OUTCOMES } from "./outcome";
 import "./history.css";
 
@@ -82,9 +83,8 @@ export function HistoryScreen() {
   );
   const entries = list.data?.pages.flatMap((page) => page.entries) ?? [];
   const total = list.data?.pages[0]?.totalSize;
-  // A filtered page may be empty while there are more: go on until something is found.
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
-  const lookOn = entries.length === 0 && hasNextPage && !isFetchingNextPage;
+  const lookOn = looksOn(entries.length, list);
   useEffect(() => {
     if (lookOn) void fetchNextPage();
   }, [lookOn, fetchNextPage]);

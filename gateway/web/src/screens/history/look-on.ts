@@ -1,0 +1,12 @@
+// A filtered page of the history may be empty while there are more: whether to go on until something is found.
+
+interface Pages {
+  hasNextPage: boolean;
+  isFetchingNextPage: boolean;
+  error: unknown;
+}
+
+/** Not after a failure, which is for a person to try again: it would be asked without end. */
+export function looksOn(found: number, { hasNextPage, isFetchingNextPage, error }: Pages): boolean {
+  return found === 0 && hasNextPage && !isFetchingNextPage && error === null;
+}
