@@ -14,6 +14,20 @@ export function epochOf(kernel: Kernel | null): string {
   return `${kernel.generation}.${seconds}.${nanos}`;
 }
 
+/** When the variables are to be asked for again. */
+export class Asked {
+  private epoch: string | null = null;
+
+  /** Takes note of an epoch; false for the first, which is asked for anyway, and while something runs. */
+  again(epoch: string): boolean {
+    const first = this.epoch === null;
+    if (!first && (epoch === "" || epoch === this.epoch)) return false;
+    // What was asked while something ran is of no epoch: it may have been changed since.
+    this.epoch = epoch;
+    return !first;
+  }
+}
+
 /** A class without its modules: `DataFrame`. */
 export function shortType(variable: Variable): string {
   return variable.type.slice(variable.type.lastIndexOf(".") + 1);

@@ -1,13 +1,13 @@
 // The panel beside the cells: what the kernel's variables are, kept up with what runs; a click shows one.
 import { useQuery } from "@connectrpc/connect-query";
 import { RefreshCw, X } from "lucide-react";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
 import { errorText } from "../../api/errors";
 import { InspectionService, type Variable } from "../../gen/fenxi/analysis/v1/inspection_pb";
 import { bytes, count } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
 import type { NotebookSession } from "../../notebook/session";
-import { answers, epochOf, shortType, sizeOf } from "../../notebook/variables";
+import { answers, Asked, epochOf, shortType, sizeOf } from "../../notebook/variables";
 import { IconButton } from "../../ui/button";
 import { Skeleton } from "../../ui/states";
 import { VariablePreview } from "./variable-preview";
@@ -37,13 +37,11 @@ export function Variables({ session, onClose }: { session: NotebookSession; onCl
     { enabled: answers(kernel), staleTime: 0, retry: false },
   );
   const epoch = epochOf(kernel);
-  const asked = useRef("");
+  const enabled = answers(kernel);
+  const [asked] = useState(() => new Asked());
   useEffect(() => {
-    if (epoch === "" || epoch === asked.current) return;
-    // The first one is asked for by the query itself.
-    if (asked.current !== "") void refetch();
-    asked.current = epoch;
-  }, [epoch, refetch]);
+    if (enabled && asked.again(epoch)) void refetch();
+  }, [enabled, asked, epoch, refetch]);
   return (
     // Keys pressed in here, and in the dialog that it opens, are no commands to the cells.
     <aside className="variables" aria-label={t("variables.title")} onKeyDown={(event) => event.stopPropagation()} data-testid="variables">
