@@ -1,4 +1,5 @@
 // Colours of terminal text: turns SGR parameters (ECMA-48, `\x1b[…m`) into a style key, and a key into what React draws.
+import { coloursOf, type Colours } from "./ansi-colours";
 
 /** A style as a canonical text, `fg|bg|flags`; empty for plain text. Texts compare and share better than objects. */
 export type StyleKey = string;
@@ -70,19 +71,8 @@ export function applySgr(key: StyleKey, parameters: string): StyleKey {
   return format(style);
 }
 
-/** What a style looks like: class names for the 16 theme colours and flags, inline colours for the others. */
-export function styleOf(key: StyleKey): { className: string; style: { color?: string; backgroundColor?: string } } {
+/** What a style looks like: class names for its flags, inline colours. */
+export function styleOf(key: StyleKey): { className: string; style: Colours } {
   const { fg, bg, flags } = parse(key);
-  const classes = [...flags].map((flag) => `ansi-${flag}`);
-  const style: { color?: string; backgroundColor?: string } = {};
-  if (fg) {
-    // Colours of programs are chosen for a white or a black ground, mostly white: on ours they are made to be read.
-    if (fg.startsWith("rgb")) style.color = bg ? fg : `light-dark(${fg}, color-mix(in oklab, ${fg} 55%, white))`;
-    else classes.push(`ansi-fg-${fg}`);
-  }
-  if (bg) {
-    if (bg.startsWith("rgb")) style.backgroundColor = bg;
-    else classes.push(`ansi-bg-${bg}`);
-  }
-  return { className: classes.join(" "), style };
+  return { className: [...flags].map((flag) => `ansi-${flag}`).join(" "), style: coloursOf(fg, bg) };
 }
