@@ -21,6 +21,7 @@
 
   /** @param {{ kind: string, content: string, theme: string }} message */
   async function show(message) {
+    document.documentElement.dataset.kind = message.kind;
     document.documentElement.dataset.theme = message.theme === "dark" ? "dark" : "light";
     try {
       if (message.kind === "plotly") await plotly(JSON.parse(message.content), message.theme === "dark");

@@ -38,6 +38,16 @@ export function needsSandbox(html: string): boolean {
   return /<\s*(script|iframe|style|link|object|embed|canvas|form|video|audio|svg)\b/i.test(rest);
 }
 
+export type SandboxKind = "html" | "plotly";
+
+/**
+ * What a sandbox is drawn for. HTML that brings its own looks has chosen its colours for white paper, and is not drawn
+ * again, with all that its scripts have done since, because the page got dark; charts are ours to colour.
+ */
+export function sandboxTheme(kind: SandboxKind, theme: "light" | "dark"): "light" | "dark" {
+  return kind === "html" ? "light" : theme;
+}
+
 export function sizeOf(part: MimePart): number {
   switch (part.content.case) {
     case "reference":

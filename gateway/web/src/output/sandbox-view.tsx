@@ -3,11 +3,12 @@
 import { useEffect, useRef, useState } from "react";
 import { useT } from "../i18n/i18n";
 import { useResolvedTheme } from "../shell/theme";
+import { sandboxTheme, type SandboxKind } from "./choose";
 
 const HEIGHT_MAX_PX = 4_000;
 
 interface SandboxProps {
-  kind: "html" | "plotly";
+  kind: SandboxKind;
   content: string;
   title: string;
 }
@@ -21,7 +22,7 @@ export function SandboxView({ kind, content, title }: SandboxProps) {
   const [height, setHeight] = useState(kind === "plotly" ? 450 : 120);
   const [failure, setFailure] = useState<string | null>(null);
   const [shown, setShown] = useState(false);
-  const theme = useResolvedTheme();
+  const theme = sandboxTheme(kind, useResolvedTheme());
   const latest = useRef({ kind, content, theme });
   latest.current = { kind, content, theme };
 
