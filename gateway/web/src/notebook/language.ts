@@ -17,6 +17,11 @@ export function languageOf(kernel: Kernel | null, spec: KernelSpec | undefined):
   return spec?.language ?? (kernel && (kernel.kernelSpec || BUILT_IN) === BUILT_IN ? "python" : "");
 }
 
+/** What was run in a kernel was written in, as far as it is known yet or still: Python, unless it is known to be otherwise. */
+export function formerLanguage(kernel: Kernel | null, specs: KernelSpec[]): string {
+  return kernel ? languageOf(kernel, specOf(kernel, specs)) : "python";
+}
+
 /** As a person calls it; empty where it is not known. */
 export function languageName(language: string): string {
   if (language === "") return "";

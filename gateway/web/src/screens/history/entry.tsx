@@ -7,14 +7,17 @@ import { isNotFound } from "../../api/errors";
 import { CodeView } from "../../editor/code-view";
 import { OutputModel } from "../../execution/model";
 import type { OutputEvent } from "../../gen/fenxi/analysis/v1/output_pb";
+import { KernelService } from "../../gen/fenxi/analysis/v1/kernel_pb";
 import { HistoryService, type GetHistoryEntryResponse } from "../../gen/fenxi/history/v1/history_pb";
 import { durationMs, moment, span } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
+import { formerLanguage } from "../../notebook/language";
 import { Outputs } from "../../output/output-view";
 import { PageHead } from "../../shell/shell";
 import { Button, IconButton, LinkButton } from "../../ui/button";
 import { Empty, Failed, Skeleton } from "../../ui/states";
 import { toast } from "../../ui/toast";
+import { useKernelSpecs } from "../home/kernel-spec";
 import { deleteEntry, undelete } from "./delete";
 import { OutcomeBadge } from "./outcome";
 import "./history.css";
@@ -50,6 +53,7 @@ function Loaded({ data }: { data: GetHistoryEntryResponse }) {
   const entry = data.entry!;
   const model = useMemo(() => modelOf(data.outputs), [data.outputs]);
   const tookMs = durationMs(entry.executionDuration);
+  const language = useLanguage(entry.kernelId);
   const copy = async () => {
     await navigator.clipboard.writeText(entry.code);
     toast(t("common.copied"));
@@ -83,7 +87,7 @@ function Loaded({ data }: { data: GetHistoryEntryResponse }) {
       )}
       <section className="card entry-code">
         <header className="row"><h2 className="grow">{t("history.code")}</h2><IconButton label={t("common.copy")} icon={<Copy />} size="s" onClick={() => void copy()} /></header>
-        <CodeView code={entry.code} />
+        <CodeView code={entry.code} language={language} />
       </section>
       <section className="card card-pad stack">
         <h2>{t("history.result")}</h2>
@@ -91,4 +95,12 @@ function Loaded({ data }: { data: GetHistoryEntryResponse }) {
       </section>
     </div>
   );
+}
+
+/** What the kernel's code is written in. The entry does not say; the kernel does, as long as it is kept. */
+function useLanguage(kernelId: string): string {
+  const { specs } = useKernelSpecs();
+  const mayDiffer = specs.some((spec) => spec.language !== "python");
+  const { data } = useQuery(KernelService.method.getKernel, { kernelId }, { enabled: mayDiffer, staleTime: Number.POSITIVE_INFINITY });
+  return formerLanguage(data?.kernel ?? null, specs);
 }
