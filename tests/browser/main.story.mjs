@@ -13,6 +13,18 @@ await story("main", {}, async ({ page, picture }) => {
   await page.getByText("007").first().waitFor();
   await picture("dataset");
 
+  // A table that was picked and is deleted is not taken into an analysis.
+  await upload(page, "spare.csv", "a,b\n1,2\n");
+  const spare = byId(page, "dataset-row").filter({ hasText: "spare" });
+  await spare.getByRole("checkbox").check();
+  const picked = page.getByRole("button", { name: /^Analyse 1/ });
+  await picked.waitFor();
+  await spare.getByRole("button", { name: "More actions" }).click();
+  await page.getByRole("menuitem", { name: "Delete" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click();
+  await spare.waitFor({ state: "detached" });
+  assert.equal(await picked.count(), 0, "a deleted table stayed picked");
+
   await page.goto(`${origin}/datasets`);
   await byId(page, "dataset-row").first().getByRole("button", { name: "Analyse" }).click();
   await byId(page, "notebook").waitFor();

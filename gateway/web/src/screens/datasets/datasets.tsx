@@ -40,6 +40,7 @@ export function DatasetsScreen() {
       if (!next.delete(dataset.datasetId)) next.set(dataset.datasetId, dataset);
       return next;
     });
+  const leaveOut = ({ datasetId }: Dataset) => setPicked((before) => new Map([...before].filter(([id]) => id !== datasetId)));
   return (
     <div className="screen">
       <PageHead title={t("nav.datasets")} sub={quota && quota.quotaBytes > 0n && t("datasets.quota", { used: bytes(quota.usedBytes), quota: bytes(quota.quotaBytes) })}>
@@ -65,7 +66,7 @@ export function DatasetsScreen() {
         ) : (
           <div className="list">
             {found.map((dataset) => (
-              <DatasetRow key={dataset.datasetId} dataset={dataset} picked={picked.has(dataset.datasetId)} onPick={() => toggle(dataset)} />
+              <DatasetRow key={dataset.datasetId} dataset={dataset} picked={picked.has(dataset.datasetId)} onPick={() => toggle(dataset)} onDeleted={() => leaveOut(dataset)} />
             ))}
           </div>
         )}
@@ -77,12 +78,22 @@ export function DatasetsScreen() {
   );
 }
 
-function DatasetRow({ dataset, picked, onPick }: { dataset: Dataset; picked: boolean; onPick(): void }) {
+interface RowProps {
+  dataset: Dataset;
+  picked: boolean;
+  onPick(): void;
+  onDeleted(): void;
+}
+
+function DatasetRow({ dataset, picked, onPick, onDeleted }: RowProps) {
   const t = useT();
   const [renaming, setRenaming] = useState(false);
   const [deleting, setDeleting] = useState(false);
   const start = useStartKernel();
-  const remove = useDeleteDataset(() => setDeleting(false));
+  const remove = useDeleteDataset(() => {
+    setDeleting(false);
+    onDeleted();
+  });
   return (
     <div className="list-row list-row-link" data-testid="dataset-row">
       <input type="checkbox" checked={picked} onChange={onPick} aria-label={t("datasets.pick", { name: dataset.name })} />
