@@ -2,7 +2,7 @@
 export const en = {
   app: { name: "Fenxi", tagline: "Your tables, live Python, and every analysis remembered." },
   common: {
-    all: "All", cancel: "Cancel", close: "Close", copied: "Copied", copy: "Copy", crashed: "This screen broke", delete: "Delete", done: "Done",
+    all: "All", cancel: "Cancel", close: "Close", copied: "Copied", copy: "Copy", copyByHand: "Selected. Press Ctrl+C (⌘C on a Mac) to copy it.", crashed: "This screen broke", delete: "Delete", done: "Done",
     failed: "That did not work", loading: "Loading…", more: "Show more", moreActions: "More actions", newVersion: "A new version was installed",
     noMatch: "Nothing found", noMatchText: "Try fewer words or other filters.", nothingHere: "There is nothing at this address", reload: "Reload",
     rename: "Rename", retry: "Try again", save: "Save", saved: "Saved", undo: "Undo",

@@ -1,7 +1,7 @@
 // One finished analysis: its code, all it said, and a way to run it again.
 import { useQuery } from "@connectrpc/connect-query";
 import { Copy, RotateCcw, SearchX, SquareTerminal, Trash2 } from "lucide-react";
-import { useMemo } from "react";
+import { useMemo, useRef } from "react";
 import { useLocation } from "wouter";
 import { isNotFound } from "../../api/errors";
 import { CodeView } from "../../editor/code-view";
@@ -15,8 +15,8 @@ import { formerLanguage } from "../../notebook/language";
 import { Outputs } from "../../output/output-view";
 import { PageHead } from "../../shell/shell";
 import { Button, IconButton, LinkButton } from "../../ui/button";
+import { copyText } from "../../ui/copy";
 import { Empty, Failed, Skeleton } from "../../ui/states";
-import { toast } from "../../ui/toast";
 import { useKernelSpecs } from "../home/kernel-spec";
 import { deleteEntry, undelete } from "./delete";
 import { OutcomeBadge } from "./outcome";
@@ -54,10 +54,7 @@ function Loaded({ data }: { data: GetHistoryEntryResponse }) {
   const model = useMemo(() => modelOf(data.outputs), [data.outputs]);
   const tookMs = durationMs(entry.executionDuration);
   const language = useLanguage(entry.kernelId);
-  const copy = async () => {
-    await navigator.clipboard.writeText(entry.code);
-    toast(t("common.copied"));
-  };
+  const code = useRef<HTMLDivElement>(null);
   const remove = async () => {
     if (await deleteEntry(entry)) go("/history");
   };
@@ -86,8 +83,8 @@ function Loaded({ data }: { data: GetHistoryEntryResponse }) {
         </div>
       )}
       <section className="card entry-code">
-        <header className="row"><h2 className="grow">{t("history.code")}</h2><IconButton label={t("common.copy")} icon={<Copy />} size="s" onClick={() => void copy()} /></header>
-        <CodeView code={entry.code} language={language} />
+        <header className="row"><h2 className="grow">{t("history.code")}</h2><IconButton label={t("common.copy")} icon={<Copy />} size="s" onClick={() => void copyText(entry.code, code.current)} /></header>
+        <div ref={code}><CodeView code={entry.code} language={language} /></div>
       </section>
       <section className="card card-pad stack">
         <h2>{t("history.result")}</h2>

@@ -1,14 +1,14 @@
 // Makes an ApiToken and shows its secret this once.
 import { useMutation } from "@tanstack/react-query";
 import { Copy } from "lucide-react";
-import { useState, type FormEvent } from "react";
+import { useRef, useState, type FormEvent } from "react";
 import { errorText } from "../../api/errors";
 import { newRequestId } from "../../api/query";
 import { useT } from "../../i18n/i18n";
 import { Button } from "../../ui/button";
+import { copyText } from "../../ui/copy";
 import { Dialog } from "../../ui/dialog";
 import { Field, Select } from "../../ui/field";
-import { toast } from "../../ui/toast";
 import { apiTokens } from "./api-tokens";
 
 const AREAS: [string, string[]][] = [
@@ -101,15 +101,12 @@ export function CreateToken({ open, onClose, onMade }: CreateTokenProps) {
 
 function Secret({ secret }: { secret: string }) {
   const t = useT();
-  const copy = async () => {
-    await navigator.clipboard.writeText(secret);
-    toast(t("common.copied"));
-  };
+  const shown = useRef<HTMLElement>(null);
   return (
     <div className="stack">
       <div className="secret">
-        <code data-testid="api-token-secret">{secret}</code>
-        <Button size="s" icon={<Copy />} onClick={() => void copy()}>{t("common.copy")}</Button>
+        <code ref={shown} data-testid="api-token-secret">{secret}</code>
+        <Button size="s" icon={<Copy />} onClick={() => void copyText(secret, shown.current)}>{t("common.copy")}</Button>
       </div>
       <p className="muted small">{t("tokens.use")} <code>authorization: Bearer …</code></p>
     </div>
