@@ -74,6 +74,14 @@ await story("main", {}, async ({ page, picture }) => {
   await page.goto(`${origin}/stats`);
   await byId(page, "statistics").waitFor();
   await picture("stats");
+
+  // Without its script there is no editor, which the page says; what is written stays to be seen.
+  await page.route(/\/assets\/editor-.*\.js$/, (route) => route.abort());
+  await page.goto(origin);
+  await byId(page, "kernel-card").first().click();
+  await byId(page, "cell").last().locator(".cell-code").click();
+  await byId(page, "editor-failed").waitFor();
+  await picture("no-editor");
 });
 
 await story("chinese-dark-phone", { locale: "zh-CN", colorScheme: "dark", viewport: { width: 390, height: 844 } }, async ({ page, picture }) => {

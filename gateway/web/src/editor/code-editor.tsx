@@ -6,7 +6,8 @@ import { useT } from "../i18n/i18n";
 import { CodeView } from "./code-view";
 import type { Complete } from "./completion";
 import type { Inspect } from "./inspection";
-import { editorNow, loadEditor } from "./load";
+import { Button } from "../ui/button";
+import { editorNow, loadEditor, type EditorModule } from "./load";
 import "./code.css";
 
 interface CodeEditorProps {
@@ -31,9 +32,12 @@ export function CodeEditor(props: CodeEditorProps) {
   const latest = useRef(props);
   latest.current = props;
   const [ready, setReady] = useState(false);
+  const [failed, setFailed] = useState(false);
   useEffect(() => {
     let gone = false;
-    void loadEditor().then((module) => {
+    const loading = loadEditor();
+    loading.catch(() => !gone && setFailed(true));
+    const mount = (module: EditorModule) => {
       if (gone || !host.current) return;
       const { code, label, caret, language } = latest.current;
       setReady(true);
@@ -59,7 +63,8 @@ export function CodeEditor(props: CodeEditorProps) {
           failed: errorText,
         },
       });
-    });
+    };
+    void loading.then(mount, () => {});
     return () => {
       gone = true;
       view.current?.destroy();
@@ -83,6 +88,12 @@ export function CodeEditor(props: CodeEditorProps) {
     <div className="code-editor" data-testid="editor">
       <div ref={host} />
       {!ready && <CodeView code={code} language={language} />}
+      {failed && (
+        <div className="notice notice-bad" role="alert" data-testid="editor-failed">
+          <span className="grow">{t("notebook.editorFailed")}</span>
+          <Button size="s" onClick={() => window.location.reload()}>{t("common.reload")}</Button>
+        </div>
+      )}
     </div>
   );
 }

@@ -40,6 +40,7 @@ export const en = {
   notebook: {
     addCell: "Add a cell", cancelWaiting: "Cancel the one that waits|Cancel the {n} that wait", cellDeleted: "Cell deleted", code: "code", cellLabel: "Cell {n}", cells: "Cells", deadDetail: "Last lines of its log",
     deadText: "Everything shown below is kept. Restarting loads the tables again; variables are lost.", deadTitle: "The kernel has ended.", deleteCell: "Delete cell",
+    editorFailed: "The editor could not be loaded. What you wrote is kept.",
     end: "End kernel", endText: "Code that runs is stopped and variables are lost. The history stays.", endTitle: "End this kernel?", forceRestart: "Force restart",
     gone: "This analysis is gone", goneText: "Its kernel ended some time ago. What it ran is in the history.", idleSoon: "Nothing has run here for a while.", inspectAsking: "Asking the kernel…", inspectCut: "It is longer: the first {n} characters are shown.", kernelSilent: "The kernel does not answer now.", memory: "Memory the kernel holds", moveDown: "Move down",
     network: "Network", networkNone: "What this kernel could reach was taken back. It reaches nothing now.", networkText: "The kernel may reach:",

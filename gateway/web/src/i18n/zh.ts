@@ -42,6 +42,7 @@ export const zh: Messages = {
   notebook: {
     addCell: "添加单元格", cancelWaiting: "取消排队的 {n} 个", cellDeleted: "已删除单元格", code: "代码", cellLabel: "单元格 {n}", cells: "单元格", deadDetail: "内核日志的最后几行",
     deadText: "下面的内容都已保留。重启会重新加载表格，但变量会丢失。", deadTitle: "内核已结束。", deleteCell: "删除单元格",
+    editorFailed: "编辑器加载失败。已写的内容都已保留。",
     end: "结束内核", endText: "正在运行的代码会停止，变量会丢失。历史记录会保留。", endTitle: "结束这个内核？", forceRestart: "强制重启",
     gone: "这个分析已不存在", goneText: "它的内核早已结束，运行过的内容可在历史中查看。", idleSoon: "这里已有一段时间没有运行代码。", inspectAsking: "正在询问内核…", inspectCut: "内容较长，仅显示前 {n} 个字符。", kernelSilent: "内核现在没有响应。", memory: "内核占用的内存", moveDown: "下移",
     network: "网络", networkNone: "此内核的网络授权已被收回，现在不能访问任何地址。", networkText: "内核可以访问：",
