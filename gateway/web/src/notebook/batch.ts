@@ -11,37 +11,55 @@ export interface BatchHost {
   cancel(executionId: string): Promise<unknown>;
 }
 
-export class Batch {
+interface Batch {
   /** Requests that the service has not taken yet, and executions that have not ended. */
-  private members = new Set<string>();
+  members: Set<string>;
+  /** Executions that had not ended when it was begun: it runs on what they leave. */
+  before: Set<string>;
+}
+
+/** All that were begun and have not ended. */
+export class Batches {
+  private going: Batch[] = [];
 
   constructor(private readonly host: BatchHost) {}
 
-  /** What is begun while another batch goes on is of that one. */
-  add(id: string): void {
-    this.members.add(id);
+  begin(requestIds: string[], before: string[]): void {
+    if (requestIds.length > 0) this.going.push({ members: new Set(requestIds), before: new Set(before) });
   }
 
   accepted(requestId: string, executionId: string): void {
-    if (this.members.delete(requestId)) this.members.add(executionId);
+    for (const { members } of this.going) if (members.delete(requestId)) members.add(executionId);
   }
 
   /** A person stops this one alone. */
   leave(id: string): void {
-    this.members.delete(id);
+    this.look(({ members, before }) => {
+      members.delete(id);
+      before.delete(id);
+      return false;
+    });
   }
 
   ended(executionId: string, model: OutputModel): void {
-    if (this.members.delete(executionId) && endsOthers(model)) void this.end();
+    const fails = endsOthers(model);
+    // What was begun before and was taken from the queue has left nothing half made.
+    const spoils = fails && model.finished?.outcome !== Outcome.CANCELLED;
+    this.look(({ members, before }) => (members.delete(executionId) && fails) || (before.delete(executionId) && spoils));
   }
 
   refused(requestId: string): void {
-    if (this.members.delete(requestId)) void this.end();
+    this.look(({ members }) => members.delete(requestId));
   }
 
-  private async end(): Promise<void> {
-    const { members } = this;
-    this.members = new Set();
+  /** Ends those for which `ends` says so, and forgets those that have ended. */
+  private look(ends: (batch: Batch) => boolean): void {
+    const ended = this.going.filter(ends);
+    this.going = this.going.filter((batch) => batch.members.size > 0 && !ended.includes(batch));
+    for (const batch of ended) void this.end(batch);
+  }
+
+  private async end({ members }: Batch): Promise<void> {
     for (const id of members) this.host.withdraw(id);
     try {
       const late = (await this.host.alive()).filter((id) => members.has(id));

@@ -179,6 +179,46 @@ test("running all goes on after one that is stopped, and ends with one that is r
   expect(sends.map((each) => each.code)).toEqual(["1", "2"]);
 });
 
+test("running all ends with what was begun before it, and not with what was stopped before it", async () => {
+  const watched = watching();
+  const first = await sent("0");
+  sends[0]!.channel.say({ execution: execution("a", "0") });
+  await settle();
+  const cell = await written("1", "2");
+  session.runAll();
+  await settle();
+  sends[1]!.channel.say({ execution: execution("b", "1") });
+  await settle();
+  expect(sends.map((each) => each.code)).toEqual(["0", "1", "2"]);
+  await session.stops.everything();
+  expect(cell(1).requestId).toBeNull();
+  sends[2]!.channel.say({ execution: execution("c", "2") });
+  await settle();
+  // What that has stopped is heard of late.
+  watched.get("a")!.say({ event: finished(1, Outcome.INTERRUPTED) });
+  await settle();
+  session.runAll();
+  await settle();
+  watched.get("b")!.say({ event: finished(1, Outcome.CANCELLED) });
+  await settle();
+  expect(first(0).requestId).not.toBeNull();
+  sends[3]!.channel.say({ execution: execution("d", "0") });
+  await settle();
+  expect([sends.map((each) => each.code), first(0).executionId]).toEqual([["0", "1", "2", "0", "2"], "d"]);
+});
+
+test("running all ends with one that was begun before and fails", async () => {
+  const watched = watching();
+  await sent("0");
+  sends[0]!.channel.say({ execution: execution("a", "0") });
+  const cell = await written("1");
+  session.runAll();
+  await settle();
+  watched.get("a")!.say({ event: finished(1, Outcome.ERROR) });
+  await settle();
+  expect(cell(0).requestId).toBeNull();
+});
+
 test("a deleted cell comes back once, however often that is asked for", async () => {
   const cell = await written("1");
   const back = session.remove(cell(0).id);

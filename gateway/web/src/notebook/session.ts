@@ -10,7 +10,7 @@ import { Notifier } from "../execution/store";
 import type { Mark } from "../shell/title";
 import type { Execution } from "../gen/fenxi/analysis/v1/execution_pb";
 import { KernelState, type Kernel } from "../gen/fenxi/analysis/v1/kernel_pb";
-import { Batch } from "./batch";
+import { Batches } from "./batch";
 import * as doc from "./document";
 import { Feeds } from "./feeds";
 import { KernelLink } from "./kernel-link";
@@ -39,7 +39,7 @@ export class NotebookSession {
   readonly stops: Stops;
   private readonly ended = new AbortController();
   private readonly feeds: Feeds;
-  private readonly batch: Batch;
+  private readonly batches: Batches;
   private readonly sends: Sends;
   private readonly drafts: DraftStore;
 
@@ -52,9 +52,9 @@ export class NotebookSession {
     this.document = this.drafts.load();
     this.feeds = new Feeds(signal, {
       onOutput: () => this.notifier.touch(SUMMARY_GAP_MS),
-      onFinished: ({ executionId, model }) => this.batch.ended(executionId, model),
+      onFinished: ({ executionId, model }) => this.batches.ended(executionId, model),
     });
-    this.batch = new Batch({
+    this.batches = new Batches({
       withdraw: (requestId) => this.document.cells.filter((cell) => cell.requestId === requestId).forEach((cell) => this.withdraw(cell)),
       alive: async () => (await listAlive(kernelId, signal)).map((each) => each.executionId),
       cancel: (id) => this.stops.cancel(id),
@@ -80,7 +80,7 @@ export class NotebookSession {
       waiting: () => [...this.queue.places.keys()],
       cells: () => this.document.cells,
       withdraw: (cell) => this.withdraw(cell),
-      onStop: (id) => this.batch.leave(id),
+      onStop: (id) => this.batches.leave(id),
       onEnded: (id) => this.feeds.ended(id),
       onChange: () => this.notifier.flush(),
     });
@@ -176,12 +176,9 @@ export class NotebookSession {
 
   /** Runs every cell in order, up to the first that fails. */
   runAll(): void {
-    for (const { id } of this.document.cells) {
-      this.run(id);
-      const { requestId = null, executionId = null } = this.cell(id) ?? {};
-      const begun = requestId ?? (this.feeds.isUnfinished(executionId) ? executionId : null);
-      if (begun !== null) this.batch.add(begun);
-    }
+    const before = this.feeds.unfinished;
+    for (const { id } of this.document.cells) this.run(id);
+    this.batches.begin(this.document.cells.flatMap(({ requestId }) => requestId ?? []), before);
   }
 
   insert(at: number): string {
@@ -209,7 +206,7 @@ export class NotebookSession {
 
   private withdraw(cell: doc.Cell): void {
     this.sends.withdraw(cell);
-    this.batch.leave(cell.requestId ?? "");
+    this.batches.leave(cell.requestId ?? "");
     this.change(doc.takeBack(this.document, cell.id));
   }
 
@@ -234,14 +231,14 @@ export class NotebookSession {
   private accepted(cellId: string, requestId: string, execution: Execution): void {
     const { executionId } = execution;
     this.link.wake();
-    this.batch.accepted(requestId, executionId);
+    this.batches.accepted(requestId, executionId);
     if (!this.awaits(cellId, requestId)) return this.change(doc.drop(this.document, executionId));
     this.change(doc.accept(this.document, cellId, executionId));
     this.show(execution);
   }
 
   private refused(cellId: string, requestId: string, error: unknown): void {
-    this.batch.refused(requestId);
+    this.batches.refused(requestId);
     if (!this.awaits(cellId, requestId)) return;
     this.refusals.set(cellId, error);
     this.change(doc.takeBack(this.document, cellId));
