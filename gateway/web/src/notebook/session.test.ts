@@ -103,9 +103,9 @@ afterEach(() => {
 async function sent(...codes: string[]) {
   await settle();
   const ids = codes.map((code) => {
-    const id = session.insert(session.document.cells.length);
+    const id = session.draft.insert(session.document.cells.length);
     session.edit(id, code);
-    session.run(id);
+    session.runs.one(id);
     return id;
   });
   await settle();
@@ -131,7 +131,7 @@ function watching(): Map<string, Channel<{ execution?: Execution; event?: Output
 async function written(...codes: string[]) {
   await settle();
   const ids = codes.map((code) => {
-    const id = session.insert(session.document.cells.length);
+    const id = session.draft.insert(session.document.cells.length);
     session.edit(id, code);
     return id;
   });
@@ -141,7 +141,7 @@ async function written(...codes: string[]) {
 test("running all ends with the first that fails: what was on its way is taken back or cancelled", async () => {
   const watched = watching();
   const cell = await written("1", "2", "3", "4");
-  session.runAll();
+  session.runs.all();
   await settle();
   sends[0]!.channel.say({ execution: execution("a", "1") });
   await settle();
@@ -165,7 +165,7 @@ test("running all goes on after one that is stopped, and ends with one that is r
     return execute(request as never, options);
   }) as never;
   const cell = await written("1", "2", "3", "4");
-  session.runAll();
+  session.runs.all();
   await settle();
   sends[0]!.channel.say({ execution: execution("a", "1") });
   await settle();
@@ -175,7 +175,7 @@ test("running all goes on after one that is stopped, and ends with one that is r
   expect([cell(2).requestId, cell(3).requestId]).not.toContain(null);
   sends[1]!.channel.say({ execution: execution("b", "2") });
   await settle();
-  expect([session.refusals.has(cell(2).id), cell(3).requestId]).toEqual([true, null]);
+  expect([session.runs.refusals.has(cell(2).id), cell(3).requestId]).toEqual([true, null]);
   expect(sends.map((each) => each.code)).toEqual(["1", "2"]);
 });
 
@@ -185,7 +185,7 @@ test("running all ends with what was begun before it, and not with what was stop
   sends[0]!.channel.say({ execution: execution("a", "0") });
   await settle();
   const cell = await written("1", "2");
-  session.runAll();
+  session.runs.all();
   await settle();
   sends[1]!.channel.say({ execution: execution("b", "1") });
   await settle();
@@ -197,7 +197,7 @@ test("running all ends with what was begun before it, and not with what was stop
   // What that has stopped is heard of late.
   watched.get("a")!.say({ event: finished(1, Outcome.INTERRUPTED) });
   await settle();
-  session.runAll();
+  session.runs.all();
   await settle();
   watched.get("b")!.say({ event: finished(1, Outcome.CANCELLED) });
   await settle();
@@ -212,7 +212,7 @@ test("running all ends with one that was begun before and fails", async () => {
   await sent("0");
   sends[0]!.channel.say({ execution: execution("a", "0") });
   const cell = await written("1");
-  session.runAll();
+  session.runs.all();
   await settle();
   watched.get("a")!.say({ event: finished(1, Outcome.ERROR) });
   await settle();
@@ -286,8 +286,8 @@ test("output of cells that no list has any more is fetched, once", async () => {
     if (!states) lists++;
     return { executions: states ? [] : [execution("m", "new", ExecutionState.FINISHED)], nextPageToken: "" };
   };
-  session.document = doc.insert(session.document, 0, { ...doc.newCell("c", "old"), executionId: "a" });
-  session.document = doc.insert(session.document, 1, { ...doc.newCell("d", "newest"), executionId: "z" });
+  session.draft.document = doc.insert(session.document, 0, { ...doc.newCell("c", "old"), executionId: "a" });
+  session.draft.document = doc.insert(session.document, 1, { ...doc.newCell("d", "newest"), executionId: "z" });
   await session.refresh();
   await settle();
   expect([...watched.keys()].toSorted()).toEqual(["a", "m", "z"]);
@@ -334,11 +334,11 @@ test("a cell that runs again lets go of what it said before", async () => {
   const cell = await sent("1");
   sends[0]!.channel.say({ execution: execution("a", "1") });
   await settle();
-  session.run(cell(0).id);
+  session.runs.one(cell(0).id);
   expect(session.feedOf("a")).not.toBeNull();
   watched.get("a")!.say({ event: finished(1, Outcome.OK) });
   await settle();
-  session.run(cell(0).id);
+  session.runs.one(cell(0).id);
   expect(session.feedOf("a")).toBeNull();
   await session.refresh();
   expect(session.feedOf("a")).toBeNull();
@@ -400,7 +400,7 @@ test("a cell that was stopped on a broken way is looked for and not sent again",
 test("a cell that was stopped while nobody answers is looked for after a while", async () => {
   const cell = await sent("1");
   await session.stops.cell(cell(0));
-  session.run(cell(0).id);
+  session.runs.one(cell(0).id);
   alive = [execution("e", "1")];
   await vi.advanceTimersByTimeAsync(5_000);
   expect(cancelled).toEqual(["e"]);
@@ -477,7 +477,7 @@ test("a hidden tab does not go on saying that something runs which has ended", a
   state = { runningExecutionId: "", idleWarningTime: { seconds: 1n, nanos: 0 } as never };
   await vi.advanceTimersByTimeAsync(61_000);
   expect([session.mark, session.busy]).toEqual(["ending", false]);
-  session.run(cell(0).id);
+  session.runs.one(cell(0).id);
   await settle();
   expect(sends.map((each) => each.code)).toEqual(["1", "1"]);
 });
@@ -561,7 +561,7 @@ test("two tabs keep what is written in both, and a tab that is only open keeps n
   other.start();
   await settle();
   expect(kept.size).toBe(0);
-  const [mine, theirs] = [session.insert(0), other.insert(0)];
+  const [mine, theirs] = [session.draft.insert(0), other.draft.insert(0)];
   const [key] = kept.keys();
   const tell = (listener: Listener | undefined) => listener?.({ key: key as string });
   tell(stored[0]);

@@ -80,7 +80,7 @@ function Notebook({ session }: { session: NotebookSession }) {
     setSelected(cells[0]?.id ?? null);
     setEditing(true);
   }, [fresh, cells]);
-  const insertAt = (index: number, edit: boolean) => focusCell(session.insert(index), edit);
+  const insertAt = (index: number, edit: boolean) => focusCell(session.draft.insert(index), edit);
   const remove = (id: string) => {
     const index = cells.findIndex((cell) => cell.id === id);
     const restore = session.remove(id);
@@ -95,13 +95,13 @@ function Notebook({ session }: { session: NotebookSession }) {
     toast(t("notebook.cellDeleted"), { label: t("common.undo"), run: back });
   };
   const run = (id: string, then: "next" | "stay" | "insert") => {
-    session.run(id);
+    session.runs.one(id);
     const index = session.document.cells.findIndex((cell) => cell.id === id);
     if (then === "stay") focusCell(id, false);
     else if (then === "insert" || index === session.document.cells.length - 1) insertAt(index + 1, true);
     else focusCell(session.document.cells[index + 1]?.id, editing);
   };
-  const move = (id: string, by: number) => session.move(id, by);
+  const move = (id: string, by: number) => session.draft.move(id, by);
   const select = (id: string, edit: boolean) => {
     setSelected(id);
     setEditing(edit);
@@ -130,8 +130,8 @@ function Notebook({ session }: { session: NotebookSession }) {
     else if (command === "above") insertAt(at, false);
     else if (command === "below") insertAt(at + 1, false);
     else if (command === "delete") remove(id);
-    else if (command === "move-up") session.move(id, -1);
-    else if (command === "move-down") session.move(id, 1);
+    else if (command === "move-up") session.draft.move(id, -1);
+    else if (command === "move-down") session.draft.move(id, 1);
     else run(id, command === "run-next" ? "next" : command === "run-stay" ? "stay" : "insert");
   };
   const onKeyDown = (event: KeyboardEvent) => {
@@ -146,7 +146,7 @@ function Notebook({ session }: { session: NotebookSession }) {
     <div className="notebook" ref={host} onKeyDown={onKeyDown} data-testid="notebook">
       <Toolbar
         session={session}
-        onRunAll={() => session.runAll()}
+        onRunAll={() => session.runs.all()}
         onStop={() => void interrupt()}
         onRestart={() => setRestarting(true)}
         onHelp={() => setHelping(true)}
@@ -159,7 +159,7 @@ function Notebook({ session }: { session: NotebookSession }) {
         <div className="cells">
           <DeadKernel session={session} />
           <KernelNotice session={session} onKept={focusSelected} />
-          {!session.saved && <div className="notice notice-warn">{t("notebook.notSaved")}</div>}
+          {!session.draft.saved && <div className="notice notice-warn">{t("notebook.notSaved")}</div>}
           {session.loadError !== null && <Failed error={session.loadError} onRetry={() => void session.refresh()} />}
           {session.loading && cells.length === 0 && <Skeleton rows={5} height={30} />}
           <div className="cell-list" role="list" aria-label={t("notebook.cells")}>
@@ -209,7 +209,7 @@ function Notebook({ session }: { session: NotebookSession }) {
 
 /** What a cell has to know of the kernel and the queue. */
 function around(session: NotebookSession, { id, executionId }: Cell) {
-  const { kernel, stops: { stopping }, loading, queue, refusals } = session;
+  const { kernel, stops: { stopping }, loading, queue, runs: { refusals } } = session;
   const feed = session.feedOf(executionId);
   const running = executionId !== null && kernel?.runningExecutionId === executionId;
   const isStopping = executionId !== null && stopping.now?.executionId === executionId;
