@@ -102,4 +102,37 @@ await story("chinese-dark-phone", { locale: "zh-CN", colorScheme: "dark", viewpo
   await byId(page, "cell").first().waitFor();
   await fits(page);
   await picture("notebook");
+
+  // HTML with looks of its own stands on white, and is not drawn anew because the theme is another.
+  const script = "window.times = (window.times || 0) + 1; document.getElementById(`line`).textContent = `drawn ` + times";
+  const styled = await run(page, `from IPython.display import HTML\nHTML('<style>p { color: black }</style><p id="line"></p><script>${script}</script>')`);
+  const frame = styled.frameLocator("iframe");
+  await frame.getByText("drawn 1").waitFor();
+  assert.equal(await frame.locator("html").evaluate((element) => getComputedStyle(element).backgroundColor), "rgb(255, 255, 255)");
+  await picture("styled");
+  await page.emulateMedia({ colorScheme: "light" });
+  await ended(await run(page, "print('later')"), "OK");
+  assert.equal(await frame.locator("#line").innerText(), "drawn 1");
+});
+
+await story("run-all", {}, async ({ page, picture }) => {
+  await page.goto(origin);
+  await page.locator("input[name=username]").fill(administrator.username);
+  await page.locator("input[name=password]").fill(administrator.password);
+  await page.locator("button[type=submit]").click();
+  await byId(page, "new-analysis").click();
+  await byId(page, "new-analysis-dialog").getByRole("button", { name: "Start without tables" }).click();
+  await byId(page, "notebook").waitFor();
+  const first = await run(page, "n = globals().get('n', 0) + 1\nassert n < 2");
+  const others = [];
+  for (let at = 0; at < 4; at++) others.push(await run(page, `print('after', n, ${at})`));
+  await ended(others.at(-1), "OK");
+  // The second time the first one fails: nothing runs on what it left.
+  await page.getByRole("button", { name: "Run all" }).click();
+  await ended(first, "ERROR");
+  for (const cell of others) {
+    await page.waitForFunction((element) => ["done", "new"].includes(element.dataset.status), await cell.elementHandle());
+    assert.doesNotMatch(await cell.innerText(), /after 2/);
+  }
+  await picture("ended");
 });
