@@ -184,6 +184,37 @@ async fn a_table_of_ten_thousand_columns_and_one_without_rows_are_shown() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_do_not_fit_into_an_answer_are_had_by_going_on() {
+    let house = House::start().await;
+    let user = house.user();
+    let mut text = String::from("a,b,c,d,e,f,g,h\n");
+    for row in 0..200 {
+        let cell = format!("{row}{}", "长".repeat(990));
+        text += &format!("{}\n", [cell.as_str(); 8].join(","));
+    }
+    let dataset = user.dataset("long.csv", text.as_bytes()).await;
+    let (mut numbers, mut answers) = (Vec::new(), 0);
+    while numbers.len() < 200 {
+        let request = PreviewDatasetRequest {
+            dataset_id: dataset.dataset_id.clone(),
+            row_offset: numbers.len() as i64,
+            row_count: 200,
+            ..PreviewDatasetRequest::default()
+        };
+        let slice =
+            user.client.clone().preview_dataset(request).await.expect("cells").into_inner().slice.expect("cells");
+        assert!(
+            slice.row_count > 0 && slice.columns.iter().all(|column| column.values.len() == slice.row_count as usize)
+        );
+        let cells = slice.columns[7].values.iter();
+        numbers.extend(cells.map(|cell| cell.trim_end_matches('长').parse::<usize>().expect("a number")));
+        answers += 1;
+    }
+    assert_eq!(numbers, (0..200).collect::<Vec<_>>());
+    assert!(answers > 1, "all fitted: the story says nothing");
+}
+
 /// A file that takes gigabytes of whoever reads it: each of its records has a field of its own within one field.
 fn bomb() -> Vec<u8> {
     let records: Vec<_> = (0..30_000).map(|at| format!("{{\"t\":{{\"k{at}\":1}}}}")).collect();

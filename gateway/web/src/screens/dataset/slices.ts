@@ -1,7 +1,6 @@
 // Cells of a dataset by blocks: what the grid shows is fetched, kept for a while, and asked for once.
 import { useQueries } from "@tanstack/react-query";
 import { datasets } from "../../api/transport";
-import type { TableSlice } from "../../gen/fenxi/analysis/v1/dataset_pb";
 import type { Range } from "./grid-geometry";
 
 export const BLOCK_ROWS = 200;
@@ -15,17 +14,28 @@ export interface CellSource {
 }
 
 interface Block {
-  slice: TableSlice;
-  missing: Set<number>[];
+  columns: { values: string[]; missing: Set<number> }[];
 }
 
-async function fetchBlock(datasetId: string, rowBlock: number, columnBlock: number, signal: AbortSignal): Promise<Block> {
-  const { slice } = await datasets.previewDataset(
-    { datasetId, rowOffset: BigInt(rowBlock * BLOCK_ROWS), rowCount: BLOCK_ROWS, columnOffset: columnBlock * BLOCK_COLUMNS, columnCount: BLOCK_COLUMNS },
-    { signal },
-  );
-  if (!slice) throw new Error("the answer holds no cells");
-  return { slice, missing: slice.columns.map((column) => new Set(column.missingRows)) };
+/** Cells of one block. An answer gives fewer rows than asked for where more would not fit into it: then the next one goes on. */
+export async function fetchBlock(datasetId: string, rowBlock: number, columnBlock: number, signal: AbortSignal): Promise<Block> {
+  const block: Block = { columns: [] };
+  for (let rows = 0; rows < BLOCK_ROWS; ) {
+    const asked = { rowOffset: BigInt(rowBlock * BLOCK_ROWS + rows), rowCount: BLOCK_ROWS - rows };
+    const answer = await datasets.previewDataset(
+      { datasetId, ...asked, columnOffset: columnBlock * BLOCK_COLUMNS, columnCount: BLOCK_COLUMNS },
+      { signal },
+    );
+    if (!answer.slice) throw new Error("the answer holds no cells");
+    for (const [index, column] of answer.slice.columns.entries()) {
+      const whole = (block.columns[index] ??= { values: [], missing: new Set() });
+      for (const value of column.values) whole.values.push(value);
+      for (const row of column.missingRows) whole.missing.add(rows + row);
+    }
+    rows += answer.slice.rowCount;
+    if (answer.slice.rowCount === 0 || asked.rowOffset + BigInt(answer.slice.rowCount) >= answer.totalRows) break;
+  }
+  return block;
 }
 
 export function useCells(datasetId: string, rows: Range, columns: Range): CellSource {
@@ -48,12 +58,12 @@ export function useCells(datasetId: string, rows: Range, columns: Range): CellSo
   const blocks = new Map(wanted.map((place, index) => [`${place.rowBlock}.${place.columnBlock}`, results[index]?.data]));
   const failed = results.find((result) => result.error);
   return {
-    cell: (row, column) => {
-      const block = blocks.get(`${Math.floor(row / BLOCK_ROWS)}.${Math.floor(column / BLOCK_COLUMNS)}`);
+    cell: (row, columnNumber) => {
+      const block = blocks.get(`${Math.floor(row / BLOCK_ROWS)}.${Math.floor(columnNumber / BLOCK_COLUMNS)}`);
       if (!block) return undefined;
-      const inRow = row % BLOCK_ROWS;
-      const inColumn = column % BLOCK_COLUMNS;
-      return block.missing[inColumn]?.has(inRow) ? null : block.slice.columns[inColumn]?.values[inRow];
+      const column = block.columns[columnNumber % BLOCK_COLUMNS];
+      const inBlock = row % BLOCK_ROWS;
+      return column?.missing.has(inBlock) ? null : column?.values[inBlock];
     },
     error: failed?.error ?? null,
     retry: () => results.forEach((result) => result.error && void result.refetch()),

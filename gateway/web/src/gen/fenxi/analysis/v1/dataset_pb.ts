@@ -472,7 +472,7 @@ export const TableSliceSchema: GenMessage<TableSlice> = /*@__PURE__*/
  */
 export type ColumnSlice = Message<"fenxi.analysis.v1.ColumnSlice"> & {
   /**
-   * The column's name.
+   * The column's name; cut, as its values are, where an only row of very many columns would not fit into 3 MiB.
    *
    * @generated from field: string name = 1;
    */
@@ -717,7 +717,7 @@ export type PreviewUploadResponse = Message<"fenxi.analysis.v1.PreviewUploadResp
   options?: ParseOptions | undefined;
 
   /**
-   * The first rows.
+   * The first rows, as many as fit into 3 MiB.
    *
    * @generated from field: fenxi.analysis.v1.TableSlice slice = 2;
    */
@@ -1040,7 +1040,8 @@ export const PreviewDatasetRequestSchema: GenMessage<PreviewDatasetRequest> = /*
  */
 export type PreviewDatasetResponse = Message<"fenxi.analysis.v1.PreviewDatasetResponse"> & {
   /**
-   * Fewer than asked for at the table's edges.
+   * Fewer than asked for at the table's edges; and fewer rows where more would not fit into 3 MiB: go on at row_offset +
+   * row_count.
    *
    * @generated from field: fenxi.analysis.v1.TableSlice slice = 1;
    */
