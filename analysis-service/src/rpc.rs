@@ -7,6 +7,8 @@ mod inspection;
 mod kernels;
 mod network;
 
+use std::time::Duration;
+
 use fenxi_chassis::page::PageTokens;
 use fenxi_proto::analysis::v1::{
     dataset_service_server::DatasetServiceServer, execution_service_server::ExecutionServiceServer,
@@ -17,6 +19,15 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::{datasets::Datasets, executions::run::Runner, kernels::registry::Registry, network::Networks};
+
+/// How long a stream goes on once the service stops: the ends of executions and of kernels are to be seen.
+const STOP_GRACE: Duration = Duration::from_secs(4);
+
+/// Waits until streams are to end.
+async fn stopped(stopping: &CancellationToken) {
+    stopping.cancelled().await;
+    tokio::time::sleep(STOP_GRACE).await;
+}
 
 /// Every service of `fenxi.analysis.v1`, ready to be served. Streams end soon after `stopping`.
 pub(crate) fn routes(

@@ -3,7 +3,7 @@
 pub(super) mod failure;
 mod messages;
 
-use std::{pin::pin, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use fenxi_chassis::{
     caller,
@@ -17,15 +17,16 @@ use fenxi_proto::{
         RestartKernelRequest, RestartKernelResponse, WatchKernelRequest, WatchKernelResponse,
         kernel_service_server::KernelService,
     },
-    error::Failure,
+    error::{ErrorReason, Failure},
     id,
 };
 use futures_util::stream::{self, BoxStream, StreamExt as _};
-use tokio::{sync::watch, time::timeout};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use super::stopped;
 use crate::kernels::{
     model::Kernel,
     registry::{Place, Registry},
@@ -33,9 +34,11 @@ use crate::kernels::{
 
 /// How long a watch may be quiet.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+/// When the next service may be asked.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 type Answer<T> = Result<Response<T>, Status>;
-type Watched = watch::Receiver<std::sync::Arc<Kernel>>;
+type Watched = watch::Receiver<Arc<Kernel>>;
 
 /// Serves the contract.
 pub(super) struct KernelRpc {
@@ -141,21 +144,28 @@ impl KernelService for KernelRpc {
     }
 }
 
-/// The next message of a watch; the one of a dead kernel is the last.
+/// The next message of a watch; the one of a dead kernel is the last. A service that stops says so, once those it ends
+/// are seen to be dead.
 async fn next(
     watched: Option<Watched>,
     stopping: CancellationToken,
 ) -> Option<(Result<WatchKernelResponse, Status>, Option<Watched>)> {
     let mut watched = watched?;
-    let changed = {
-        let changed = pin!(timeout(HEARTBEAT, watched.changed()));
-        stopping.run_until_cancelled(changed).await?
+    let changed = tokio::select! {
+        biased;
+        changed = watched.changed() => changed,
+        () = tokio::time::sleep(HEARTBEAT) => return Some((Ok(WatchKernelResponse { kernel: None }), Some(watched))),
+        () = stopped(&stopping) => return Some((Err(stopping_failure().into()), None)),
     };
-    let kernel = match changed {
-        Err(_quiet) => return Some((Ok(WatchKernelResponse { kernel: None }), Some(watched))),
-        Ok(Err(_gone)) => return None,
-        Ok(Ok(())) => std::sync::Arc::clone(&watched.borrow_and_update()),
-    };
+    // Gone, and not dead: left to the next service.
+    if changed.is_err() {
+        return Some((Err(stopping_failure().into()), None));
+    }
+    let kernel = Arc::clone(&watched.borrow_and_update());
     let goes_on = Some(watched).filter(|_| kernel.state != KernelState::Dead);
     Some((Ok(WatchKernelResponse { kernel: Some(messages::kernel(&kernel)) }), goes_on))
+}
+
+fn stopping_failure() -> Failure {
+    Failure::new(ErrorReason::Unavailable, "the service is stopping; watch the kernel again").retry_after(RETRY_AFTER)
 }

@@ -2,7 +2,8 @@
 
 use fenxi_proto::{
     analysis::v1::{
-        DeathCause, ListExecutionsRequest, Outcome, ReadContentRequest, mime_part::Content, output_event::Event,
+        DeathCause, KernelState, ListExecutionsRequest, Outcome, ReadContentRequest, WatchKernelRequest,
+        mime_part::Content, output_event::Event,
     },
     error::{ErrorReason, reason_of},
 };
@@ -109,6 +110,25 @@ async fn a_stopping_service_ends_what_runs_and_the_next_has_it_all() {
     assert_eq!(end(&user.watch(&waiting.execution_id, 0).await).outcome(), Outcome::Cancelled);
     let items = house.auth.recorded(2).await;
     assert_eq!(items.len(), 2);
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_watches_a_kernel_sees_it_end_with_its_service() {
+    let mut house = House::start().await;
+    let user = house.user();
+    let kernel_id = user.kernel().await;
+    user.run(&kernel_id, "1+1").await;
+    let request = WatchKernelRequest { kernel_id };
+    let mut watch = user.kernels.clone().watch_kernel(request).await.expect("watched").into_inner();
+    soon(watch.message()).await.expect("told").expect("the kernel as it stands");
+    house.tell_to_stop();
+    let mut last = None;
+    while let Some(message) = soon(watch.message()).await.expect("told to the end") {
+        last = message.kernel.or(last);
+    }
+    let last = last.expect("a change");
+    assert_eq!((last.state(), last.death.expect("a death").cause()), (KernelState::Dead, DeathCause::Shutdown));
     house.stop().await;
 }
 

@@ -7,9 +7,12 @@ use std::{
     time::Duration,
 };
 
-use fenxi_proto::analysis::v1::{
-    CancelExecutionRequest, DeathCause, ExecuteResponse, GetKernelRequest, KernelState, Outcome, OutputEvent,
-    ReplyInputRequest, output_event::Event,
+use fenxi_proto::{
+    analysis::v1::{
+        CancelExecutionRequest, DeathCause, ExecuteResponse, GetKernelRequest, KernelState, Outcome, OutputEvent,
+        ReplyInputRequest, WatchKernelRequest, output_event::Event,
+    },
+    error::{ErrorReason, reason_of},
 };
 use nix::{
     sys::signal::{Signal, kill},
@@ -17,6 +20,7 @@ use nix::{
 };
 use tokio::net::TcpListener;
 use tonic::Streaming;
+use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
 use crate::{
@@ -183,6 +187,27 @@ async fn outlives(signal: Signal, kernel_start: &'static str, kernel_spec: &str)
     let (_, third) = user.run(&kernel, "print(x)").await;
     assert_eq!(texts(&third), "7\n");
     assert_eq!(machine.auth.recorded(3).await.len(), 3, "the history has each once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_watches_a_kernel_that_outlives_its_service_is_told_to_come_again() {
+    let mut machine = Machine::start().await;
+    let user = machine.user();
+    let kernel_id = user.kernel().await;
+    user.run(&kernel_id, "1+1").await;
+    let request = WatchKernelRequest { kernel_id };
+    let mut watch = user.kernels.clone().watch_kernel(request).await.expect("watched").into_inner();
+    soon(watch.message()).await.expect("told").expect("the kernel as it stands");
+    machine.signal(Signal::SIGTERM);
+    let told = loop {
+        match soon(watch.message()).await {
+            Ok(Some(message)) => assert!(message.kernel.is_none_or(|kernel| kernel.state() != KernelState::Dead)),
+            Ok(None) => panic!("it ended as if the kernel were dead"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(reason_of(&told), Some(ErrorReason::Unavailable), "{told}");
+    assert!(told.get_details_retry_info().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

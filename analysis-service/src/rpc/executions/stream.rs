@@ -17,12 +17,11 @@ use super::{Stream, failure, messages};
 use crate::{
     executions::{Executions, LogReader, Place, Places, View},
     objects::ContentId,
+    rpc::stopped,
 };
 
 /// The longest silence on a stream of events.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(10);
-/// How long a stream goes on once the service stops: the ends of executions are to be seen.
-const STOP_GRACE: Duration = Duration::from_secs(4);
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// The longest piece of a content.
 const PIECE_BYTES: u64 = 256 << 10;
@@ -95,11 +94,6 @@ async fn next_place(places: Option<&mut Places>) -> Place {
         Some(places) => places.next().await,
         None => std::future::pending().await,
     }
-}
-
-async fn stopped(stopping: &CancellationToken) {
-    stopping.cancelled().await;
-    tokio::time::sleep(STOP_GRACE).await;
 }
 
 fn stopping_failure() -> Failure {

@@ -952,7 +952,8 @@ export const KernelService: GenService<{
     output: typeof DeleteKernelResponseSchema;
   },
   /**
-   * Streams the kernel as it stands, and again at every change, until it is dead.
+   * Streams the kernel as it stands, and again at every change, until it is dead. UNAVAILABLE where the service stops and
+   * the kernel outlives it: watch it again.
    *
    * @generated from rpc fenxi.analysis.v1.KernelService.WatchKernel
    */
