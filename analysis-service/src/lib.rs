@@ -232,26 +232,37 @@ fn network_source(networks: &Networks) -> NetworkSource {
 
 /// The datasets as kernels see them.
 fn tables(datasets: &Datasets) -> TableSource {
-    let why = |error: DatasetError| match error {
-        DatasetError::NotFound => TableUnavailable::NotFound,
-        error => {
-            tracing::error!(%error, "a table for a kernel cannot be had");
-            TableUnavailable::Internal
-        }
-    };
     let (names, opened) = (datasets.clone(), datasets.clone());
     TableSource {
         name: Arc::new(move |user_id, dataset_id| {
             let datasets = names.clone();
-            Box::pin(async move { Ok(datasets.brief(user_id, dataset_id).await.map_err(why)?.name) })
+            Box::pin(async move { Ok(datasets.brief(user_id, dataset_id).await.map_err(unavailable)?.name) })
         }),
         open: Arc::new(move |user_id, dataset_id| {
             let datasets = opened.clone();
             Box::pin(async move {
-                let table = datasets.table_for_kernel(user_id, dataset_id).await.map_err(why)?;
+                let table = datasets.table_for_kernel(user_id, dataset_id).await.map_err(unavailable)?;
                 Ok(KernelTable { path: table.path, hold: Arc::new(table.hold) })
             })
         }),
+    }
+}
+
+/// Why a dataset cannot be had, as kernels tell it.
+fn unavailable(error: DatasetError) -> TableUnavailable {
+    match error {
+        DatasetError::NotFound => TableUnavailable::NotFound,
+        DatasetError::Table(error) => TableUnavailable::Refused(error.to_string()),
+        DatasetError::Busy(_) => TableUnavailable::Busy(error.to_string()),
+        DatasetError::Closing => TableUnavailable::Closing(error.to_string()),
+        DatasetError::DiskFull => {
+            tracing::error!("the disk is full");
+            TableUnavailable::Closing(error.to_string())
+        }
+        error => {
+            tracing::error!(%error, "a table for a kernel cannot be had");
+            TableUnavailable::Internal
+        }
     }
 }
 
@@ -261,4 +272,22 @@ fn lock(data: &Path) -> anyhow::Result<File> {
     let file = File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;
     file.try_lock().with_context(|| format!("the folder {} is in use by another analysis-service", data.display()))?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use fenxi_tables::TableError;
+
+    use super::*;
+
+    #[test]
+    fn a_kernel_is_told_why_a_table_cannot_be_had() {
+        let refused = TableError::Unreadable { place: None, problem: "it is cut short".to_owned() };
+        let told = unavailable(refused.into());
+        assert!(matches!(&told, TableUnavailable::Refused(why) if why.contains("cut short")), "{told:?}");
+        assert!(matches!(unavailable(sqlx::Error::PoolTimedOut.into()), TableUnavailable::Busy(_)));
+        assert!(matches!(unavailable(DatasetError::Closing), TableUnavailable::Closing(_)));
+        assert_eq!(unavailable(DatasetError::NotFound), TableUnavailable::NotFound);
+        assert_eq!(unavailable(DatasetError::Database("x".into())), TableUnavailable::Internal);
+    }
 }

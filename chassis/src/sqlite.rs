@@ -7,6 +7,7 @@
 //! stands there alone, and so prepares the statement anew at every call; a sum is just a value. A test of the whole
 //! house holds every store to it.
 
+mod refusal;
 mod writer;
 
 use std::{path::Path, time::Duration};
@@ -18,7 +19,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-pub use self::writer::{Transaction, WriteError, Writer};
+pub use self::{
+    refusal::{BUSY_RETRY_AFTER, read_refusal},
+    writer::{Transaction, WriteError, Writer},
+};
 
 /// Readers: four for calls of all kinds, more gain nothing on a small machine, and two for a feature that keeps its own.
 const READERS: u32 = 6;

@@ -52,6 +52,9 @@ impl From<WriteError> for DatasetError {
 
 impl DatasetError {
     fn from_sql(error: &sqlx::Error) -> Self {
+        if matches!(error, sqlx::Error::PoolTimedOut) {
+            return Self::Busy("the service's database is busy");
+        }
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         if code.as_deref() == Some(DISK_FULL_CODE) { Self::DiskFull } else { Self::Database(error.to_string()) }
     }

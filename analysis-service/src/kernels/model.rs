@@ -112,14 +112,20 @@ impl std::fmt::Debug for KernelTable {
 }
 
 /// Why a table cannot be had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TableUnavailable {
     /// There is none, or it is another user's.
     #[error("no such dataset")]
     NotFound,
-    /// It is being parsed, or could not be.
-    #[error("the dataset is not ready")]
-    NotReady,
+    /// Its file cannot be read as the table that it was, and why.
+    #[error("{0}")]
+    Refused(String),
+    /// As much is under way as may be; another time it may be had.
+    #[error("{0}")]
+    Busy(String),
+    /// The service ends, or has no room; the next one may have it.
+    #[error("{0}")]
+    Closing(String),
     /// A fault of the service, logged where it happened.
     #[error("the dataset cannot be opened")]
     Internal,

@@ -3,6 +3,7 @@
 use fenxi_chassis::{
     caller,
     page::{self, PageTokens},
+    sqlite::read_refusal,
 };
 use fenxi_proto::{
     analysis::v1::{
@@ -16,7 +17,7 @@ use fenxi_proto::{
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use crate::network::{Grant, NetworkError, Networks, NewGrant};
+use crate::network::{Grant, NetworkError, Networks, NewGrant, StoreError};
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -105,10 +106,30 @@ fn status(error: NetworkError) -> Status {
         NetworkError::Full => Failure::new(ErrorReason::NetworkGrantLimit, text).with_quota("network_grants_per_user"),
         NetworkError::NotFound => Failure::not_found(),
         NetworkError::RequestIdReused => Failure::new(ErrorReason::RequestIdReused, text),
-        NetworkError::Store(_) => {
-            tracing::error!(cause = text, "a call about networks failed");
-            Failure::internal()
-        }
+        NetworkError::Store(StoreError::Write(error)) => error.refusal().unwrap_or_else(|| fault(&text)),
+        NetworkError::Store(StoreError::Sql(error)) => read_refusal(error).unwrap_or_else(|| fault(&text)),
     };
     failure.into()
+}
+
+fn fault(cause: &str) -> Failure {
+    tracing::error!(cause, "a call about networks failed");
+    Failure::internal()
+}
+
+#[cfg(test)]
+mod tests {
+    use fenxi_chassis::sqlite::WriteError;
+    use fenxi_proto::error::reason_of;
+
+    use super::*;
+
+    #[test]
+    fn a_busy_database_is_no_fault() {
+        let reason = |error: StoreError| reason_of(&status(error.into()));
+        assert_eq!(reason(WriteError::Busy.into()), Some(ErrorReason::Overloaded));
+        assert_eq!(reason(WriteError::Closed.into()), Some(ErrorReason::Unavailable));
+        assert_eq!(reason(sqlx::Error::PoolTimedOut.into()), Some(ErrorReason::Overloaded));
+        assert_eq!(reason(sqlx::Error::RowNotFound.into()), Some(ErrorReason::Internal));
+    }
 }

@@ -4,7 +4,7 @@ mod list;
 mod read;
 mod write;
 
-use fenxi_chassis::caller;
+use fenxi_chassis::{caller, sqlite::BUSY_RETRY_AFTER};
 use fenxi_proto::{
     error::{ErrorReason, Failure},
     history::v1::{
@@ -19,7 +19,6 @@ use prost::Message as _;
 use tonic::{Request, Response, Status};
 
 pub(crate) use self::read::statistics_message;
-use super::failure::BUSY_RETRY_AFTER;
 use crate::history::{History, HistoryError};
 
 /// The service over this history.

@@ -64,7 +64,9 @@ impl Caller {
                     return Err(Refused { reason: ErrorReason::DeadlineExceeded });
                 }
             };
-            if may_be_tried_again(&status) && begin.elapsed() < TRY_MAX {
+            // Kernels may be asked too much, which is looked at; a database that is busy is asked again.
+            let busy = !what.starts_with("inspection") && reason_of(&status) == Some(ErrorReason::Overloaded);
+            if (busy || may_be_tried_again(&status)) && begin.elapsed() < TRY_MAX {
                 self.book.count("tried again: the service was away");
                 sleep(PAUSE).await;
                 continue;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fenxi_chassis::sqlite::WriteError;
+use fenxi_chassis::sqlite::read_refusal;
 use fenxi_proto::error::{ErrorReason, Failure};
 
 use crate::{
@@ -13,7 +13,6 @@ use crate::{
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// Of looking and reading.
-#[expect(clippy::needless_pass_by_value, reason = "it ends here, as map_err hands it over")]
 pub(super) fn execution(error: ExecutionError) -> Failure {
     let text = error.to_string();
     match error {
@@ -27,16 +26,15 @@ pub(super) fn execution(error: ExecutionError) -> Failure {
             Failure::new(ErrorReason::Overloaded, text).retry_after(RETRY_AFTER).with_quota("log_readers")
         }
         ExecutionError::NotSettled => Failure::new(ErrorReason::Unavailable, text).retry_after(RETRY_AFTER),
-        ExecutionError::Store(StoreError::Write(WriteError::Busy | WriteError::Closed))
-        | ExecutionError::Store(StoreError::Sql(sqlx::Error::PoolTimedOut)) => {
-            Failure::new(ErrorReason::Unavailable, "the database takes nothing at the moment; try again")
-                .retry_after(RETRY_AFTER)
-        }
-        ExecutionError::Damaged | ExecutionError::Store(_) | ExecutionError::Io(_) => {
-            tracing::error!(error = text, "an execution cannot be stored or read");
-            Failure::internal()
-        }
+        ExecutionError::Store(StoreError::Write(error)) => error.refusal().unwrap_or_else(|| fault(&text)),
+        ExecutionError::Store(StoreError::Sql(error)) => read_refusal(&error).unwrap_or_else(|| fault(&text)),
+        ExecutionError::Damaged | ExecutionError::Store(_) | ExecutionError::Io(_) => fault(&text),
     }
+}
+
+fn fault(cause: &str) -> Failure {
+    tracing::error!(cause, "an execution cannot be stored or read");
+    Failure::internal()
 }
 
 /// Of running.
@@ -47,5 +45,21 @@ pub(super) fn run(error: RunError) -> Failure {
         RunError::TimeLimit { .. } => Failure::invalid("time_limit", error),
         RunError::Ended => Failure::new(ErrorReason::ExecutionEnded, "the execution has ended"),
         RunError::Stopping => Failure::new(ErrorReason::Unavailable, error.to_string()).retry_after(RETRY_AFTER),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fenxi_chassis::sqlite::WriteError;
+
+    use super::*;
+
+    #[test]
+    fn a_busy_database_is_no_fault() {
+        let reason = |error: StoreError| execution(ExecutionError::Store(error)).reason();
+        assert_eq!(reason(WriteError::Busy.into()), ErrorReason::Overloaded);
+        assert_eq!(reason(WriteError::Closed.into()), ErrorReason::Unavailable);
+        assert_eq!(reason(sqlx::Error::PoolTimedOut.into()), ErrorReason::Overloaded);
+        assert_eq!(reason(sqlx::Error::RowNotFound.into()), ErrorReason::Internal);
     }
 }

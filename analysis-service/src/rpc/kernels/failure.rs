@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use fenxi_chassis::sqlite::read_refusal;
 use fenxi_proto::error::{ErrorReason, Failure};
 use tonic::Status;
 
-use crate::kernels::model::{KernelError, TableUnavailable};
+use crate::kernels::{
+    model::{KernelError, TableUnavailable},
+    store::StoreError,
+};
 
 /// When a refusal for want of room may be tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -22,8 +26,8 @@ pub(in crate::rpc) fn failure(error: &KernelError) -> Failure {
     let text = error.to_string();
     let refused = |reason| Failure::new(reason, text.clone());
     match error {
-        KernelError::NotFound | KernelError::Table { why: TableUnavailable::NotFound, .. } => Failure::not_found(),
-        KernelError::Table { why: TableUnavailable::NotReady, .. } => refused(ErrorReason::DatasetNotReady),
+        KernelError::NotFound => Failure::not_found(),
+        KernelError::Table { why, .. } => table(why, text),
         KernelError::UserLimit { .. } => refused(ErrorReason::KernelLimit).with_quota("kernels_per_user_max"),
         KernelError::TotalLimit { .. } => {
             refused(ErrorReason::KernelLimit).with_quota("kernels_max").retry_after(RETRY_AFTER)
@@ -49,9 +53,51 @@ pub(in crate::rpc) fn failure(error: &KernelError) -> Failure {
         KernelError::NotInspectable { .. } => refused(ErrorReason::KernelNotInspectable),
         KernelError::RequestIdReused => refused(ErrorReason::RequestIdReused),
         KernelError::Stopping => refused(ErrorReason::Unavailable).retry_after(RETRY_AFTER),
-        KernelError::Table { why: TableUnavailable::Internal, .. } | KernelError::Store(_) => {
-            tracing::error!(cause = text, "a call about kernels failed");
-            Failure::internal()
-        }
+        KernelError::Store(StoreError::Write(error)) => error.refusal().unwrap_or_else(|| fault(&text)),
+        KernelError::Store(StoreError::Sql(error)) => read_refusal(error).unwrap_or_else(|| fault(&text)),
+    }
+}
+
+fn table(why: &TableUnavailable, text: String) -> Failure {
+    match why {
+        TableUnavailable::NotFound => Failure::not_found(),
+        TableUnavailable::Refused(_) => Failure::new(ErrorReason::FileUnreadable, text),
+        TableUnavailable::Busy(_) => Failure::new(ErrorReason::Overloaded, text).retry_after(RETRY_AFTER),
+        TableUnavailable::Closing(_) => Failure::new(ErrorReason::Unavailable, text).retry_after(RETRY_AFTER),
+        TableUnavailable::Internal => fault(&text),
+    }
+}
+
+fn fault(cause: &str) -> Failure {
+    tracing::error!(cause, "a call about kernels failed");
+    Failure::internal()
+}
+
+#[cfg(test)]
+mod tests {
+    use fenxi_chassis::sqlite::WriteError;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_busy_database_is_no_fault() {
+        let reason = |error: StoreError| failure(&error.into()).reason();
+        assert_eq!(reason(WriteError::Busy.into()), ErrorReason::Overloaded);
+        assert_eq!(reason(WriteError::Closed.into()), ErrorReason::Unavailable);
+        assert_eq!(reason(sqlx::Error::PoolTimedOut.into()), ErrorReason::Overloaded);
+        assert_eq!(reason(sqlx::Error::RowNotFound.into()), ErrorReason::Internal);
+    }
+
+    #[test]
+    fn a_table_that_cannot_be_had_is_told_with_what_is_the_matter() {
+        let refused = |why| failure(&KernelError::Table { dataset_id: Uuid::nil(), why });
+        let unreadable = refused(TableUnavailable::Refused("line 3 is cut short".into()));
+        assert_eq!(unreadable.reason(), ErrorReason::FileUnreadable);
+        assert!(unreadable.to_string().contains("line 3 is cut short"), "{unreadable}");
+        assert_eq!(refused(TableUnavailable::Busy("much to do".into())).reason(), ErrorReason::Overloaded);
+        assert_eq!(refused(TableUnavailable::Closing("it ends".into())).reason(), ErrorReason::Unavailable);
+        assert_eq!(refused(TableUnavailable::NotFound).reason(), ErrorReason::NotFound);
+        assert_eq!(refused(TableUnavailable::Internal).reason(), ErrorReason::Internal);
     }
 }

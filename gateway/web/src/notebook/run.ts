@@ -42,12 +42,12 @@ export async function sendExecute(kernelId: string, code: string, requestId: str
   }
 }
 
-/** Only what the way broke, not what the service refused: a full queue or a dead kernel is for the person to know. */
+/** Only what the way broke or the service had no time for: a full queue or a dead kernel is for the person to know. */
 export function worthRepeating(error: unknown): boolean {
   const code = codeOf(error);
   if (code === Code.Unauthenticated) return mayReopen(error);
   const { reason } = detailsOf(error);
-  if (code === Code.Unavailable || code === Code.DeadlineExceeded) return true;
+  if (code === Code.Unavailable || code === Code.DeadlineExceeded || reason === "OVERLOADED") return true;
   return reason === "" && code === Code.Unknown;
 }
 

@@ -294,7 +294,7 @@ export const KernelLimitsSchema: GenMessage<KernelLimits> = /*@__PURE__*/
  */
 export type KernelDataset = Message<"fenxi.analysis.v1.KernelDataset"> & {
   /**
-   * A READY dataset of the caller.
+   * A dataset of the caller's.
    *
    * @generated from field: string dataset_id = 1;
    */
