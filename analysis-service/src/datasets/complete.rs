@@ -49,7 +49,7 @@ impl Datasets {
 
     async fn complete(&self, user_id: Uuid, completion: Completion) -> Result<Dataset, DatasetError> {
         let store = &self.inner.store;
-        if let Some(dataset_id) = store.completed_before(user_id, completion.request).await? {
+        if let Some(dataset_id) = store.done_before(user_id, completion.request).await? {
             return store.dataset(user_id, dataset_id).await;
         }
         let named = match completion.name.as_str() {
@@ -58,7 +58,11 @@ impl Datasets {
         };
         let (upload, content) = match self.seal(user_id, &completion).await? {
             Sealed::Open(upload, content) => (upload, content),
-            Sealed::Complete(dataset_id) => return store.dataset(user_id, dataset_id).await,
+            Sealed::Complete(dataset_id) => {
+                let now_micros = self.inner.frame.clock.now_micros();
+                store.note_request(user_id, completion.request, dataset_id, now_micros).await?;
+                return store.dataset(user_id, dataset_id).await;
+            }
         };
         let table = self.parse(user_id, content, &upload.file_name, completion.options).await?;
         let now_micros = self.inner.frame.clock.now_micros();
@@ -85,7 +89,8 @@ impl Datasets {
         let upload_id = completion.upload_id;
         let _deciding = self.inner.uploads.lock(upload_id).await;
         let upload = self.inner.store.upload(user_id, upload_id).await?;
-        if let UploadState::Complete(dataset_id) = upload.state {
+        if let (UploadState::Complete(dataset_id), Some(content)) = (upload.state, upload.content) {
+            check_sums(content, None, completion.sum)?;
             return Ok(Sealed::Complete(dataset_id));
         }
         let upload = self.open_upload(user_id, upload_id).await?;
@@ -96,12 +101,7 @@ impl Datasets {
             Some(content) => content,
             None => self.sum_of_all(&upload).await?,
         };
-        for (expected, whose) in [(upload.declared, "declared at the start"), (completion.sum, "given now")] {
-            if let Some(expected) = expected.filter(|expected| *expected != content) {
-                let text = format!("the bytes have SHA-256 {content}, not {expected} as {whose}");
-                return Err(DatasetError::Mismatch(text + "; check it, or cancel and upload the file again"));
-            }
-        }
+        check_sums(content, upload.declared, completion.sum)?;
         // The row first: then a crash leaves either the file here or the object there, and `stored` finds both.
         let _moving = self.inner.contents.lock(content).await;
         let expire_micros = self.expiry(self.inner.frame.clock.now_micros());
@@ -184,6 +184,16 @@ impl Datasets {
         metrics::counter!("dataset_parses_total").increment(1);
         Ok(table)
     }
+}
+
+fn check_sums(content: ContentId, declared: Option<ContentId>, given: Option<ContentId>) -> Result<(), DatasetError> {
+    for (expected, whose) in [(declared, "declared at the start"), (given, "given now")] {
+        if let Some(expected) = expected.filter(|expected| *expected != content) {
+            let text = format!("the bytes have SHA-256 {content}, not {expected} as {whose}");
+            return Err(DatasetError::Mismatch(text + "; check it, or cancel and upload the file again"));
+        }
+    }
+    Ok(())
 }
 
 enum Sealed {

@@ -29,7 +29,7 @@ const PREVIEW_ROWS: usize = 50;
 const PREVIEW_ROWS_MAX: usize = 200;
 
 impl Datasets {
-    /// Opens an upload, if the file and the user's quota allow its size.
+    /// Opens an upload, if the file and the user's quota allow its size; or gives the one that this request opened.
     ///
     /// # Errors
     /// [`DatasetError::Field`], [`DatasetError::Quota`], [`DatasetError::DiskFull`], [`DatasetError::RequestIdReused`].
@@ -43,6 +43,10 @@ impl Datasets {
     ) -> Result<UploadStatus, DatasetError> {
         let settings = &self.inner.settings;
         let file_name = name::file_name(file_name)?;
+        // Before the limits: what was opened stays so, whatever has become of those.
+        if let Some(upload_id) = self.inner.store.done_before(user_id, request).await? {
+            return self.upload(user_id, upload_id).await;
+        }
         if size_bytes > settings.upload_file_max_bytes {
             let text = format!("the file has {size_bytes} bytes; one file may have {}", settings.upload_file_max_bytes);
             return Err(DatasetError::Quota { limit: "upload_file_max_bytes", text });

@@ -69,10 +69,15 @@ impl House {
     }
 
     /// Stops the service and starts another one on the same folder.
-    pub(crate) async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
+        self.restart_with(&[]).await
+    }
+
+    /// The same, with these settings.
+    pub(crate) async fn restart_with(mut self, settings: &[&str]) -> Self {
         self.lifecycle.stop();
         self.service.await.expect("no panic").expect("served");
-        (self.url, self.lifecycle, self.service) = serve(self.folder.path(), &self.keys, &[]).await;
+        (self.url, self.lifecycle, self.service) = serve(self.folder.path(), &self.keys, settings).await;
         self
     }
 

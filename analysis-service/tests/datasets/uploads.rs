@@ -198,6 +198,12 @@ async fn a_wrong_sum_is_told_and_the_upload_stays() {
     assert_eq!(reason, ErrorReason::InvalidField);
     assert_eq!(user.get_upload(&upload.upload_id).await.expect("there").state(), UploadState::Open);
     user.client.clone().complete_upload(complete(&right)).await.expect("completed");
+    // Also of what is a dataset already; and such a request is as good as the first.
+    assert_eq!(refusal(user.client.clone().complete_upload(complete(&wrong)).await).0, ErrorReason::UploadMismatch);
+    let again = complete(&right);
+    user.client.clone().complete_upload(again.clone()).await.expect("completed before");
+    let other = CompleteUploadRequest { name: "other".into(), ..again };
+    assert_eq!(refusal(user.client.clone().complete_upload(other).await).0, ErrorReason::RequestIdReused);
 
     let declared = CreateUploadRequest {
         file_name: "numbers.csv".into(),
@@ -279,8 +285,19 @@ async fn a_repeated_create_is_the_same_upload_and_another_one_under_its_id_is_re
         assert_eq!(refusal(create(bad).await).0, ErrorReason::InvalidField);
     }
     // Another user's ids are their own.
-    let other = house.user().client.clone().create_upload(request).await.expect("created").into_inner().upload;
+    let other = house.user().client.clone().create_upload(request.clone()).await.expect("created").into_inner().upload;
     assert_ne!(other.expect("one").upload_id, first.upload_id);
+
+    // It is given as it stands, also where such a one would not be opened any more.
+    user.write(&first.upload_id, 0, b"1234567").await.expect("written");
+    let user_id = user.user_id;
+    let house = house.restart_with(&["--upload-file-max-bytes", "9"]).await;
+    let user = house.user_called(user_id);
+    let again = user.client.clone().create_upload(request.clone()).await.expect("created before").into_inner().upload;
+    let again = again.expect("one");
+    assert_eq!((again.upload_id, again.received_bytes), (first.upload_id, 7));
+    let new = CreateUploadRequest { request_id: id().to_string(), ..request };
+    assert_eq!(refusal(user.client.clone().create_upload(new).await).0, ErrorReason::QuotaExceeded);
 }
 
 #[tokio::test(flavor = "multi_thread")]

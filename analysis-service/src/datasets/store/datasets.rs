@@ -92,16 +92,6 @@ impl Store {
         write.await
     }
 
-    /// The dataset that an earlier CompleteUpload with this request made, if there was one.
-    pub(in crate::datasets) async fn completed_before(
-        &self,
-        user_id: Uuid,
-        request: RequestId,
-    ) -> Result<Option<Uuid>, DatasetError> {
-        let mut connection = self.database.reader.acquire().await?;
-        requests::earlier(&mut connection, user_id, Some(request)).await
-    }
-
     /// One dataset with its columns.
     pub(in crate::datasets) async fn dataset(&self, user_id: Uuid, dataset_id: Uuid) -> Result<Dataset, DatasetError> {
         let query = sqlx::query(WHOLE).bind(user_id).bind(dataset_id);

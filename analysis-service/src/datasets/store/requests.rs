@@ -47,6 +47,35 @@ pub(super) async fn done(
 }
 
 impl Store {
+    /// What an earlier call with this request made, if there was one; an error where that call asked for something else.
+    pub(in crate::datasets) async fn done_before(
+        &self,
+        user_id: Uuid,
+        request: RequestId,
+    ) -> Result<Option<Uuid>, DatasetError> {
+        let mut connection = self.database.reader.acquire().await?;
+        earlier(&mut connection, user_id, Some(request)).await
+    }
+
+    /// Notes a request for what is done already.
+    pub(in crate::datasets) async fn note_request(
+        &self,
+        user_id: Uuid,
+        request: RequestId,
+        resource_id: Uuid,
+        now_micros: i64,
+    ) -> Result<(), DatasetError> {
+        let write = self.database.writer.write(move |transaction| {
+            Box::pin(async move {
+                if earlier(transaction, user_id, Some(request)).await?.is_none() {
+                    done(transaction, user_id, Some(request), resource_id, now_micros).await?;
+                }
+                Ok::<_, DatasetError>(())
+            })
+        });
+        write.await
+    }
+
     /// Forgets what was done before this time.
     pub(in crate::datasets) async fn forget_requests(&self, before_micros: i64) -> Result<u64, DatasetError> {
         let write = self.database.writer.write(move |transaction| {

@@ -556,7 +556,7 @@ export const CreateUploadRequestSchema: GenMessage<CreateUploadRequest> = /*@__P
  */
 export type CreateUploadResponse = Message<"fenxi.analysis.v1.CreateUploadResponse"> & {
   /**
-   * With received_bytes 0.
+   * With received_bytes 0; a repeated call's, as it stands now.
    *
    * @generated from field: fenxi.analysis.v1.Upload upload = 1;
    */
