@@ -1,5 +1,7 @@
 //! A service's gRPC server: its limits, health, reflection, the check of every caller, and an end without torn answers.
 
+mod reasons;
+
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -9,6 +11,7 @@ use tonic::{
     service::Routes,
     transport::{Server, server::TcpIncoming},
 };
+use tower::util::MapResponseLayer;
 use tracing::Span;
 
 use crate::{
@@ -72,6 +75,7 @@ pub async fn serve(
         .http2_max_pending_accept_reset_streams(Some(RESETS_MAX))
         .http2_max_local_error_reset_streams(Some(RESETS_MAX))
         .layer(AuthLayer::new(verifier))
+        .layer(MapResponseLayer::new(reasons::explained))
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, async move { stopping.stopping().await });
     tracing::info!(%address, "gRPC serving");

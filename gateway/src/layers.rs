@@ -120,7 +120,7 @@ async fn rpc(
     };
     // b. What the contract does not know, or keeps for services, ends here: no backend is bothered with it.
     let Some(method) = method else {
-        return refusal::rpc(wire, &Status::unimplemented("no such method"));
+        return refusal::rpc(wire, &Failure::new(ErrorReason::MethodUnknown, "there is no such method").into());
     };
     let meter = CallMeter::start(&method.meter);
     let (status, mut meter) = match admit(house, client, method, &admitted).await {
@@ -174,7 +174,10 @@ pub(crate) async fn caller(
 async fn local(house: &House, request: Request<Incoming>) -> Response<Body> {
     match Guard::wire(request.method(), request.version(), request.headers()) {
         Ok(Wire::Native) => house.local.answer(request).await,
-        Ok(Wire::Web) => refusal::rpc(Wire::Web, &Status::unimplemented("health and reflection speak native gRPC")),
+        Ok(Wire::Web) => {
+            let text = "health and reflection speak native gRPC";
+            refusal::rpc(Wire::Web, &Failure::new(ErrorReason::MethodUnknown, text).into())
+        }
         Err(refused) => refused_rpc(None, refused),
     }
 }

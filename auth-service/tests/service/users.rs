@@ -92,6 +92,9 @@ async fn users_are_found_by_the_letter_and_paged() {
     for query in ["\0", &"x".repeat(101)] {
         assert_eq!(reason(users.list_users(page(String::new(), query)).await), ErrorReason::InvalidField);
     }
+    // More than any request of these services may have: tonic refuses it, and it has a reason all the same.
+    let huge = users.get_user(GetUserRequest { user_id: "x".repeat(70_000) }).await;
+    assert_eq!(reason(huge), ErrorReason::InvalidField);
     for user_id in [request_id().as_str(), "x", "00000000-0000-0000-0000-000000000000"] {
         let answer = users.get_user(GetUserRequest { user_id: user_id.into() }).await;
         assert_eq!(reason(answer), ErrorReason::NotFound);

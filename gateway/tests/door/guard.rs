@@ -1,8 +1,12 @@
 //! What a page of another site can make a browser send, with the victim's cookie: nothing of it is carried out.
 
 use bytes::Bytes;
-use fenxi_proto::auth::v1::{GetCurrentUserRequest, LoginWithPasswordRequest};
+use fenxi_proto::{
+    auth::v1::{GetCurrentUserRequest, LoginWithPasswordRequest},
+    error::reason_of,
+};
 use http::{Request, StatusCode};
+use tonic::Status;
 
 use crate::{
     fakes::GATEWAY_SECRET,
@@ -166,6 +170,8 @@ async fn internal_methods_and_unknown_ones_end_at_the_door() {
                 let answer = raw::send(house.gateway, version, request, raw::frame(&GetCurrentUserRequest {})).await;
                 let expected = if proof.starts_with("fxs_") { 16 } else { code };
                 assert_eq!(answer.code(), Some(expected), "{path} {proof} {answer:?}");
+                let status = Status::from_header_map(&answer.headers).expect("a status");
+                assert!(reason_of(&status).is_some(), "{path} {proof}: no reason in {status:?}");
             }
         }
     }

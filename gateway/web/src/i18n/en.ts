@@ -133,7 +133,7 @@ export const en = {
     INVALID_FIELD: "Something is not as it should be.", INVALID_PAGE_TOKEN: "The list has changed. Reload it.", REQUEST_ID_REUSED: "This was sent before with other content. Try again.",
     NOT_FOUND: "It does not exist, or it is not yours.", UNAUTHENTICATED: "You are not signed in any more.", PERMISSION_DENIED: "You may not do this.",
     RATE_LIMITED: "Too many tries. Wait a moment.", UNAVAILABLE: "The service does not answer. Try again in a moment.", INTERNAL: "The service made a mistake. Try again; if it stays, tell your administrator.",
-    DEADLINE_EXCEEDED: "It took too long. Try again.", OVERLOADED: "The service is busy. Try again in a moment.", LOGIN_FAILED: "User name or password is wrong.",
+    DEADLINE_EXCEEDED: "It took too long. Try again.", OVERLOADED: "The service is busy. Try again in a moment.", METHOD_UNKNOWN: "The service does not know this call. Reload the page.", LOGIN_FAILED: "User name or password is wrong.",
     LOGIN_ATTEMPT_INVALID: "This login took too long or was begun elsewhere. Begin again.", LOGIN_CODE_INVALID: "The login was not accepted. Begin again.",
     LOGIN_REFUSED_BY_USER: "The login was refused.", TENANT_NOT_ALLOWED: "Your organisation may not sign in here.", USER_DISABLED: "This account is disabled. Ask your administrator.",
     IDP_MISCONFIGURED: "Signing in this way is set up wrongly. Tell your administrator.", IDP_UNAVAILABLE: "The identity provider does not answer. Try again in a moment.",

@@ -135,7 +135,7 @@ export const zh: Messages = {
     INVALID_FIELD: "有内容不符合要求。", INVALID_PAGE_TOKEN: "列表已变化，请重新加载。", REQUEST_ID_REUSED: "此请求已用其他内容发送过，请重试。",
     NOT_FOUND: "不存在，或不属于你。", UNAUTHENTICATED: "登录已失效。", PERMISSION_DENIED: "你没有权限执行此操作。",
     RATE_LIMITED: "尝试次数过多，请稍候。", UNAVAILABLE: "服务暂时没有响应，请稍后重试。", INTERNAL: "服务出错，请重试；如仍有问题请联系管理员。",
-    DEADLINE_EXCEEDED: "耗时过长，请重试。", OVERLOADED: "服务繁忙，请稍后重试。", LOGIN_FAILED: "用户名或密码错误。",
+    DEADLINE_EXCEEDED: "耗时过长，请重试。", OVERLOADED: "服务繁忙，请稍后重试。", METHOD_UNKNOWN: "服务不认识此调用，请刷新页面。", LOGIN_FAILED: "用户名或密码错误。",
     LOGIN_ATTEMPT_INVALID: "登录已超时或在别处发起，请重新开始。", LOGIN_CODE_INVALID: "登录未被接受，请重新开始。",
     LOGIN_REFUSED_BY_USER: "登录已被拒绝。", TENANT_NOT_ALLOWED: "你所在的组织不能登录此服务。", USER_DISABLED: "账号已停用，请联系管理员。",
     IDP_MISCONFIGURED: "此登录方式配置有误，请联系管理员。", IDP_UNAVAILABLE: "身份服务没有响应，请稍后重试。",
