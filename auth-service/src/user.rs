@@ -91,6 +91,9 @@ pub(crate) enum UserError {
     /// A password for somebody who signs in elsewhere.
     #[error("this user signs in with an identity provider and has no password here")]
     NoPassword,
+    /// A name for somebody whose provider gives it.
+    #[error("this user's name comes from the identity provider, anew with each sign-in")]
+    NameFromProvider,
     /// Whoever asks is no longer an administrator.
     #[error("only an enabled administrator may do this")]
     NotAdministrator,
@@ -127,7 +130,7 @@ pub(crate) struct Wanted {
 /// What is to change about a user; `None` stays.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Changes {
-    /// For people.
+    /// Of a local account, for people.
     pub(crate) display_name: Option<String>,
     /// What they may do.
     pub(crate) role: Option<Role>,
@@ -195,8 +198,8 @@ impl Users {
     pub(crate) async fn update(&self, user_id: Uuid, changes: Changes, once: Once) -> Result<User, UserError> {
         let before = self.get(user_id).await?;
         let display_name = changes.display_name.map(|text| {
-            let fallback = before.username.as_deref().unwrap_or(&before.display_name);
-            name::display_name(&text, fallback)
+            let username = before.username.as_deref().ok_or(UserError::NameFromProvider)?;
+            Ok::<_, UserError>(name::display_name(&text, username)?)
         });
         let display_name = display_name.transpose()?;
         let password_hash = match changes.password {

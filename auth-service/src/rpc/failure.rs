@@ -113,6 +113,11 @@ impl From<UserError> for Failure {
             UserError::NotFound => Self::not_found(),
             UserError::LastAdministrator => Self::new(ErrorReason::LastAdministrator, text),
             UserError::NoPassword => Self::invalid("update_mask", "names the password of a user who has none here"),
+            UserError::NameFromProvider => {
+                let what =
+                    "names the display_name of a user whose name the identity provider gives, anew with each sign-in";
+                Self::invalid("update_mask", what)
+            }
             UserError::NotAdministrator => Self::new(ErrorReason::PermissionDenied, text),
             UserError::Overloaded(error) => error.into(),
             UserError::Once(error) => error.into(),

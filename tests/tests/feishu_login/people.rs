@@ -7,7 +7,8 @@ use fenxi_chassis::client::Bearer;
 use fenxi_proto::{
     auth::v1::{
         DisableUserRequest, GetCurrentUserRequest, ListLoginMethodsRequest, ListUsersRequest, LoginMethodKind,
-        UserRole, auth_service_client::AuthServiceClient, user_service_client::UserServiceClient,
+        UpdateUserRequest, User, UserRole, auth_service_client::AuthServiceClient,
+        user_service_client::UserServiceClient,
     },
     error::ErrorReason,
 };
@@ -52,6 +53,28 @@ async fn somebody_signs_in_and_is_updated_the_next_time() {
     assert_eq!(me.user, Some(second));
     assert_eq!(room.audited("user_created"), 1);
     assert_eq!(room.audited("login_succeeded"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_the_provider_gives_is_changed_there() {
+    let room = Room::new().await;
+    let ada = Person::new("ou_ada", "t1");
+    let (answer, _) = room.login("feishu", &ada).await.expect("signed in");
+    let user_id = answer.user.expect("a user").user_id;
+    let caller = Bearer::new(&room.administrator().await).expect("a credential");
+    let mut users = UserServiceClient::with_interceptor(room.channel.clone(), caller);
+    let wanted =
+        User { user_id, display_name: "Other".into(), role: UserRole::Administrator.into(), ..User::default() };
+    let update = |path: &str| {
+        let mut request = UpdateUserRequest { user: Some(wanted.clone()), ..UpdateUserRequest::default() };
+        request.update_mask.get_or_insert_default().paths.push(path.into());
+        request
+    };
+    let refused = users.update_user(update("display_name")).await.expect_err("refused");
+    assert!(refused.message().contains("identity provider"), "{refused}");
+    assert_eq!(reason::<()>(Err(refused)), ErrorReason::InvalidField);
+    let changed = users.update_user(update("role")).await.expect("changed").into_inner().user.expect("a user");
+    assert_eq!((changed.display_name.as_str(), changed.role()), ("人 ou_ada", UserRole::Administrator));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -304,7 +304,7 @@ export type UpdateUserRequest = Message<"fenxi.auth.v1.UpdateUserRequest"> & {
   user?: User | undefined;
 
   /**
-   * Which fields: `display_name`, `role`, `password`.
+   * Which fields: `role`; of a local account `display_name` and `password` too.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -522,7 +522,8 @@ export const UserService: GenService<{
     output: typeof CreateUserResponseSchema;
   },
   /**
-   * Changes the fields that `update_mask` names: `display_name`, `role`, `password`. Others are refused.
+   * Changes the fields that `update_mask` names: `role`, and of a local account `display_name` and `password`. Others are
+   * refused: an identity provider gives the names of its users, anew with each sign-in.
    *
    * @generated from rpc fenxi.auth.v1.UserService.UpdateUser
    */
