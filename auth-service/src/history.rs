@@ -51,7 +51,7 @@ pub(crate) enum HistoryError {
     #[error("no such entry")]
     NotFound,
     /// There is nothing to bring back.
-    #[error("the entry is not deleted, or was deleted too long ago")]
+    #[error("the entry is not deleted")]
     NotDeleted,
     /// The request_id belongs to another request.
     #[error("the request_id was used for another request")]

@@ -49,7 +49,7 @@ pub(crate) struct Change {
 pub(crate) enum Changed {
     /// The entry as it is now.
     Now(Box<WholeEntry>),
-    /// It is not deleted, or too long ago.
+    /// It is not deleted.
     NotDeleted,
     /// There is no such entry of this user.
     Missing,
@@ -89,8 +89,8 @@ pub(crate) async fn undelete(transaction: &mut Transaction, wish: Change) -> Res
     }
     let query = sqlx::query(TO_HISTORY).bind(wish.user_id).bind(wish.id).bind(wish.deleted_after);
     let Some(row) = query.fetch_optional(&mut *transaction).await? else {
-        // Whoever deleted it, long ago or not at all, it is there for its owner alone.
-        let there = whole(transaction, wish.user_id, wish.id, i64::MIN).await?;
+        // Deleted too long ago it is gone, also before it is removed.
+        let there = whole(transaction, wish.user_id, wish.id, wish.deleted_after).await?;
         return Ok(if there.is_some() { Changed::NotDeleted } else { Changed::Missing });
     };
     let entry = entry(&row)?;

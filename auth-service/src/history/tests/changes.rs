@@ -81,7 +81,7 @@ async fn after_thirty_days_it_is_gone_for_good() {
     let ids = room.walk(user, &Filter { deleted: true, ..Filter::default() }, 100).await;
     assert_eq!(ids.len(), 250);
     room.clock.advance(Duration::from_secs(30 * 86_400));
-    assert!(matches!(room.history.undelete(user, ids[0], None).await, Err(HistoryError::NotDeleted)));
+    assert!(matches!(room.history.undelete(user, ids[0], None).await, Err(HistoryError::NotFound)));
     assert!(matches!(room.history.get(user, ids[0]).await, Err(HistoryError::NotFound)));
     let mut rounds = Vec::new();
     while rounds.last() != Some(&0) {

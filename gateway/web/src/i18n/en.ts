@@ -143,7 +143,7 @@ export const en = {
     FILE_UNREADABLE: "The file cannot be read as a table.", FILE_FORMAT: "The file is of another format than its name says.", FILE_EMPTY: "The file is empty.",
     FILE_TOO_LARGE: "The table is too large.", DATASET_NOT_READY: "The dataset is not ready.", KERNEL_LIMIT: "No more kernels may run. End one first.",
     KERNEL_DEAD: "The kernel has ended. Restart it to go on.", EXECUTION_QUEUE_FULL: "Too many cells wait. Let some of them finish.", KERNEL_START_FAILED: "The kernel could not be started.",
-    EXECUTION_ENDED: "It has ended already.", INPUT_NOT_REQUESTED: "No input is waited for any more.", VARIABLE_NAME: "Not a Python variable name, or used twice.", NOT_DELETED: "It was not deleted, or too long ago.",
+    EXECUTION_ENDED: "It has ended already.", INPUT_NOT_REQUESTED: "No input is waited for any more.", VARIABLE_NAME: "Not a Python variable name, or used twice.", NOT_DELETED: "It is not deleted.",
     VARIABLE_UNREADABLE: "This value cannot be shown.", KERNEL_SPEC_UNKNOWN: "There is no such kernel here.",
     KERNEL_SPEC_WITHOUT_TABLES: "Tables cannot be loaded into this kernel.", KERNEL_NOT_INSPECTABLE: "This kernel cannot be looked into now.",
     NETWORK_UNAVAILABLE: "No kernel can be given a network on this machine.", NETWORK_GRANT_LIMIT: "The user has as many grants as there may be. Delete one first.",

@@ -145,7 +145,7 @@ export const zh: Messages = {
     FILE_UNREADABLE: "无法将文件读取为表格。", FILE_FORMAT: "文件的实际格式与名称不符。", FILE_EMPTY: "文件是空的。",
     FILE_TOO_LARGE: "表格过大。", DATASET_NOT_READY: "数据集尚未就绪。", KERNEL_LIMIT: "内核数量已达上限，请先结束一个。",
     KERNEL_DEAD: "内核已结束，重启后继续。", EXECUTION_QUEUE_FULL: "排队的单元格过多，请等待部分完成。", KERNEL_START_FAILED: "内核未能启动。",
-    EXECUTION_ENDED: "它已经结束。", INPUT_NOT_REQUESTED: "已不再等待输入。", VARIABLE_NAME: "不是有效的 Python 变量名，或重复使用。", NOT_DELETED: "它没有被删除，或删除时间过久。",
+    EXECUTION_ENDED: "它已经结束。", INPUT_NOT_REQUESTED: "已不再等待输入。", VARIABLE_NAME: "不是有效的 Python 变量名，或重复使用。", NOT_DELETED: "它没有被删除。",
     VARIABLE_UNREADABLE: "无法显示这个值。", KERNEL_SPEC_UNKNOWN: "这里没有这个内核。",
     KERNEL_SPEC_WITHOUT_TABLES: "这个内核不能加载表格。", KERNEL_NOT_INSPECTABLE: "现在无法查看这个内核。",
     NETWORK_UNAVAILABLE: "这台机器无法为内核提供网络。", NETWORK_GRANT_LIMIT: "该用户的网络授权已达上限，请先删除一个。",

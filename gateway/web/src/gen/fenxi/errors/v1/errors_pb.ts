@@ -317,7 +317,7 @@ export enum ErrorReason {
   VARIABLE_NAME = 66,
 
   /**
-   * The history entry was not deleted, or deleted too long ago.
+   * The history entry is not deleted. One deleted too long ago to be brought back is NOT_FOUND.
    *
    * @generated from enum value: ERROR_REASON_NOT_DELETED = 67;
    */

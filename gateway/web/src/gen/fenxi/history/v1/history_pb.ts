@@ -667,7 +667,7 @@ export const HistoryService: GenService<{
     output: typeof DeleteHistoryEntryResponseSchema;
   },
   /**
-   * Brings a deleted entry back.
+   * Brings a deleted entry back, within the 30 days.
    *
    * @generated from rpc fenxi.history.v1.HistoryService.UndeleteHistoryEntry
    */
