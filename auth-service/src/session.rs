@@ -61,6 +61,11 @@ impl Lifetimes {
     pub(crate) fn in_force(&self, now: i64) -> InForce {
         InForce { now, used_after: now.saturating_sub(micros(self.idle_max)) }
     }
+
+    /// When one ends that is not used any more.
+    fn end(&self, session: &LoginSession) -> i64 {
+        session.expire_time.min(session.last_used_time.saturating_add(micros(self.idle_max)))
+    }
 }
 
 /// Why it was not done.
@@ -155,7 +160,7 @@ pub(crate) struct LoginSessions {
 }
 
 impl LoginSessions {
-    /// At most `rows_max` of a user, newest first, from below `before`.
+    /// At most `rows_max` of a user, newest first, from below `before`; they expire then if they are not used before.
     pub(crate) async fn page(
         &self,
         user_id: Uuid,
@@ -163,7 +168,11 @@ impl LoginSessions {
         rows_max: u32,
     ) -> Result<Vec<LoginSession>, SessionError> {
         let in_force = self.lifetimes.in_force(self.clock.now_micros());
-        Ok(store::page(&self.database.reader, user_id, before, in_force, rows_max.into()).await?)
+        let mut sessions = store::page(&self.database.reader, user_id, before, in_force, rows_max.into()).await?;
+        for session in &mut sessions {
+            session.expire_time = self.lifetimes.end(session);
+        }
+        Ok(sessions)
     }
 
     /// Ends one of a user's from another device, once.

@@ -13,6 +13,9 @@ use fenxi_proto::{
 use crate::house::{House, PASSWORD, SignedIn, reason, request_id};
 
 const DAY: Duration = Duration::from_secs(86_400);
+/// The defaults of the settings.
+const IDLE_MAX: Duration = Duration::from_secs(7 * 86_400);
+const AGE_MAX: Duration = Duration::from_secs(30 * 86_400);
 
 async fn list(house: &House, who: &SignedIn) -> Vec<LoginSession> {
     let request = ListLoginSessionsRequest { page_size: 100, page_token: String::new() };
@@ -27,6 +30,11 @@ fn revoke(id: &str) -> RevokeLoginSessionRequest {
 async fn one_that_is_used_lives_to_its_age_and_one_that_is_not_dies_idle() {
     let house = House::new().await;
     let used = house.administrator().await;
+    let told = &list(&house, &used).await[0];
+    let micros = |time: &Option<prost_types::Timestamp>| fenxi_proto::time::unix_micros(&time.expect("a time"));
+    let unused_life = micros(&told.expire_time) - micros(&told.last_used_time);
+    assert_eq!(unused_life, i64::try_from(IDLE_MAX.as_micros()).expect("small"), "not when it ends unused");
+    let born = micros(&told.create_time);
     let idle = house.login("admin", PASSWORD).await.expect("signed in");
     for _ in 0..4 {
         house.frame.clock.advance(DAY * 6);
@@ -35,7 +43,10 @@ async fn one_that_is_used_lives_to_its_age_and_one_that_is_not_dies_idle() {
     assert_eq!(reason(house.resolve(&idle.secret).await), ErrorReason::Unauthenticated);
     // The times of use are written by then.
     let house = house.restart(&[]).await;
-    assert_eq!(list(&house, &used).await.len(), 1, "an ended one is listed");
+    let listed = list(&house, &used).await;
+    assert_eq!(listed.len(), 1, "an ended one is listed");
+    let life = micros(&listed[0].expire_time) - born;
+    assert_eq!(life, i64::try_from(AGE_MAX.as_micros()).expect("small"), "not when it is too old");
     house.frame.clock.advance(DAY * 6 - Duration::from_secs(100));
     let last = house.resolve(&used.secret).await.expect("its last minutes");
     let ends = fenxi_proto::time::unix_micros(&last.expire_time.expect("an end")) - house.frame.clock.now_micros();

@@ -66,7 +66,7 @@ export type LoginSession = Message<"fenxi.auth.v1.LoginSession"> & {
   lastUsedTime?: Timestamp | undefined;
 
   /**
-   * When it ends by itself.
+   * When it ends by itself if it is not used before; use puts it off, up to its greatest age.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 7;
    */
