@@ -100,13 +100,28 @@ const TAKEN: &[&str] = &[
 /// Whether `name` can be a variable: an identifier that is no keyword and that Python reads as it is written.
 #[must_use]
 pub fn is_variable_name(name: &str) -> bool {
+    check_variable_name(name).is_ok()
+}
+
+/// The same, saying why not.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_variable_name(name: &str) -> Result<(), &'static str> {
     let mut chars = name.chars();
     let starts = chars.next().is_some_and(|c| c == '_' || is_xid_start(c));
-    starts
-        && chars.all(is_xid_continue)
-        && name.chars().count() <= VARIABLE_NAME_MAX_CHARS
-        && name.nfkc().eq(name.chars())
-        && !KEYWORDS.contains(&name)
+    if !starts || !chars.all(is_xid_continue) {
+        Err("it is no Python identifier")
+    } else if name.chars().count() > VARIABLE_NAME_MAX_CHARS {
+        const { assert!(VARIABLE_NAME_MAX_CHARS == 64, "the text below says so") }
+        Err("it is longer than 64 characters")
+    } else if !name.nfkc().eq(name.chars()) {
+        Err("Python would read another name: write it in the form NFKC")
+    } else if KEYWORDS.contains(&name) {
+        Err("it is a keyword")
+    } else {
+        Ok(())
+    }
 }
 
 /// The variable name of a dataset called `dataset_name`: `销售 2024` becomes `销售_2024`, `2024 sales` becomes
@@ -197,7 +212,12 @@ mod tests {
         for bad in ["", "1x", "a b", "a-b", "class", "None", "ｄf", "a.b", "a\n", "x;y", "ﬁ"] {
             assert!(!is_variable_name(bad), "{bad:?} was taken");
         }
-        assert!(!is_variable_name(&"a".repeat(VARIABLE_NAME_MAX_CHARS + 1)));
+        for (bad, word) in [("a b", "identifier"), ("class", "keyword"), ("ｄａｔａ", "NFKC"), (&"a".repeat(65), "64")]
+        {
+            let why = check_variable_name(bad).expect_err("taken");
+            assert!(why.contains(word), "{bad}: {why}");
+        }
+        assert!(is_variable_name(&"a".repeat(VARIABLE_NAME_MAX_CHARS)));
     }
 
     #[test]

@@ -355,6 +355,8 @@ pub enum KernelError {
     /// A name that cannot be a variable, or that two tables would have.
     #[error("`{name}` cannot be the variable of a table: {why}")]
     VariableName {
+        /// Which of the tables, from 0.
+        index: usize,
         /// The name.
         name: String,
         /// Why not.

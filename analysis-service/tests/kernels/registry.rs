@@ -134,9 +134,11 @@ pub(crate) async fn variables_are_checked_and_made() {
         datasets: names.iter().map(|name| House::table(one, name)).collect(),
         ..House::new_kernel()
     };
-    for names in [&["1x"][..], &["class"], &["a b"], &["a", "a"], &["a\u{0}"]] {
+    let long = "a".repeat(65);
+    for names in [&["1x"][..], &["b", "class"], &["a b"], &["a", "a"], &["a\u{0}"], &[&long]] {
         let refused = house.create(with(names)).await;
-        assert!(matches!(refused, Err(KernelError::VariableName { .. })), "{names:?}");
+        let wrong = names.len() - 1;
+        assert!(matches!(refused, Err(KernelError::VariableName { index, .. }) if index == wrong), "{names:?}");
     }
     let unknown = NewKernel { datasets: vec![House::table(Uuid::from_u128(5), "")], ..House::new_kernel() };
     let refused = house.create(unknown).await;

@@ -27,7 +27,7 @@ use super::{
     users::message,
 };
 use crate::{
-    login::{Callback, LOGIN_ATTEMPT_MAX_SECS, Login, METHOD_LOCAL, WantedAdministrator},
+    login::{Callback, LOGIN_ATTEMPT_MAX_SECS, Login, LoginError, METHOD_LOCAL, WantedAdministrator},
     session::{Issued, LoginSessions},
     statistics,
     user::Users,
@@ -62,6 +62,13 @@ fn with_login_session<T>(message: T, issued: Option<&Issued>) -> Result<Response
     response.metadata_mut().insert(METADATA_LOGIN_SESSION, header(secret)?);
     response.metadata_mut().insert(METADATA_LOGIN_SESSION_MAX_AGE, max_age.as_secs().into());
     Ok(response)
+}
+
+/// The password that may be unacceptable is the new one.
+fn of_change(error: LoginError) -> Failure {
+    let unacceptable = matches!(error, LoginError::Unacceptable(_));
+    let failure = Failure::from(error);
+    if unacceptable { failure.with_field("new_password") } else { failure }
 }
 
 #[tonic::async_trait]
@@ -190,7 +197,7 @@ impl AuthService for Rpc {
                 &origin,
             )
             .await
-            .map_err(Failure::from)?;
+            .map_err(of_change)?;
         Ok(Response::new(ChangePasswordResponse {}))
     }
 }

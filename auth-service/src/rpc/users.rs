@@ -20,7 +20,7 @@ use tonic::{Request, Response, Status, service::interceptor::InterceptedService}
 use super::call::{self, Live, REQUEST_MAX_BYTES};
 use crate::{
     request_ids::RequestDigests,
-    user::{Changes, Role, User, Users, Wanted},
+    user::{Changes, Role, User, UserError, Users, Wanted, name::Unacceptable},
 };
 
 /// Longest text to search for, in characters.
@@ -95,6 +95,14 @@ fn changes(request: &UpdateUserRequest) -> Result<Changes, Failure> {
     Ok(changes)
 }
 
+/// The name stands in the user of the request.
+fn of_update(error: UserError) -> Failure {
+    match error {
+        UserError::Unacceptable(error @ Unacceptable::DisplayName) => Failure::invalid("user.display_name", error),
+        error => error.into(),
+    }
+}
+
 #[tonic::async_trait]
 impl UserService for Rpc {
     async fn list_users(&self, request: Request<ListUsersRequest>) -> Result<Response<ListUsersResponse>, Status> {
@@ -147,7 +155,7 @@ impl UserService for Rpc {
         let request_id = id::parse_optional("request_id", &request.request_id)?;
         let content = UpdateUserRequest { request_id: String::new(), ..request }.encode_to_vec();
         let once = self.digests.once(actor.user_id, request_id, "UpdateUser", &[&content]);
-        let user = self.users.update(user_id, changes, once).await.map_err(Failure::from)?;
+        let user = self.users.update(user_id, changes, once).await.map_err(of_update)?;
         Ok(Response::new(UpdateUserResponse { user: Some(message(user)) }))
     }
 

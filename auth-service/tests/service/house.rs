@@ -22,6 +22,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tonic::{
     Request, Response, Status, metadata::MetadataMap, service::interceptor::InterceptedService, transport::Channel,
 };
+use tonic_types::StatusExt as _;
 
 /// A channel with a credential on every call.
 pub(crate) type With = InterceptedService<Channel, Bearer>;
@@ -226,6 +227,14 @@ pub(crate) fn login_secret(metadata: &MetadataMap) -> String {
 /// A new id.
 pub(crate) fn request_id() -> String {
     fenxi_chassis::id::at(START).to_string()
+}
+
+/// The field that a refusal blames.
+#[track_caller]
+pub(crate) fn field<T>(answer: Result<T, Status>) -> String {
+    let Err(status) = answer else { panic!("the call was not refused") };
+    let blamed = status.get_details_bad_request().unwrap_or_else(|| panic!("no field: {status:?}"));
+    blamed.field_violations[0].field.clone()
 }
 
 /// Why a call was refused.

@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
-use crate::house::{House, PASSWORD, from, login_secret, reason, request_id};
+use crate::house::{House, PASSWORD, field, from, login_secret, reason, request_id};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_people_sign_in_at_once() {
@@ -182,7 +182,9 @@ async fn a_new_password_ends_every_other_login() {
     let wrong = ada.change_password(change("wrong password", "another password")).await;
     assert_eq!(reason(wrong), ErrorReason::LoginFailed);
     let weak = ada.change_password(change(PASSWORD, "aaaaaaaaaaaa")).await;
-    assert_eq!(reason(weak), ErrorReason::PasswordUnacceptable);
+    let weak = weak.expect_err("refused");
+    assert_eq!(field::<()>(Err(weak.clone())), "new_password");
+    assert_eq!(reason::<()>(Err(weak)), ErrorReason::PasswordUnacceptable);
     ada.change_password(change(PASSWORD, "another password")).await.expect("changed");
     house.resolve(&here.secret).await.expect("this login goes on");
     assert_eq!(reason(house.resolve(&there.secret).await), ErrorReason::Unauthenticated);

@@ -9,7 +9,7 @@ use fenxi_proto::{
 };
 use futures_util::future::join_all;
 
-use crate::house::{House, PASSWORD, SignedIn, reason, request_id};
+use crate::house::{House, PASSWORD, SignedIn, field, reason, request_id};
 
 fn disable(user: &User) -> DisableUserRequest {
     DisableUserRequest { user_id: user.user_id.clone(), request_id: request_id() }
@@ -123,6 +123,8 @@ async fn only_what_may_be_changed_is_changed() {
     assert_eq!(reason(users.update_user(update(all.clone(), &[])).await), ErrorReason::InvalidField);
     let unspecified = User { role: 0, ..all.clone() };
     assert_eq!(reason(users.update_user(update(unspecified, &["role"])).await), ErrorReason::InvalidField);
+    let long = User { display_name: "x".repeat(101), ..all.clone() };
+    assert_eq!(field(users.update_user(update(long, &["display_name"])).await), "user.display_name");
     let changed = users.update_user(update(all.clone(), &["display_name"])).await.expect("changed").into_inner();
     assert_eq!(changed.user, Some(User { display_name: "Countess".into(), ..ada.user.clone() }));
     assert_eq!(list(&house, &admin, "countess").await.0, ["ada"], "the search knows the new name");

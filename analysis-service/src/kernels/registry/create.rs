@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Entry, Registry, change::cut_off};
 use crate::{
-    datasets::variable::{is_variable_name, variable_names},
+    datasets::variable::{check_variable_name, variable_names},
     kernels::{
         driver::{Driver, Ready},
         model::{Kernel, KernelDatasetRef, KernelError},
@@ -180,11 +180,10 @@ impl Registry {
             names.push(name.map_err(|why| KernelError::Table { dataset_id: *dataset_id, why })?);
         }
         let mut taken = HashSet::new();
-        for NewDataset { variable_name, .. } in new.iter().filter(|new| !new.variable_name.is_empty()) {
-            let wrong = |why| KernelError::VariableName { name: variable_name.chars().take(100).collect(), why };
-            if !is_variable_name(variable_name) {
-                return Err(wrong("it is no Python identifier, or a keyword"));
-            }
+        let given = new.iter().enumerate().filter(|(_, new)| !new.variable_name.is_empty());
+        for (index, NewDataset { variable_name, .. }) in given {
+            let wrong = |why| KernelError::VariableName { index, name: variable_name.chars().take(100).collect(), why };
+            check_variable_name(variable_name).map_err(wrong)?;
             if !taken.insert(variable_name.clone()) {
                 return Err(wrong("two tables would have it"));
             }

@@ -45,7 +45,9 @@ pub(in crate::rpc) fn failure(error: &KernelError) -> Failure {
         // Code in a kernel can make it answer anything: no fault of the service.
         KernelError::ValueRaised { .. } | KernelError::AnswerUnreadable => refused(ErrorReason::VariableUnreadable),
         KernelError::InputNotRequested => refused(ErrorReason::InputNotRequested),
-        KernelError::VariableName { .. } => refused(ErrorReason::VariableName).with_field("datasets.variable_name"),
+        KernelError::VariableName { index, .. } => {
+            refused(ErrorReason::VariableName).with_field(format!("datasets[{index}].variable_name"))
+        }
         KernelError::SpecUnknown { .. } => refused(ErrorReason::KernelSpecUnknown).with_field("kernel_spec"),
         KernelError::SpecWithoutTables { .. } => {
             refused(ErrorReason::KernelSpecWithoutTables).with_field("kernel_spec")
@@ -76,6 +78,7 @@ fn fault(cause: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use fenxi_chassis::sqlite::WriteError;
+    use tonic_types::StatusExt as _;
     use uuid::Uuid;
 
     use super::*;
@@ -87,6 +90,13 @@ mod tests {
         assert_eq!(reason(WriteError::Closed.into()), ErrorReason::Unavailable);
         assert_eq!(reason(sqlx::Error::PoolTimedOut.into()), ErrorReason::Overloaded);
         assert_eq!(reason(sqlx::Error::RowNotFound.into()), ErrorReason::Internal);
+    }
+
+    #[test]
+    fn a_variable_that_cannot_be_is_named_with_its_place() {
+        let status = status(KernelError::VariableName { index: 1, name: "class".into(), why: "it is a keyword" });
+        let blamed = status.get_details_bad_request().expect("a field").field_violations;
+        assert_eq!(blamed[0].field, "datasets[1].variable_name");
     }
 
     #[test]

@@ -301,7 +301,8 @@ export type KernelDataset = Message<"fenxi.analysis.v1.KernelDataset"> & {
   datasetId: string;
 
   /**
-   * A Python identifier that is no keyword; empty: made from the dataset's name, `df` for a single one.
+   * A Python identifier of at most 64 characters, in the form NFKC, that is no keyword; empty: made from the dataset's
+   * name, `df` for a single one.
    *
    * @generated from field: string variable_name = 2;
    */
