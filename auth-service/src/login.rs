@@ -5,7 +5,6 @@ mod admission;
 mod limits;
 mod password;
 mod redirect;
-pub(crate) mod return_to;
 mod setup;
 mod state;
 pub(crate) mod store;
@@ -17,6 +16,7 @@ use fenxi_chassis::{
     id::Ids,
     sqlite::{Database, WriteError},
 };
+use fenxi_proto::return_to::NotAPath;
 
 pub(crate) use self::{
     admission::Admission,
@@ -53,7 +53,7 @@ pub(crate) enum LoginError {
     MethodUnknown,
     /// See there.
     #[error(transparent)]
-    ReturnTo(#[from] return_to::NotAPath),
+    ReturnTo(#[from] NotAPath),
     /// The person said no at the identity provider.
     #[error("you did not allow the login")]
     RefusedByUser,

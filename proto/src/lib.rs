@@ -1,10 +1,11 @@
-//! The contract in Rust: the generated messages, clients and servers, the ids, and the one error table.
+//! The contract in Rust: the generated messages, clients and servers, the forms of some fields, and the one error table.
 //!
 //! It holds no IO, no async and no rule. Everybody may use it; it uses nobody.
 
 pub mod access;
 pub mod error;
 pub mod id;
+pub mod return_to;
 pub mod time;
 
 /// The descriptors of the whole contract, with comments and options, for reflection and for tests drawn from it.

@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use fenxi_proto::return_to;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 use uuid::Uuid;
 
 use super::{
-    Login, LoginError, SignedIn, return_to,
+    Login, LoginError, SignedIn,
     state::{AttemptState, LOGIN_ATTEMPT_MAX_SECS, LoginAttempt},
     store,
 };

@@ -43,6 +43,7 @@ async fn the_way_back_from_a_login_signs_in_and_leads_into_the_app_only() {
     let attempt = "__Host-fenxi-attempt=attempt-1";
     for (return_to, location) in [
         ("%2Fn%2F1", "/n/1"),
+        ("%2F%25E5%2588%2586%23cell-3", "/%E5%88%86#cell-3"),
         ("%2F%2Fevil.example", "/"),
         ("https:evil", "/"),
         ("%2F%5Cevil", "/"),

@@ -182,7 +182,8 @@ export type BeginLoginRequest = Message<"fenxi.auth.v1.BeginLoginRequest"> & {
   loginMethodId: string;
 
   /**
-   * A path of this app, beginning with one `/`, to go to afterwards; empty: `/`.
+   * A path of this app, beginning with one `/`, to go to afterwards: at most 1,024 visible ASCII characters, others
+   * percent-encoded; empty: `/`. Refused where a browser might read it as another origin.
    *
    * @generated from field: string return_to = 2;
    */

@@ -1,19 +1,29 @@
-//! Where a browser may go after signing in: a path of this app and nothing else. Anything that some browser might read
-//! as another origin is refused rather than repaired.
+//! The form of `return_to`, where a browser may go after signing in: a path of this app and nothing else. Anything that
+//! some browser might read as another origin is refused rather than repaired. auth-service holds it against what it is
+//! given, and the gateway against what becomes a redirect: one form, so that what was taken is followed.
+
+use std::fmt;
 
 /// Longest path, in bytes.
-pub(crate) const RETURN_TO_MAX_BYTES: usize = 1024;
+pub const RETURN_TO_MAX_BYTES: usize = 1024;
 
 /// The path is not one of this app.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be a path of this app that begins with one '/', of at most 1024 visible ASCII characters")]
-pub(crate) struct NotAPath;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAPath;
+
+impl fmt::Display for NotAPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("must be a path of this app that begins with one '/', of at most 1024 visible ASCII characters")
+    }
+}
+
+impl std::error::Error for NotAPath {}
 
 /// The path to return to; empty means `/`.
 ///
 /// # Errors
 /// [`NotAPath`] for everything that is not plainly a path of this app.
-pub(crate) fn parse(text: &str) -> Result<String, NotAPath> {
+pub fn parse(text: &str) -> Result<String, NotAPath> {
     if text.is_empty() {
         return Ok("/".to_owned());
     }
