@@ -394,7 +394,7 @@ export const ListExecutionsRequestSchema: GenMessage<ListExecutionsRequest> = /*
  */
 export type ListExecutionsResponse = Message<"fenxi.analysis.v1.ListExecutionsResponse"> & {
   /**
-   * With their code.
+   * With their code. Where states are asked for, there may be fewer than page_size though there is a next page.
    *
    * @generated from field: repeated fenxi.analysis.v1.Execution executions = 1;
    */

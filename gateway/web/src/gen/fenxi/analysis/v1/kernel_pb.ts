@@ -903,7 +903,7 @@ export const KernelService: GenService<{
     output: typeof GetKernelResponseSchema;
   },
   /**
-   * The caller's kernels, newest first; dead ones for a day.
+   * The caller's kernels, newest first; dead ones for a day, and the 200 of them that died last.
    *
    * @generated from rpc fenxi.analysis.v1.KernelService.ListKernels
    */

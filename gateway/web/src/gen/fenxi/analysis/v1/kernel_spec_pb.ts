@@ -56,7 +56,8 @@ export type KernelSpec = Message<"fenxi.analysis.v1.KernelSpec"> & {
   start: KernelSpecStart;
 
   /**
-   * Whether InspectionService can look into its kernels.
+   * Whether the variables of its kernels can be looked at. Completion and documentation come from kernels of every kind,
+   * from those of other kinds while they run nothing.
    *
    * @generated from field: bool inspectable = 6;
    */

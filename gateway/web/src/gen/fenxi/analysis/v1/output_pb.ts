@@ -877,7 +877,7 @@ export enum Outcome {
   ERROR = 2,
 
   /**
-   * A person interrupted it, or the guard of its memory did (NOTICE_KIND_MEMORY_INTERRUPT), and the kernel lives.
+   * A person interrupted it, or a guard of its memory or its files did, as a notice says, and the kernel lives.
    *
    * @generated from enum value: OUTCOME_INTERRUPTED = 3;
    */

@@ -257,7 +257,7 @@ export const RevokeApiTokenResponseSchema: GenMessage<RevokeApiTokenResponse> = 
  */
 export const ApiTokenService: GenService<{
   /**
-   * Makes one. Its secret is in the answer, once and never again.
+   * Makes one, of at most 100 in force. Its secret is in the answer, once and never again.
    *
    * @generated from rpc fenxi.auth.v1.ApiTokenService.CreateApiToken
    */

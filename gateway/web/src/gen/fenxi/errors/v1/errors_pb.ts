@@ -219,7 +219,8 @@ export enum ErrorReason {
   UPLOAD_OFFSET = 41,
 
   /**
-   * More bytes than one file or the user's quota allows; QuotaFailure names it.
+   * More than a limit of the user's or of one call allows, such as bytes of one file or of all, open uploads, ApiTokens in
+   * force or bytes of a message; QuotaFailure names it.
    *
    * @generated from enum value: ERROR_REASON_QUOTA_EXCEEDED = 42;
    */
@@ -261,7 +262,7 @@ export enum ErrorReason {
   FILE_TOO_LARGE = 47,
 
   /**
-   * The dataset is still being parsed or failed to parse.
+   * Not sent at present: a dataset is there once it was parsed.
    *
    * @generated from enum value: ERROR_REASON_DATASET_NOT_READY = 48;
    */
@@ -289,7 +290,7 @@ export enum ErrorReason {
   EXECUTION_QUEUE_FULL = 62,
 
   /**
-   * The kernel could not be started.
+   * Not sent at present: a kernel that could not be started is DEAD, and its `death` says why.
    *
    * @generated from enum value: ERROR_REASON_KERNEL_START_FAILED = 63;
    */

@@ -306,14 +306,14 @@ export type ListHistoryRequest = Message<"fenxi.history.v1.ListHistoryRequest"> 
   datasetId: string;
 
   /**
-   * Entries that ended at or after this time.
+   * Entries that ended at or after this time, to the millisecond.
    *
    * @generated from field: google.protobuf.Timestamp from_time = 6;
    */
   fromTime?: Timestamp | undefined;
 
   /**
-   * Entries that ended before this time.
+   * Entries that ended before this time, to the millisecond.
    *
    * @generated from field: google.protobuf.Timestamp until_time = 7;
    */
