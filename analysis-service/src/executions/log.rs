@@ -62,8 +62,8 @@ pub struct LogWriter {
     ended: bool,
 }
 
-/// An end on its way to the disk.
-#[derive(Debug)]
+/// An end on its way to the disk. Clones are the same.
+#[derive(Clone, Debug)]
 pub struct Ending(Arc<Live>);
 
 impl Ending {
@@ -77,6 +77,13 @@ impl Ending {
     pub async fn on_disk(&self) {
         // The sender lives as long as this.
         let _ = self.0.watch().wait_for(|progress| progress.end.is_some()).await;
+    }
+
+    /// Waits until all of these are.
+    pub async fn all_on_disk(endings: Vec<Self>) {
+        for ending in &endings {
+            ending.on_disk().await;
+        }
     }
 }
 

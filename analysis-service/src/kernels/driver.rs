@@ -135,6 +135,8 @@ enum Wake {
     Heard(Option<Incoming>),
     /// Its place among those that wait to be started may be another.
     Moved,
+    /// The ends that were waited for are on disk.
+    Written,
     Walked(Result<Option<Walked>, JoinError>),
     Tick,
 }
@@ -202,6 +204,7 @@ impl Driver {
                 Wake::Walked(walked) => self.walked(walked).await,
                 Wake::Heard(None) => self.deaf(),
                 Wake::Moved => {}
+                Wake::Written => self.written().await,
                 Wake::Tick => self.tick().await,
             }
             self.begin_next().await;
@@ -219,6 +222,7 @@ impl Driver {
     async fn wake(&mut self) -> Wake {
         let due = self.due();
         let hears = self.deaf_until.is_none();
+        let ends = self.awaited_ends();
         let (process, connection) = match &mut self.live {
             Some(live) => (Some(&mut live.launched.process), Some(&mut live.connection).filter(|_| hears)),
             None => (None, None),
@@ -232,6 +236,7 @@ impl Driver {
             request = self.requests.recv(), if self.stopping.is_empty() => Wake::Request(request),
             started = or_never(start) => Wake::Started(started),
             () = or_never(place) => Wake::Moved,
+            () = or_never(ends.map(Ending::all_on_disk)) => Wake::Written,
             ended = or_never(process.map(|process| process.ended())) => Wake::Ended(ended),
             () = or_never(due.map(sleep_until)) => Wake::Tick,
             walked = or_never(self.disk.walk.as_mut()) => Wake::Walked(walked),

@@ -10,7 +10,7 @@ use std::{
 use fenxi_proto::{
     analysis::v1::{
         CancelExecutionRequest, DeathCause, ExecuteResponse, GetKernelRequest, KernelState, Outcome, OutputEvent,
-        ReplyInputRequest, WatchKernelRequest, output_event::Event,
+        ReplyInputRequest, RestartKernelRequest, WatchKernelRequest, output_event::Event,
     },
     error::{ErrorReason, reason_of},
 };
@@ -98,6 +98,20 @@ impl Machine {
         self.ready().await;
     }
 
+    /// From here on it can write no file beyond what this machine's database and journal have.
+    fn fill_disk(&self) {
+        self.hold_files_to("2097152");
+    }
+
+    fn free_disk(&self) {
+        self.hold_files_to("unlimited");
+    }
+
+    fn hold_files_to(&self, bytes: &str) {
+        let (pid, limit) = (self.child.id().to_string(), format!("--fsize={bytes}:"));
+        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().expect("prlimit").success());
+    }
+
     pub(crate) fn supervisor(&self) -> Pid {
         let socket = self.folder.path().join("data/run/supervisor.sock").display().to_string();
         let found = std::fs::read_dir("/proc").expect("there").flatten().find_map(|entry| {
@@ -123,7 +137,9 @@ async fn spawn(folder: &Path, auth: &Auth, kernel_start: &str, more: &[&str]) ->
         describe(&specs, "stock", &stock(&python(), "signal"));
     }
     let free = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
-    let child = Command::new(env!("CARGO_BIN_EXE_analysis-service"))
+    // A file that may not grow is an error to it, as a full disk is, and not its end.
+    let child = Command::new("env")
+        .args(["--ignore-signal=XFSZ", env!("CARGO_BIN_EXE_analysis-service")])
         .args(["--auth-url", &auth.url, "--listen", &free.to_string(), "--kernel-start", kernel_start])
         .args(["--kernel-linger-secs", &LINGER_SECS.to_string()])
         .arg("--admin-listen")
@@ -343,9 +359,74 @@ async fn when_the_supervisor_dies_what_runs_is_lost_and_a_restart_helps() {
     let all = user.watch(&execution.execution_id, 0).await;
     assert_eq!(end(&all).outcome(), Outcome::Lost);
     let request_id = id();
-    let restart = fenxi_proto::analysis::v1::RestartKernelRequest { kernel_id: kernel.clone(), request_id };
+    let restart = RestartKernelRequest { kernel_id: kernel.clone(), request_id };
     let kernel_now = user.kernels.clone().restart_kernel(restart).await.expect("restarted").into_inner().kernel;
     assert_ne!(kernel_now.expect("a kernel").state(), KernelState::Dead);
     let (_, ran) = user.run(&kernel, "print(1)").await;
     assert_eq!(texts(&ran), "1\n");
+}
+
+/// Code that writes down this line each time that it runs.
+fn line(line: &str) -> String {
+    format!("open('ran', 'a').write('{line}\\n')")
+}
+
+/// The lines that a kernel's cells wrote down.
+fn lines(machine: &Machine, kernel: &str) -> String {
+    let path = machine.folder.path().join("data/work").join(kernel).join("ran");
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// Runs code whose log is too long to grow on a disk that [`Machine::fill_disk`] filled. It goes on once that is so.
+async fn long_cell(machine: &Machine, kernel: &str) -> String {
+    let code = format!(
+        "import os, time\nfor i in range(300): print('x' * 9_999)\nprint('written', flush=True)\n\
+         while not os.path.exists('go'): time.sleep(0.01)\n{}",
+        line("first")
+    );
+    let (running, mut stream) = machine.user().begin(kernel, &code).await;
+    until_printed(&mut stream, "written\n").await;
+    machine.fill_disk();
+    running.execution_id
+}
+
+/// Lets it go on.
+fn go(machine: &Machine, kernel: &str) {
+    std::fs::write(machine.folder.path().join("data/work").join(kernel).join("go"), "").expect("written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_whose_end_the_disk_did_not_take_is_not_run_again() {
+    let mut machine = Machine::start().await;
+    let user = machine.user();
+    let kernel = user.kernel().await;
+    let first = long_cell(&machine, &kernel).await;
+    let (second, _) = user.begin(&kernel, &line("second")).await;
+    go(&machine, &kernel);
+    // Longer than any end is waited for.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    machine.replace(Signal::SIGKILL).await;
+    let user = machine.user();
+    assert_eq!(end(&user.watch(&first, 0).await).outcome(), Outcome::Ok);
+    assert_eq!(end(&user.watch(&second.execution_id, 0).await).outcome(), Outcome::Ok);
+    // Behind whatever was sent.
+    user.run(&kernel, "print('after')").await;
+    assert_eq!(lines(&machine, &kernel), "first\nsecond\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kernel_is_restarted_once_the_disk_takes_the_end_of_what_ran() {
+    let machine = Machine::start().await;
+    let user = machine.user();
+    let kernel = user.kernel().await;
+    let first = long_cell(&machine, &kernel).await;
+    let restart = RestartKernelRequest { kernel_id: kernel.clone(), request_id: id() };
+    user.kernels.clone().restart_kernel(restart).await.expect("asked");
+    // Longer than any end is waited for.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(user.state(&kernel).await, KernelState::Restarting, "another process could run it again");
+    machine.free_disk();
+    assert_eq!(end(&user.watch(&first, 0).await).outcome(), Outcome::Killed);
+    let (_, after) = user.run(&kernel, "print('after')").await;
+    assert_eq!((texts(&after).as_str(), lines(&machine, &kernel).as_str()), ("after\n", ""));
 }

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind};
+use fenxi_proto::analysis::v1::{DeathCause, FinishedEvent, KernelState, NoticeKind, Outcome};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -112,7 +112,11 @@ impl Driver {
     }
 
     fn wait_again(&mut self, work: Work, handle: &KernelHandle) {
-        if let Ok(place) = Arc::clone(&handle.queue).try_acquire_owned() {
+        if work.log.start_time().is_some() {
+            // It was sent to the kernel before another was, or to a former one: it is not run a second time.
+            let end = FinishedEvent { outcome: Outcome::Lost.into(), ..FinishedEvent::default() };
+            tokio::spawn(work.log.finish(end));
+        } else if let Ok(place) = Arc::clone(&handle.queue).try_acquire_owned() {
             self.waiting.push_back(Waiting { mark: mark(&work.code), work, _place: place });
         } else {
             // The limit is lower than the former service's was.
@@ -154,6 +158,7 @@ impl Driver {
                 self.leaving = true;
                 starting.cancel.cancel();
             }
+            (State::Restarting, _) if self.is_between() => self.leave_waiting().await,
             (State::Restarting, _) => self.leaving = true,
             // It is being ended, which is seen through.
             _ => self.stop(DeathCause::Shutdown),

@@ -7,14 +7,13 @@ use fenxi_supervisor::{
     Channel,
     process::{End, Ended},
 };
-use futures_util::future::join_all;
 use nix::sys::signal::Signal;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     Driver, Work,
     meter::MIB,
-    run::{ENDING_WAIT, proto_duration, signed},
+    run::{proto_duration, signed},
 };
 use crate::{
     executions::log::Ending,
@@ -30,6 +29,8 @@ use crate::{
 const LAST_WORDS_MAX: Duration = Duration::from_secs(60);
 /// How long after a process's end more of its last output is waited for.
 const LAST_WORDS_WAIT: Duration = Duration::from_millis(300);
+/// How long a start that follows on an end waits for the ends of executions at once; usually they are on disk.
+const ENDING_WAIT: Duration = Duration::from_secs(2);
 /// How long after the system killed it for want of memory a process may take to end.
 const KILL_TOLD_WITHIN: Duration = Duration::from_secs(5);
 
@@ -94,11 +95,18 @@ impl Driver {
         }
     }
 
-    /// Starts a process in place of the former.
+    /// Starts a process in place of the former, once all that ended has its end on disk: what has none when another
+    /// generation is written down would be run in it by a later service.
     pub(super) async fn start_again(&mut self) {
+        if !self.until_ended().await {
+            if self.leaving {
+                return self.leave_waiting().await;
+            }
+            tracing::warn!(kernel_id = %self.kernel.kernel_id, "a kernel is not started again before all ends are on disk");
+            return;
+        }
         if self.state.start_again().is_ok() {
             self.kernel.generation += 1;
-            self.until_ended().await;
             if self.leaving {
                 return self.leave_waiting().await;
             }
@@ -170,15 +178,34 @@ impl Driver {
         self.endings.push(ending);
     }
 
-    /// Waits until all that ended has its end on disk, for a while: what has none when another generation is written down
-    /// would be run in it by a later service.
-    async fn until_ended(&mut self) {
-        let endings = std::mem::take(&mut self.endings);
-        let all = endings.iter().chain(self.ending.as_ref().map(|(_, ending)| ending));
-        let waited = timeout(ENDING_WAIT, join_all(all.map(Ending::on_disk))).await;
-        if waited.is_err() {
-            tracing::warn!(kernel_id = %self.kernel.kernel_id, "a kernel is started again before all ends are on disk");
+    /// The ends that have to be on disk before more is begun, where more is to be.
+    pub(super) fn awaited_ends(&self) -> Option<Vec<Ending>> {
+        let last = self.ending.iter().map(|(_, ending)| ending.clone());
+        if self.is_between() {
+            Some(self.endings.iter().cloned().chain(last).collect())
+        } else {
+            self.ending.as_ref().filter(|_| self.has_next())?;
+            Some(last.collect())
         }
+    }
+
+    /// They are. What waits to be sent is sent next.
+    pub(super) async fn written(&mut self) {
+        if self.is_between() {
+            self.start_again().await;
+        }
+    }
+
+    /// Whether its process has ended and the next one is not being started yet.
+    pub(super) fn is_between(&self) -> bool {
+        matches!(self.state, State::Restarting) && self.live.is_none() && self.starting.is_none()
+    }
+
+    /// Waits until all that ended has its end on disk, for a while; says whether it has.
+    async fn until_ended(&mut self) -> bool {
+        let last = self.ending.iter().map(|(_, ending)| ending);
+        let ends = self.endings.iter().chain(last).cloned().collect();
+        timeout(ENDING_WAIT, Ending::all_on_disk(ends)).await.is_ok()
     }
 
     fn cause(&self, ended: Option<Ended>, launched: &Launched) -> Death {

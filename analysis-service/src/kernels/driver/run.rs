@@ -5,7 +5,7 @@ use std::time::Duration;
 use fenxi_proto::analysis::v1::{
     DeathCause, DisplayEvent, FinishedEvent, InputRequestEvent, Outcome, output_event::Event,
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::{
     Driver, Waiting, Work,
@@ -22,8 +22,6 @@ use crate::kernels::{
 /// How long after its begin code is well under way. Before, a SIGINT can meet the kernel's own preparations, which
 /// swallow it.
 const BEGIN_GRACE: Duration = Duration::from_millis(100);
-/// How long the next execution waits for the end of the one before to be on disk; usually it is.
-pub(super) const ENDING_WAIT: Duration = Duration::from_secs(2);
 
 /// The execution that runs.
 pub(super) struct Running {
@@ -176,17 +174,20 @@ impl Running {
 }
 
 impl Driver {
+    /// Whether something waits for nothing but the end of the one before to be on disk.
+    pub(super) fn has_next(&self) -> bool {
+        matches!(self.state, State::Idle) && self.killed.is_none() && !self.waiting.is_empty()
+    }
+
     /// Begins what waits longest, if nothing runs.
     pub(super) async fn begin_next(&mut self) {
-        if !matches!(self.state, State::Idle) || self.killed.is_some() {
+        if !self.has_next() {
             return;
         }
-        if self.waiting.is_empty() {
+        // A later service takes what was sent last for what runs, and runs the others: the one before must have its end by
+        // then, however long a disk takes nothing.
+        if self.ending.as_ref().is_some_and(|(_, ending)| !ending.is_on_disk()) {
             return;
-        }
-        // A later service takes what was sent last for what runs: the one before must have its end by then.
-        if let Some((_, ending)) = &self.ending {
-            let _ = timeout(ENDING_WAIT, ending.on_disk()).await;
         }
         let Some(Waiting { work, mark, .. }) = self.waiting.pop_front() else { return };
         self.acknowledge(None);
