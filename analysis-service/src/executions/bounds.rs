@@ -5,9 +5,12 @@
 
 use fenxi_proto::analysis::v1::{ErrorEvent, MimeBundle, StreamEvent, mime_part::Content, output_event::Event};
 
-use super::limits::{
-    BUNDLE_MAX_PARTS, EVENT_COST_BYTES, MESSAGE_TEXT_MAX_BYTES, METADATA_MAX_BYTES, NAME_MAX_BYTES,
-    STREAM_TEXT_MAX_BYTES, TRACEBACK_MAX_BYTES,
+use super::{
+    content::bundle,
+    limits::{
+        BUNDLE_MAX_PARTS, EVENT_COST_BYTES, MESSAGE_TEXT_MAX_BYTES, METADATA_MAX_BYTES, NAME_MAX_BYTES,
+        STREAM_TEXT_MAX_BYTES, TRACEBACK_MAX_BYTES,
+    },
 };
 
 /// The event with bounded fields; a stream text that is too long becomes several.
@@ -51,9 +54,19 @@ pub(super) fn payload_bytes(event: &Event) -> u64 {
     parts.map(content_bytes).sum::<u64>() + bundle.as_ref().map_or(0, |bundle| bundle.metadata_json.len() as u64)
 }
 
-/// What an event takes of the output limit.
+/// What an event takes of the output limit: all that it takes on the disk, names and ids as well as output, and its
+/// contents in the object store.
 pub(super) fn cost_bytes(event: &Event) -> u64 {
-    payload_bytes(event) + EVENT_COST_BYTES
+    let stored: u64 = references(event).sum();
+    event.encoded_len() as u64 + stored + EVENT_COST_BYTES
+}
+
+/// The bytes of each content in the object store that an event refers to.
+fn references(event: &Event) -> impl Iterator<Item = u64> {
+    bundle(event).into_iter().flat_map(|bundle| &bundle.parts).filter_map(|part| match &part.content {
+        Some(Content::Reference(reference)) => Some(u64::try_from(reference.size_bytes).unwrap_or(0)),
+        _ => None,
+    })
 }
 
 fn content_bytes(content: &Content) -> u64 {
@@ -125,7 +138,7 @@ fn fitting<'a>(lines: impl Iterator<Item = &'a String>, room: usize) -> usize {
 }
 
 /// Cuts `text` to `max_bytes` and a word about it.
-fn clip(text: &mut String, max_bytes: usize) {
+pub(super) fn clip(text: &mut String, max_bytes: usize) {
     if text.len() > max_bytes {
         let left_out = text.len() - text.floor_char_boundary(max_bytes);
         text.truncate(text.floor_char_boundary(max_bytes));

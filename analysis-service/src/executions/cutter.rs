@@ -2,7 +2,7 @@
 //!
 //! Below the limit every event passes at once. Above it, output goes through a ring that keeps the newest of it; the
 //! ring is written when it is of use: before a prompt, and before the end. Results and errors are never dropped
-//! (up to a bound of their own), and what is no output (a start, a notice, the end) always passes at once. Nothing here
+//! (up to a bound of their own), nor are questions, cut short, and what is no output (a start, a notice, the end) always passes at once. Nothing here
 //! does IO or knows a number: it takes events and gives events.
 
 use std::collections::VecDeque;
@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 use fenxi_proto::analysis::v1::{NoticeEvent, NoticeKind, TruncatedEvent, output_event::Event};
 
 use super::{
-    bounds::{cost_bytes, payload_bytes},
-    limits::{EVENT_COST_BYTES, PINNED_MAX_BYTES, PINNED_MAX_EVENTS},
+    bounds::{clip, cost_bytes, payload_bytes},
+    limits::{EVENT_COST_BYTES, PINNED_MAX_BYTES, PINNED_MAX_EVENTS, PROMPT_ABOVE_MAX_BYTES, PROMPTS_MAX_EVENTS},
     sink::{Cut, Held},
 };
 
@@ -70,6 +70,8 @@ pub(super) struct Cutter {
     ring_max: u64,
     pinned_events: usize,
     pinned_cost: u64,
+    /// Questions that came above the limit, the first that was left out included.
+    prompts_above: usize,
 }
 
 impl Cutter {
@@ -88,6 +90,7 @@ impl Cutter {
             ring_max: tail_bytes / 2,
             pinned_events: 0,
             pinned_cost: 0,
+            prompts_above: 0,
         }
     }
 
@@ -125,17 +128,16 @@ impl Cutter {
     pub(super) fn take(&mut self, event: Event) -> Vec<Event> {
         match kind(&event) {
             Kind::Flow => {
-                if let Event::Truncated(cut) = &event {
+                match &event {
                     // Something was left out before it came here.
-                    self.dropped_bytes += u64::try_from(cut.dropped_bytes).unwrap_or(0);
+                    Event::Truncated(cut) => self.dropped_bytes += u64::try_from(cut.dropped_bytes).unwrap_or(0),
+                    // Code can ask again and again.
+                    Event::InputReply(_) => self.used += cost_bytes(&event),
+                    _ => {}
                 }
                 vec![event]
             }
-            Kind::Prompt => {
-                let mut events = if self.ring_max > EVENT_COST_BYTES { self.flush() } else { Vec::new() };
-                events.push(event);
-                events
-            }
+            Kind::Prompt => self.ask(event),
             Kind::Output | Kind::Pinned if !self.cutting => self.take_below(event),
             Kind::Output | Kind::Pinned if !self.told => {
                 let mut events = vec![self.tell()];
@@ -179,6 +181,33 @@ impl Cutter {
         }
         self.cutting = true;
         self.take(event)
+    }
+
+    /// A question is shown with what was said before it, as long as there are not too many above the limit: code can ask
+    /// without waiting for an answer.
+    fn ask(&mut self, mut event: Event) -> Vec<Event> {
+        let mut events = Vec::new();
+        self.cutting |= self.used + cost_bytes(&event) > self.limit.max_bytes - self.limit.tail_bytes;
+        if self.cutting {
+            if self.prompts_above >= PROMPTS_MAX_EVENTS {
+                let first = self.prompts_above == PROMPTS_MAX_EVENTS;
+                self.prompts_above += usize::from(first);
+                return if first { vec![no_more_questions()] } else { events };
+            }
+            self.prompts_above += 1;
+            if !self.told {
+                events.push(self.tell());
+            }
+            if let Event::InputRequest(asked) = &mut event {
+                clip(&mut asked.prompt, PROMPT_ABOVE_MAX_BYTES);
+            }
+        }
+        if self.ring_max > EVENT_COST_BYTES {
+            events.extend(self.flush());
+        }
+        self.used += cost_bytes(&event);
+        events.push(event);
+        events
     }
 
     fn tell(&mut self) -> Event {
@@ -241,6 +270,13 @@ impl Cutter {
             limit_bytes: signed(self.limit.max_bytes),
         })
     }
+}
+
+fn no_more_questions() -> Event {
+    let text = format!(
+        "the code has asked for input {PROMPTS_MAX_EVENTS} times above the output limit; further questions are left out"
+    );
+    Event::Notice(NoticeEvent { kind: NoticeKind::OutputLimit.into(), text })
 }
 
 #[cfg(test)]

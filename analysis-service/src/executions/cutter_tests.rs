@@ -1,6 +1,8 @@
 //! What is kept above the limit: the head, the tail, and an honest account of the rest.
 
-use fenxi_proto::analysis::v1::{ErrorEvent, InputRequestEvent, OutputEvent};
+use fenxi_proto::analysis::v1::{
+    DisplayEvent, ErrorEvent, InputReplyEvent, InputRequestEvent, MimeBundle, MimePart, OutputEvent, mime_part::Content,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -129,18 +131,58 @@ fn what_was_said_before_a_question_can_be_read() {
     assert_eq!(text(&shown[shown.len() - 2]), "What now? ");
 }
 
+/// A display without any output, but with names.
+fn names(parts: usize) -> Event {
+    let part = |n| MimePart { mime_type: format!("x/{n:0198}"), content: Some(Content::Text(String::new())) };
+    let bundle = MimeBundle { parts: (0..parts).map(part).collect(), metadata_json: String::new() };
+    Event::Display(DisplayEvent { bundle: Some(bundle), display_id: "d".repeat(200) })
+}
+
+fn question(bytes: usize) -> Event {
+    let (input_id, prompt) = ("i".repeat(100), "?".repeat(bytes));
+    Event::InputRequest(InputRequestEvent { input_id, prompt, password: false })
+}
+
+/// What these events take on the disk.
+fn length(events: &[Event]) -> u64 {
+    events.iter().map(|event| event.encoded_len() as u64).sum()
+}
+
+#[test]
+fn names_take_of_the_limit_as_well() {
+    let mut cutter = Cutter::new(LIMIT);
+    let kept = run(&mut cutter, (0..100).map(|_| names(32)));
+    assert!(length(&kept) <= LIMIT.max_bytes, "{} bytes", length(&kept));
+}
+
+#[test]
+fn code_that_asks_without_end_does_not_fill_the_disk() {
+    let mut cutter = Cutter::new(LIMIT);
+    let mut kept = run(&mut cutter, (0..3_000).map(|_| question(3_000)));
+    assert!(length(&kept) <= LIMIT.max_bytes + PROMPTS_MAX_EVENTS as u64 * 1_300, "{} bytes", length(&kept));
+    assert_eq!(notices(&kept), 2, "it is told that the limit is reached, and that questions are left out");
+    kept.retain(|event| matches!(event, Event::InputRequest(_)));
+    assert!(kept.len() > PROMPTS_MAX_EVENTS, "questions are left out too early");
+    let mut cutter = Cutter::new(LIMIT);
+    let reply = InputReplyEvent { input_id: String::new(), value: "v".repeat(6_000) };
+    let kept = run(&mut cutter, [Event::InputReply(reply), stdout("o"), question(1)]);
+    assert!(kept.iter().any(|event| matches!(event, Event::Notice(_))), "answers take nothing of the limit");
+}
+
 #[derive(Clone, Debug)]
 enum Say {
     Text(usize),
     Result(usize),
-    Question,
+    Names(usize),
+    Question(usize),
 }
 
 fn anything() -> impl Strategy<Value = Vec<Say>> {
     let say = prop_oneof![
         20 => (0..3_000usize).prop_map(Say::Text),
         1 => (0..300usize).prop_map(Say::Result),
-        1 => Just(Say::Question),
+        5 => (0..=32usize).prop_map(Say::Names),
+        1 => (0..3_000usize).prop_map(Say::Question),
     ];
     prop::collection::vec(say, 0..120)
 }
@@ -153,7 +195,8 @@ proptest! {
         let events = said.iter().map(|say| match say {
             Say::Text(bytes) => stdout(&"t".repeat(*bytes)),
             Say::Result(bytes) => result(&"r".repeat(*bytes)),
-            Say::Question => Event::InputRequest(InputRequestEvent::default()),
+            Say::Names(parts) => names(*parts),
+            Say::Question(bytes) => question(*bytes),
         }).inspect(|event| total += payload_bytes(event)).collect::<Vec<_>>();
         let results = events.iter().filter(|event| matches!(event, Event::Result(_))).count();
         let kept = run(&mut cutter, events);
@@ -161,8 +204,8 @@ proptest! {
         prop_assert_eq!(kept_bytes, cutter.kept_bytes());
         prop_assert_eq!(kept_bytes + cutter.dropped_bytes(), total);
         prop_assert_eq!(u64::try_from(dropped(&kept)).expect("positive"), cutter.dropped_bytes());
-        let texts: u64 = kept.iter().map(|event| text(event).len() as u64).sum();
-        prop_assert!(texts <= LIMIT.max_bytes);
+        let output: Vec<_> = kept.iter().filter(|event| kind(event) == Kind::Output).cloned().collect();
+        prop_assert!(length(&output) <= LIMIT.max_bytes);
         let kept_results = kept.iter().filter(|event| matches!(event, Event::Result(_))).count();
         prop_assert!(kept_results >= results.min(PINNED_MAX_EVENTS));
     }

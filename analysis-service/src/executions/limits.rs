@@ -21,12 +21,17 @@ pub(super) const TRACEBACK_MAX_BYTES: usize = 256 * 1024;
 /// Characters of a text content that its reference shows.
 pub(super) const REFERENCE_HEAD_MAX_CHARS: usize = 1000;
 
-/// What an event costs beside its payload when it is held against the output limit, so that events are bounded too.
+/// What an event costs beside its own length when it is held against the output limit: its number, its time and the
+/// head of its record.
 pub(super) const EVENT_COST_BYTES: u64 = 32;
 /// Results and errors that are kept above the output limit.
 pub(super) const PINNED_MAX_EVENTS: usize = 16;
 /// Their bytes.
 pub(super) const PINNED_MAX_BYTES: u64 = 16 * 1024 * 1024;
+/// Questions that are kept above the output limit.
+pub(super) const PROMPTS_MAX_EVENTS: usize = 1000;
+/// The text of one of them.
+pub(super) const PROMPT_ABOVE_MAX_BYTES: usize = 1024;
 
 /// Bytes of one execution on their way to the disk; more wait in the kernel.
 pub(super) const IN_FLIGHT_MAX_BYTES: u32 = 1024 * 1024;

@@ -156,7 +156,8 @@ pub(crate) fn said(message: &Message) -> Said {
 
 /// Reads a question on stdin; its id is the message's.
 pub(crate) fn input_request(message: &Message) -> Option<InputRequestEvent> {
-    if message.kind != "input_request" {
+    // With a shortened id it could not be answered.
+    if message.kind != "input_request" || message.id.len() > NAME_MAX_BYTES {
         return None;
     }
     let asked: Asked = parse(message)?;
