@@ -194,6 +194,14 @@ impl State {
         }
     }
 
+    /// Why what runs is being interrupted, if it is.
+    pub(crate) fn interrupter(&self) -> Option<Interrupter> {
+        match self {
+            Self::Interrupting(_, interrupt) => Some(interrupt.by),
+            _ => None,
+        }
+    }
+
     /// Whether the stacks of its threads were asked for: reading them while they run can crash it.
     pub(crate) fn has_asked_stacks(&self) -> bool {
         matches!(self, Self::Interrupting(_, interrupt) if matches!(interrupt.rung, Rung::Stacks | Rung::Killed))

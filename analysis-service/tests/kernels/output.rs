@@ -1,5 +1,7 @@
 //! Everything that code says arrives, in order, whatever it is.
 
+use std::time::Duration;
+
 use fenxi_proto::analysis::v1::{Outcome, StreamName, mime_part::Content, output_event::Event};
 
 use crate::house::{House, Ran, next, soon, until, until_printed};
@@ -209,6 +211,20 @@ pub(crate) async fn what_comes_long_after_the_reply_is_kept() {
     let ran = house.run(&kernel, &after_the_reply(late)).await;
     assert_eq!((ran.outcome(), ran.text(StreamName::Stdout).as_str()), (Outcome::Ok, "late"), "{:?}", ran.events);
     assert_eq!(house.run(&kernel, "1+1").await.result(), "2");
+}
+
+#[tokio::test]
+pub(crate) async fn a_limit_that_is_reached_after_the_reply_changes_no_outcome() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    house.run(&kernel, "1+1").await;
+    let late = "kernel.iopub_thread.io_loop.add_callback(time.sleep, 12)";
+    let limit = Some(Duration::from_secs(8));
+    let (_, reader) = house.send_with(&kernel, &after_the_reply(late), limit, false).await;
+    let ran = Ran::read(reader).await;
+    assert_eq!(ran.outcome(), Outcome::Ok, "{:?}", ran.events);
+    assert!(!ran.events.iter().any(|event| matches!(event, Event::Notice(_))), "{:?}", ran.events);
+    assert_eq!(house.run(&kernel, "1+1").await.result(), "2", "an interrupt was sent");
 }
 
 #[tokio::test]

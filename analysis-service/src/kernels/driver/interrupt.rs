@@ -40,14 +40,15 @@ impl Driver {
         let settle = self.parts.settings.ladder.settle;
         if let Some(running) = self.running.as_mut().filter(|running| running.has_reply()) {
             match action {
-                // The code has ended, if its reply is true; what it had printed is still on its way.
-                Action::InterruptAgain | Action::AskStacks => return,
+                // The code has ended, if its reply is true; what it had printed is still on its way. An interrupt comes too
+                // late for it, and its outcome stays what it was.
+                Action::Interrupt(_) | Action::InterruptAgain | Action::AskStacks => return,
                 Action::Kill => match running.overdue(settle) {
                     Overdue::Wait => return,
                     Overdue::Ask => return self.ask_echo(),
-                    Overdue::Kill => {}
+                    // The reply was a lie: the interrupt was in time.
+                    Overdue::Kill => running.interrupted = running.interrupted.or(self.state.interrupter()),
                 },
-                Action::Interrupt(_) => {}
             }
         }
         if action == Action::AskStacks {
