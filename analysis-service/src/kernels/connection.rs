@@ -49,7 +49,7 @@ pub(crate) enum Incoming {
     /// A message. Its room in the buffer is given back when it is dropped.
     Message { number: u64, channel: Channel, message: Message, room: OwnedSemaphorePermit },
     /// A message above the limit, dropped.
-    Oversized { number: u64, parent_id: String, dropped_bytes: u64 },
+    Oversized { number: u64, channel: Channel, parent_id: String, dropped_bytes: u64 },
     /// A message that is none of this kernel's, dropped.
     Refused { number: u64 },
     /// A channel was closed by the kernel, or broke.
@@ -215,9 +215,9 @@ impl Receiver {
                     Some(incoming) => incoming,
                     None => return,
                 },
-                Heard::Oversized(number, frames, dropped_bytes) => {
+                Heard::Oversized(number, channel, frames, dropped_bytes) => {
                     let parent_id = Signer::parent_of_rest(&frames).unwrap_or_default();
-                    Incoming::Oversized { number, parent_id, dropped_bytes }
+                    Incoming::Oversized { number, channel, parent_id, dropped_bytes }
                 }
                 Heard::Closed(number, channel) => Incoming::Closed { number, channel },
             };

@@ -104,16 +104,14 @@ struct Asked {
     password: bool,
 }
 
+/// How it went is in its status; what else it says may be of any form, and counts as unsaid where it is of another.
 #[derive(Deserialize)]
 struct Replied {
     status: String,
-    execution_count: Option<i32>,
-    #[serde(default)]
-    ename: String,
-    #[serde(default)]
-    evalue: String,
-    #[serde(default)]
-    payload: Vec<Payload>,
+    execution_count: Option<Box<RawValue>>,
+    ename: Option<Box<RawValue>>,
+    evalue: Option<Box<RawValue>>,
+    payload: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -164,20 +162,32 @@ pub(crate) fn input_request(message: &Message) -> Option<InputRequestEvent> {
     Some(InputRequestEvent { input_id: message.id.clone(), prompt: asked.prompt, password: asked.password })
 }
 
+/// Whether it is an answer to a request to run code, readable or not.
+pub(crate) fn is_reply(message: &Message) -> bool {
+    message.kind == "execute_reply"
+}
+
 /// Reads the answer to a request to run code.
 pub(crate) fn reply(message: &Message) -> Option<Reply> {
-    if message.kind != "execute_reply" {
+    if !is_reply(message) {
         return None;
     }
     let replied: Replied = parse(message)?;
-    let page = replied.payload.into_iter().find(|payload| payload.source == "page").and_then(|payload| payload.data);
+    let payload: Vec<Box<RawValue>> = read(replied.payload.as_deref()).unwrap_or_default();
+    let mut payload = payload.iter().filter_map(|payload| read::<Payload>(Some(payload)));
+    let page = payload.find(|payload| payload.source == "page").and_then(|payload| payload.data);
     Some(Reply {
         ok: replied.status == "ok",
-        execution_count: replied.execution_count,
-        error_name: replied.ename,
-        error_value: replied.evalue,
+        execution_count: read(replied.execution_count.as_deref()),
+        error_name: read(replied.ename.as_deref()).unwrap_or_default(),
+        error_value: read(replied.evalue.as_deref()).unwrap_or_default(),
         page: page.map(|data| MimeBundle { parts: parts(data), metadata_json: String::new() }),
     })
+}
+
+/// A field of a message, if it is there and is of this form.
+fn read<T: DeserializeOwned>(field: Option<&RawValue>) -> Option<T> {
+    serde_json::from_str(field?.get()).ok()
 }
 
 /// A content that is not quite UTF-8, from names of files or broken text, is read with its wrong bytes replaced.
@@ -309,6 +319,10 @@ mod tests {
         let answer =
             reply(&message("execute_reply", r#"{"status":"error","ename":"E","evalue":"v"}"#)).expect("a reply");
         assert_eq!((answer.ok, answer.error_name.as_str()), (false, "E"));
+        let odd = r#"{"status":"ok","execution_count":"x","payload":null,"ename":null,"evalue":7}"#;
+        assert!(reply(&message("execute_reply", odd)).expect("a reply").ok);
+        let odd = r#"{"status":"ok","payload":[7,{"source":"page","data":[]},{"source":"page","data":{"text/plain":"doc"}}]}"#;
+        assert!(reply(&message("execute_reply", odd)).expect("a reply").page.is_some());
         let asked =
             input_request(&message("input_request", r#"{"prompt":"x? ","password":true}"#)).expect("a question");
         assert_eq!(asked, InputRequestEvent { input_id: "i".into(), prompt: "x? ".into(), password: true });

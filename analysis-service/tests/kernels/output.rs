@@ -187,6 +187,35 @@ print('done')";
     assert_eq!(house.printed(&kernel, code).await, "done\n");
 }
 
+/// Has the reply hold this.
+fn replies(content: &str) -> String {
+    format!(
+        "
+session = get_ipython().kernel.session
+send = session.send
+def odd(stream, kind, content=None, *rest, **more):
+    if kind == 'execute_reply':
+        session.send = send
+        content = {content}
+    return send(stream, kind, content, *rest, **more)
+session.send = odd"
+    )
+}
+
+#[tokio::test]
+pub(crate) async fn a_reply_that_cannot_be_read_is_an_end_all_the_same() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let long = "{'status': 'ok', 'payload': [{'source': 'page', 'data': {'text/plain': 'x' * (97 << 20)}}]}";
+    for content in ["{'status': 'ok', 'payload': None, 'ename': None}", "{'status': 7}", long] {
+        let ran = house.run(&kernel, &replies(content)).await;
+        assert_eq!(ran.outcome(), Outcome::Ok, "{content}: {:?}", ran.events);
+    }
+    let ran = house.run(&kernel, &format!("{}\n1/0", replies("{'status': 7}"))).await;
+    assert_eq!(ran.outcome(), Outcome::Error, "{:?}", ran.events);
+    assert_eq!(house.run(&kernel, "1+1").await.result(), "2");
+}
+
 /// Has whatever the kernel says after its reply, `idle` among it, come late: `late` runs in the thread that sends.
 fn after_the_reply(late: &str) -> String {
     format!(

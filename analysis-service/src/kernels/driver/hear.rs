@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{Driver, run::signed};
 use crate::kernels::{
     connection::{Incoming, LARGE_MESSAGE_BYTES, Message},
-    output::{self, Said},
+    output::{self, Reply, Said},
 };
 
 /// How long a kernel that closed its channels may take to end.
@@ -27,15 +27,8 @@ impl Driver {
                     }
                     Channel::Shell if self.asks.has(&message.parent_id) => self.asks.answered(message),
                     Channel::Shell => {
-                        if let Some(running) = &mut self.running
-                            && !running.echo.heard(&message.parent_id, Channel::Shell)
-                            && running.id == message.parent_id
-                            && let Some(reply) = output::reply(&message)
-                        {
-                            running.last_heard = Instant::now();
-                            running.reply = Some(reply);
-                            running.replied_at.get_or_insert_with(Instant::now);
-                            running.ends_with(number);
+                        if self.awaits_reply(&message.parent_id) && output::is_reply(&message) {
+                            self.replied(number, output::reply(&message));
                         }
                     }
                     Channel::Stdin => {
@@ -53,12 +46,15 @@ impl Driver {
                 drop(room);
                 number
             }
-            Incoming::Oversized { number, parent_id, dropped_bytes } => {
+            Incoming::Oversized { number, channel, parent_id, dropped_bytes } => {
                 self.asks.oversized(&parent_id);
                 if let Some(running) = self.running.as_mut().filter(|running| running.id == parent_id) {
                     let (dropped_bytes, limit_bytes) = (signed(dropped_bytes), signed(MESSAGE_MAX_BYTES));
                     let cut = TruncatedEvent { kept_bytes: 0, dropped_bytes, limit_bytes };
                     running.work.log.hear(number, Event::Truncated(cut)).await;
+                }
+                if channel == Channel::Shell && self.awaits_reply(&parent_id) {
+                    self.replied(number, None);
                 }
                 number
             }
@@ -69,6 +65,23 @@ impl Driver {
             }
         };
         self.acknowledge(Some(number));
+    }
+
+    /// Whether what came on shell for this request is for the code that runs.
+    fn awaits_reply(&mut self, parent_id: &str) -> bool {
+        let Some(running) = &mut self.running else { return false };
+        !running.echo.heard(parent_id, Channel::Shell) && running.id == parent_id
+    }
+
+    /// The kernel answered to the code that runs. Where the answer cannot be read, the output tells how it went.
+    fn replied(&mut self, number: u64, reply: Option<Reply>) {
+        let Some(running) = &mut self.running else { return };
+        let unread = || Reply { ok: !running.work.log.has_failed(), ..Reply::default() };
+        let reply = reply.unwrap_or_else(unread);
+        running.last_heard = Instant::now();
+        running.reply = Some(reply);
+        running.replied_at.get_or_insert_with(Instant::now);
+        running.ends_with(number);
     }
 
     /// The kernel closed a channel: it is ending, or it is broken.

@@ -22,7 +22,7 @@ pub enum Heard {
     /// A message.
     Message(u64, Channel, Vec<Bytes>),
     /// A message above the limit: its number, the frames before the limit, and how many bytes were dropped.
-    Oversized(u64, Vec<Bytes>, u64),
+    Oversized(u64, Channel, Vec<Bytes>, u64),
     /// A channel was closed by the kernel, or broke.
     Closed(u64, Channel),
 }
@@ -154,8 +154,8 @@ impl Hearing {
             Some(Told::Heard(ToldHeard { number, channel: on, frames })) => {
                 Heard::Message(number, channel(on)?, frames)
             }
-            Some(Told::Oversized(Oversized { number, frames, dropped_bytes, .. })) => {
-                Heard::Oversized(number, frames, dropped_bytes)
+            Some(Told::Oversized(Oversized { number, channel: on, frames, dropped_bytes })) => {
+                Heard::Oversized(number, channel(on)?, frames, dropped_bytes)
             }
             Some(Told::Closed(Closed { number, channel: on })) => Heard::Closed(number, channel(on)?),
             _ => return Err(odd()),
