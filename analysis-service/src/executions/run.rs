@@ -35,6 +35,9 @@ pub enum RunError {
     /// It has ended.
     #[error("the execution has ended")]
     Ended,
+    /// It is being begun, or ended.
+    #[error("the execution is being begun or ended; try again")]
+    Unsettled,
     /// The service stops.
     #[error("the service is stopping; try again")]
     Stopping,
@@ -76,7 +79,7 @@ impl Runner {
         let (kernel, slot) = match self.take_place(&new).await {
             Ok(place) => place,
             // A kernel that is full or dead by now does not hide what the request began before.
-            Err(refusal) => return self.executions.known(&new).await?.ok_or(refusal),
+            Err(refusal) => return self.executions.known(&new).await?.ok_or_else(|| self.truly(refusal)),
         };
         let datasets = kernel.datasets().into_iter().map(|dataset| DatasetRef {
             dataset_id: dataset.dataset_id,
@@ -132,7 +135,8 @@ impl Runner {
             return Ok(View::of_live(&live));
         }
         undo(&live, &once);
-        Err(RunError::Ended)
+        let ended = live.progress().end.is_some();
+        Err(if ended { RunError::Ended } else { self.truly(RunError::Unsettled) })
     }
 
     /// Answers a request for input, once for a request's id.
@@ -159,8 +163,20 @@ impl Runner {
             Ok(kernel) => kernel.reply_input(id, input_id, value).await,
             Err(_) => Err(KernelError::InputNotRequested),
         };
-        replied.inspect_err(|_| undo(&live, &once))?;
-        Ok(())
+        replied.inspect_err(|_| undo(&live, &once)).map_err(|refusal| self.truly(refusal.into()))
+    }
+
+    /// A refusal as it is to be told: while the service stops, kernels that go on in the next one cannot be reached, and
+    /// nothing is said of what they do.
+    fn truly(&self, refusal: RunError) -> RunError {
+        match refusal {
+            RunError::Kernel(KernelError::Dead { .. } | KernelError::InputNotRequested) | RunError::Unsettled
+                if self.kernels.is_stopping() =>
+            {
+                RunError::Stopping
+            }
+            refusal => refusal,
+        }
     }
 
     /// The execution that a request is to be carried out on; `None` where it was carried out before.

@@ -230,7 +230,12 @@ impl Registry {
     }
 
     fn check_running(&self) -> Result<(), KernelError> {
-        if self.0.stopping.load(Ordering::SeqCst) { Err(KernelError::Stopping) } else { Ok(()) }
+        if self.is_stopping() { Err(KernelError::Stopping) } else { Ok(()) }
+    }
+
+    /// The service is to end, and its kernels are ended or left.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::SeqCst)
     }
 
     fn check_limits(&self, entries: &HashMap<Uuid, Entry>, owner_user_id: Uuid) -> Result<(), KernelError> {

@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
-use analysis_service::kernels::{
-    model::{KernelError, Settings, TableUnavailable},
-    registry::NewKernel,
+use analysis_service::{
+    executions::{
+        NewExecution,
+        run::{RunError, Runner},
+    },
+    kernels::{
+        model::{KernelError, Settings, TableUnavailable},
+        registry::NewKernel,
+    },
 };
 use fenxi_chassis::id;
-use fenxi_proto::analysis::v1::{DeathCause, KernelState, Outcome};
+use fenxi_proto::analysis::v1::{DeathCause, KernelState, Outcome, output_event::Event};
 use uuid::Uuid;
 
-use crate::house::{House, Ran, USER, settings, soon, until_printed, until_state};
+use crate::house::{House, Ran, USER, settings, soon, until, until_printed, until_state};
 
 const STRANGER: Uuid = Uuid::from_u128(0xB);
 
@@ -180,4 +186,34 @@ pub(crate) async fn a_start_that_fails_says_why() {
     assert_eq!(Ran::read(reader).await.outcome(), Outcome::Cancelled);
     let dead = until_state(&kernel, KernelState::Dead).await;
     assert_eq!(dead.death.as_ref().map(fenxi_proto::analysis::v1::Death::cause), Some(DeathCause::StartFailed));
+}
+
+#[tokio::test]
+async fn what_goes_on_in_the_next_service_is_not_said_to_have_ended() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let runner = Runner::new(house.executions.clone(), house.registry.clone());
+    let (execution_id, mut reader) = house.send(&kernel, "input('? ')").await;
+    let asked = until(&mut reader, |event| matches!(event, Event::InputRequest(_))).await;
+    let Event::InputRequest(asked) = asked else { panic!("no question") };
+    soon(house.registry.leave()).await;
+    let request_id = Some(Uuid::from_u128(1));
+    // The second time as the first: nothing was done.
+    for _ in 0..2 {
+        let cancelled = soon(runner.cancel(USER, execution_id, request_id)).await;
+        assert!(matches!(cancelled, Err(RunError::Stopping)), "{cancelled:?}");
+    }
+    let answer = (asked.input_id, "x".to_owned());
+    let replied = soon(runner.reply_input(USER, execution_id, answer, None)).await;
+    assert!(matches!(replied, Err(RunError::Stopping)), "{replied:?}");
+    let new = NewExecution {
+        user_id: USER,
+        request_id: Uuid::from_u128(2),
+        kernel_id: kernel.kernel_id(),
+        code: "1".into(),
+        time_limit: None,
+        continue_on_error: false,
+    };
+    let executed = soon(runner.execute(new)).await;
+    assert!(matches!(executed, Err(RunError::Stopping)), "{executed:?}");
 }

@@ -44,7 +44,9 @@ pub(super) fn run(error: RunError) -> Failure {
         RunError::Kernel(error) => kernels::failure::failure(&error),
         RunError::TimeLimit { .. } => Failure::invalid("time_limit", error),
         RunError::Ended => Failure::new(ErrorReason::ExecutionEnded, "the execution has ended"),
-        RunError::Stopping => Failure::new(ErrorReason::Unavailable, error.to_string()).retry_after(RETRY_AFTER),
+        RunError::Stopping | RunError::Unsettled => {
+            Failure::new(ErrorReason::Unavailable, error.to_string()).retry_after(RETRY_AFTER)
+        }
     }
 }
 
