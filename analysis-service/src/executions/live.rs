@@ -10,7 +10,7 @@ use std::{
 };
 
 use fenxi_proto::analysis::v1::{Outcome, OutputEvent};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -49,6 +49,8 @@ pub(crate) struct Live {
     tip: Mutex<Tip>,
     contents: Mutex<HashMap<ContentId, u64>>,
     requests: Mutex<Requests>,
+    /// One request at a time is carried out.
+    turn: Arc<Semaphore>,
     kept: watch::Sender<Kept>,
     /// Its acceptance in the journal, as long as its row is not in the database.
     ticket: Mutex<Option<Ticket>>,
@@ -96,6 +98,7 @@ impl Live {
             tip: Mutex::default(),
             contents: Mutex::default(),
             requests: Mutex::default(),
+            turn: Arc::new(Semaphore::new(1)),
             kept: watch::Sender::new(Kept::Coming),
             ticket: Mutex::default(),
             left: CancellationToken::new(),
@@ -193,6 +196,12 @@ impl Live {
     /// The requests that were taken while it runs.
     pub(super) fn requests(&self) -> MutexGuard<'_, Requests> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until no other request is being carried out.
+    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        Arc::clone(&self.turn).acquire_owned().await.ok()
     }
 
     /// Says what is durable now.

@@ -5,6 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use sha2::{Digest as _, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::{
@@ -117,7 +118,15 @@ impl Runner {
     /// # Errors
     /// There is no such execution, it has ended, or the id was used for another request.
     pub async fn cancel(&self, user_id: Uuid, id: Uuid, request_id: Option<Uuid>) -> Result<View, RunError> {
+        // In a task of its own: a caller who leaves must not leave a request that counts as carried out and was not.
+        let runner = self.clone();
+        let cancelled = tokio::spawn(async move { runner.cancel_once(user_id, id, request_id).await });
+        cancelled.await.map_err(|_| RunError::Stopping)?
+    }
+
+    async fn cancel_once(&self, user_id: Uuid, id: Uuid, request_id: Option<Uuid>) -> Result<View, RunError> {
         let once = Once { id: request_id, hash: Sha256::digest(b"cancel").into() };
+        let _turn = self.turn(user_id, id, &once).await;
         let Some(live) = self.begin(user_id, id, &once).await? else {
             return Ok(self.executions.get(user_id, id).await?);
         };
@@ -150,13 +159,26 @@ impl Runner {
         input: (String, String),
         request_id: Option<Uuid>,
     ) -> Result<(), RunError> {
-        let (input_id, value) = input;
+        // As a cancel.
+        let runner = self.clone();
+        let replied = tokio::spawn(async move { runner.reply_once(user_id, id, input, request_id).await });
+        replied.await.map_err(|_| RunError::Stopping)?
+    }
+
+    async fn reply_once(
+        &self,
+        user_id: Uuid,
+        id: Uuid,
+        (input_id, value): (String, String),
+        request_id: Option<Uuid>,
+    ) -> Result<(), RunError> {
         let mut hasher = Sha256::new();
         for text in ["input", &input_id, &value] {
             hasher.update((text.len() as u64).to_be_bytes());
             hasher.update(text);
         }
         let once = Once { id: request_id, hash: hasher.finalize().into() };
+        let _turn = self.turn(user_id, id, &once).await;
         let Some(live) = self.begin(user_id, id, &once).await? else { return Ok(()) };
         let kernel = self.kernels.kernel(user_id, live.accepted.kernel_id);
         let replied = match kernel {
@@ -177,6 +199,13 @@ impl Runner {
             }
             refusal => refusal,
         }
+    }
+
+    /// Waits for what was asked of an execution before, so that a repeated request is answered as the first. One without an
+    /// id is never repeated.
+    async fn turn(&self, user_id: Uuid, id: Uuid, once: &Once) -> Option<OwnedSemaphorePermit> {
+        let live = self.executions.live(user_id, id).filter(|_| once.id.is_some())?;
+        live.turn().await
     }
 
     /// The execution that a request is to be carried out on; `None` where it was carried out before.

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use analysis_service::executions::run::Runner;
 use fenxi_proto::analysis::v1::{Outcome, StreamName, mime_part::Content, output_event::Event};
+use futures_util::FutureExt as _;
+use uuid::Uuid;
 
-use crate::house::{House, Ran, next, soon, until, until_printed};
+use crate::house::{House, Ran, USER, next, soon, until, until_printed};
 
 #[tokio::test]
 pub(crate) async fn one_and_one() {
@@ -115,6 +118,30 @@ pub(crate) async fn input_is_asked_for_and_given() {
     let ran = Ran::read(reader).await;
     assert_eq!(ran.text(StreamName::Stdout), "小明 4\n");
     assert!(!format!("{:?}", ran.events).contains("hush"), "the secret stands in the log");
+}
+
+#[tokio::test]
+async fn a_refused_request_is_refused_to_everyone_who_repeats_it() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let runner = Runner::new(house.executions.clone(), house.registry.clone());
+    let (execution_id, mut reader) = house.send(&kernel, "print(input('? '))").await;
+    let Event::InputRequest(asked) = until(&mut reader, |event| matches!(event, Event::InputRequest(_))).await else {
+        panic!("no question")
+    };
+    let answer = |input_id: &str, request_id: u128| {
+        let input = (input_id.to_owned(), "yes".to_owned());
+        runner.reply_input(USER, execution_id, input, Some(Uuid::from_u128(request_id)))
+    };
+    let (first, second) = soon(async { tokio::join!(answer("another", 1), answer("another", 1)) }).await;
+    assert!(first.is_err() && second.is_err(), "{first:?} {second:?}");
+    // A caller who leaves at once.
+    assert!(answer("another", 2).now_or_never().is_none());
+    let again = soon(answer("another", 2)).await;
+    assert!(again.is_err(), "it was never carried out");
+    assert!(answer(&asked.input_id, 3).now_or_never().is_none());
+    soon(answer(&asked.input_id, 3)).await.expect("given");
+    assert_eq!(Ran::read(reader).await.text(StreamName::Stdout), "yes\n");
 }
 
 #[tokio::test]

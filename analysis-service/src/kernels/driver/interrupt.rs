@@ -149,11 +149,13 @@ impl Driver {
         let Some(running) = self.running.as_mut().filter(|running| running.work.execution_id == execution_id) else {
             return Err(KernelError::InputNotRequested);
         };
-        let asked = running.input.take_if(|asked| asked.input_id == input_id).ok_or(KernelError::InputNotRequested)?;
-        let live = self.live.as_mut().ok_or(KernelError::InputNotRequested)?;
-        live.connection
-            .input_reply(&format!("input-{input_id}"), &value)
-            .map_err(|_| KernelError::InputNotRequested)?;
+        let asked = running.input.as_ref().filter(|asked| asked.input_id == input_id);
+        let (Some(asked), Some(live)) = (asked.cloned(), &mut self.live) else {
+            return Err(KernelError::InputNotRequested);
+        };
+        let full = |_| KernelError::AskedTooMuch { why: "the kernel takes no input at the moment".into() };
+        live.connection.input_reply(&format!("input-{input_id}"), &value).map_err(full)?;
+        running.input = None;
         let value = if asked.password { String::new() } else { value };
         let given = InputReplyEvent { input_id: asked.input_id, value };
         running.work.log.append(Event::InputReply(given)).await;
