@@ -80,7 +80,15 @@ impl LogReader {
 
     fn over(source: Source, after: i64, turns: Turns) -> Self {
         let Turns { reader, reads } = turns;
-        Self { source, next: after + 1, ready: VecDeque::new(), place: None, ended: false, reads, _reader: reader }
+        Self {
+            source,
+            next: after.saturating_add(1),
+            ready: VecDeque::new(),
+            place: None,
+            ended: false,
+            reads,
+            _reader: reader,
+        }
     }
 
     /// The next event, waiting for it; `None` after the end. It may be dropped while it waits and called again.

@@ -330,3 +330,13 @@ async fn one_request_sent_many_times_at_once_is_accepted_once() {
     let other = NewExecution { code: "other()".into(), ..once };
     assert!(matches!(house.executions.known(&other).await, Err(ExecutionError::RequestIdReused)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_beyond_all_events_is_beyond_the_end_of_what_runs() {
+    let house = House::new().await;
+    let (view, log) = house.accept("x").await;
+    let mut reader = house.reader(&view, i64::MAX).await;
+    log.finish(finished()).await;
+    let read = reader.next().await;
+    assert!(matches!(read, Err(ExecutionError::BeyondEnd { last_sequence: 2, .. })), "{read:?}");
+}
