@@ -10,7 +10,7 @@ use sqlx::Row as _;
 use super::{
     super::{
         Acceptance, DatasetRef, ExecutionError, ExecutionState, Fate, ListFilter, NewExecution,
-        test_events::{finished, result, stdout},
+        test_events::{finished, queued, result, stdout},
         test_house::{House, KERNEL, USER, dead, request},
     },
     *,
@@ -339,4 +339,37 @@ async fn a_number_beyond_all_events_is_beyond_the_end_of_what_runs() {
     log.finish(finished()).await;
     let read = reader.next().await;
     assert!(matches!(read, Err(ExecutionError::BeyondEnd { last_sequence: 2, .. })), "{read:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_that_held_their_end_when_they_were_taken_up_are_closed() {
+    let house = House::new().await;
+    let mut accepted = Vec::new();
+    for _ in 0..20 {
+        accepted.push(house.accept("x").await);
+    }
+    let next = after_a_power_cut(&house).await;
+    let running = next.folder.path().join("executions/running");
+    for (view, _) in &accepted {
+        let mut log = Vec::new();
+        for (sequence, event) in (1..).zip([queued(), Event::Finished(finished())]) {
+            let event = OutputEvent { sequence, time: Some(fenxi_proto::time::timestamp(1)), event: Some(event) };
+            super::super::record::write(&event, Some(0), &mut log);
+        }
+        std::fs::write(running.join(format!("{}.log", view.accepted.execution_id)), log).expect("written");
+    }
+    assert!(next.executions.recover(dead).await.expect("recovered").is_empty());
+    for (view, _) in &accepted {
+        next.until_saved(view).await;
+    }
+    let open = || {
+        let files = std::fs::read_dir("/proc/self/fd").expect("there").flatten();
+        files.filter_map(|file| std::fs::read_link(file.path()).ok()).filter(|path| path.starts_with(&running)).count()
+    };
+    let closed = async {
+        while open() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(60), closed).await.is_ok(), "{} stay open", open());
 }

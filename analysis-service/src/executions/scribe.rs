@@ -156,6 +156,8 @@ impl Desk {
                 }
             }
             Command::Stored { id, in_row } => {
+                // One that held its end when it was taken up is still here: nothing was written to it.
+                self.sinks.remove(&id);
                 let cleared = if in_row { self.folder.remove_running(id) } else { self.folder.move_to_ended(id) };
                 if let Err(error) = cleared {
                     tracing::warn!(execution_id = %id, %error, "a spool file stays where it is until the next start");
