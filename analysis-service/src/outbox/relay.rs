@@ -138,7 +138,9 @@ impl Relay {
                 Delivery::Failed(why) => failed.push((entry, why)),
             }
             if failed.len() >= FAILED_IN_A_ROW_MAX as usize {
-                let why = failed.pop().map(|(_, why)| why).unwrap_or_default();
+                let why = failed.last().map(|(_, why)| why.clone()).unwrap_or_default();
+                // Or theirs: they are not the first again next time, so that nothing waits behind them for ever.
+                self.put_off(&mut failed).await?;
                 return Ok(Round::Away(why));
             }
         }

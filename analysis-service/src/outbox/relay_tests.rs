@@ -160,7 +160,12 @@ impl Outbox {
     }
 
     async fn add(&self, code: &str) -> String {
-        let history_entry_id = id::at(NOW);
+        self.add_of(NOW, code).await
+    }
+
+    /// The same, of this time.
+    async fn add_of(&self, time: i64, code: &str) -> String {
+        let history_entry_id = id::at(time);
         let entry = HistoryEntry {
             history_entry_id: history_entry_id.to_string(),
             code: code.to_owned(),
@@ -296,6 +301,22 @@ async fn an_entry_that_fails_is_put_off_and_the_others_go_on() {
     let ids = outbox.add_many(4, "x").await;
     outbox.start();
     outbox.until(1, 0).await;
+    all_once(&fake, &ids);
+    server.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neighbours_that_always_fail_are_put_off_and_the_others_go_on() {
+    let fake = Fake::default();
+    let (listener, address) = listener().await;
+    let server = fake.serve(listener).await;
+    let outbox = Outbox::new(address).await;
+    for _ in 0..FAILED_IN_A_ROW_MAX {
+        outbox.add_of(NOW - 10_000, "fails").await;
+    }
+    let ids = outbox.add_many(10, "x").await;
+    outbox.start();
+    outbox.until(FAILED_IN_A_ROW_MAX.into(), 0).await;
     all_once(&fake, &ids);
     server.abort();
 }
