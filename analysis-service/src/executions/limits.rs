@@ -66,6 +66,9 @@ pub(super) const JOURNAL_COMMANDS_MAX: usize = 1024;
 /// How long a record that nobody waits for may wait for a sync that somebody waits for.
 pub(super) const JOURNAL_LAZY_WAIT: Duration = Duration::from_millis(2);
 
+/// The code of one page of a list, unless a single one is longer: an answer on the wire is held to 4 MiB by most clients.
+pub(super) const PAGE_CODE_MAX_BYTES: i64 = 2 << 20;
+
 /// How long an execution may run before its row is written; the rows of shorter ones are written with their end.
 pub(super) const ROW_WAIT: Duration = Duration::from_secs(1);
 /// How often ends are stored: what ended in between is stored in one transaction.

@@ -49,7 +49,7 @@ pub struct ListFilter {
 /// A page of executions, newest first.
 #[derive(Debug)]
 pub struct Page {
-    /// They may be fewer than asked for, where a filter left some out.
+    /// They may be fewer than asked for, where a filter left some out or their code is long.
     pub executions: Vec<View>,
     /// The last one looked at, where there may be more.
     pub next: Option<Uuid>,
@@ -133,10 +133,7 @@ impl Executions {
             (wanted(ExecutionState::Finished), wanted(ExecutionState::Queued) || wanted(ExecutionState::Running));
         let ended = if ended && others { None } else { Some(ended) };
         let (user_id, kernel_id) = (filter.user_id, filter.kernel_id);
-        let mut stored = self.store.list(&Filter { user_id, kernel_id, ended, before, rows: rows + 1 }).await?;
-        let more = stored.len() > rows as usize;
-        stored.truncate(rows as usize);
-        let next = stored.last().filter(|_| more).map(|last| last.accepted.execution_id);
+        let (stored, next) = self.store.list(&Filter { user_id, kernel_id, ended, before, rows }).await?;
         let mut executions = Vec::with_capacity(stored.len());
         for stored in stored {
             executions.push(self.settled(stored).await?.1);

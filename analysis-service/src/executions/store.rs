@@ -15,7 +15,7 @@ use sqlx::{QueryBuilder, Row as _, Sqlite, query::Query, sqlite::SqliteArguments
 use uuid::Uuid;
 
 use self::rows::{place, stored};
-use super::Accepted;
+use super::{Accepted, limits::PAGE_CODE_MAX_BYTES};
 use crate::{objects::ContentId, outbox};
 
 /// The schema.
@@ -102,6 +102,23 @@ pub(super) struct Filter {
     pub(super) ended: Option<bool>,
     pub(super) before: Option<Uuid>,
     pub(super) rows: u32,
+}
+
+impl Filter {
+    fn push_to(&self, query: &mut QueryBuilder<Sqlite>) {
+        query.push("WHERE user_id = ").push_bind(self.user_id);
+        if let Some(kernel_id) = self.kernel_id {
+            query.push(" AND kernel_id = ").push_bind(kernel_id);
+        }
+        match self.ended {
+            Some(true) => query.push(" AND outcome <> 0"),
+            Some(false) => query.push(" AND outcome = 0"),
+            None => query,
+        };
+        if let Some(before) = self.before {
+            query.push(" AND execution_id < ").push_bind(before);
+        }
+    }
 }
 
 /// The executions of this service's database.
@@ -197,22 +214,28 @@ impl Store {
         row.map(|row| place(row.try_get("log_place")?)).transpose()
     }
 
-    pub(super) async fn list(&self, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new(concat_columns("WHERE user_id = "));
-        query.push_bind(filter.user_id);
-        if let Some(kernel_id) = filter.kernel_id {
-            query.push(" AND kernel_id = ").push_bind(kernel_id);
+    /// A page, newest first, and where the next one begins if there is more. It ends early where its code is long.
+    pub(super) async fn list(&self, filter: &Filter) -> Result<(Vec<Stored>, Option<Uuid>), StoreError> {
+        let mut query = QueryBuilder::new("SELECT execution_id, OCTET_LENGTH(code) AS bytes FROM execution ");
+        filter.push_to(&mut query);
+        query.push(" ORDER BY execution_id DESC LIMIT ").push_bind(i64::from(filter.rows) + 1).push(" + 0");
+        let found = query.build().fetch_all(&self.database.reader).await?;
+        let (mut ids, mut bytes) = (Vec::new(), 0);
+        for row in found.iter().take(filter.rows as usize) {
+            bytes += row.try_get::<i64, _>("bytes")?;
+            if bytes > PAGE_CODE_MAX_BYTES && !ids.is_empty() {
+                break;
+            }
+            ids.push(row.try_get::<Uuid, _>("execution_id")?);
         }
-        match filter.ended {
-            Some(true) => query.push(" AND outcome <> 0"),
-            Some(false) => query.push(" AND outcome = 0"),
-            None => &mut query,
-        };
-        if let Some(before) = filter.before {
-            query.push(" AND execution_id < ").push_bind(before);
-        }
+        let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return Ok((Vec::new(), None)) };
+        let mut query = QueryBuilder::new(concat_columns(""));
+        filter.push_to(&mut query);
+        query.push(" AND execution_id <= ").push_bind(*first).push(" AND execution_id >= ").push_bind(*last);
         query.push(" ORDER BY execution_id DESC LIMIT ").push_bind(i64::from(filter.rows)).push(" + 0");
-        query.build().fetch_all(&self.database.reader).await?.iter().map(stored).collect()
+        let rows = query.build().fetch_all(&self.database.reader).await?;
+        let next = (found.len() > ids.len()).then_some(*last);
+        Ok((rows.iter().map(stored).collect::<Result<_, _>>()?, next))
     }
 
     /// The records of a log that is in a row.

@@ -2,8 +2,8 @@
 
 use fenxi_proto::{
     analysis::v1::{
-        CancelExecutionRequest, ExecuteRequest, GetExecutionRequest, Outcome, ReplyInputRequest, WatchExecutionRequest,
-        output_event::Event,
+        CancelExecutionRequest, ExecuteRequest, GetExecutionRequest, ListExecutionsRequest, Outcome, ReplyInputRequest,
+        WatchExecutionRequest, output_event::Event,
     },
     error::{ErrorReason, reason_of},
 };
@@ -132,5 +132,30 @@ async fn what_is_wrong_or_foreign_is_refused_and_leaves_nothing() {
     let refused = user.executions.clone().watch_execution(beyond).await.expect_err("refused");
     assert_eq!(reason_of(&refused), Some(ErrorReason::InvalidField));
     assert_eq!(house.auth.recorded(1).await.len(), 1, "a refused request left something");
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_code_is_listed_in_answers_that_any_client_takes() {
+    let mut house = House::start().await;
+    let user = house.user();
+    let kernel = user.kernel().await;
+    let mut sent = Vec::new();
+    for _ in 0..6 {
+        sent.push(user.run(&kernel, &format!("'{}'; None", "x".repeat(1_000_000))).await.0.execution_id);
+    }
+    let (mut seen, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = ListExecutionsRequest { page_size: 100, page_token, ..ListExecutionsRequest::default() };
+        let page = user.executions.clone().list_executions(request).await.expect("a page").into_inner();
+        assert!(!page.executions.is_empty(), "an empty page");
+        seen.extend(page.executions.into_iter().map(|execution| execution.execution_id));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    seen.reverse();
+    assert_eq!(seen, sent);
     house.stop().await;
 }

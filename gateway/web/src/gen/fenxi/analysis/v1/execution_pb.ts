@@ -394,7 +394,8 @@ export const ListExecutionsRequestSchema: GenMessage<ListExecutionsRequest> = /*
  */
 export type ListExecutionsResponse = Message<"fenxi.analysis.v1.ListExecutionsResponse"> & {
   /**
-   * With their code. Where states are asked for, there may be fewer than page_size though there is a next page.
+   * With their code. They may be fewer than page_size where a filter leaves some out or their code is long; there are
+   * more as long as there is a next_page_token.
    *
    * @generated from field: repeated fenxi.analysis.v1.Execution executions = 1;
    */
