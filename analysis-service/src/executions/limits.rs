@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// The longest text of one stream event; longer texts become several events.
 pub(super) const STREAM_TEXT_MAX_BYTES: usize = 64 * 1024;
+/// From this length on, a text is taken apart where it blocks nobody.
+pub(super) const LARGE_TEXT_BYTES: usize = 512 * 1024;
 /// The longest form of an output that stands in its event; longer ones go to the object store.
 pub(super) const PART_INLINE_MAX_BYTES: usize = 64 * 1024;
 /// All forms of one output that stand in its event.

@@ -21,7 +21,7 @@ use super::{
     cutter::{Cutter, OutputLimit},
     finish::Finisher,
     journal::Journal,
-    limits::IN_FLIGHT_MAX_BYTES,
+    limits::{IN_FLIGHT_MAX_BYTES, LARGE_TEXT_BYTES},
     live::Live,
     record::Through,
     scribe::{Command, Scribe},
@@ -192,7 +192,7 @@ impl LogWriter {
         self.failed |= matches!(event, Event::Error(_));
         let time = self.desk.clock.now_micros();
         let mut last = None;
-        for piece in bound(event) {
+        for piece in bounded(event).await {
             for kept in self.cutter.take(piece) {
                 if let Some(before) = last.replace(kept) {
                     let through = if number.is_none() { Some(self.through) } else { None };
@@ -269,6 +269,14 @@ impl LogWriter {
         end.output_bytes = i64::try_from(self.cutter.kept_bytes()).unwrap_or(i64::MAX);
         end.dropped_bytes = i64::try_from(self.cutter.dropped_bytes()).unwrap_or(i64::MAX);
     }
+}
+
+/// The event with bounded fields; a large text is taken apart on a thread where that blocks nobody.
+async fn bounded(event: Event) -> Vec<Event> {
+    if matches!(&event, Event::Stream(stream) if stream.text.len() >= LARGE_TEXT_BYTES) {
+        return tokio::task::spawn_blocking(move || bound(event)).await.unwrap_or_default();
+    }
+    bound(event)
 }
 
 impl Drop for LogWriter {

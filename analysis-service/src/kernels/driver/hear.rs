@@ -23,17 +23,18 @@ impl Driver {
                 match channel {
                     Channel::Iopub => {
                         let parent_id = message.parent_id.clone();
-                        self.hear_output(number, said(message).await, &parent_id).await;
+                        let said = read(message, output::said).await.unwrap_or(Said::Nothing);
+                        self.hear_output(number, said, &parent_id).await;
                     }
                     Channel::Shell if self.asks.has(&message.parent_id) => self.asks.answered(message),
                     Channel::Shell => {
                         if self.awaits_reply(&message.parent_id) && output::is_reply(&message) {
-                            self.replied(number, output::reply(&message));
+                            self.replied(number, read(message, output::reply).await.flatten());
                         }
                     }
                     Channel::Stdin => {
                         if let Some(running) = self.running.as_mut().filter(|running| running.id == message.parent_id)
-                            && let Some(asked) = output::input_request(&message)
+                            && let Some(asked) = read(message, output::input_request).await.flatten()
                             // Heard again, it is in the log, and perhaps answered.
                             && running.work.log.hear(number, Event::InputRequest(asked.clone())).await
                         {
@@ -126,10 +127,31 @@ impl Driver {
     }
 }
 
-/// Reads a message of iopub; a large one on a thread where that blocks nobody.
-async fn said(message: Message) -> Said {
+/// Reads a message; a large one on a thread where that blocks nobody.
+async fn read<T: Send + 'static>(message: Message, how: fn(&Message) -> T) -> Option<T> {
     if message.content.len() < LARGE_MESSAGE_BYTES {
-        return output::said(&message);
+        return Some(how(&message));
     }
-    tokio::task::spawn_blocking(move || output::said(&message)).await.unwrap_or(Said::Nothing)
+    tokio::task::spawn_blocking(move || how(&message)).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_large_message_is_read_where_it_blocks_nobody() {
+        let message = |bytes: usize| Message {
+            kind: "execute_reply".into(),
+            id: "i".into(),
+            parent_id: "p".into(),
+            content: vec![b' '; bytes].into(),
+        };
+        let here = thread::current().id();
+        let place = async |bytes| read(message(bytes), |_| thread::current().id()).await.expect("read");
+        assert_eq!(place(1000).await, here);
+        assert_ne!(place(LARGE_MESSAGE_BYTES).await, here);
+    }
 }
