@@ -2,8 +2,8 @@
 //!
 //! Below the limit every event passes at once. Above it, output goes through a ring that keeps the newest of it; the
 //! ring is written when it is of use: before a prompt, and before the end. Results and errors are never dropped
-//! (up to a bound of their own), nor are questions, cut short, and what is no output (a start, a notice, the end) always passes at once. Nothing here
-//! does IO or knows a number: it takes events and gives events.
+//! (up to a bound of their own), nor are questions, cut short, and what is no output (a start, a notice, the end) always
+//! passes at once. Nothing here does IO or knows a number: it takes events and gives events.
 
 use std::collections::VecDeque;
 
