@@ -13,6 +13,7 @@ import sys
 
 def main(argv: list[str]) -> int:
     """Runs a kernel until it is told to shut down; gives the exit code."""
+    parent = os.getppid()
     arguments = _arguments(argv[1:])
     # Files that code writes are for its kernel alone.
     os.umask(0o077)
@@ -25,6 +26,7 @@ def main(argv: list[str]) -> int:
         with open(arguments.isolation, encoding="utf-8") as file:
             plan = json.load(file)
         isolation.enter(plan)
+        standing.die_with(parent)
     if arguments.work_dir is not None:
         standing.settle_in(arguments.work_dir)
     from fenxi_kernel import environment

@@ -23,6 +23,7 @@ def main(argv: list[str]) -> int:
     if len(argv) != 2:
         print("usage: python -m fenxi_kernel.foreign ORDER_FILE", file=sys.stderr)
         return 2
+    parent = os.getppid()
     with open(argv[1], encoding="utf-8") as file:
         order = json.load(file)
     # Files that code writes are for its kernel alone.
@@ -32,6 +33,7 @@ def main(argv: list[str]) -> int:
         from fenxi_kernel import isolation
 
         isolation.enter(order["isolation"])
+        standing.die_with(parent)
     os.chdir(order["work_dir"])
     return become(order["argv"], order["env"])
 

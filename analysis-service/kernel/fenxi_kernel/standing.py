@@ -3,6 +3,7 @@ is at home."""
 
 import contextlib
 import os
+import signal
 
 # How much further back than the service in the queue for processors, where no control group shares them out.
 _NICE_MORE = 5
@@ -20,6 +21,17 @@ def step_back() -> None:
     with open("/proc/self/oom_score_adj", encoding="ascii") as file:
         score = int(file.read())
     _write("/proc/self/oom_score_adj", max(score, _OOM_SCORE))
+
+
+def die_with(parent: int) -> None:
+    """Has the system kill this process when its parent ends, whose number it was given at its start. To be called once it
+    is kept apart: a change of identity took back what the parent had arranged so."""
+    from fenxi_kernel.isolation import linux
+
+    linux.prctl("PR_SET_PDEATHSIG", linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        # It ended before the line above.
+        os._exit(1)
 
 
 def settle_in(work_dir: str) -> None:

@@ -38,6 +38,8 @@ class Set:
     # The user of the service and its fork server, and that of the kernel if it gets one of its own.
     service_uid: int
     uid: int | None = None
+    # Entered by a program of its own, which was not born into it.
+    unshare: bool = False
 
     @property
     def kernel_uid(self) -> int:
@@ -63,10 +65,12 @@ _APART = ("mount", "pid", "ipc", "uts", "net")
 ALL = Set("all layers, root", _APART, 0, KERNEL_UID)
 # As the service starts kernels as root: a kernel's own user hides its processes, and it is the first process of nothing.
 OWN_USER = Set("own user without a pid namespace, root", ("mount", "ipc", "uts", "net"), 0, KERNEL_UID)
+PLAIN_START = Set("a program of its own, root", OWN_USER.namespaces, 0, KERNEL_UID, unshare=True)
+# No plan of the service's: such a kernel would not reach its own folders.
 NO_NAMESPACES = Set("no namespaces, root", (), 0, KERNEL_UID)
 SHARED_USER = Set("no namespaces, plain user", (), _PLAIN)
 IN_USER_NAMESPACE = Set("all layers, plain user", ("user", *_APART), _PLAIN)
-SETS = (ALL, OWN_USER, NO_NAMESPACES, SHARED_USER, IN_USER_NAMESPACE)
+SETS = (ALL, OWN_USER, PLAIN_START, SHARED_USER, IN_USER_NAMESPACE)
 
 
 def plan(which: Set, read=(), data=(), write=(), **changed) -> dict:
@@ -77,13 +81,13 @@ def plan(which: Set, read=(), data=(), write=(), **changed) -> dict:
     }  # fmt: skip
     made = {
         "layers": layers, "read": [*PROBE["read"], *read], "read_files": list(data), "write": list(write),
-        "tmp_bytes": TMP_BYTES, "processes": None, "network": False,
+        "tmp_bytes": TMP_BYTES, "processes": None, "network": False, "unshare": which.unshare,
     }  # fmt: skip
     return made | changed
 
 
 def flags(which: Set) -> int:
-    return sum(linux.NAMESPACES[name] for name in which.namespaces)
+    return 0 if which.unshare else sum(linux.NAMESPACES[name] for name in which.namespaces)
 
 
 class Failed(Exception):

@@ -47,6 +47,11 @@ def change_the_mode_of_a_file(world, ask):
     return ask("mode") == 0o640
 
 
+def change_the_mode_of_a_file_of_the_service(world, ask):
+    os.chmod(world.service_file, 0o4755)
+    return ask("mode of the service's") == 0o4755
+
+
 def read_etc_shadow(world, ask):
     return "root:" in _read("/etc/shadow")
 

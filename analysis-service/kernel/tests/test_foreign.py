@@ -2,12 +2,13 @@
 
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
 import unittest
 
-from isolated import PROBE
+from isolated import KERNEL_UID, PROBE
 
 KERNEL = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -18,12 +19,15 @@ class Foreign(unittest.TestCase):
         self.addCleanup(made.cleanup)
         self.folder = os.path.realpath(made.name)
 
-    def become(self, argv, env=None, isolation=None):
+    def order(self, argv, env=None, isolation=None):
         order = os.path.join(self.folder, "order.json")
         with open(order, "w", encoding="utf-8") as file:
             json.dump({"argv": argv, "env": env or {}, "isolation": isolation, "work_dir": self.folder}, file)
+        return order
+
+    def become(self, argv, env=None, isolation=None):
         return subprocess.run(
-            [sys.executable, "-m", "fenxi_kernel.foreign", order],
+            [sys.executable, "-m", "fenxi_kernel.foreign", self.order(argv, env, isolation)],
             env={"PYTHONPATH": KERNEL, "SECRET": "x"},
             capture_output=True,
             text=True,
@@ -64,10 +68,41 @@ class Foreign(unittest.TestCase):
             "processes": None,
             "network": False,
         }
+        if os.geteuid() == 0:
+            plan["layers"] |= {"uid": KERNEL_UID, "gid": KERNEL_UID}
+            os.chmod(self.folder, 0o755)
+            os.chmod(f"{other}/secret", 0o644)
+            os.chown(own, KERNEL_UID, KERNEL_UID)
         script = f"cat {other}/secret; echo mine > {own}/file && cat {own}/file"
         done = self.become(["/bin/sh", "-c", script], {"PATH": "/usr/bin:/bin"}, plan)
         self.assertEqual(done.stdout, "mine\n", done.stderr)
         self.assertIn("Permission denied", done.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root becomes another user, which takes back what is arranged before")
+    def test_the_program_ends_with_whoever_started_it(self):
+        layers = {
+            "namespaces": [], "uid": KERNEL_UID, "gid": KERNEL_UID, "landlock": False, "seccomp": False,
+            "drop_capabilities": True,
+        }  # fmt: skip
+        plan = {
+            "layers": layers, "read": [], "read_files": [], "write": [], "tmp_bytes": 0, "processes": None,
+            "network": False,
+        }  # fmt: skip
+        os.chmod(self.folder, 0o755)
+        order = self.order(["/bin/sh", "-c", "echo up; exec sleep 600"], {}, plan)
+        start = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'fenxi_kernel.foreign', sys.argv[1]])"
+        starter = subprocess.Popen(
+            [sys.executable, "-c", start, order],
+            env={"PYTHONPATH": KERNEL},
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        with starter.stdout:
+            self.addCleanup(starter.wait)
+            self.assertEqual(starter.stdout.readline(), b"up\n")
+            starter.kill()
+            # Nobody else has the other end.
+            self.assertTrue(select.select([starter.stdout], [], [], 60)[0], "it goes on alone")
 
     def test_a_program_that_is_not_there_is_said(self):
         done = self.become(["/no/such/program"])

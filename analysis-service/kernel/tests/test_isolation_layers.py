@@ -9,7 +9,7 @@ import unittest
 
 from fenxi_kernel import isolation
 from fenxi_kernel.isolation import places
-from isolated import ALL, NO_NAMESPACES, PLAIN_UID, PROBE, ROOT, SETS, Failed, inside, plan
+from isolated import ALL, NO_NAMESPACES, PLAIN_UID, PROBE, ROOT, SETS, SHARED_USER, Failed, inside, plan
 from world import World
 
 KERNEL = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -88,6 +88,19 @@ class Entering(unittest.TestCase):
                 entered["layers"] |= changed
                 # The namespaces were not entered, as when a flag was forgotten.
                 self.assertIn(f"isolation: {name}: ", self.fails(NO_NAMESPACES, entered, uid=PLAIN_UID))
+
+    @unittest.skipUnless(ROOT, "it takes root to stay root")
+    def test_nobody_stays_root(self):
+        for namespaces in ([], ["mount", "pid"], ["user", "mount"]):
+            entered = plan(NO_NAMESPACES, write=[])
+            entered["layers"] |= {"namespaces": namespaces, "uid": None}
+            self.assertIn("isolation: plan: a kernel is not root", self.fails(NO_NAMESPACES, entered))
+
+    def test_what_a_process_cannot_enter_by_itself_is_refused(self):
+        for name in ("pid", "user"):
+            entered = plan(SHARED_USER, write=[], unshare=True)
+            entered["layers"] |= {"namespaces": [name]}
+            self.assertIn("isolation: namespaces: ", self.fails(SHARED_USER, entered))
 
     @unittest.skipIf(ALL.missing(), ALL.missing() or "")
     def test_an_open_folder_is_refused(self):

@@ -8,7 +8,7 @@ import unittest
 
 import works
 import zmq
-from isolated import ALL, IN_USER_NAMESPACE, NO_NAMESPACES, OWN_USER, SHARED_USER, Set, inside
+from isolated import ALL, IN_USER_NAMESPACE, OWN_USER, PLAIN_START, SHARED_USER, Set, inside
 from world import World
 
 NAMES = [
@@ -78,8 +78,8 @@ class OwnUserAsRoot(_Works, unittest.TestCase):
     which = OWN_USER
 
 
-class NoNamespacesAsRoot(_Works, unittest.TestCase):
-    which = NO_NAMESPACES
+class PlainStartAsRoot(_Works, unittest.TestCase):
+    which = PLAIN_START
 
 
 class NoNamespacesAsPlainUser(_Works, unittest.TestCase):

@@ -93,6 +93,8 @@ class World:
     def answer(self, question):
         if question == "mode":
             return os.stat(self.other_file).st_mode & 0o777
+        if question == "mode of the service's":
+            return os.stat(self.service_file).st_mode & 0o7777
         if question == "planted":
             return self._gone(f"{self.library}/planted.py")
         if question == "tmp file":

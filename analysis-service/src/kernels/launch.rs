@@ -120,10 +120,8 @@ pub enum LaunchError {
     #[error("the kernel's process was not started in time")]
     Timeout,
     /// It would be kept apart less than is asked for.
-    #[error(
-        "--kernel-isolation strict: a kernel that is not forked is not kept apart so; the log says why none is forked"
-    )]
-    Apart,
+    #[error("--kernel-isolation {0}")]
+    Apart(String),
     /// It cannot be held to its limits.
     #[error("the kernel's process cannot be put into its control group: {0}")]
     Group(io::Error),

@@ -1,6 +1,6 @@
 //! Code that leaves files behind for the next start of its kernel, which begins before anything keeps it apart.
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use fenxi_proto::analysis::v1::KernelState;
 
@@ -79,4 +79,24 @@ async fn a_forked_kernel_runs_nothing_of_its_own_files_early() {
     let kernel = house.kernel().await;
     let modules = [&OURS[..], &["json.py", "socket.py", "fcntl.py"]].concat();
     assert_eq!(run_early(&house, &kernel, &modules).await, "");
+}
+
+#[tokio::test]
+async fn no_kernel_of_a_service_that_is_root_is_root() {
+    if fs::metadata("/proc/self").expect("there").uid() != 0 {
+        return;
+    }
+    let dir = tempfile::tempdir_in("/tmp").expect("a folder");
+    let specs = dir.path().join("specs");
+    describe(&specs, "stock", &stock(&python(), "signal"));
+    let house = House::with_kinds(settings(), &specs).await;
+    for kind in ["", "stock"] {
+        let new = NewKernel { kernel_spec: kind.into(), ..House::new_kernel() };
+        let kernel = house.create(new).await.expect("a kernel");
+        let users = house.printed(&kernel, "import os; print(*os.getresuid(), *os.getresgid(), *os.getgroups())").await;
+        let users: Vec<u32> = users.split_whitespace().map(|user| user.parse().expect("a number")).collect();
+        assert!(users.len() == 6 && users.iter().all(|user| *user >= apart().uid_first), "{kind}: {users:?}");
+        let layers = kernel.snapshot().isolation.clone().expect("layers").layers;
+        assert!(["mount", "uid"].iter().all(|layer| layers.iter().any(|has| has == layer)), "{kind}: {layers:?}");
+    }
 }

@@ -9,7 +9,7 @@ import itertools
 import os
 import socket
 
-from fenxi_kernel.isolation import descriptors, landlock, mounts, network, seccomp, users
+from fenxi_kernel.isolation import descriptors, landlock, linux, mounts, network, seccomp, users
 from fenxi_kernel.isolation.linux import describe
 from fenxi_kernel.isolation.numbers import MACHINE, NUMBERS
 
@@ -35,19 +35,22 @@ def _layer(name: str):
 def enter(plan: dict) -> None:
     """Puts the layers of a plan in force in this process, for good.
 
-    To be called in a freshly forked process of one thread, in its own session, with nothing open but what it may keep,
-    and with the namespaces that the plan names just entered (by the flags of clone3). The plan::
+    To be called in a process of one thread, in its own session, with nothing open but what it may keep, and with the
+    namespaces that the plan names just entered (by the flags of clone3), unless it is to enter them itself. The plan::
 
         {"layers": {"namespaces": ["user", "mount", "pid", "ipc", "uts", "net"],
                     "uid": 100123 or None, "gid": as uid, "landlock": bool, "seccomp": bool,
                     "drop_capabilities": bool},
          "read": [folders and files to read and run], "read_files": [files or folders with data to read],
          "write": [own work folder, own folder of sockets], "tmp_bytes": of /tmp and /dev/shm together,
-         "processes": most processes and threads or None, "network": bool}
+         "processes": most processes and threads or None, "network": bool,
+         "unshare": bool (enter the namespaces here; by default they are entered)}
 
     All paths are absolute. Paths to read that do not exist are passed over. ``"user"`` is the way of a service that is
     not root: the process maps its one user to itself. ``processes`` holds for all processes of one user in one user
-    namespace, so it takes an own ``uid`` or ``"user"``.
+    namespace, so it takes an own ``uid`` or ``"user"``. ``unshare`` is the way of a program that root starts, which was not
+    born into namespaces; one of process ids it cannot enter. Nobody is root with a plan: without any privilege root still
+    owns the machine's files.
 
     The caller should know that a changed user clears PR_SET_PDEATHSIG, and that a process that is first in its pid
     namespace is ended by SIGKILL only, unless it handles the signal.
@@ -64,6 +67,10 @@ def enter(plan: dict) -> None:
                 raise ValueError("a user namespace of one user leaves no other user to become")
         elif plan.get("processes") and "user" not in names:
             raise ValueError("processes would be counted with those of the service, which has the same user")
+        if uid == 0:
+            raise ValueError("a kernel is not root: the service is, and a user of its own is missing")
+    if plan.get("unshare"):
+        _unshare(names)
     _enter_namespaces(plan, names, uid, gid)
     with _layer("keyring"), contextlib.suppress(OSError):
         # A system without keys has none to keep apart; the filter refuses the calls in any case.
@@ -81,6 +88,14 @@ def enter(plan: dict) -> None:
     if layers["seccomp"]:
         with _layer("seccomp"):
             seccomp.install(_filter(plan, names))
+
+
+def _unshare(names: set[str]) -> None:
+    """Leaves the machine's namespaces, as a fork does that is born into its own."""
+    with _layer("namespaces"):
+        if names & {"user", "pid"}:
+            raise ValueError("a process does not enter a user or pid namespace by itself")
+        linux.call("unshare", sum(linux.NAMESPACES[name] for name in names))
 
 
 def own_host_name() -> None:

@@ -15,7 +15,10 @@ use fenxi_proto::analysis::v1::{IsolationLevel, KernelIsolation};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::users::{User, Users};
+use super::{
+    LaunchError,
+    users::{User, Users},
+};
 use crate::kernels::machine::cgroup::{Group, GroupLimits, Trees};
 
 /// Flags of clone(2) by the name of the namespace, as linux/sched.h has them.
@@ -91,6 +94,8 @@ pub(super) struct Paths<'a> {
 /// As `python -m fenxi_kernel.isolation` prints it.
 #[derive(Debug, Deserialize)]
 struct Found {
+    /// Who tried: the service's user.
+    user: u32,
     seccomp: bool,
     landlock_abi: u32,
     uid: bool,
@@ -128,6 +133,9 @@ impl Isolation {
                 name(apart.level),
                 missing.join("; ")
             );
+            if let Some(obstacle) = found.root_obstacle() {
+                anyhow::bail!("--kernel-isolation {}: {obstacle}", name(apart.level));
+            }
             found.cgroups.prepare().context("the control groups of kernels cannot be made ready")?;
             let layers = found.layers(true);
             tracing::info!(level = name(apart.level), ?layers, missing = ?found.why, "kernels are kept apart");
@@ -162,16 +170,24 @@ impl Isolation {
         Ok(())
     }
 
-    /// Whether a kernel may be a program of its own: that cannot enter namespaces, which `strict` is made of.
-    pub(super) fn allows_plain(&self) -> bool {
-        self.apart.level != Level::Strict
+    /// Refuses a kernel that is a program of its own where it would be kept apart less than is asked for: it cannot enter
+    /// every namespace, which `strict` is made of.
+    ///
+    /// # Errors
+    /// The level.
+    pub(super) fn allow_plain(&self) -> Result<(), LaunchError> {
+        if self.apart.level != Level::Strict {
+            return Ok(());
+        }
+        let why = "a kernel that is not forked is not kept apart so; the log says why none is forked";
+        Err(LaunchError::Apart(format!("strict: {why}")))
     }
 
     /// Why no kernel can be given a network: each has to have one of its own, of which the proxy is the only way out.
     pub(super) fn network_obstacle(&self, forked: bool) -> Option<String> {
         let Some(found) = &self.found else { return Some("a net namespace: --kernel-isolation is none".to_owned()) };
         if !forked {
-            return Some("a net namespace: only a kernel that is forked enters one".to_owned());
+            return Some("a net namespace: only a kernel that is forked is given the way out of one".to_owned());
         }
         if found.namespaces(forked).any(|name| name == "net") {
             return None;
@@ -180,17 +196,21 @@ impl Isolation {
         Some(format!("a net namespace: {}", why.map_or("this machine does not give one", String::as_str)))
     }
 
-    /// The plan of a kernel; `forked`: its process comes from a fork and can enter namespaces.
+    /// The plan of a kernel; `forked`: its process comes from a fork and is born into its namespaces.
     ///
     /// # Errors
-    /// No user is left for it.
-    pub(super) fn plan(&self, kernel_id: Uuid, paths: Paths<'_>, forked: bool) -> io::Result<Plan> {
+    /// No user is left for it, or it would be root.
+    pub(super) fn plan(&self, kernel_id: Uuid, paths: Paths<'_>, forked: bool) -> Result<Plan, LaunchError> {
         let Some(found) = &self.found else {
             return Ok(Plan { told: told(Level::None, &[]), ..Plan::default() });
         };
+        if let Some(obstacle) = found.root_obstacle() {
+            return Err(LaunchError::Apart(format!("{}: {obstacle}", name(self.apart.level))));
+        }
         let layers = found.layers(forked);
         let namespaces: Vec<_> = found.namespaces(forked).collect();
-        let user = layers.contains(&"uid").then(|| self.users.of(kernel_id)).transpose()?;
+        let user = layers.contains(&"uid").then(|| self.users.of(kernel_id)).transpose();
+        let user = user.map_err(LaunchError::Spawn)?;
         let uid = user.as_ref().map(User::uid);
         let own_count = uid.is_some() || namespaces.contains(&"user");
         let processes = (found.processes && own_count).then_some(self.apart.processes_max);
@@ -209,6 +229,7 @@ impl Isolation {
             "tmp_bytes": self.apart.tmp_max_bytes,
             "processes": processes,
             "network": false,
+            "unshare": !forked && !namespaces.is_empty(),
         });
         let flags = CLONE_FLAGS.iter().filter(|(name, _)| namespaces.contains(name)).map(|(_, flag)| flag);
         Ok(Plan { json: Some(json), flags: flags.sum(), user, told: told(self.apart.level, &layers) })
@@ -238,21 +259,38 @@ impl Found {
         self.levels.get(name(level)).into_iter().flatten().map(String::as_str).collect()
     }
 
-    /// The namespaces that a kernel enters, if all of them together were entered as a trial.
+    /// The namespaces that a kernel enters, if all of them together were entered as a trial. A program that root starts
+    /// enters them by itself, but for one of process ids.
     ///
-    /// A kernel with a user of its own needs none of process ids: it sees and reaches only its own processes, and they
-    /// are found by their user when it ends. The first process of such a namespace is none that code expects to be: it
-    /// cannot be killed from inside, and has to wait for orphans.
+    /// A kernel with a user of its own that hides its processes needs none of process ids: it sees and reaches only its own
+    /// processes, and they are found by their user when it ends. The first process of such a namespace is none that code
+    /// expects to be: it cannot be killed from inside, and has to wait for orphans.
     fn namespaces(&self, forked: bool) -> impl Iterator<Item = &str> {
-        let all = self.namespaces.iter().map(String::as_str).filter(move |_| forked && self.together);
-        all.filter(move |name| *name != "pid" || !self.own_user(forked))
+        let all = self.namespaces.iter().map(String::as_str);
+        let all = all.filter(move |_| self.together && (forked || self.own_user()));
+        all.filter(move |name| *name != "pid" || (forked && !(self.own_user() && self.hidden_processes)))
     }
 
     /// Whether a kernel gets a user of its own. It reaches its folders only where these are shown to it, below folders
-    /// that are the service's.
-    fn own_user(&self, forked: bool) -> bool {
+    /// that are the service's: in a mount namespace.
+    fn own_user(&self) -> bool {
         let has = |wanted: &str| self.namespaces.iter().any(|name| name == wanted);
-        forked && self.together && self.uid && self.hidden_processes && has("mount") && !has("user")
+        self.together && self.uid && has("mount") && !has("user")
+    }
+
+    /// What is missing for kernels not to be root, and what to do. Root owns the machine's files, and what they and sockets
+    /// let their owner do takes no capability: a kernel of that user is kept from nothing.
+    fn root_obstacle(&self) -> Option<String> {
+        if self.user != 0 || self.own_user() {
+            return None;
+        }
+        let why = ["uid", "mount_namespace", "together"].iter().find_map(|step| self.why.get(*step));
+        let why = why.map_or("this machine gives no mount namespace without a user namespace", String::as_str);
+        Some(format!(
+            "the service is root, and its kernels cannot be given users of their own ({why}): run it as another user, let \
+             it make mount namespaces (CAP_SYS_ADMIN) and change its user (CAP_SETUID, CAP_SETGID), or set \
+             --kernel-isolation none"
+        ))
     }
 
     /// The layers in force, by name.
@@ -260,7 +298,7 @@ impl Found {
         let namespaces: Vec<_> = self.namespaces(forked).collect();
         let entered = CLONE_FLAGS.iter().map(|(name, _)| *name).filter(|name| namespaces.contains(name));
         let mut layers: Vec<_> = entered.collect();
-        layers.extend(self.own_user(forked).then_some("uid"));
+        layers.extend(self.own_user().then_some("uid"));
         layers.extend((self.landlock_abi > 0).then_some("landlock"));
         layers.extend(self.seccomp.then_some("seccomp"));
         layers.push("capabilities");

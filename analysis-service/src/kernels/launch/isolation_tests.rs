@@ -15,7 +15,7 @@ fn apart(level: Level) -> Apart {
 
 fn found(change: impl FnOnce(&mut serde_json::Value)) -> Found {
     let mut found = serde_json::json!({
-        "seccomp": true, "landlock_abi": 7, "uid": true, "hidden_processes": true, "processes": true, "together": true,
+        "user": 0, "seccomp": true, "landlock_abi": 7, "uid": true, "hidden_processes": true, "processes": true, "together": true,
         "namespaces": ["mount", "pid", "net"], "read": ["/usr"], "why": {},
         "levels": {"strict": ["a net namespace"], "standard": [], "none": []},
     });
@@ -23,10 +23,14 @@ fn found(change: impl FnOnce(&mut serde_json::Value)) -> Found {
     serde_json::from_value(found).expect("as printed")
 }
 
-fn plan(found: Found, forked: bool) -> Plan {
+fn planned(found: Found, forked: bool) -> Result<Plan, LaunchError> {
     let isolation = Isolation { apart: apart(Level::Standard), found: Some(found), users: Arc::default() };
     let path = Path::new("/x");
-    isolation.plan(Uuid::nil(), Paths { work_dir: path, sockets: path, tables: path }, forked).expect("a plan")
+    isolation.plan(Uuid::nil(), Paths { work_dir: path, sockets: path, tables: path }, forked)
+}
+
+fn plan(found: Found, forked: bool) -> Plan {
+    planned(found, forked).expect("a plan")
 }
 
 #[test]
@@ -41,31 +45,77 @@ fn all_that_a_machine_gives_is_taken() {
 }
 
 #[test]
-fn a_program_of_its_own_enters_no_namespace_and_stays_the_services_user() {
+fn a_program_of_its_own_enters_by_itself_what_it_can_as_a_user_of_its_own() {
     let plan = plan(found(|_| {}), false);
+    assert_eq!(plan.told.layers, ["mount", "net", "uid", "landlock", "seccomp", "capabilities"]);
+    assert_eq!(plan.user.map(|user| user.uid()), Some(65_534));
+    let json = plan.json.expect("a plan");
+    assert_eq!((&json["unshare"], &json["processes"]), (&true.into(), &99.into()));
+    assert_eq!(json["layers"]["namespaces"], serde_json::json!(["mount", "net"]));
+}
+
+#[test]
+fn a_program_that_a_plain_user_starts_enters_no_namespace() {
+    let plan = plan(
+        found(|found| {
+            found["user"] = 20_000.into();
+            found["uid"] = false.into();
+            found["namespaces"] = serde_json::json!(["user", "mount", "pid"]);
+        }),
+        false,
+    );
     assert_eq!(plan.told.layers, ["landlock", "seccomp", "capabilities"]);
     assert!(plan.flags == 0 && plan.user.is_none());
+    let json = plan.json.expect("a plan");
     // They would be counted with the service's own.
-    assert_eq!(plan.json.expect("a plan")["processes"], serde_json::Value::Null);
+    assert_eq!((&json["unshare"], &json["processes"]), (&false.into(), &serde_json::Value::Null));
+}
+
+#[test]
+fn a_kernel_of_a_service_that_is_root_is_never_root() {
+    type Lack = fn(&mut serde_json::Value);
+    let lacks: [(&str, Lack); 4] = [
+        ("EPERM together", |found| found["together"] = false.into()),
+        ("EPERM uid", |found| found["uid"] = false.into()),
+        ("EPERM mount", |found| found["namespaces"] = serde_json::json!(["pid", "net"])),
+        ("no mount namespace without", |found| found["namespaces"] = serde_json::json!(["user", "mount", "pid"])),
+    ];
+    for (why, lack) in lacks {
+        for forked in [true, false] {
+            let found = found(|found| {
+                lack(found);
+                let step =
+                    why.strip_prefix("EPERM ").map(|step| if step == "mount" { "mount_namespace" } else { step });
+                found["why"] = step.map_or(serde_json::json!({}), |step| serde_json::json!({step: why}));
+            });
+            let refused = planned(found, forked).expect_err("its kernels are root").to_string();
+            assert!(refused.contains(why) && refused.contains("--kernel-isolation none"), "{refused}");
+        }
+    }
 }
 
 #[test]
 fn namespaces_that_do_not_go_together_are_left_and_told() {
-    let plan = plan(found(|found| found["together"] = false.into()), true);
-    assert_eq!(plan.told.layers, ["landlock", "seccomp", "capabilities"]);
-    let user = found(|found| found["namespaces"] = serde_json::json!(["user", "mount", "pid"]));
-    let isolation = Isolation { apart: apart(Level::Standard), found: Some(user), users: Arc::default() };
-    let path = Path::new("/x");
-    let plan = isolation.plan(Uuid::nil(), Paths { work_dir: path, sockets: path, tables: path }, true);
-    let plan = plan.expect("a plan");
+    let plain = |found: &mut serde_json::Value| {
+        found["user"] = 20_000.into();
+        found["uid"] = false.into();
+        found["namespaces"] = serde_json::json!(["user", "mount", "pid"]);
+    };
+    let found_apart = found(|found| {
+        plain(found);
+        found["together"] = false.into();
+    });
+    assert_eq!(plan(found_apart, true).told.layers, ["landlock", "seccomp", "capabilities"]);
+    let plan = plan(found(plain), true);
     assert!(plan.user.is_none(), "a user namespace of one user has no other");
     assert_eq!(plan.json.expect("a plan")["processes"], 99, "the namespace counts for itself");
 }
 
 #[test]
-fn without_a_user_that_hides_its_processes_a_namespace_does() {
-    let plan = plan(found(|found| found["hidden_processes"] = false.into()), true);
-    assert_eq!(plan.told.layers, ["mount", "pid", "net", "landlock", "seccomp", "capabilities"]);
+fn a_user_that_does_not_hide_its_processes_has_a_namespace_of_them_too() {
+    let shown = || found(|found| found["hidden_processes"] = false.into());
+    assert_eq!(plan(shown(), true).told.layers, ["mount", "pid", "net", "uid", "landlock", "seccomp", "capabilities"]);
+    assert_eq!(plan(shown(), false).told.layers, ["mount", "net", "uid", "landlock", "seccomp", "capabilities"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     fs, io,
+    os::unix::fs::fchown,
     path::{Path, PathBuf},
 };
 
@@ -11,7 +12,7 @@ use fenxi_supervisor::process::Spec;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{LaunchError, Launched, Launcher, Order, Workshop, workshop::Prepared};
+use super::{LaunchError, Launched, Launcher, Order, Workshop, users::User, workshop::Prepared};
 
 /// Starts kernels as plain processes of a Python interpreter that has the libraries of `requirements.txt`.
 #[derive(Clone, Debug)]
@@ -45,7 +46,11 @@ pub(super) async fn run(
     files: Vec<(PathBuf, String)>,
     args: Vec<OsString>,
 ) -> Result<Launched, LaunchError> {
-    let write = move || files.iter().try_for_each(|(file, text)| write_new(file, text.as_bytes()));
+    // It reads its connection file as the user that it becomes; the rest is read before.
+    let (theirs, user) = (prepared.connection_file(), prepared.plan.user.as_ref().map(User::uid));
+    let write = move || {
+        files.iter().try_for_each(|(file, text)| write_new(file, text.as_bytes(), user.filter(|_| *file == theirs)))
+    };
     let written = tokio::task::spawn_blocking(write).await;
     if let Err(error) = written.map_err(io::Error::other).flatten() {
         prepared.given_up(io::ErrorKind::Other.into()).await;
@@ -86,7 +91,10 @@ fn plan_file(prepared: &Prepared) -> PathBuf {
     prepared.place.join("isolation.json")
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file, which is then this user's.
+fn write_new(path: &Path, bytes: &[u8], user: Option<u32>) -> io::Result<()> {
     use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(bytes)
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    user.map_or(Ok(()), |user| fchown(&file, Some(user), Some(user)))
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -19,7 +20,8 @@ struct Files;
 pub(super) const PREFIX: &str = "python-";
 
 /// Writes the package below `run_dir` and gives the folder to put on `PYTHONPATH`. It is named after its content: what a
-/// kernel of an earlier service imports stays as it is.
+/// kernel of an earlier service imports stays as it is. Whatever the service's umask, kernels may read it, who are users of
+/// their own when they import.
 pub(super) fn write(run_dir: &Path) -> anyhow::Result<PathBuf> {
     let library = run_dir.join(format!("{PREFIX}{}", digest()));
     for name in Files::iter() {
@@ -28,6 +30,12 @@ pub(super) fn write(run_dir: &Path) -> anyhow::Result<PathBuf> {
         fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
         let file = Files::get(&name).with_context(|| format!("{name} is listed and not there"))?;
         fs::write(&path, file.data).with_context(|| format!("{} cannot be written", path.display()))?;
+        let inside = path.ancestors().take_while(|path| path.starts_with(&library));
+        for (above, path) in inside.enumerate() {
+            let mode = if above == 0 { 0o644 } else { 0o755 };
+            let given = fs::set_permissions(path, fs::Permissions::from_mode(mode));
+            given.with_context(|| format!("{} cannot be opened to kernels", path.display()))?;
+        }
     }
     Ok(library)
 }
@@ -57,5 +65,21 @@ mod tests {
             let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernel/fenxi_kernel").join(name);
             assert_eq!(written, fs::read(source).expect(name), "{name}");
         }
+    }
+
+    #[test]
+    fn kernels_may_read_it_whatever_the_umask_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let library = write(folder.path()).expect("written");
+        let child = library.join("fenxi_kernel/forkserver/child.py");
+        // As a umask of 077 leaves it.
+        let paths: Vec<_> = child.ancestors().take_while(|path| path.starts_with(&library)).collect();
+        for path in &paths {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700)).expect("set");
+        }
+        write(folder.path()).expect("written");
+        let modes: Vec<_> =
+            paths.iter().map(|path| fs::metadata(path).expect("there").permissions().mode() & 0o777).collect();
+        assert_eq!(modes, [0o644, 0o755, 0o755, 0o755]);
     }
 }

@@ -184,15 +184,15 @@ impl Workshop {
 
     /// Makes the folders of one start and says what it is to be; `forked`: a fork, and not a program of its own.
     pub(super) async fn prepare(&self, order: Order, forked: bool) -> Result<Prepared, LaunchError> {
-        if !forked && !self.0.isolation.allows_plain() {
-            return Err(LaunchError::Apart);
+        if !forked {
+            self.0.isolation.allow_plain()?;
         }
         let place = self.new_place();
         let (own, tables) = (sockets(&place), tables(&place));
         let work_dir = self.work_dir(order.kernel_id);
         let tmp = work_dir.join(TMP);
         let paths = Paths { work_dir: &work_dir, sockets: &own, tables: &tables };
-        let plan = self.0.isolation.plan(order.kernel_id, paths, forked).map_err(LaunchError::Spawn)?;
+        let plan = self.0.isolation.plan(order.kernel_id, paths, forked)?;
         let folders = Folders { place: place.clone(), own: own.clone(), tables, work_dir: work_dir.clone() };
         let name = records::name(order.kernel_id, order.generation);
         // Anyone may read a kernel's name in its title; nobody may wear the mark of another.
