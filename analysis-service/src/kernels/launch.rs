@@ -27,7 +27,7 @@ use std::{
 use fenxi_proto::analysis::v1::{KernelIsolation, KernelStart};
 use fenxi_supervisor::client::Process;
 use futures_util::future::BoxFuture;
-use nix::{sys::signal::Signal, unistd::Pid};
+use nix::sys::signal::Signal;
 use tokio::{task::JoinHandle, time::timeout};
 use uuid::Uuid;
 
@@ -165,11 +165,7 @@ impl Launched {
     /// Ends whatever the kernel's process left running, and removes its sockets.
     pub async fn clear(self) {
         drop(self.network);
-        let (mut leader, mark, uid) = (self.process.pid(), self.mark, self.uid);
-        if tree::start_ticks(leader.as_raw()).is_some_and(|ticks| ticks != self.start_ticks) {
-            // It ended while nobody was there, and its number means another process by now.
-            leader = Pid::from_raw(i32::MAX);
-        }
+        let (leader, mark, uid) = ((self.process.pid(), self.start_ticks), self.mark, self.uid);
         if let Some(group) = self.group.clone() {
             let _ = tokio::task::spawn_blocking(move || group.close()).await;
         }

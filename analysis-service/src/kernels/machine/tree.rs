@@ -108,11 +108,15 @@ pub(crate) fn memory_kills() -> u64 {
     counters.lines().find_map(|line| line.strip_prefix("oom_kill ")).and_then(|n| n.trim().parse().ok()).unwrap_or(0)
 }
 
-/// Kills everything that the leader of this session left behind: its session, its process group, whatever has `mark` in
-/// its environment, whatever runs as `uid`, and their descendants.
-pub(crate) fn kill_rest(leader: Pid, mark: &str, uid: Option<u32>) {
+/// Kills everything that a kernel left behind, with all descendants: whatever runs as `uid`, which nobody else has; without
+/// one, whatever has `mark` in its environment, and the session and process group of its first process, which started at
+/// these ticks. As soon as nothing has that one's number the number is anybody's, and counts no more.
+pub(crate) fn kill_rest((leader, start_ticks): (Pid, u64), mark: &str, uid: Option<u32>) {
+    let mut leader = Some(leader.as_raw());
     for _ in 0..KILL_ROUNDS_MAX {
-        let rest = rest(leader.as_raw(), mark, uid);
+        leader = leader.filter(|leader| self::start_ticks(*leader).is_none_or(|ticks| ticks == start_ticks));
+        let (rest, led) = rest(leader, mark, uid);
+        leader = leader.filter(|_| led);
         if rest.is_empty() {
             return;
         }
@@ -122,7 +126,7 @@ pub(crate) fn kill_rest(leader: Pid, mark: &str, uid: Option<u32>) {
         #[expect(clippy::disallowed_methods, reason = "on a thread that may block")]
         std::thread::sleep(KILL_PAUSE);
     }
-    tracing::warn!(leader = leader.as_raw(), "processes of a kernel go on starting others");
+    tracing::warn!(mark, "processes of a kernel go on starting others");
 }
 
 /// Whether any process runs as one of these users.
@@ -131,19 +135,23 @@ pub(crate) fn anyone_runs_as(users: &std::ops::Range<u32>) -> bool {
     processes.any(|entry| entry.metadata().is_ok_and(|owner| users.contains(&owner.uid())))
 }
 
-fn rest(leader: i32, mark: &str, uid: Option<u32>) -> BTreeSet<i32> {
+/// The processes; and whether any of them is the leader, or of its session or group.
+fn rest(leader: Option<i32>, mark: &str, uid: Option<u32>) -> (BTreeSet<i32>, bool) {
     let own = nix::unistd::getpid().as_raw();
-    let mut found = BTreeSet::new();
+    let (mut found, mut any_led) = (BTreeSet::new(), false);
     let mut parents = Vec::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
         let Some(stat) = stat(pid).filter(|stat| stat.state != 'Z' && pid != own) else { continue };
+        let led = |leader| uid.is_none() && [stat.session, stat.group, pid].contains(&leader);
+        let led = leader.is_some_and(led);
+        any_led |= led;
         let ours = match uid {
             // It is nobody else's, and quicker to read than an environment.
             Some(uid) => entry.metadata().is_ok_and(|owner| owner.uid() == uid),
-            None => has_mark(pid, mark),
+            None => led || has_mark(pid, mark),
         };
-        if ours || stat.session == leader || stat.group == leader || pid == leader {
+        if ours {
             found.insert(pid);
         } else {
             parents.push((pid, stat.parent));
@@ -154,7 +162,7 @@ fn rest(leader: i32, mark: &str, uid: Option<u32>) -> BTreeSet<i32> {
         let more: Vec<_> =
             parents.iter().filter(|(pid, parent)| found.contains(parent) && !found.contains(pid)).collect();
         if more.is_empty() {
-            return found;
+            return (found, any_led);
         }
         found.extend(more.into_iter().map(|(pid, _)| *pid));
     }
@@ -353,8 +361,23 @@ sys.stdin.read()
         child.kill().expect("killed");
         let leader = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
         child.wait().expect("an end");
-        kill_rest(leader, "FENXI_KERNEL=leavers", None);
+        kill_rest((leader, 0), "FENXI_KERNEL=leavers", None);
         // Ends only when the last of them has: they hold the pipe.
         output.read_to_end(&mut Vec::new()).expect("read");
+    }
+
+    #[test]
+    fn whoever_has_a_number_that_was_given_back_is_left_alone() {
+        use std::os::unix::process::CommandExt as _;
+        let mut other = std::process::Command::new("sleep").arg("600").process_group(0).spawn().expect("started");
+        let leader = i32::try_from(other.id()).expect("a pid");
+        let mark = "FENXI_KERNEL=given back";
+        assert!(rest(Some(leader), mark, None).0.contains(&leader));
+        assert!(rest(Some(leader), mark, Some(1_980_100_000)).0.is_empty(), "it runs as another");
+        let started = start_ticks(leader).expect("it runs");
+        kill_rest((Pid::from_raw(leader), started + 1), mark, None);
+        assert!(other.try_wait().expect("ours").is_none(), "it started at another time");
+        kill_rest((Pid::from_raw(leader), started), mark, None);
+        assert!(!other.wait().expect("an end").success());
     }
 }
