@@ -151,25 +151,41 @@ class Probing(unittest.TestCase):
 
 class Levels(unittest.TestCase):
     FULL = {
-        "no_new_privs": True, "seccomp": True, "landlock_abi": 7, "uid": True, "mount_namespace": True,
-        "pid_namespace": True, "proc": True, "net_namespace": True, "cgroup_memory": True,
+        "no_new_privs": True, "seccomp": True, "landlock_abi": 7, "uid": True, "hidden_processes": True,
+        "together": True, "namespaces": ["mount", "pid", "ipc", "uts", "net"], "cgroup_memory": True,
     }  # fmt: skip
 
-    def missing(self, level, **changed):
-        return [text.split(":")[0] for text in isolation.levels({**self.FULL, **changed})[level]]
+    def missing(self, level, without=(), **changed):
+        names = [name for name in self.FULL["namespaces"] if name not in without]
+        said = isolation.levels({**self.FULL, "namespaces": names, **changed})[level]
+        return [text.split(":")[0] for text in said]
 
     def test_each_promise_names_what_it_lacks(self):
         self.assertEqual(self.missing("strict"), [])
         self.assertEqual(self.missing("strict", cgroup_memory=False), ["a hard memory limit"])
-        self.assertEqual(self.missing("strict", net_namespace=False), [])
-        self.assertEqual(self.missing("strict", net_namespace=False, landlock_abi=5), ["a barrier of networks"])
-        self.assertEqual(self.missing("strict", mount_namespace=False, landlock_abi=0), ["a barrier of files"])
+        self.assertEqual(self.missing("strict", ["net"]), [])
+        self.assertEqual(self.missing("strict", ["net"], landlock_abi=5), ["a barrier of networks"])
+        self.assertIn("a barrier of files", self.missing("strict", ["mount"], landlock_abi=0))
         self.assertEqual(self.missing("strict", uid=False), [])
-        self.assertEqual(len(self.missing("strict", uid=False, proc=False)), 1)
-        none = {"landlock_abi": 0, "uid": False, "mount_namespace": False, "net_namespace": False}
+        self.assertEqual(self.missing("strict", ["pid"]), [])
+        self.assertEqual(len(self.missing("strict", ["pid"], uid=False)), 1)
+        self.assertEqual(len(self.missing("strict", ["pid"], hidden_processes=False)), 1)
+        none = {"landlock_abi": 0, "uid": False, "namespaces": []}
         self.assertEqual(len(self.missing("strict", **none)), 3)
         self.assertEqual(len(self.missing("standard", **none)), 1)
         self.assertEqual(self.missing("none", **none), [])
+
+    def test_what_kernels_do_not_get_keeps_no_promise(self):
+        # The user is to be had, and no kernel would reach its folders as it.
+        self.assertEqual(len(self.missing("strict", ["mount"])), 1)
+        self.assertEqual(len(self.missing("standard", ["mount"], landlock_abi=0)), 1)
+        # Each by itself, and not all of them at once.
+        self.assertEqual(len(self.missing("strict", together=False)), 1)
+        self.assertEqual(len(self.missing("strict", together=False, landlock_abi=5)), 2)
+        self.assertEqual(len(self.missing("strict", together=False, landlock_abi=0)), 3)
+        self.assertEqual(len(self.missing("standard", together=False, landlock_abi=0)), 1)
+
+    def test_what_every_kernel_has_is_every_levels(self):
         for level in ("strict", "standard", "none"):
             self.assertEqual(self.missing(level, seccomp=False), ["a seccomp filter (x86_64 or aarch64)"])
 
