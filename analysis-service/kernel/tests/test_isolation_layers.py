@@ -1,14 +1,16 @@
 """The parts of isolation by themselves: what is refused to be entered, what probing says, which promise follows."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 from fenxi_kernel import isolation
-from fenxi_kernel.isolation import places
+from fenxi_kernel.isolation import joining, places
 from isolated import ALL, NO_NAMESPACES, PLAIN_UID, PROBE, ROOT, SETS, SHARED_USER, Failed, inside, plan
 from world import World
 
@@ -109,6 +111,51 @@ class Entering(unittest.TestCase):
         opened = os.open("/", os.O_RDONLY)
         self.addCleanup(os.close, opened)
         self.assertIn(f"isolation: descriptors: descriptor {opened} is an open folder", self.fails(ALL, world.plan()))
+
+
+class Joining(unittest.TestCase):
+    """No code runs before the process is in its control group."""
+
+    def setUp(self):
+        with open("/proc/self/cgroup", encoding="utf-8") as lines:
+            paths = [line.rstrip("\n").rsplit("/", 1)[-1] for line in lines]
+        self.here = next((name for name in paths if name), None)
+        self.trees = paths.count(self.here)
+        patched = unittest.mock.patch.object(joining, "_WAIT_SECS", 0)
+        patched.start()
+        self.addCleanup(patched.stop)
+
+    def test_one_that_is_not_moved_ends_before_any_code(self):
+        which = next(which for which in reversed(SETS) if not which.missing())
+        world = World(which)
+        self.addCleanup(world.close)
+        entered = world.plan(group={"name": "fenxi-kernel-never", "trees": 1})
+        with self.assertRaises(Failed) as raised:
+            inside(which, entered, lambda ask: "code")
+        self.assertIn("isolation: control group: the process is in 0 of 1 groups", str(raised.exception))
+
+    def test_one_that_is_there_goes_on(self):
+        if self.here is None:
+            self.skipTest("the tests are in no control group")
+        joining.wait(self.here, self.trees)
+        with self.assertRaises(OSError):
+            joining.wait(self.here, self.trees + 1)
+
+    @unittest.skipUnless(ROOT and PROBE["cgroups"], "it takes root and control groups")
+    def test_it_waits_to_be_moved(self):
+        joining._WAIT_SECS = 60
+        group = os.path.join(next(iter(PROBE["cgroups"].values()))["path"], f"fenxi-test-{os.getpid()}")
+        os.mkdir(group)
+        self.addCleanup(os.rmdir, group)
+        waiting = os.fork()
+        if waiting == 0:
+            with contextlib.suppress(BaseException):
+                joining.wait(os.path.basename(group), 1)
+                os._exit(joining._found(os.path.basename(group)))
+            os._exit(7)
+        with open(f"{group}/cgroup.procs", "w") as file:
+            file.write(str(waiting))
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(waiting, 0)[1]), 1)
 
 
 class Probing(unittest.TestCase):

@@ -4,7 +4,7 @@
 says what is missing for which promise. docs/isolation.md tells what each layer stops, and what none of them does.
 
 The rest of the package: ``linux`` and ``numbers`` (system calls), ``seccomp``, ``landlock``, ``mounts`` with ``places``,
-``network``, ``users``, ``descriptors`` (a layer each), ``trial`` and ``cgroups`` (for probing). Nothing here knows
+``network``, ``users``, ``descriptors``, ``joining`` (a layer each), ``trial`` and ``cgroups`` (for probing). Nothing here knows
 Jupyter, and nothing is imported or started in the child.
 """
 

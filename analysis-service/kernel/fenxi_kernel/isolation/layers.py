@@ -9,7 +9,7 @@ import itertools
 import os
 import socket
 
-from fenxi_kernel.isolation import descriptors, landlock, linux, mounts, network, seccomp, users
+from fenxi_kernel.isolation import descriptors, joining, landlock, linux, mounts, network, seccomp, users
 from fenxi_kernel.isolation.linux import describe
 from fenxi_kernel.isolation.numbers import MACHINE, NUMBERS
 
@@ -44,6 +44,7 @@ def enter(plan: dict) -> None:
          "read": [folders and files to read and run], "read_files": [files or folders with data to read],
          "write": [own work folder, own folder of sockets], "tmp_bytes": of /tmp and /dev/shm together,
          "processes": most processes and threads or None, "network": bool,
+         "group": {"name": of control groups, "trees": in so many} to wait for until it is in them, or None,
          "unshare": bool (enter the namespaces here; by default they are entered)}
 
     All paths are absolute. Paths to read that do not exist are passed over. ``"user"`` is the way of a service that is
@@ -88,6 +89,9 @@ def enter(plan: dict) -> None:
     if layers["seccomp"]:
         with _layer("seccomp"):
             seccomp.install(_filter(plan, names))
+    if plan.get("group"):
+        with _layer("control group"):
+            joining.wait(plan["group"]["name"], plan["group"]["trees"])
 
 
 def _unshare(names: set[str]) -> None:

@@ -254,6 +254,16 @@ impl Isolation {
     }
 }
 
+impl Plan {
+    /// Has the kernel's process wait until it is in this group, before any code runs: what it starts earlier would be left
+    /// outside.
+    pub(super) fn wait_for(&mut self, group: &Group) {
+        if let (Some(json), Some((name, trees))) = (&mut self.json, group.name()) {
+            json["group"] = serde_json::json!({"name": name, "trees": trees});
+        }
+    }
+}
+
 impl Found {
     fn missing(&self, level: Level) -> Vec<&str> {
         self.levels.get(name(level)).into_iter().flatten().map(String::as_str).collect()

@@ -141,3 +141,19 @@ fn a_network_is_given_only_to_a_kernel_with_a_namespace_of_its_own() {
     assert_eq!(said(Some(without), true), "a net namespace: EPERM");
     assert!(said(Some(found(|found| found["together"] = false.into())), true).starts_with("a net namespace"));
 }
+
+#[test]
+fn a_kernel_waits_until_it_is_in_every_tree_of_its_control_group() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tree = |name: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir(&path).expect("made");
+        serde_json::json!({"version": 1, "path": path})
+    };
+    let trees: Trees =
+        serde_json::from_value(serde_json::json!({"cpu": tree("cpu"), "pids": tree("pids")})).expect("trees");
+    let limits = GroupLimits { memory_bytes: None, processes: 9, cpu_percent: None };
+    let mut plan = plan(found(|_| {}), true);
+    plan.wait_for(&trees.make("k-1", limits).expect("a group"));
+    assert_eq!(plan.json.expect("a plan")["group"], serde_json::json!({"name": "fenxi-kernel-k-1", "trees": 2}));
+}

@@ -192,7 +192,7 @@ impl Workshop {
         let work_dir = self.work_dir(order.kernel_id);
         let tmp = work_dir.join(TMP);
         let paths = Paths { work_dir: &work_dir, sockets: &own, tables: &tables };
-        let plan = self.0.isolation.plan(order.kernel_id, paths, forked)?;
+        let mut plan = self.0.isolation.plan(order.kernel_id, paths, forked)?;
         let folders = Folders { place: place.clone(), own: own.clone(), tables, work_dir: work_dir.clone() };
         let name = records::name(order.kernel_id, order.generation);
         // Anyone may read a kernel's name in its title; nobody may wear the mark of another.
@@ -206,6 +206,9 @@ impl Workshop {
             inner.isolation.group(&group_name, order.memory_bytes)
         };
         let group = blocking(make).await?;
+        if let Some(group) = &group {
+            plan.wait_for(group);
+        }
         let mut env = self.env(&work_dir);
         env.insert("TMPDIR".into(), tmp.into());
         env.insert(MARK.into(), mark.clone().into());

@@ -206,6 +206,12 @@ impl Group {
         self.trees.iter().find(|(tree, _)| tree.version == 2).map(|(_, folder)| folder.clone())
     }
 
+    /// The name that it has, and in how many trees.
+    pub(crate) fn name(&self) -> Option<(&str, usize)> {
+        let (_, folder) = self.trees.first()?;
+        Some((folder.file_name()?.to_str()?, self.trees.len()))
+    }
+
     /// The file that lists the processes in it.
     pub(crate) fn processes(&self) -> Option<PathBuf> {
         self.trees.first().map(|(_, folder)| folder.join("cgroup.procs"))
