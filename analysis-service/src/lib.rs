@@ -183,7 +183,7 @@ async fn launcher(
     let run = settings.kernel_run_dir.clone().unwrap_or_else(|| data.join("run"));
     anyhow::ensure!(
         settings.kernel_start == KernelStart::Fork || apart.level != Level::Strict,
-        "--kernel-isolation strict needs --kernel-start fork: a plain kernel cannot enter namespaces"
+        "--kernel-isolation strict needs --kernel-start fork: a plain kernel cannot enter every namespace"
     );
     fenxi_chassis::files::private_folder(&run)?;
     let specs = kernel_specs(settings, &[&run, &data]).await?;
