@@ -200,7 +200,7 @@ impl CellColumn {
             self.tags_seen &= !(1 << Tag::Text as u16);
         }
         if self.only(&[Tag::Nested])
-            && let Some(array) = nested::array(self.cells(), self.text.len(), rows)
+            && let Some(array) = nested::array(|| self.cells(), self.text.len(), rows)
         {
             return Ok(Built { array, kept_as_text: None });
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StructArray};
-use arrow_schema::{DataType, Schema};
+use arrow_schema::{ArrowError, DataType, Schema};
 use serde_json::Value;
 
 use super::column::Cell;
@@ -15,21 +15,23 @@ const FIELDS_MAX: usize = 256;
 /// Bytes of the array, in which every row has every field.
 const ARRAY_MAX_BYTES: usize = 256 << 20;
 
-/// The array of `rows` rows; `None` where the cells, of `text_bytes` in all, have no one shape or a very large one.
-pub(super) fn array<'a>(
-    cells: impl Iterator<Item = Option<Cell<'a>>>,
-    text_bytes: usize,
-    rows: usize,
-) -> Option<ArrayRef> {
+/// The array of `rows` rows; `None` where the cells, of `text_bytes` in all, have no one shape or a very large one. `cells`
+/// gives them from the first: they are walked twice, one record in memory at a time.
+pub(super) fn array<'a, C>(cells: impl Fn() -> C, text_bytes: usize, rows: usize) -> Option<ArrayRef>
+where
+    C: Iterator<Item = Option<Cell<'a>>>,
+{
     if text_bytes > TEXT_MAX_BYTES {
         return None;
     }
-    let value = |cell| match cell {
-        Some(Cell::Nested(text)) => serde_json::from_str(text).ok(),
-        _ => Some(Value::Null),
-    };
-    let records = cells.map(|cell| Some(serde_json::json!({ "value": value(cell)? }))).collect::<Option<Vec<_>>>()?;
-    let schema = arrow_json::reader::infer_json_schema_from_iterator(records.iter().map(Ok)).ok()?;
+    let records = cells().map(|cell| {
+        let value: Value = serde_json::from_str(text(cell.as_ref()))?;
+        Ok(serde_json::json!({ "value": value }))
+    });
+    let records = records.map(|record: Result<Value, serde_json::Error>| {
+        record.map_err(|error| ArrowError::JsonError(error.to_string()))
+    });
+    let schema = arrow_json::reader::infer_json_schema_from_iterator(records).ok()?;
     let field = schema.field_with_name("value").ok()?;
     let data_type = field.data_type();
     let fields = field_count(data_type);
@@ -41,9 +43,21 @@ pub(super) fn array<'a>(
     let schema = Arc::new(Schema::new(vec![field.clone()]));
     let builder = arrow_json::ReaderBuilder::new(schema).with_batch_size(rows.max(1));
     let mut decoder = builder.build_decoder().ok()?;
-    decoder.serialize(&records).ok()?;
+    for cell in cells() {
+        let record = format!("{{\"value\":{}}}", text(cell.as_ref()));
+        if decoder.decode(record.as_bytes()).ok()? != record.len() {
+            return None;
+        }
+    }
     let batch: RecordBatch = decoder.flush().ok()??;
     (batch.num_rows() == rows).then(|| Arc::clone(StructArray::from(batch).column(0)))
+}
+
+fn text<'a>(cell: Option<&Cell<'a>>) -> &'a str {
+    match cell {
+        Some(Cell::Nested(text)) => text,
+        _ => "null",
+    }
 }
 
 fn field_count(data_type: &DataType) -> usize {

@@ -143,6 +143,14 @@ fn json_whose_keys_are_data_is_kept_as_text() {
 }
 
 #[test]
+fn lists_and_records_of_json_keep_their_digits() {
+    let text = "{\"t\":{\"id\":9007199254740993,\"x\":[1.5,null]}}\n{\"t\":null}\n{\"t\":{\"id\":null,\"x\":[]}}\n";
+    let made = convert("t.jsonl", text);
+    assert_eq!(made.table.columns[0].column_type, ColumnType::Nested);
+    assert_eq!(values(&made.file, 0), ["{id: 9007199254740993, x: [1.5, null]}", "", "{id: null, x: []}"]);
+}
+
+#[test]
 fn json_lines_and_their_mistakes() {
     let made = convert("t.jsonl", "{\"a\":1}\n{\"a\":2,\"b\":\"x\"}\n");
     assert_eq!(made.table.options.format, Some(FileFormat::JsonLines));
