@@ -35,12 +35,15 @@ const REGISTRY: &[Story] = stories! { registry:
     a_request_is_carried_out_once a_refused_request_can_be_tried_again
     a_request_is_seen_to_its_end_though_its_caller_has_gone variables_are_checked_and_made
     the_end_of_the_service_ends_kernels_truthfully_and_their_ids_stay a_start_that_fails_says_why
+    what_goes_on_in_the_next_service_is_not_said_to_have_ended
 };
 const OUTPUT: &[Story] = stories! { output:
     one_and_one a_hundred_thousand_lines_and_twenty_thousand_flushed twenty_megabytes_in_one_display
     every_kind_of_output children_and_native_code_print_too broken_text_and_odd_characters_are_no_end
-    input_is_asked_for_and_given a_thread_prints_on_where_someone_looks a_chart_with_chinese_text_and_a_plotly_figure
+    input_is_asked_for_and_given a_refused_request_is_refused_to_everyone_who_repeats_it
+    a_thread_prints_on_where_someone_looks a_chart_with_chinese_text_and_a_plotly_figure
     help_on_a_name_is_shown many_large_buffers_do_not_hold_a_cell_up a_kernel_that_never_stops_talking_is_heard_and_interrupted
+    a_reply_that_cannot_be_read_is_an_end_all_the_same a_limit_that_is_reached_after_the_reply_changes_no_outcome
     what_comes_long_after_the_reply_is_kept a_kernel_that_does_not_say_that_it_is_idle_holds_nothing_up
 };
 const INSPECTION: &[Story] = stories! { inspection:

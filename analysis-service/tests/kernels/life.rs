@@ -101,18 +101,18 @@ a = subprocess.Popen(['sleep', '600'])
 b = subprocess.Popen(['sleep', '600'], start_new_session=True)";
     house.printed(&kernel, code).await;
     // A kernel may know other process ids than the machine; what it started has its mark.
-    let mark = format!("FENXI_KERNEL={}-1", kernel.kernel_id());
+    let mark = format!("FENXI_KERNEL={}-1-", kernel.kernel_id());
     assert_eq!(children_with(&mark), 2);
     soon(house.registry.delete(USER, kernel.kernel_id(), None)).await.expect("deleted");
     assert_eq!(children_with(&mark), 0, "a child lives on");
 }
 
-/// Processes named `sleep` that have this variable.
+/// Processes named `sleep` that have a variable which begins so.
 fn children_with(mark: &str) -> usize {
     let entries = std::fs::read_dir("/proc").expect("processes").flatten();
     let has = |name: &str, wanted: &[u8], path: &std::path::Path| {
         let text = std::fs::read(path.join(name)).unwrap_or_default();
-        text.split(|byte| *byte == 0).any(|part| part == wanted)
+        text.split(|byte| *byte == 0).any(|part| part.starts_with(wanted))
     };
     entries
         .filter(|entry| has("cmdline", b"sleep", &entry.path()) && has("environ", mark.as_bytes(), &entry.path()))

@@ -121,7 +121,7 @@ pub(crate) async fn input_is_asked_for_and_given() {
 }
 
 #[tokio::test]
-async fn a_refused_request_is_refused_to_everyone_who_repeats_it() {
+pub(crate) async fn a_refused_request_is_refused_to_everyone_who_repeats_it() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let runner = Runner::new(house.executions.clone(), house.registry.clone());

@@ -189,7 +189,7 @@ pub(crate) async fn a_start_that_fails_says_why() {
 }
 
 #[tokio::test]
-async fn what_goes_on_in_the_next_service_is_not_said_to_have_ended() {
+pub(crate) async fn what_goes_on_in_the_next_service_is_not_said_to_have_ended() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     let runner = Runner::new(house.executions.clone(), house.registry.clone());
