@@ -72,13 +72,16 @@ impl CellTable {
     /// The table, with `names` for its columns.
     pub(crate) fn finish(self, names: &[Name]) -> Result<(RecordBatch, Vec<String>), TableError> {
         let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
-        let (mut mixed, mut losing, mut shapes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut mixed, mut losing, mut shapes, mut moved) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let rows = usize::try_from(self.rows).map_err(|_| too_long())?;
         for (column, name) in self.columns.into_iter().zip(names) {
             let built = column.finish(rows).map_err(|error| unbuilt(&name.name, &error))?;
             fields.push(Field::new(&name.name, built.array.data_type().clone(), true));
             arrays.push(built.array);
             let quoted = format!("\"{}\"", name.name);
+            if built.moved_to_utc {
+                moved.push(quoted.clone());
+            }
             match built.kept_as_text {
                 Some(column::Why::Mixed) => mixed.push(quoted),
                 Some(column::Why::LosesDigits) => losing.push(quoted),
@@ -95,6 +98,9 @@ impl CellTable {
         }
         if !losing.is_empty() {
             warnings.push(format!("kept as text, because a number column would lose digits: {}", list(&losing)));
+        }
+        if !moved.is_empty() {
+            warnings.push(format!("{}: {}", crate::values::SHOWN_IN_UTC, list(&moved)));
         }
         if !shapes.is_empty() {
             let words = "kept as text, because its lists or records have no one shape, or a very large one";

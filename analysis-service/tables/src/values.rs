@@ -176,6 +176,14 @@ pub(crate) fn offset_minutes(kinds: Kinds) -> Option<i16> {
     i16::try_from(from_west.cast_signed() - WEST_MAX).ok().filter(|_| same)
 }
 
+/// What a person is told of columns for whose values [`offset_minutes`] gives none.
+pub(crate) const SHOWN_IN_UTC: &str = "times with different offsets from UTC are shown in UTC";
+
+/// Whether values that are held so are shown in UTC though they name other offsets.
+pub(crate) fn is_moved_to_utc(held: Held, kinds: Kinds) -> bool {
+    held.zone().is_some() && offset_minutes(kinds).is_none()
+}
+
 /// Seconds east of UTC of an offset as text has it, such as `+08:00`.
 pub(crate) fn offset_secs(text: &str) -> Option<i64> {
     let mut scan = clock::Scan(text.as_bytes());

@@ -76,6 +76,12 @@ pub(crate) enum Why {
 pub(crate) struct Built {
     pub(crate) array: ArrayRef,
     pub(crate) kept_as_text: Option<Why>,
+    /// Its times name different offsets.
+    pub(crate) moved_to_utc: bool,
+}
+
+fn of_type(array: ArrayRef) -> Built {
+    Built { array, kept_as_text: None, moved_to_utc: false }
 }
 
 /// Cells row by row; rows at the end may be missing.
@@ -194,7 +200,7 @@ impl CellColumn {
     pub(crate) fn finish(mut self, rows: usize) -> Result<Built, ArrowError> {
         self.tags.resize(rows, Tag::Missing);
         if self.only(&[Tag::Text]) {
-            return Ok(Built { array: self.texts(), kept_as_text: None });
+            return Ok(self.texts());
         }
         if !self.only(&[Tag::Nested]) && self.only_markers() {
             self.tags_seen &= !(1 << Tag::Text as u16);
@@ -202,9 +208,9 @@ impl CellColumn {
         if self.only(&[Tag::Nested])
             && let Some(array) = nested::array(|| self.cells(), self.text.len(), rows)
         {
-            return Ok(Built { array, kept_as_text: None });
+            return Ok(of_type(array));
         }
-        let typed = |array| Ok(Built { array, kept_as_text: None });
+        let typed = |array| Ok(of_type(array));
         if self.only(&[Tag::Int]) {
             return typed(Arc::new(self.collect::<Int64Builder>()));
         }
@@ -213,7 +219,7 @@ impl CellColumn {
             if self.cells().all(exact) {
                 return typed(Arc::new(self.collect::<Float64Builder>()));
             }
-            return Ok(Built { array: self.shown(), kept_as_text: Some(Why::LosesDigits) });
+            return Ok(Built { array: self.shown(), kept_as_text: Some(Why::LosesDigits), moved_to_utc: false });
         }
         if self.only(&[Tag::Bool]) {
             return typed(Arc::new(self.collect::<BooleanBuilder>()));
@@ -237,7 +243,7 @@ impl CellColumn {
             (true, false) => Some(Why::ManyShapes),
             _ => Some(why),
         };
-        Ok(Built { array: self.shown(), kept_as_text: why })
+        Ok(Built { array: self.shown(), kept_as_text: why, moved_to_utc: false })
     }
 
     /// Whether every text is a marker of a missing value.
@@ -253,7 +259,7 @@ impl CellColumn {
     }
 
     /// Texts, or the dates and times that all of them plainly are.
-    fn texts(&self) -> ArrayRef {
+    fn texts(&self) -> Built {
         let kinds = self.cells().fold(0, |kinds, cell| match cell {
             Some(Cell::Text(text)) if kinds & values::TEXT == 0 => kinds | values::classify(text.as_bytes()),
             _ => kinds,
@@ -263,18 +269,20 @@ impl CellColumn {
             _ => None,
         };
         let civil = |cell| text(cell).and_then(|text| temporal::parse(&text));
-        match values::decide(kinds).0 {
+        let held = values::decide(kinds).0;
+        let array: ArrayRef = match held {
             Held::Date(Order::Plain) => {
                 let days = self.cells().map(|cell| civil(cell).and_then(|civil| civil.days(Order::Plain)));
                 Arc::new(days.collect::<arrow_array::Date32Array>())
             }
-            held @ Held::Moment { order: Order::Plain, nanos: false, .. } => {
+            Held::Moment { order: Order::Plain, nanos: false, .. } => {
                 let instants = self.cells().map(|cell| civil(cell).and_then(|c| c.instant(Order::Plain, false)));
                 let array: arrow_array::TimestampMicrosecondArray = instants.collect();
                 Arc::new(array.with_timezone_opt(held.zone()))
             }
-            _ => self.shown(),
-        }
+            _ => return of_type(self.shown()),
+        };
+        Built { moved_to_utc: values::is_moved_to_utc(held, kinds), ..of_type(array) }
     }
 
     /// Every cell as text.

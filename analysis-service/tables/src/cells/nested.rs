@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::column::Cell;
 
-/// Bytes of text beyond which a column is not looked into: parsed, it is many times as large.
+/// Bytes of text beyond which a column is not looked into: on its way into an array it takes several times as much.
 const TEXT_MAX_BYTES: usize = 64 << 20;
 /// Fields of all records of a column, at any depth. Keys that are data, such as the names of users, are no fields.
 const FIELDS_MAX: usize = 256;

@@ -41,9 +41,9 @@ pub(super) fn warnings(data: &[u8], layout: &Layout, columns: &[Decided], long: 
         warnings
             .push(format!("numbers of more digits than a float holds were rounded to the nearest: {}", list(&rounded)));
     }
-    let names = named(&|(seen, held, _)| held.zone().is_some() && values::offset_minutes(seen.kinds).is_none());
+    let names = named(&|(seen, held, _)| values::is_moved_to_utc(*held, seen.kinds));
     if !names.is_empty() {
-        warnings.push(format!("times with different offsets from UTC are shown in UTC: {}", list(&names)));
+        warnings.push(format!("{}: {}", values::SHOWN_IN_UTC, list(&names)));
     }
     let mixed = mixed(data, layout, columns);
     if !mixed.is_empty() {

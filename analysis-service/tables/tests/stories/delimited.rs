@@ -71,6 +71,9 @@ fn times_keep_their_offset_from_utc_where_all_have_the_same() {
     let made = convert("t.json", json);
     assert_eq!(made.table.columns[0].arrow_type, "timestamp[us, tz=-05:30]");
     assert_eq!(values(&made.file, 0), ["2024-01-02T03:04:05-05:30"]);
+    assert_eq!(made.table.warnings, Vec::<String>::new());
+    let made = convert("t.json", r#"[{"at": "2024-07-02T03:04:05+02:00"}, {"at": "2024-01-02T03:04:05+01:00"}]"#);
+    assert_eq!(made.table.warnings, ["times with different offsets from UTC are shown in UTC: \"at\""]);
 }
 
 #[test]
