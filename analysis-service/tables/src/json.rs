@@ -1,7 +1,7 @@
 //! JSON: an array of records, or records one after another. Numbers are taken from their text, so that no digit is
 //! lost; lists and records inside a record become nested columns.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::Path;
 
@@ -11,6 +11,7 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::cells::{self, Cell, CellTable};
+use crate::names::{Name, list};
 use crate::read::Written;
 use crate::values::{self, number};
 use crate::{Cancel, FileFormat, Limits, ParseOptions, TableError};
@@ -26,6 +27,8 @@ struct Records<'a> {
     limits: &'a Limits,
     cancel: &'a Cancel,
     rows_max: u64,
+    /// Columns with a number that lost digits.
+    rounded: BTreeSet<usize>,
     /// Why reading stopped, where the parser's own error does not say it.
     stopped: Option<TableError>,
 }
@@ -60,7 +63,13 @@ impl Records<'_> {
                 Cell::Text(&owned)
             }
             [b'[' | b'{', ..] => Cell::Nested(raw),
-            digits => number(raw, digits),
+            digits => {
+                let (cell, rounded) = number(raw, digits);
+                if rounded {
+                    self.rounded.insert(column);
+                }
+                cell
+            }
         };
         if self.table.put(column, &cell, self.limits)? {
             return Ok(());
@@ -84,16 +93,17 @@ fn broken_text(key: &str, error: &serde_json::Error) -> TableError {
     TableError::unreadable(format!("a text under \"{key}\" cannot be read: {error}"))
 }
 
-fn number<'a>(raw: &'a str, digits: &[u8]) -> Cell<'a> {
+/// A number, and whether it lost digits.
+fn number<'a>(raw: &'a str, digits: &[u8]) -> (Cell<'a>, bool) {
     let kinds = values::classify(digits);
     if kinds & values::INT != 0
         && let Some(value) = number::int(digits)
     {
-        return Cell::Int(value);
+        return (Cell::Int(value), false);
     }
     match number::float(digits) {
-        Some(value) if kinds & values::FLOAT != 0 => Cell::Float(value),
-        _ => Cell::Huge(raw),
+        Some(value) if kinds & values::FLOAT != 0 => (Cell::Float(value), kinds & values::ROUNDED != 0),
+        _ => (Cell::Huge(raw), false),
     }
 }
 
@@ -216,7 +226,19 @@ fn explain(error: &serde_json::Error) -> TableError {
 
 fn records<'a>(limits: &'a Limits, cancel: &'a Cancel, rows_max: u64) -> Records<'a> {
     let (table, keys, places) = (CellTable::default(), Vec::new(), HashMap::new());
-    Records { table, keys, places, limits, cancel, rows_max, stopped: None }
+    Records { table, keys, places, limits, cancel, rows_max, rounded: BTreeSet::new(), stopped: None }
+}
+
+/// The table, the names of its columns, and what a person should know.
+fn finish(records: Records) -> Result<(RecordBatch, Vec<Name>, Vec<String>), TableError> {
+    let (names, mut warnings) = cells::named(&records.keys);
+    let (batch, more) = records.table.finish(&names)?;
+    warnings.extend(more);
+    let rounded: Vec<String> = records.rounded.iter().map(|at| format!("\"{}\"", names[*at].name)).collect();
+    if !rounded.is_empty() {
+        warnings.push(format!("{}: {}", values::WERE_ROUNDED, list(&rounded)));
+    }
+    Ok((batch, names, warnings))
 }
 
 pub(crate) fn convert(
@@ -229,9 +251,7 @@ pub(crate) fn convert(
 ) -> Result<Written, TableError> {
     let mut records = records(limits, cancel, u64::MAX);
     read(data, &mut records, false)?;
-    let (names, mut warnings) = cells::named(&records.keys);
-    let (batch, more) = records.table.finish(&names)?;
-    warnings.extend(more);
+    let (batch, names, warnings) = finish(records)?;
     let options = ParseOptions { format: Some(format), encoding: Some(encoding.to_owned()), ..ParseOptions::default() };
     Ok(Written { out: cells::write(batch, out, limits, cancel)?, summaries: None, options, names, warnings })
 }
@@ -241,8 +261,6 @@ pub(crate) fn preview(data: &[u8], rows: usize, limits: &Limits) -> Result<(Reco
     let cancel = Cancel::default();
     let mut records = records(limits, &cancel, PREVIEW_RECORDS.max(rows as u64));
     read(data, &mut records, true)?;
-    let (names, mut warnings) = cells::named(&records.keys);
-    let (batch, more) = records.table.finish(&names)?;
-    warnings.extend(more);
+    let (batch, _, warnings) = finish(records)?;
     Ok((batch.slice(0, rows.min(batch.num_rows())), warnings))
 }

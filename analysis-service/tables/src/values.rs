@@ -176,6 +176,8 @@ pub(crate) fn offset_minutes(kinds: Kinds) -> Option<i16> {
     i16::try_from(from_west.cast_signed() - WEST_MAX).ok().filter(|_| same)
 }
 
+/// What a person is told of columns with values that are [`ROUNDED`].
+pub(crate) const WERE_ROUNDED: &str = "numbers of more digits than a float holds were rounded to the nearest";
 /// What a person is told of columns for whose values [`offset_minutes`] gives none.
 pub(crate) const SHOWN_IN_UTC: &str = "times with different offsets from UTC are shown in UTC";
 

@@ -38,8 +38,7 @@ pub(super) fn warnings(data: &[u8], layout: &Layout, columns: &[Decided], long: 
     }
     let rounded = named(&|(seen, held, _)| *held == Held::Float && seen.kinds & values::ROUNDED != 0);
     if !rounded.is_empty() {
-        warnings
-            .push(format!("numbers of more digits than a float holds were rounded to the nearest: {}", list(&rounded)));
+        warnings.push(format!("{}: {}", values::WERE_ROUNDED, list(&rounded)));
     }
     let names = named(&|(seen, held, _)| values::is_moved_to_utc(*held, seen.kinds));
     if !names.is_empty() {

@@ -84,6 +84,8 @@ fn digits_that_a_float_does_not_hold_are_told() {
     let made = convert("t.csv", format!("a,b,c,d\n{own}\n"));
     assert_eq!(made.table.warnings, Vec::<String>::new());
     assert!(made.table.columns.iter().all(|column| column.arrow_type == "double"));
+    let made = convert("t.json", r#"[{"a": 0.30000000000000004, "b": 1.2345678901234567891}]"#);
+    assert_eq!(made.table.warnings, ["numbers of more digits than a float holds were rounded to the nearest: \"b\""]);
     let made = convert("t.csv", format!("a,b,c,d\n{own}\n{more}\n"));
     let told = "numbers of more digits than a float holds were rounded to the nearest: \"a\", \"b\", \"c\", \"d\"";
     assert_eq!(made.table.warnings, [told]);
