@@ -193,7 +193,7 @@ def announce(home: Path, url: str) -> None:
         print(f"Fenxi is ready. Make the first administrator (the link works once):\n\n  {url}/setup#token={token.read_text().strip()}\n")
     else:
         print(f"Fenxi is ready:\n\n  {url}/\n")
-    print("Ctrl-C stops it; nothing is lost.", flush=True)
+    print("Ctrl-C stops it: kernels end with it, and nothing that was stored is lost.", flush=True)
 
 
 class StopSignal:
