@@ -294,7 +294,7 @@ impl Found {
         if self.user != 0 || self.own_user() {
             return None;
         }
-        let why = ["uid", "mount_namespace", "together"].iter().find_map(|step| self.why.get(*step));
+        let why = ["mount_namespace", "uid", "together"].iter().find_map(|step| self.why.get(*step));
         let why = why.map_or("this machine gives no mount namespace without a user namespace", String::as_str);
         Some(format!(
             "the service is root, and its kernels cannot be given users of their own ({why}): run it as another user, let \

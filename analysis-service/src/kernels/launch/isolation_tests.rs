@@ -95,6 +95,16 @@ fn a_kernel_of_a_service_that_is_root_is_never_root() {
 }
 
 #[test]
+fn what_is_missing_first_is_told_and_not_what_follows_from_it() {
+    let found = found(|found| {
+        found["namespaces"] = serde_json::json!([]);
+        found["why"] = serde_json::json!({"mount_namespace": "EPERM", "uid": "its want", "together": "its want"});
+    });
+    let refused = planned(found, true).expect_err("its kernels are root").to_string();
+    assert!(refused.contains("(EPERM)"), "{refused}");
+}
+
+#[test]
 fn namespaces_that_do_not_go_together_are_left_and_told() {
     let plain = |found: &mut serde_json::Value| {
         found["user"] = 20_000.into();
