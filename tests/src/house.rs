@@ -1,10 +1,11 @@
 //! A house of its own for a test: auth-service, analysis-service and gateway as real processes on free ports, with their
 //! data in a temporary folder that goes with it. Each service can be stopped, killed and started again.
 
+mod addresses;
+
 use std::{
     fs,
-    net::{SocketAddr, TcpListener},
-    ops::Range,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -17,14 +18,12 @@ use nix::{
 };
 use tempfile::TempDir;
 
+use self::addresses::Addresses;
+
 /// How long a service may take to be ready, on a machine that builds beside it.
 const READY_WAIT: Duration = Duration::from_secs(120);
 /// How long a service may take to stop.
 const STOP_WAIT: Duration = Duration::from_secs(60);
-/// Ports that the system gives to no connection of a program's (ip(7): those begin at 32,768): what was found free is so
-/// still when it is listened on, though other tests run.
-const PORTS: Range<u16> = 20_000..32_000;
-const PORT_TRIES: usize = 100;
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The password of the house's first administrator.
@@ -62,14 +61,6 @@ pub struct House {
     running: [Option<Child>; 3],
 }
 
-#[derive(Debug)]
-struct Addresses {
-    auth: SocketAddr,
-    analysis: SocketAddr,
-    gateway: SocketAddr,
-    admin: [SocketAddr; 3],
-}
-
 impl House {
     /// A house with everything as it comes.
     ///
@@ -86,12 +77,7 @@ impl House {
     pub async fn with(extra: impl IntoIterator<Item = (&str, &str)>) -> anyhow::Result<Self> {
         http_client_ready();
         let extra = extra.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let addresses = Addresses {
-            auth: free_address()?,
-            analysis: free_address()?,
-            gateway: free_address()?,
-            admin: [free_address()?, free_address()?, free_address()?],
-        };
+        let addresses = Addresses::free()?;
         let folder = tempfile::Builder::new().prefix("fenxi-").tempdir()?;
         for name in ["auth", "analysis", "secrets"] {
             fs::create_dir(folder.path().join(name))?;
@@ -350,9 +336,4 @@ pub fn python() -> PathBuf {
         Some(python) => python.into(),
         None => workspace().join("data/python/bin/python"),
     }
-}
-
-fn free_address() -> anyhow::Result<SocketAddr> {
-    let free = || TcpListener::bind(("127.0.0.1", rand::random_range(PORTS))).ok()?.local_addr().ok();
-    (0..PORT_TRIES).find_map(|_| free()).with_context(|| format!("no port of {PORTS:?} was free"))
 }
