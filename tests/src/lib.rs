@@ -5,5 +5,6 @@ pub mod bench;
 pub mod client;
 pub mod fakes;
 pub mod house;
+pub mod program;
 pub mod soak;
 pub mod tables;

@@ -3,6 +3,8 @@
 //! the first two; all of them if none is named.
 //! `--quick` shrinks what is measured: it proves that everything can be measured, and its figures mean nothing.
 
+use std::process::ExitCode;
+
 use anyhow::ensure;
 use e2e::{
     bench::{
@@ -12,11 +14,16 @@ use e2e::{
     },
     client::Client,
     house::House,
+    program,
 };
 
 const PARTS: [&str; 5] = ["gateway", "logins", "kernels", "uploads", "history"];
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    program::end(run().map(|()| ExitCode::SUCCESS))
+}
+
+fn run() -> anyhow::Result<()> {
     if let Some(target) = std::env::args().find_map(|argument| argument.strip_prefix(bare::ARGUMENT).map(str::to_owned))
     {
         return bare::run(target.parse()?);

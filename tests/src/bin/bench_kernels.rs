@@ -4,7 +4,7 @@
 //!
 //! Everything ends with the run: a process that is left is ended, and the run fails.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
 use e2e::{
@@ -16,6 +16,7 @@ use e2e::{
     },
     client::Client,
     house::House,
+    program,
 };
 use nix::{
     sys::signal::{Signal, kill},
@@ -29,8 +30,12 @@ const PART_MAX: Duration = Duration::from_secs(300);
 /// How long after the end of everything a process may still be there.
 const LEFT_MAX: Duration = Duration::from_secs(10);
 
+fn main() -> ExitCode {
+    program::end(run().map(|()| ExitCode::SUCCESS))
+}
+
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn run() -> anyhow::Result<()> {
     let (flags, mut parts): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
     let quick = flags.iter().any(|flag| flag == "--quick");
     let known = flags.iter().all(|flag| flag == "--quick") && parts.iter().all(|part| PARTS.contains(&part.as_str()));

@@ -8,10 +8,15 @@ use anyhow::Context as _;
 use e2e::{
     client::Client,
     house::{ADMIN_PASSWORD, House},
+    program,
 };
 
+fn main() -> ExitCode {
+    program::end(run())
+}
+
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn run() -> anyhow::Result<ExitCode> {
     let mut arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let signed_in = arguments.first().is_some_and(|argument| argument == "--signed-in");
     if signed_in {

@@ -3,18 +3,25 @@
 //! service is stopped or killed. It prints its seed, a table of what was done, and every violation when
 //! it finds it; with one it fails.
 
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
-use e2e::soak::{Plan, soak};
+use e2e::{
+    program,
+    soak::{Plan, soak},
+};
 
 const USAGE: &str = "usage: soak [--minutes N] [--seconds N] [--seed N] [--people N] [--trouble-seconds N]";
 /// A soak has to end.
 const SECONDS_MAX: u64 = 24 * 3600;
 
+fn main() -> ExitCode {
+    program::end(run())
+}
+
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "the report of the soak")]
-async fn main() -> anyhow::Result<()> {
+async fn run() -> anyhow::Result<ExitCode> {
     let mut plan = Plan {
         seed: rand::random::<u32>().into(),
         length: Duration::from_secs(3600),
@@ -23,6 +30,10 @@ async fn main() -> anyhow::Result<()> {
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
+        if name == "--help" {
+            println!("{USAGE}");
+            return Ok(ExitCode::SUCCESS);
+        }
         let number: u64 = arguments.next().and_then(|number| number.parse().ok()).context(USAGE)?;
         match name.as_str() {
             "--minutes" => plan.length = Duration::from_secs(number.saturating_mul(60)),
@@ -41,5 +52,5 @@ async fn main() -> anyhow::Result<()> {
     }
     println!("soak: seed {}: {} violations", plan.seed, outcome.violations);
     ensure!(outcome.violations == 0, "{} violations with seed {}", outcome.violations, plan.seed);
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
