@@ -36,7 +36,7 @@ pub struct Kernel {
     /// Resident memory of its processes as last measured, in whole MiB, in bytes.
     pub memory_bytes: u64,
     /// What no file backs of that, and what it keeps in `/tmp`: what limits on memory are about; in whole MiB, in bytes.
-    pub private_bytes: u64,
+    pub held_bytes: u64,
     /// Its files as last measured, in bytes; kept after its end.
     pub disk_bytes: u64,
     /// When it will be ended if nothing happens; unix microseconds.

@@ -159,7 +159,7 @@ pub(crate) async fn memory_is_published() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     house.run(&kernel, "x = bytearray(b'1' * (200 << 20))").await;
-    until_kernel(&kernel, |kernel| kernel.memory_bytes > 200 << 20).await;
+    until_kernel(&kernel, |kernel| kernel.memory_bytes > 200 << 20 && kernel.held_bytes > 200 << 20).await;
 }
 
 #[tokio::test]

@@ -298,7 +298,7 @@ while True:
 async fn memory_of_a_users_kernels_together_is_held() {
     let house = House::with(Settings { user_memory_max_bytes: Some(10 * MIB), ..settings() }).await;
     let kernel = house.kernel().await;
-    until_kernel(&kernel, |kernel| kernel.private_bytes > 10 * MIB || kernel.state == KernelState::Dead).await;
+    until_kernel(&kernel, |kernel| kernel.held_bytes > 10 * MIB || kernel.state == KernelState::Dead).await;
     let refused = house.create(House::new_kernel()).await.expect_err("it is started");
     assert!(matches!(refused, KernelError::Room { quota: "kernel_user_memory_max_bytes", .. }), "{refused:?}");
     soon(house.registry.create(STRANGER, House::new_kernel())).await.expect("another user's");

@@ -60,7 +60,7 @@ impl Driver {
         let clear = live.launched.clear();
         // Its connection first, so that nothing more is heard.
         drop(live.connection);
-        (self.kernel.memory_bytes, self.kernel.private_bytes) = (0, 0);
+        (self.kernel.memory_bytes, self.kernel.held_bytes) = (0, 0);
         self.after_death_and(death, clear).await;
     }
 

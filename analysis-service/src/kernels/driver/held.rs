@@ -51,7 +51,7 @@ impl Driver {
         };
         if let Ok((kills, held)) = tokio::task::spawn_blocking(read).await {
             (self.meter.memory_kills, self.meter.held) = (kills, held);
-            self.kernel.private_bytes = held.bytes / MIB * MIB;
+            self.kernel.held_bytes = held.bytes / MIB * MIB;
         }
     }
 }

@@ -76,7 +76,7 @@ impl Registry {
             running_execution_id: None,
             waiting: Arc::default(),
             memory_bytes: 0,
-            private_bytes: 0,
+            held_bytes: 0,
             disk_bytes: 0,
             idle_end_time: None,
             revision: now,

@@ -96,7 +96,7 @@ fn room(
 
 /// What is measured of a dead kernel's memory is nothing.
 fn memory(entry: &Entry) -> u64 {
-    entry.snapshot().private_bytes
+    entry.snapshot().held_bytes
 }
 
 fn press(kernels: &[&Entry], limit: u64, whose: &str) {

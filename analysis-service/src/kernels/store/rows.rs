@@ -51,7 +51,7 @@ pub(super) fn read(row: &SqliteRow, limits: KernelLimits, revision: i64) -> Resu
         running_execution_id: None,
         waiting: Arc::default(),
         memory_bytes: 0,
-        private_bytes: 0,
+        held_bytes: 0,
         disk_bytes: u64::try_from(row.try_get::<i64, _>("disk_bytes")?).unwrap_or(0),
         idle_end_time: None,
         revision,

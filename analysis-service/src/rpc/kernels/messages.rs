@@ -59,6 +59,7 @@ pub(super) fn kernel(kernel: &Kernel) -> pb::Kernel {
         running_execution_id: kernel.running_execution_id.map(|id| id.to_string()).unwrap_or_default(),
         queue_length: i32::try_from(kernel.waiting.len()).unwrap_or(i32::MAX),
         memory_bytes: signed(kernel.memory_bytes),
+        held_memory_bytes: signed(kernel.held_bytes),
         idle_end_time: kernel.idle_end_time.map(time::timestamp),
         revision: kernel.revision,
         limits: Some(limits(&kernel.limits)),

@@ -91,7 +91,7 @@ function KernelCard({ kernel, kind, onChange }: { kernel: Kernel; kind: string; 
   const link = useRef<HTMLDivElement>(null);
   const warned = kernel.idleWarningTime !== undefined;
   const nowMs = useNow(15_000, warned);
-  const facts = [kind, kernel.memoryBytes > 0n ? bytes(kernel.memoryBytes) : "", ago(kernel.lastActivityTime ?? kernel.createTime)].filter(Boolean);
+  const facts = [kind, kernel.heldMemoryBytes > 0n ? bytes(kernel.heldMemoryBytes) : "", ago(kernel.lastActivityTime ?? kernel.createTime)].filter(Boolean);
   const keep = () => kernels.keepKernel({ kernelId: kernel.kernelId, requestId: newRequestId() }).then(onChange);
   return (
     <div className={`card kernel-card${kernel.state === KernelState.DEAD ? " kernel-dead" : ""}`} ref={link}>

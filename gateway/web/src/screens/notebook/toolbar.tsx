@@ -54,10 +54,10 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
         <h1 className="ellipsis">{kernel?.displayName || t("notebook.untitled")}</h1>
         <KernelBadge state={kernel?.state} linked={session.link.live} />
         {spec && kernel && <span className="muted small hide-phone" data-testid="kernel-kind">{spec.displayName}</span>}
-        {kernel && kernel.memoryBytes > 0n && (
+        {kernel && kernel.heldMemoryBytes > 0n && (
           <Tip text={t("notebook.memory")}>
             <span className="muted small num hide-phone">
-              {bytes(kernel.memoryBytes)}
+              {bytes(kernel.heldMemoryBytes)}
               {kernel.limits && kernel.limits.memoryBytes > 0n && ` / ${bytes(kernel.limits.memoryBytes)}`}
             </span>
           </Tip>
