@@ -1,13 +1,13 @@
 // What is wrong just now and concerns the whole page: no network, a login that ran out.
 import { LogIn, WifiOff } from "lucide-react";
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useState, useSyncExternalStore } from "react";
 import { loginState } from "../api/login-state";
 import { useNotifier } from "../execution/store";
 import { useT } from "../i18n/i18n";
 import { LoginForms } from "../screens/login/forms";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
-import { announceLogin, signedIn, watchLogin } from "./login-watch";
+import { announceLogin, signedIn } from "./login-watch";
 import { useUser } from "./user";
 
 function useOnline(): boolean {
@@ -44,14 +44,7 @@ export function Banners() {
 function ExpiredLogin() {
   const t = useT();
   const user = useUser();
-  // Whose page this was when the login ran out: the answer to who is signed in may name another by now.
-  const [userId] = useState(user.userId);
   const [open, setOpen] = useState(false);
-  useEffect(() => {
-    const gone = new AbortController();
-    watchLogin(userId, gone.signal);
-    return () => gone.abort();
-  }, [userId]);
   return (
     <div className="banner banner-warn" role="alert" data-testid="expired-login">
       <LogIn aria-hidden />
@@ -63,7 +56,7 @@ function ExpiredLogin() {
           returnTo={window.location.pathname}
           onDone={(next) => {
             announceLogin();
-            signedIn(next, userId);
+            signedIn(next, user.userId);
           }}
         />
       </Dialog>

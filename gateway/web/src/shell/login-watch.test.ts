@@ -51,6 +51,18 @@ test("a login made in another tab is found by its word, and when the page is loo
   expect(service.asked).toBe(2);
 });
 
+test("another person's login is not overlooked by a page whose own login holds", async () => {
+  loginState.renew();
+  service.answer = async () => ({ user: user("u") });
+  announceLogin();
+  await settle();
+  expect([service.asked, left]).toEqual([1, []]);
+  service.answer = async () => ({ user: user("other") });
+  announceLogin();
+  await settle();
+  expect([service.asked, left]).toEqual([2, ["/"]]);
+});
+
 test("another person's login resumes nothing of this page", async () => {
   service.answer = async () => ({ user: user("other") });
   listeners.get("visibilitychange")?.({});

@@ -1,5 +1,5 @@
-// A login that ran out may be renewed in another tab. A page whose login has run out looks for that when it is looked at,
-// and when the other tab says so; work of the same person goes on, that of another has nothing to go on here.
+// Who is signed in may change in another tab. A page looks for that when the other tab says so, and, where its login has
+// run out, when it is looked at; work of the same person goes on, that of another has nothing to go on here.
 import { loginState } from "../api/login-state";
 import { newRequestId, queryClient } from "../api/query";
 import { auth } from "../api/transport";
@@ -21,6 +21,7 @@ export function announceLogin(): void {
 export function signedIn(user: User | undefined, userId: string): void {
   // Another person: nothing on this page is theirs, and nothing of it may go on in their name.
   if (user && user.userId !== userId) return window.location.assign("/");
+  if (!loginState.expired) return;
   loginState.renew();
   void queryClient.invalidateQueries();
 }
@@ -29,17 +30,17 @@ export function signedIn(user: User | undefined, userId: string): void {
 export function watchLogin(userId: string, signal: AbortSignal): void {
   let asking = false;
   const look = async () => {
-    if (asking || !loginState.expired) return;
+    if (asking) return;
     asking = true;
     try {
       const { user } = await auth.getCurrentUser({}, { signal });
       if (user && !signal.aborted) signedIn(user, userId);
     } catch {
-      // Nobody has signed in, or it cannot be told just now: the page goes on saying that the login has run out.
+      // Nobody has signed in, or it cannot be told just now: the page goes on as it is.
     }
     asking = false;
   };
-  const looked = () => document.visibilityState === "visible" && void look();
+  const looked = () => loginState.expired && document.visibilityState === "visible" && void look();
   document.addEventListener("visibilitychange", looked, { signal });
   window.addEventListener("focus", looked, { signal });
   window.addEventListener("storage", ({ key }) => key === SIGNAL && void look(), { signal });
