@@ -17,8 +17,9 @@ const WORKER_THREADS_MAX: usize = 4;
 /// Descriptors that a service may have where the system gives as many: each connection is one, and the 1,024 of most
 /// systems are meant for programs that know no others.
 const OPEN_FILES_MAX: u64 = 65_536;
-/// How long the end waits for tasks.
-const END_WAIT: Duration = Duration::from_secs(30);
+/// How long the end waits for tasks, and then for calls that block.
+const END_WAIT: Duration = Duration::from_secs(15);
+const BLOCKING_END_WAIT: Duration = Duration::from_secs(5);
 
 /// What a service is given to run with.
 #[derive(Clone, Debug)]
@@ -86,7 +87,7 @@ where
     let metrics = telemetry::init_metrics()?;
     let workers = workers(&common);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
-    runtime.block_on(async move {
+    let served = runtime.block_on(async move {
         let frame = Frame::new(Clock::system());
         frame.lifecycle.stop_at_signals().context("signals cannot be watched")?;
         if let Some(address) = common.admin_listen {
@@ -100,7 +101,10 @@ where
             tracing::error!(wait_secs = END_WAIT.as_secs(), "some tasks did not end in time");
         }
         served
-    })
+    });
+    // A call that blocks for good, on a disk that does not answer, say, keeps no process.
+    runtime.shutdown_timeout(BLOCKING_END_WAIT);
+    served
 }
 
 /// Lets this process, and what it starts, have as many descriptors as are useful.

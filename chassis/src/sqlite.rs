@@ -33,6 +33,8 @@ const STATEMENTS_CACHED: usize = 256;
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// How long a read waits for a free reader before it fails.
 const ACQUIRE_WAIT: Duration = Duration::from_secs(5);
+/// How long the end waits for what is written and read still.
+const CLOSE_WAIT: Duration = Duration::from_secs(10);
 /// Bytes of the file, from its beginning, that readers see in memory instead of copying them out page by page: the most
 /// that SQLite does. The memory is the kernel's cache of the file, which is there in any case. Nothing but this service
 /// may cut the file short while it is open, and SQLite itself does so only in a VACUUM, which nobody runs.
@@ -90,10 +92,20 @@ impl Database {
         opened.await.with_context(|| format!("the database {} cannot be opened", path.display()))
     }
 
-    /// Ends the writer when what it was given is committed, then the readers.
+    /// Ends the writer when what it was given is committed, then the readers. Bounded in time: what was acknowledged is on
+    /// the disk, and nothing else is lost with a connection that is not given back.
     pub async fn close(&self) {
-        self.writer.close().await;
-        self.reader.close().await;
+        self.close_within(CLOSE_WAIT).await;
+    }
+
+    async fn close_within(&self, at_most: Duration) {
+        let closed = async {
+            self.writer.close().await;
+            self.reader.close().await;
+        };
+        if tokio::time::timeout(at_most, closed).await.is_err() {
+            tracing::error!(wait_secs = at_most.as_secs(), "the database was not closed in time");
+        }
     }
 }
 
@@ -139,4 +151,19 @@ fn migrator(steps: &[Step]) -> Migrator {
 #[must_use]
 pub fn is_unique_violation(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_is_not_given_back_holds_no_end_up() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = Database::open(&folder.path().join("test.db"), &[]).await.expect("opened");
+        let held = database.reader.acquire().await.expect("a reader");
+        database.close_within(Duration::from_millis(50)).await;
+        assert!(database.reader.is_closed());
+        drop(held);
+    }
 }
