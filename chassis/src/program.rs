@@ -90,6 +90,7 @@ where
     let served = runtime.block_on(async move {
         let frame = Frame::new(Clock::system());
         frame.lifecycle.stop_at_signals().context("signals cannot be watched")?;
+        tokio::spawn(telemetry::keep_metrics(metrics.clone()));
         if let Some(address) = common.admin_listen {
             let listener = bind(address, "--admin-listen").await?;
             frame.lifecycle.spawn(admin::serve(listener, frame.lifecycle.clone(), metrics));

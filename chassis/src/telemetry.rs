@@ -1,5 +1,7 @@
 //! Logs and metrics of the process. Set up once, at start.
 
+use std::time::Duration;
+
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
@@ -7,6 +9,9 @@ use crate::config::LogFormat;
 
 /// Upper edges of the histograms of durations, in seconds.
 const DURATION_BUCKETS_SECS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// How long a single measurement is kept until it is summed up.
+const METRICS_KEPT: Duration = Duration::from_secs(5);
 
 /// Sends logs to standard error. Control characters in what is logged are escaped, so that a name cannot forge a line.
 ///
@@ -30,4 +35,13 @@ pub fn init_metrics() -> anyhow::Result<PrometheusHandle> {
     let builder =
         PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &DURATION_BUCKETS_SECS)?;
     Ok(builder.install_recorder()?)
+}
+
+/// Sums up, again and again, what was measured: until then every single measurement is kept, whether somebody asks for
+/// metrics or not.
+pub(crate) async fn keep_metrics(metrics: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(METRICS_KEPT).await;
+        metrics.run_upkeep();
+    }
 }
