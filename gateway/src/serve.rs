@@ -19,6 +19,7 @@ use tokio::{
 
 use bytes::Bytes;
 use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
 
 use self::{
     io::{Stream, Watched},
@@ -53,7 +54,7 @@ const HEADERS_MAX: usize = 100;
 /// Streams that a client resets before they are accepted, and errors that it provokes, before its connection is closed.
 const RESETS_MAX: usize = 50;
 
-/// Takes connections until the process stops.
+/// Takes connections until the process stops, and returns when the last has ended.
 pub(crate) async fn accept(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -63,10 +64,10 @@ pub(crate) async fn accept(
     lifecycle: Lifecycle,
 ) {
     let doors = Doors::new(limits.connections_max, limits.connections_per_address_max, house.trusted_proxies.clone());
-    let (limits, tracked) = (Arc::new(limits), lifecycle.clone());
+    let (limits, visits) = (Arc::new(limits), TaskTracker::new());
     loop {
         let accepted = tokio::select! {
-            () = lifecycle.stopping() => return,
+            () = lifecycle.stopping() => break,
             accepted = listener.accept() => accepted,
         };
         let (stream, peer) = match accepted {
@@ -81,8 +82,12 @@ pub(crate) async fn accept(
         let (Ok(stream), Some(desk)) = (stream.into_std(), desks.freest()) else { continue };
         let (house, limits, lifecycle, tls) = (house.clone(), limits.clone(), lifecycle.clone(), tls.clone());
         let visit = Visit { peer, house, limits, lifecycle, tls, place, desk: desk.clone() };
-        tracked.spawn_on(visit.attend(stream), desk.runtime());
+        visits.spawn_on(visit.attend(stream), desk.runtime());
     }
+    // No new ones; those that are there have the time to drain, which each of them keeps.
+    drop(listener);
+    visits.close();
+    visits.wait().await;
 }
 
 /// One connection.

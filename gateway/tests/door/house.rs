@@ -48,7 +48,8 @@ impl House {
         let frame = Frame::new(Clock::system());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let gateway = listener.local_addr().expect("an address");
-        tokio::spawn(gateway::serve(listener, config, frame.clone()));
+        let served = gateway::serve(listener, config, frame.clone());
+        frame.lifecycle.spawn(async move { served.await.expect("a gateway") });
         Self { state, auth, analysis, gateway, frame, _secret: secret }
     }
 
