@@ -21,8 +21,9 @@ use crate::{
 
 /// Flow control of one stream: the default of 64 KiB stalls large messages.
 pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
-/// Flow control of one connection.
-pub const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
+/// Flow control of one connection, which carries everybody's streams: the most that HTTP/2 has, so that streams which
+/// nobody takes anything from do not use it up and hold up all others.
+pub const CONNECTION_WINDOW_BYTES: u32 = (1 << 31) - 1;
 /// Bytes of one HTTP/2 frame that is taken, and so of one read or write: with the default of 16 KiB a large body takes
 /// thousands. At 1 GB/s such a frame holds up the other streams of its connection for a quarter of a millisecond.
 pub const FRAME_MAX_BYTES: u32 = 256 << 10;

@@ -16,7 +16,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use fenxi_chassis::server::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use futures_util::future::BoxFuture;
 use h2::{
     Ping, PingPong,
@@ -43,6 +42,10 @@ const KEEP_ALIVE_WAIT: Duration = Duration::from_secs(5);
 const CALLS_PER_CONNECTION: usize = 1_000;
 /// Connections of one desk to one backend.
 const CONNECTIONS_MAX: usize = 16;
+/// Bytes of one answer that wait for its client to take them; and of all answers on one connection, which many clients
+/// that take nothing must not be able to use up: nobody would be answered any more. It is the most that HTTP/2 has.
+const ANSWER_WINDOW_BYTES: u32 = 256 << 10;
+const ANSWERS_WINDOW_BYTES: u32 = (1 << 31) - 1;
 /// Bytes that wait on one stream to be sent.
 const SEND_BUFFER_BYTES: usize = 1 << 20;
 /// Headers of an answer.
@@ -235,8 +238,8 @@ impl Upstream {
             let mut builder = Builder::new();
             builder
                 .enable_push(false)
-                .initial_window_size(STREAM_WINDOW_BYTES)
-                .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+                .initial_window_size(ANSWER_WINDOW_BYTES)
+                .initial_connection_window_size(ANSWERS_WINDOW_BYTES)
                 .max_send_buffer_size(SEND_BUFFER_BYTES)
                 .max_header_list_size(HEADERS_MAX_BYTES);
             builder.handshake(stream).await.map_err(std::io::Error::other)

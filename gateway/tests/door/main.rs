@@ -5,6 +5,7 @@
 mod callers;
 mod dos;
 mod fakes;
+mod greed;
 mod guard;
 mod house;
 mod native;
