@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::Full;
 
-use crate::{BoxError, local::Said, proxy::Relay};
+use crate::{BoxError, limits::calls::CallPlace, local::Said, proxy::Relay};
 
 /// What an answer carries.
 pub(crate) enum Body {
@@ -24,6 +24,13 @@ pub(crate) enum Body {
 impl Body {
     pub(crate) fn full(bytes: impl Into<Bytes>) -> Self {
         Self::Full(Full::new(bytes.into()))
+    }
+
+    /// Holds a call's place for as long as a backend's answer is being taken.
+    pub(crate) fn hold(&mut self, place: Option<CallPlace>) {
+        if let Self::Relay(relay) = self {
+            relay.hold(place);
+        }
     }
 }
 

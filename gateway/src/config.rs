@@ -170,6 +170,10 @@ pub struct Rates {
     /// How many of them may come at once
     #[arg(long, value_name = "COUNT", default_value_t = 2_000)]
     pub user_rate_burst: u32,
+
+    /// Calls of one user that may be under way at a time, on all devices together; watching is a call
+    #[arg(long, value_name = "COUNT", default_value_t = 256)]
+    pub user_calls_max: usize,
 }
 
 impl Configured for Config {

@@ -16,7 +16,7 @@ use crate::{
     contract::{Backend, Method},
     cookies::Secret,
     guard::{Admitted, Guard, Refused, Wire},
-    limits::{Limits, Source},
+    limits::{Limits, Source, calls::CallPlace},
     local::Local,
     login::Login,
     meters::{self, CallMeter},
@@ -125,10 +125,13 @@ async fn rpc(
     let meter = CallMeter::start(&method.meter);
     let (status, mut meter) = match admit(house, client, method, &admitted).await {
         // e. The proxy moves the frames.
-        Ok(caller) => {
+        Ok((caller, place)) => {
             let call = Call { method, wire, client, admitted: &admitted, caller, meter };
             match Box::pin(house.proxy.forward(call, &house.callers, &head.headers, body)).await {
-                Ok(answer) => return answer,
+                Ok(mut answer) => {
+                    answer.body_mut().hold(place);
+                    return answer;
+                }
                 Err((failure, meter)) => (Status::from(failure), meter),
             }
         }
@@ -143,16 +146,18 @@ async fn admit(
     client: &Client,
     method: &'static Method,
     admitted: &Admitted,
-) -> Result<Option<Arc<Caller>>, Status> {
+) -> Result<(Option<Arc<Caller>>, Option<CallPlace>), Status> {
     if !method.open_to_outside() {
         return Err(Failure::new(ErrorReason::PermissionDenied, "this method is for services alone").into());
     }
     if method.is_public() {
         // c. Who proves nothing is counted by address.
         house.limits.check_address(client.address)?;
-        return Ok(None);
+        return Ok((None, None));
     }
-    caller(house, client, admitted.credential.as_ref(), method.backend).await.map(Some)
+    let caller = caller(house, client, admitted.credential.as_ref(), method.backend).await?;
+    let place = house.limits.enter(caller.user_key)?;
+    Ok((Some(caller), Some(place)))
 }
 
 /// Who is asking, proved and within their rate.

@@ -1,8 +1,9 @@
-//! How often: rates by address for whoever has proved nothing, and by user for everyone else.
+//! How often, and how many at a time: rates by address for whoever has proved nothing, and by user for everyone else.
 
+pub(crate) mod calls;
 pub(crate) mod connections;
 
-use std::{net::IpAddr, num::NonZeroU32, time::Duration};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use fenxi_chassis::lifecycle::Lifecycle;
 use fenxi_proto::error::{ErrorReason, Failure};
@@ -12,17 +13,21 @@ use governor::{
 };
 use tonic::Status;
 
+use self::calls::{CallPlace, Underway};
 use crate::{config::Rates, meters, net};
 
 /// How often keys that have not been used lately are forgotten.
 const FORGET_INTERVAL: Duration = Duration::from_secs(30);
 /// Addresses or users that are counted at one time; beyond, those not used lately are forgotten at once.
 const KEYS_MAX: usize = 200_000;
+/// When to come back where as many calls are under way as may be.
+const PLACE_WAIT: Duration = Duration::from_secs(1);
 
 /// The rates.
 pub(crate) struct Limits {
     addresses: Option<DefaultKeyedRateLimiter<IpAddr>>,
     users: Option<DefaultKeyedRateLimiter<u128>>,
+    underway: Arc<Underway>,
     clock: DefaultClock,
 }
 
@@ -48,6 +53,7 @@ impl Limits {
         Self {
             addresses: quota(rates.address_rate_per_sec, rates.address_rate_burst).map(RateLimiter::keyed),
             users: quota(rates.user_rate_per_sec, rates.user_rate_burst).map(RateLimiter::keyed),
+            underway: Underway::new(rates.user_calls_max),
             clock: DefaultClock::default(),
         }
     }
@@ -70,6 +76,15 @@ impl Limits {
         }
         let spent = limiter.check_key(&user);
         spent.map_err(|until| refused("user", "this user", until.wait_time_from(self.clock.now())))
+    }
+
+    /// A place for one more call of a user, which the call holds until its answer has been taken.
+    pub(crate) fn enter(&self, user: u128) -> Result<CallPlace, Failure> {
+        self.underway.enter(user).ok_or_else(|| {
+            meters::refused("user_calls");
+            let text = "too many calls of this user are under way; end some of them, or wait until they have ended";
+            Failure::new(ErrorReason::RateLimited, text).retry_after(PLACE_WAIT).with_quota("calls_underway_by_user")
+        })
     }
 
     /// Forgets keys that are not used until the process stops.
@@ -110,6 +125,7 @@ mod tests {
             address_rate_burst: burst,
             user_rate_per_sec: per_sec,
             user_rate_burst: burst,
+            user_calls_max: 1,
         })
     }
 
@@ -126,6 +142,16 @@ mod tests {
         assert!(status.get_details_retry_info().and_then(|info| info.retry_delay).is_some(), "{status:?}");
         limits.check_address(there).expect("another address");
         limits.check_user(1).expect("users are counted by themselves");
+    }
+
+    #[test]
+    fn who_has_as_many_calls_as_may_be_is_told_when_to_come_back() {
+        let limits = limits(0, 0);
+        let held = limits.enter(1).expect("a place");
+        let failure = limits.enter(1).expect_err("one is under way");
+        assert_eq!(failure.reason(), ErrorReason::RateLimited);
+        drop(held);
+        limits.enter(1).expect("the place is free again");
     }
 
     #[test]

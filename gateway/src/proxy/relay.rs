@@ -18,7 +18,7 @@ use tokio::{
 use tonic::{Code, Status};
 
 use super::{answer::Answer, frames::Frames, headers::GRPC_STATUS, sent::Verdict, upstream::Lease};
-use crate::{BoxError, guard::Wire, meters::CallMeter, refusal};
+use crate::{BoxError, guard::Wire, limits::calls::CallPlace, meters::CallMeter, refusal};
 
 /// The flag of the last frame of gRPC-web, which holds the trailers.
 const TRAILERS_FLAG: u8 = 0x80;
@@ -35,6 +35,7 @@ pub(crate) struct Relay {
     timer: Option<Pin<Box<Sleep>>>,
     cut: Option<oneshot::Receiver<Failure>>,
     verdict: Verdict,
+    place: Option<CallPlace>,
     meter: CallMeter,
     trace_id: HeaderValue,
 }
@@ -59,11 +60,29 @@ impl Relay {
         // What a backend sends is not limited here; the position is kept to know where an answer can be ended.
         let frames = Frames::new(usize::MAX);
         let inner = Some((body, lease));
-        Self { inner, wire, frames, backend, status_sent, deadline, timer: None, cut, verdict, meter, trace_id }
+        Self {
+            inner,
+            wire,
+            frames,
+            backend,
+            status_sent,
+            deadline,
+            timer: None,
+            cut,
+            verdict,
+            place: None,
+            meter,
+            trace_id,
+        }
+    }
+
+    /// Holds the call's place among its user's until the answer has been taken.
+    pub(crate) fn hold(&mut self, place: Option<CallPlace>) {
+        self.place = place;
     }
 
     fn last(&mut self, trailers: HeaderMap) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        self.inner = None;
+        (self.inner, self.place) = (None, None);
         self.meter.end(code_of(&trailers));
         Poll::Ready(Some(Ok(match self.wire {
             Wire::Native => Frame::trailers(trailers),
