@@ -62,6 +62,7 @@ pub use self::{
     place::{Place, Places},
     readers::LogReader,
     recovery::Fate,
+    requests::Taken,
     retention::Swept,
     room::{Executions, ListFilter, Page},
     store::{STEPS, StoreError},

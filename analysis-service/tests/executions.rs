@@ -5,6 +5,8 @@
 
 #[path = "executions/above.rs"]
 mod above;
+#[path = "executions/again.rs"]
+mod again;
 #[path = "executions/house.rs"]
 mod house;
 #[path = "executions/inspection.rs"]

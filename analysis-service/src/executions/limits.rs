@@ -71,6 +71,14 @@ pub(super) const JOURNAL_LAZY_WAIT: Duration = Duration::from_millis(2);
 /// The code of one page of a list, unless a single one is longer: an answer on the wire is held to 4 MiB by most clients.
 pub(super) const PAGE_CODE_MAX_BYTES: i64 = 2 << 20;
 
+/// Requests to cancel, and inputs, that are remembered of one execution as long as it runs and stored with its end; the
+/// oldest are forgotten first.
+pub(super) const REQUESTS_MAX: usize = 1000;
+/// How long they are known after its end.
+pub(super) const REQUESTS_KEPT: Duration = Duration::from_secs(48 * 3600);
+/// How long an answer waits for what it says to be written.
+pub(super) const NOTE_WAIT: Duration = Duration::from_secs(2);
+
 /// How long an execution may run before its row is written; the rows of shorter ones are written with their end.
 pub(super) const ROW_WAIT: Duration = Duration::from_secs(1);
 /// How often ends are stored: what ended in between is stored in one transaction.

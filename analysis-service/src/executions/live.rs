@@ -19,7 +19,7 @@ use super::{
     journal::Ticket,
     limits::{MARK_EVERY_BYTES, TIP_MAX_BYTES, TIP_MAX_EVENTS},
     record::Through,
-    requests::Requests,
+    requests::{Requests, Taken},
 };
 use crate::objects::ContentId;
 
@@ -36,6 +36,8 @@ pub(crate) struct Progress {
     pub(super) execution_count: i32,
     /// Up to which of its kernel's messages everything is on disk.
     pub(super) through: u64,
+    /// How many requests that were taken are on disk.
+    pub(super) requests: u64,
     /// When it ended, and how.
     pub(super) end: Option<(i64, Outcome)>,
 }
@@ -81,11 +83,13 @@ struct Tip {
     marks: Vec<(i64, u64)>,
 }
 
-/// An event on disk, and the length of its record.
-#[derive(Debug)]
+/// An event on disk, and the length of its record, with those of records without an event before it.
+#[derive(Clone, Debug)]
 pub(super) struct Written {
     pub(super) event: Arc<OutputEvent>,
     pub(super) through: Through,
+    /// The request that was taken with it.
+    pub(super) taken: Option<Taken>,
     pub(super) bytes: usize,
 }
 
@@ -232,12 +236,11 @@ impl Live {
         self.ticket.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// The whole log, if it is in memory.
-    pub(super) fn whole(&self) -> Option<Vec<(Arc<OutputEvent>, Through)>> {
+    /// The events of the whole log, if they are in memory.
+    pub(super) fn whole(&self) -> Option<Vec<Written>> {
         let tip = self.tip();
         let first = &tip.events.front()?.event;
-        let all = || tip.events.iter().map(|entry| (Arc::clone(&entry.event), entry.through)).collect();
-        (first.sequence == 1).then(all)
+        (first.sequence == 1).then(|| tip.events.iter().cloned().collect())
     }
 
     fn tip(&self) -> MutexGuard<'_, Tip> {

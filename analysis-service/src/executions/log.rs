@@ -24,6 +24,7 @@ use super::{
     limits::{IN_FLIGHT_MAX_BYTES, LARGE_TEXT_BYTES},
     live::Live,
     record::Through,
+    requests::Taken,
     scribe::{Command, Scribe},
     sink::Held,
 };
@@ -55,6 +56,8 @@ pub struct LogWriter {
     sent: u64,
     /// The question that was open when this service took the log up.
     asked: Option<InputRequestEvent>,
+    /// A request that was taken, until something that came of it is on its way to the disk.
+    taken: Option<Taken>,
     /// It has told of an error.
     failed: bool,
     /// The interrupt that had been sent by then.
@@ -121,6 +124,7 @@ impl LogWriter {
             through: 0,
             sent: 0,
             asked: None,
+            taken: None,
             failed: false,
             interrupted: None,
             ended: false,
@@ -160,6 +164,28 @@ impl LogWriter {
             self.through = number;
         }
         new
+    }
+
+    /// A request was taken: what comes next in the log comes of it. To be followed by [`LogWriter::note_taken`], or the
+    /// end.
+    pub fn take(&mut self, taken: Option<Taken>) {
+        self.taken = taken;
+    }
+
+    /// Writes down that the request was taken, if nothing came of it that has it beside it.
+    pub async fn note_taken(&mut self) {
+        let Some(taken) = self.taken.take() else { return };
+        self.sent = self.sent.max(self.through);
+        let (time, through) = (self.desk.clock.now_micros(), Some(self.through));
+        self.hand_over(Command::Append {
+            id: self.live.id(),
+            time,
+            event: None,
+            through,
+            taken: Some(taken),
+            room: None,
+        })
+        .await;
     }
 
     /// Whether it has told of an error.
@@ -252,7 +278,12 @@ impl LogWriter {
         let bytes = u32::try_from(cost_bytes(&event)).unwrap_or(u32::MAX).min(IN_FLIGHT_MAX_BYTES);
         // The semaphore is never closed; without a permit the event goes on its way all the same.
         let room = Arc::clone(&self.room).acquire_many_owned(bytes).await.ok();
-        if self.desk.scribe.send(Command::Append { id: self.live.id(), time, event, through, room }).await.is_err() {
+        let (event, taken) = (Some(event), self.taken.take());
+        self.hand_over(Command::Append { id: self.live.id(), time, event, through, taken, room }).await;
+    }
+
+    async fn hand_over(&self, command: Command) {
+        if self.desk.scribe.send(command).await.is_err() {
             tracing::error!(execution_id = %self.live.id(), "an event came after the spool had ended");
         }
     }
@@ -288,8 +319,8 @@ impl Drop for LogWriter {
         let time = self.desk.clock.now_micros();
         let mut end = FinishedEvent { outcome: Outcome::Lost.into(), ..FinishedEvent::default() };
         self.complete(&mut end, time);
-        let (event, through) = (Event::Finished(end), Some(self.through));
-        let command = Command::Append { id: self.live.id(), time, event, through, room: None };
+        let (event, through, taken) = (Some(Event::Finished(end)), Some(self.through), self.taken.take());
+        let command = Command::Append { id: self.live.id(), time, event, through, taken, room: None };
         let scribe = self.desk.scribe.clone();
         // Without a runtime the process ends, and its next start finds the log without an end.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {

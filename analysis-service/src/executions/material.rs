@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::{
     content::{Contents, bundle, bundle_mut, inline_len},
     limits::FILE_READS_MAX,
-    live::{Live, Progress},
+    live::{Live, Progress, Written},
     record, spool,
     store::{End, Finish, LogPlace},
     summary::{ENTRY_INLINE_MAX_BYTES, ENTRY_PART_MAX_BYTES, Summary, title},
@@ -64,7 +64,7 @@ impl Maker {
             last_sequence: progress.last_sequence,
             execution_count: progress.execution_count,
             log_place: if in_row { LogPlace::Row } else { LogPlace::File },
-            requests: live.requests().write(),
+            requests: live.requests().all(),
         };
         let contents = live.contents();
         let history = history(live, &end, preview, outputs);
@@ -76,7 +76,11 @@ impl Maker {
         let file = live.file().ok_or_else(|| io::Error::other("the log has no file"))?;
         let job = move || -> io::Result<(Summary, Vec<u8>)> {
             let mut summary = Summary::default();
-            spool::scan(&file, |entry| summary.see(entry.event, whole))?;
+            spool::scan(&file, |entry| {
+                if let Some(event) = entry.event {
+                    summary.see(event, whole);
+                }
+            })?;
             if in_row {
                 let (mut log, length) = spool::read_from(&file, 0, bytes, usize::try_from(bytes).unwrap_or(0))?;
                 log.truncate(length);
@@ -114,8 +118,8 @@ impl Maker {
 fn remembered(live: &Live, bytes: u64) -> Option<(Summary, Vec<u8>)> {
     let mut summary = Summary::default();
     let mut log = Vec::with_capacity(usize::try_from(bytes).ok()?);
-    for (event, through) in live.whole()? {
-        record::write(&event, through, &mut log);
+    for Written { event, through, taken, .. } in live.whole()? {
+        record::write(Some(&event), through, taken, &mut log);
         summary.see(Arc::unwrap_or_clone(event), true);
     }
     (log.len() as u64 == bytes).then_some((summary, log))

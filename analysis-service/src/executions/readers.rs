@@ -69,11 +69,14 @@ impl LogReader {
         let mut reader = Self::over(Source::Memory, after, turns);
         let mut rest = log;
         while let Next::Record(message, used) = record::next(rest) {
+            rest = rest.get(used..).unwrap_or_default();
+            if !record::has_event(message) {
+                continue;
+            }
             let event = record::event(message).map_err(|_| ExecutionError::Damaged)?;
             if event.sequence > after {
                 reader.ready.push_back(Arc::new(event));
             }
-            rest = rest.get(used..).unwrap_or_default();
         }
         if rest.is_empty() { Ok(reader) } else { Err(ExecutionError::Damaged) }
     }
@@ -170,12 +173,15 @@ fn chunk(file: &File, place: (i64, u64), end: u64, next: i64) -> Result<Chunk, E
     let mut rest = bytes.get(..length).unwrap_or_default();
     let mut events = Vec::new();
     while let Next::Record(message, used) = record::next(rest) {
+        offset += used as u64;
+        rest = rest.get(used..).unwrap_or_default();
+        if !record::has_event(message) {
+            continue;
+        }
         if sequence >= next {
             events.push(Arc::new(record::event(message).map_err(|_| ExecutionError::Damaged)?));
         }
         sequence += 1;
-        offset += used as u64;
-        rest = rest.get(used..).unwrap_or_default();
     }
     if offset == place.1 {
         return Err(ExecutionError::Damaged);

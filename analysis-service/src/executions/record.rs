@@ -7,11 +7,14 @@
 //! u32 length of the message | u32 CRC-32 of length and message | message (OutputEvent)      all little-endian
 //! ```
 //!
-//! The message has one field more than the contract's, of which readers know nothing: how far the log has come in what
-//! the kernel said.
+//! The message has two fields more than the contract's, of which readers know nothing: how far the log has come in what
+//! the kernel said, and the request to cancel, or the input, that was taken with this event. One that led to no event has
+//! a record of its own, without number and event.
 
 use fenxi_proto::analysis::v1::OutputEvent;
 use prost::Message as _;
+
+use super::requests::Taken;
 
 /// Bytes before the message.
 pub(super) const HEADER_BYTES: usize = 8;
@@ -33,20 +36,25 @@ pub(super) enum Next<'a> {
 /// in it. `None`: this record is a part of a message, and the rest follows.
 pub(super) type Through = Option<u64>;
 
-/// The field that the contract does not have.
-#[derive(Clone, Copy, PartialEq, prost::Message)]
+/// The fields that the contract does not have.
+#[derive(Clone, PartialEq, prost::Message)]
 struct Mark {
     #[prost(uint64, optional, tag = "100")]
     through: Option<u64>,
+    #[prost(bytes = "vec", optional, tag = "101")]
+    taken: Option<Vec<u8>>,
 }
 
-/// Appends the record of `event`.
-pub(super) fn write(event: &OutputEvent, through: Through, into: &mut Vec<u8>) {
+/// How the message of an event begins: with the key of its number, which is never 0.
+const EVENT_KEY: u8 = 1 << 3;
+
+/// Appends the record of `event`, or that of a request which led to none.
+pub(super) fn write(event: Option<&OutputEvent>, through: Through, taken: Option<Taken>, into: &mut Vec<u8>) {
     let start = into.len();
     into.extend_from_slice(&[0; HEADER_BYTES]);
     // The encoder's only error is a full buffer, and a Vec grows.
-    event.encode(into).ok();
-    Mark { through }.encode(into).ok();
+    event.map(|event| event.encode(into).ok());
+    Mark { through, taken: taken.map(|taken| taken.write()) }.encode(into).ok();
     let length = u32::try_from(into.len() - start - HEADER_BYTES).unwrap_or(u32::MAX).to_le_bytes();
     let sum = checksum(length, into.get(start + HEADER_BYTES..).unwrap_or_default()).to_le_bytes();
     for (byte, value) in into.iter_mut().skip(start).zip(length.into_iter().chain(sum)) {
@@ -73,9 +81,15 @@ pub(super) fn event(message: &[u8]) -> Result<OutputEvent, prost::DecodeError> {
     OutputEvent::decode(message)
 }
 
-/// How far the log has come with a record's message.
-pub(super) fn through(message: &[u8]) -> Through {
-    Mark::decode(message).ok().and_then(|mark| mark.through)
+/// Whether a record's message has an event.
+pub(super) fn has_event(message: &[u8]) -> bool {
+    message.first() == Some(&EVENT_KEY)
+}
+
+/// How far the log has come with a record's message, and the request that was taken with it.
+pub(super) fn mark(message: &[u8]) -> (Through, Option<Taken>) {
+    let mark = Mark::decode(message).unwrap_or_default();
+    (mark.through, mark.taken.and_then(|bytes| Taken::read(&bytes)))
 }
 
 fn checksum(length: [u8; 4], message: &[u8]) -> u32 {
@@ -97,14 +111,20 @@ mod tests {
     #[test]
     fn a_record_comes_back_and_a_part_of_it_does_not() {
         let mut bytes = Vec::new();
-        write(&text(1, "one"), None, &mut bytes);
+        let taken = Some(Taken::new(uuid::Uuid::from_u128(5), &[9; 32]));
+        write(Some(&text(1, "one")), None, None, &mut bytes);
         let first = bytes.len();
-        write(&text(2, "two"), Some(7), &mut bytes);
+        write(Some(&text(2, "two")), Some(7), taken, &mut bytes);
+        let second = bytes.len();
+        write(None, Some(8), taken, &mut bytes);
 
         let Next::Record(message, used) = next(&bytes) else { panic!("no record") };
-        assert_eq!((event(message).expect("an event"), used, through(message)), (text(1, "one"), first, None));
+        assert_eq!((event(message).expect("an event"), used, mark(message)), (text(1, "one"), first, (None, None)));
         let Next::Record(message, _) = next(&bytes[first..]) else { panic!("no second record") };
-        assert_eq!((event(message).expect("an event"), through(message)), (text(2, "two"), Some(7)));
+        assert_eq!((event(message).expect("an event"), mark(message)), (text(2, "two"), (Some(7), taken)));
+        assert!(has_event(message));
+        let Next::Record(message, _) = next(&bytes[second..]) else { panic!("no third record") };
+        assert_eq!((has_event(message), mark(message)), (false, (Some(8), taken)));
         for cut in 0..first {
             assert!(matches!(next(&bytes[..cut]), Next::Short(_)), "{cut} bytes were taken for a record");
         }
@@ -113,7 +133,7 @@ mod tests {
     #[test]
     fn every_flipped_bit_is_noticed() {
         let mut bytes = Vec::new();
-        write(&text(7, "some text"), Some(3), &mut bytes);
+        write(Some(&text(7, "some text")), Some(3), None, &mut bytes);
         for bit in 0..bytes.len() * 8 {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{
     ExecutionError, Executions, Settings,
+    limits::REQUESTS_KEPT,
     store::{LogPlace, StoreError},
 };
 use crate::objects::ContentId;
@@ -69,6 +70,7 @@ impl Executions {
         let now = self.desk.clock.now_micros();
         let before = |kept: Duration| now.saturating_sub(micros(kept));
         let mut swept = Swept::default();
+        self.store.forget_requests(before(REQUESTS_KEPT)).await?;
         if let Some(time) = self.keep.logs.map(before) {
             loop {
                 let old = self.store.logs_before(time, STEP_ROWS).await?;

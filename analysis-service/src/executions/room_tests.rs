@@ -354,7 +354,7 @@ async fn logs_that_held_their_end_when_they_were_taken_up_are_closed() {
         let mut log = Vec::new();
         for (sequence, event) in (1..).zip([queued(), Event::Finished(finished())]) {
             let event = OutputEvent { sequence, time: Some(fenxi_proto::time::timestamp(1)), event: Some(event) };
-            super::super::record::write(&event, Some(0), &mut log);
+            super::super::record::write(Some(&event), Some(0), None, &mut log);
         }
         std::fs::write(running.join(format!("{}.log", view.accepted.execution_id)), log).expect("written");
     }

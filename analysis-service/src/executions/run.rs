@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::{
     Acceptance, DatasetRef, ExecutionError, ExecutionState, Executions, NewExecution, View,
+    limits::NOTE_WAIT,
     live::Live,
-    requests::{Requests, Seen},
+    requests::{Seen, Taken},
 };
 use crate::kernels::{KernelHandle, QueueSlot, Work, model::KernelError, registry::Registry};
 
@@ -39,6 +40,9 @@ pub enum RunError {
     /// It is being begun, or ended.
     #[error("the execution is being begun or ended; try again")]
     Unsettled,
+    /// What was done cannot be written down just now.
+    #[error("it was done and cannot be written down just now; try again with the same request_id")]
+    Unwritten,
     /// The service stops.
     #[error("the service is stopping; try again")]
     Stopping,
@@ -52,11 +56,12 @@ pub struct Runner {
     pub(super) kernels: Registry,
 }
 
-/// A request that is to be carried out once.
-#[derive(Clone, Copy, Debug)]
-struct Once {
-    id: Option<Uuid>,
-    hash: [u8; 32],
+/// What a request is to be carried out on.
+enum Begun {
+    /// This one.
+    New(Arc<Live>),
+    /// It was carried out before, on this one if that is still in memory.
+    Again(Option<Arc<Live>>),
 }
 
 impl Runner {
@@ -125,14 +130,19 @@ impl Runner {
     }
 
     async fn cancel_once(&self, user_id: Uuid, id: Uuid, request_id: Option<Uuid>) -> Result<View, RunError> {
-        let once = Once { id: request_id, hash: Sha256::digest(b"cancel").into() };
-        let _turn = self.turn(user_id, id, &once).await;
-        let Some(live) = self.begin(user_id, id, &once).await? else {
-            return Ok(self.executions.get(user_id, id).await?);
+        let hash = Sha256::digest(b"cancel").into();
+        let taken = request_id.map(|request_id| Taken::new(request_id, &hash));
+        let _turn = self.turn(user_id, id, taken).await;
+        let live = match self.begin(user_id, id, taken).await? {
+            Begun::New(live) => live,
+            Begun::Again(live) => {
+                until_noted(live.as_deref()).await?;
+                return Ok(self.executions.get(user_id, id).await?);
+            }
         };
         let waited = View::of_live(&live).state() == ExecutionState::Queued;
         let there = match self.kernels.kernel(user_id, live.accepted.kernel_id) {
-            Ok(kernel) => kernel.cancel(id).await,
+            Ok(kernel) => kernel.cancel(id, taken).await,
             Err(_) => false,
         };
         if waited || !there {
@@ -141,9 +151,10 @@ impl Runner {
             tokio::time::timeout(END_WAIT, progress.wait_for(|progress| progress.end.is_some())).await.ok();
         }
         if there {
+            until_noted(Some(&*live).filter(|_| taken.is_some())).await?;
             return Ok(View::of_live(&live));
         }
-        undo(&live, &once);
+        undo(&live, taken);
         let ended = live.progress().end.is_some();
         Err(if ended { RunError::Ended } else { self.truly(RunError::Unsettled) })
     }
@@ -177,15 +188,20 @@ impl Runner {
             hasher.update((text.len() as u64).to_be_bytes());
             hasher.update(text);
         }
-        let once = Once { id: request_id, hash: hasher.finalize().into() };
-        let _turn = self.turn(user_id, id, &once).await;
-        let Some(live) = self.begin(user_id, id, &once).await? else { return Ok(()) };
+        let hash = hasher.finalize().into();
+        let taken = request_id.map(|request_id| Taken::new(request_id, &hash));
+        let _turn = self.turn(user_id, id, taken).await;
+        let live = match self.begin(user_id, id, taken).await? {
+            Begun::New(live) => live,
+            Begun::Again(live) => return until_noted(live.as_deref()).await,
+        };
         let kernel = self.kernels.kernel(user_id, live.accepted.kernel_id);
         let replied = match kernel {
-            Ok(kernel) => kernel.reply_input(id, input_id, value).await,
+            Ok(kernel) => kernel.reply_input(id, (input_id, value), taken).await,
             Err(_) => Err(KernelError::InputNotRequested),
         };
-        replied.inspect_err(|_| undo(&live, &once)).map_err(|refusal| self.truly(refusal.into()))
+        replied.inspect_err(|_| undo(&live, taken)).map_err(|refusal| self.truly(refusal.into()))?;
+        until_noted(Some(&*live).filter(|_| taken.is_some())).await
     }
 
     /// A refusal as it is to be told: while the service stops, kernels that go on in the next one cannot be reached, and
@@ -203,49 +219,66 @@ impl Runner {
 
     /// Waits for what was asked of an execution before, so that a repeated request is answered as the first. One without an
     /// id is never repeated.
-    async fn turn(&self, user_id: Uuid, id: Uuid, once: &Once) -> Option<OwnedSemaphorePermit> {
-        let live = self.executions.live(user_id, id).filter(|_| once.id.is_some())?;
+    async fn turn(&self, user_id: Uuid, id: Uuid, taken: Option<Taken>) -> Option<OwnedSemaphorePermit> {
+        let live = self.executions.live(user_id, id).filter(|_| taken.is_some())?;
         live.turn().await
     }
 
-    /// The execution that a request is to be carried out on; `None` where it was carried out before.
-    async fn begin(&self, user_id: Uuid, id: Uuid, once: &Once) -> Result<Option<Arc<Live>>, RunError> {
-        let Some(live) = self.executions.live(user_id, id) else {
+    /// The execution that a request is to be carried out on, unless it was before.
+    async fn begin(&self, user_id: Uuid, id: Uuid, taken: Option<Taken>) -> Result<Begun, RunError> {
+        let live = self.executions.live(user_id, id);
+        if let Some(taken) = taken
+            && let Some((execution_id, before)) = self.taken(user_id, taken.request_id).await?
+        {
+            let same = execution_id == id && before.compare(&taken) == Seen::Again;
+            return if same { Ok(Begun::Again(live)) } else { Err(ExecutionError::RequestIdReused.into()) };
+        }
+        let Some(live) = live else {
             let stored = self.executions.stored(user_id, id).await?;
-            let requests = stored.end.map(|end| Requests::read(&end.requests)).unwrap_or_default();
-            return match once.seen(&requests)? {
-                Seen::Again => Ok(None),
-                _ => Err(RunError::Ended),
+            let before = stored.end.map(|end| end.requests).unwrap_or_default();
+            let before = taken.and_then(|taken| before.into_iter().find(|one| one.request_id == taken.request_id));
+            return match before.zip(taken).map(|(before, taken)| before.compare(&taken)) {
+                Some(Seen::Again) => Ok(Begun::Again(None)),
+                Some(Seen::Reused) => Err(ExecutionError::RequestIdReused.into()),
+                None => Err(RunError::Ended),
             };
         };
-        {
-            let mut requests = live.requests();
-            if once.seen(&requests)? == Seen::Again {
-                return Ok(None);
-            }
-            if live.progress().end.is_some() {
-                return Err(RunError::Ended);
-            }
-            if let Some(request_id) = once.id {
-                requests.add(request_id, &once.hash);
-            }
+        if live.progress().end.is_some() {
+            return Err(RunError::Ended);
         }
-        Ok(Some(live))
+        if let Some(taken) = taken {
+            live.requests().add(taken);
+        }
+        Ok(Begun::New(live))
+    }
+
+    /// The request of this id that was taken before, by whichever of the user's executions: in memory first, which it
+    /// leaves when the database has it.
+    async fn taken(&self, user_id: Uuid, request_id: Uuid) -> Result<Option<(Uuid, Taken)>, RunError> {
+        let of = |live: &Live| live.requests().get(request_id).copied().map(|taken| (live.id(), taken));
+        let lives = self.executions.lives.those(|live| live.accepted.user_id == user_id && of(live).is_some());
+        match lives.first().and_then(|live| of(live)) {
+            Some(found) => Ok(Some(found)),
+            None => Ok(self.executions.store.taken(user_id, request_id).await.map_err(ExecutionError::from)?),
+        }
     }
 }
 
-impl Once {
-    fn seen(&self, requests: &Requests) -> Result<Seen, RunError> {
-        match self.id.map_or(Seen::New, |id| requests.seen(id, &self.hash)) {
-            Seen::Reused => Err(ExecutionError::RequestIdReused.into()),
-            seen => Ok(seen),
-        }
+/// Waits until what was taken by an execution is on disk: only then is it known after a crash.
+async fn until_noted(live: Option<&Live>) -> Result<(), RunError> {
+    let Some(live) = live else { return Ok(()) };
+    let count = live.requests().count();
+    let mut progress = live.watch();
+    let noted = progress.wait_for(|progress| progress.requests >= count);
+    match tokio::time::timeout(NOTE_WAIT, noted).await {
+        Ok(Ok(_)) => Ok(()),
+        _ => Err(RunError::Unwritten),
     }
 }
 
 /// Forgets a request that was not carried out.
-fn undo(live: &Live, once: &Once) {
-    if let Some(id) = once.id {
-        live.requests().remove(id);
+fn undo(live: &Live, taken: Option<Taken>) {
+    if let Some(taken) = taken {
+        live.requests().remove(taken.request_id);
     }
 }

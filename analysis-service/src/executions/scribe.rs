@@ -22,6 +22,7 @@ use super::{
     limits::{COMMANDS_BATCH_MAX, COMMANDS_MAX, WRITE_RETRY},
     live::Live,
     record::Through,
+    requests::Taken,
     sink::Sink,
     spool::Folder,
 };
@@ -34,8 +35,16 @@ pub(super) enum Command {
     /// Goes on with the log of an execution of an earlier process; answers what it holds, `None` without a file. To be
     /// `resumed` with what its kernel says next, it is cut after the last whole message.
     Reopen { live: Arc<Live>, resumed: bool, answer: oneshot::Sender<io::Result<Option<super::sink::Held>>> },
-    /// Appends an event, received at this time. The permit is given back when it is written or left out.
-    Append { id: Uuid, time: i64, event: Event, through: Through, room: Option<OwnedSemaphorePermit> },
+    /// Appends an event, received at this time, with the request that was taken with it, or such a request alone. The
+    /// permit is given back when it is written or left out.
+    Append {
+        id: Uuid,
+        time: i64,
+        event: Option<Event>,
+        through: Through,
+        taken: Option<Taken>,
+        room: Option<OwnedSemaphorePermit>,
+    },
     /// Forgets a log that was begun for an execution that was not accepted.
     Discard(Uuid),
     /// Clears up after a log whose end is in the database: one in a row needs no file, another goes to the finished ones.
@@ -141,12 +150,12 @@ impl Desk {
                     }))
                     .ok();
             }
-            Command::Append { id, time, event, through, room } => {
+            Command::Append { id, time, event, through, taken, room } => {
                 if let Some(sink) = self.sinks.get_mut(&id) {
                     if sink.is_clean() {
                         touched.push(id);
                     }
-                    sink.stage(time, event, through, room);
+                    sink.stage(time, event, through, taken, room);
                 }
             }
             Command::Discard(id) => {

@@ -12,6 +12,7 @@ use super::{
     limits::{MARK_EVERY_BYTES, STREAM_TEXT_MAX_BYTES, UNWRITTEN_MAX_EVENTS},
     live::{Live, Progress, Written},
     record::{self, Through},
+    requests::Taken,
     spool,
 };
 
@@ -36,12 +37,17 @@ pub(super) struct Held {
     pub(super) interrupted: Option<NoticeKind>,
 }
 
-/// An event that waits to be written, with the time at which it came.
+/// An event that waits to be written, with the time at which it came and the request that was taken with it; or a request
+/// alone.
 struct Staged {
     time: i64,
-    event: Event,
+    event: Option<Event>,
     through: Through,
+    taken: Option<Taken>,
 }
+
+/// The same with its number.
+type Numbered = (Option<OutputEvent>, Through, Option<Taken>);
 
 pub(super) struct Sink {
     live: Arc<Live>,
@@ -118,12 +124,17 @@ impl Sink {
         let mut held = Held::default();
         let mut marks = Vec::new();
         let mut offset = 0;
-        spool::scan(&file, |spool::Entry { event, through, bytes }| {
-            if marks.last().is_none_or(|(_, at)| offset >= at + MARK_EVERY_BYTES) {
-                marks.push((event.sequence, offset));
+        spool::scan(&file, |spool::Entry { event, through, taken, bytes }| {
+            note(&mut held.progress, event.as_ref(), through, taken);
+            if let Some(taken) = taken {
+                live.requests().add(taken);
             }
+            let start = offset;
             offset += bytes;
-            note(&mut held.progress, &event, through);
+            let Some(event) = event else { return };
+            if marks.last().is_none_or(|(_, at)| start >= at + MARK_EVERY_BYTES) {
+                marks.push((event.sequence, start));
+            }
             for content in super::content::references(&event) {
                 live.add_content(content.0, content.1);
             }
@@ -152,11 +163,19 @@ impl Sink {
         self.failing
     }
 
-    /// Takes an event to be written next; joins a text to the one before where both are of one stream.
-    pub(super) fn stage(&mut self, time: i64, event: Event, through: Through, room: Option<OwnedSemaphorePermit>) {
+    /// Takes an event to be written next, or a request that was taken, or both; joins a text to the one before where both
+    /// are of one stream.
+    pub(super) fn stage(
+        &mut self,
+        time: i64,
+        event: Option<Event>,
+        through: Through,
+        taken: Option<Taken>,
+        room: Option<OwnedSemaphorePermit>,
+    ) {
         self.rooms.extend(room);
-        if let Event::Stream(text) = &event
-            && let Some(Staged { event: Event::Stream(last), through: last_through, .. }) = self.staged.last_mut()
+        if let (Some(Event::Stream(text)), None) = (&event, taken)
+            && let Some(Staged { event: Some(Event::Stream(last)), through: last_through, .. }) = self.staged.last_mut()
             && text.name == last.name
             && last.text.len() + text.text.len() <= STREAM_TEXT_MAX_BYTES
         {
@@ -164,62 +183,72 @@ impl Sink {
             *last_through = through;
             return;
         }
-        self.staged.push(Staged { time, event, through });
+        self.staged.push(Staged { time, event, through, taken });
     }
 
     /// Writes what waits and makes it known. Says whether the log is complete.
     pub(super) fn write(&mut self) -> bool {
         let staged = self.numbered();
         let mut records = Vec::new();
-        let mut written = Vec::with_capacity(staged.len());
-        for (event, through) in staged {
-            let start = records.len();
-            record::write(&event, through, &mut records);
-            written.push(Written { event: Arc::new(event), through, bytes: records.len() - start });
+        let (mut written, mut alone) = (Vec::with_capacity(staged.len()), Vec::new());
+        let mut start = 0;
+        for (event, through, taken) in staged {
+            record::write(event.as_ref(), through, taken, &mut records);
+            let Some(event) = event else {
+                alone.extend(taken.map(|taken| (through, taken)));
+                continue;
+            };
+            written.push(Written { event: Arc::new(event), through, taken, bytes: records.len() - start });
+            start = records.len();
         }
         match self.file.write_all_at(&records, self.bytes) {
-            Ok(()) => self.wrote(records.len() as u64, written),
-            Err(error) => self.failed(&error, written),
+            Ok(()) => self.wrote(records.len() as u64, written, &alone),
+            Err(error) => self.failed(&error, written, alone),
         }
     }
 
-    fn numbered(&mut self) -> Vec<(OutputEvent, Through)> {
-        let first = self.last_sequence + 1;
-        (first..)
-            .zip(std::mem::take(&mut self.staged))
-            .map(|(sequence, Staged { time, mut event, through })| {
-                if let Event::Finished(end) = &mut event {
-                    let lost = signed(std::mem::take(&mut self.lost_bytes));
-                    end.output_bytes = end.output_bytes.saturating_sub(lost).max(0);
-                    end.dropped_bytes = end.dropped_bytes.saturating_add(lost);
-                }
-                let time = Some(fenxi_proto::time::timestamp(time));
-                (OutputEvent { sequence, time, event: Some(event) }, through)
-            })
+    fn numbered(&mut self) -> Vec<Numbered> {
+        let mut sequence = self.last_sequence;
+        let mut number = |time: i64, mut event: Event| {
+            if let Event::Finished(end) = &mut event {
+                let lost = signed(std::mem::take(&mut self.lost_bytes));
+                end.output_bytes = end.output_bytes.saturating_sub(lost).max(0);
+                end.dropped_bytes = end.dropped_bytes.saturating_add(lost);
+            }
+            sequence += 1;
+            OutputEvent { sequence, time: Some(fenxi_proto::time::timestamp(time)), event: Some(event) }
+        };
+        std::mem::take(&mut self.staged)
+            .into_iter()
+            .map(|Staged { time, event, through, taken }| (event.map(|event| number(time, event)), through, taken))
             .collect()
     }
 
-    fn wrote(&mut self, bytes: u64, written: Vec<Written>) -> bool {
+    fn wrote(&mut self, bytes: u64, written: Vec<Written>, alone: &[(Through, Taken)]) -> bool {
         self.failing = false;
         self.rooms.clear();
         self.bytes += bytes;
-        let Some(last) = written.last() else { return false };
-        self.last_sequence = last.event.sequence;
-        let complete = matches!(last.event.event, Some(Event::Finished(_)));
-        let events: Vec<_> = written.iter().map(|written| (Arc::clone(&written.event), written.through)).collect();
-        self.kept_bytes += events.iter().filter_map(|(event, _)| event.event.as_ref()).map(payload_bytes).sum::<u64>();
+        let last = written.last().map(|last| Arc::clone(&last.event));
+        self.last_sequence = last.as_ref().map_or(self.last_sequence, |last| last.sequence);
+        let complete = last.is_some_and(|last| matches!(last.event, Some(Event::Finished(_))));
+        let of = |written: &Written| (Arc::clone(&written.event), written.through, written.taken);
+        let events: Vec<_> = written.iter().map(of).collect();
+        self.kept_bytes += events.iter().filter_map(|(event, ..)| event.event.as_ref()).map(payload_bytes).sum::<u64>();
         let end = self.bytes;
         self.live.publish(written, |progress| {
             progress.bytes = end;
-            for (event, through) in &events {
-                note(progress, event, *through);
+            for (through, taken) in alone {
+                note(progress, None, *through, Some(*taken));
+            }
+            for (event, through, taken) in &events {
+                note(progress, Some(event), *through, *taken);
             }
         });
         complete
     }
 
     /// Leaves out the output that could not be written, and keeps the rest for the next time.
-    fn failed(&mut self, error: &io::Error, written: Vec<Written>) -> bool {
+    fn failed(&mut self, error: &io::Error, written: Vec<Written>, alone: Vec<(Through, Taken)>) -> bool {
         if !self.failing {
             tracing::error!(execution_id = %self.live.id(), %error, "the log of an execution cannot be written");
         }
@@ -228,16 +257,19 @@ impl Sink {
         // A part of the records may be in the file; it is overwritten next time, and cut at the next start.
         self.file.set_len(self.bytes).ok();
         self.rooms.clear();
-        for Written { event, through, .. } in written {
+        for (through, taken) in alone {
+            self.staged.push(Staged { time: 0, event: None, through, taken: Some(taken) });
+        }
+        for Written { event, through, taken, .. } in written {
             let Some(OutputEvent { time, event: Some(event), .. }) = Arc::into_inner(event) else { continue };
             let time = time.as_ref().map_or(0, fenxi_proto::time::unix_micros);
             let bytes = payload_bytes(&event);
             let waits = match &event {
                 Event::Finished(_) | Event::Error(_) => true,
-                _ => bytes == 0 && self.staged.len() < UNWRITTEN_MAX_EVENTS,
+                _ => taken.is_some() || (bytes == 0 && self.staged.len() < UNWRITTEN_MAX_EVENTS),
             };
             if waits {
-                self.staged.push(Staged { time, event, through });
+                self.staged.push(Staged { time, event: Some(event), through, taken });
             } else {
                 self.lose(time, bytes, through);
             }
@@ -248,21 +280,23 @@ impl Sink {
     /// Counts output that is lost, in a marker where it would have stood.
     fn lose(&mut self, time: i64, bytes: u64, through: Through) {
         self.lost_bytes += bytes;
-        if let Some(Staged { event: Event::Truncated(marker), through: last, .. }) = self.staged.last_mut() {
+        if let Some(Staged { event: Some(Event::Truncated(marker)), through: last, .. }) = self.staged.last_mut() {
             marker.dropped_bytes = marker.dropped_bytes.saturating_add(signed(bytes));
             *last = through;
             return;
         }
         let (kept_bytes, dropped_bytes) = (signed(self.kept_bytes), signed(bytes));
         let event = Event::Truncated(TruncatedEvent { kept_bytes, dropped_bytes, limit_bytes: 0 });
-        self.staged.push(Staged { time, event, through });
+        self.staged.push(Staged { time, event: Some(event), through, taken: None });
     }
 }
 
-/// What an event changes in the progress.
-fn note(progress: &mut Progress, event: &OutputEvent, through: Through) {
-    progress.last_sequence = event.sequence;
+/// What a record changes in the progress.
+fn note(progress: &mut Progress, event: Option<&OutputEvent>, through: Through, taken: Option<Taken>) {
+    progress.requests += u64::from(taken.is_some());
     progress.through = progress.through.max(through.unwrap_or_default());
+    let Some(event) = event else { return };
+    progress.last_sequence = event.sequence;
     let time = || event.time.as_ref().map_or(0, fenxi_proto::time::unix_micros);
     match &event.event {
         Some(Event::Started(started)) => {

@@ -14,7 +14,10 @@ use std::{
 use fenxi_proto::analysis::v1::{OutputEvent, output_event::Event};
 use uuid::Uuid;
 
-use super::record::{self, Next, Through};
+use super::{
+    record::{self, Next, Through},
+    requests::Taken,
+};
 
 /// How much of a file is read at once, unless one record is longer.
 pub(super) const READ_BYTES: usize = 256 * 1024;
@@ -51,11 +54,12 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other?,
         };
-        let (mut whole, mut bytes) = (Scan::default(), 0);
+        let (mut whole, mut bytes, mut last_sequence) = (Scan::default(), 0, 0);
         let mut scan = scan(&file, |entry| {
             bytes += entry.bytes;
+            last_sequence = entry.event.map_or(last_sequence, |event| event.sequence);
             if entry.through.is_some() {
-                whole = Scan { bytes, last_sequence: entry.event.sequence, finished: false };
+                whole = Scan { bytes, last_sequence, finished: false };
             }
         })?;
         if resumed && !scan.finished {
@@ -159,8 +163,11 @@ pub(super) struct Scan {
 /// A record that was read.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    pub(super) event: OutputEvent,
+    /// `None` for a request that led to none.
+    pub(super) event: Option<OutputEvent>,
     pub(super) through: Through,
+    /// The request that was taken with it.
+    pub(super) taken: Option<Taken>,
     /// Its length in the file.
     pub(super) bytes: u64,
 }
@@ -173,15 +180,19 @@ pub(super) fn scan(file: &File, mut each: impl FnMut(Entry)) -> io::Result<Scan>
         let mut rest = bytes.get(..length).unwrap_or_default();
         let before = scan.bytes;
         while let (Next::Record(message, used), false) = (record::next(rest), scan.finished) {
-            let Ok(event) = record::event(message) else { return Ok(scan) };
-            if event.sequence != scan.last_sequence + 1 {
-                return Ok(scan);
+            let (through, taken) = record::mark(message);
+            let event = match record::event(message) {
+                Ok(_) if !record::has_event(message) => None,
+                Ok(event) if event.sequence == scan.last_sequence + 1 => Some(event),
+                _ => return Ok(scan),
+            };
+            if let Some(event) = &event {
+                scan.last_sequence = event.sequence;
+                scan.finished = matches!(event.event, Some(Event::Finished(_)));
             }
-            scan.last_sequence = event.sequence;
-            scan.finished = matches!(event.event, Some(Event::Finished(_)));
             scan.bytes += used as u64;
             rest = rest.get(used..).unwrap_or_default();
-            each(Entry { event, through: record::through(message), bytes: used as u64 });
+            each(Entry { event, through, taken, bytes: used as u64 });
         }
         if scan.finished || scan.bytes == before {
             return Ok(scan);

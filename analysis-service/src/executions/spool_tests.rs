@@ -12,14 +12,14 @@ fn append(file: &File, scan: Scan, texts: &[String]) -> Vec<OutputEvent> {
     let numbered = (scan.last_sequence + 1..).zip(texts);
     let events: Vec<_> = numbered.map(|(sequence, said)| text(sequence, said)).collect();
     let mut bytes = Vec::new();
-    events.iter().for_each(|event| record::write(event, None, &mut bytes));
+    events.iter().for_each(|event| record::write(Some(event), None, None, &mut bytes));
     file.write_all_at(&bytes, scan.bytes).expect("written");
     events
 }
 
 fn read(file: &File) -> (Vec<OutputEvent>, Scan) {
     let mut events = Vec::new();
-    let scan = scan(file, |entry| events.push(entry.event)).expect("read");
+    let scan = scan(file, |entry| events.extend(entry.event)).expect("read");
     (events, scan)
 }
 
@@ -90,7 +90,7 @@ fn nothing_follows_the_end_and_a_number_that_jumps_is_damage() {
     let end = OutputEvent { sequence: 2, time: None, event: Some(Event::Finished(finished())) };
     let mut bytes = Vec::new();
     for event in [text(1, "a"), end, text(3, "b")] {
-        record::write(&event, None, &mut bytes);
+        record::write(Some(&event), None, None, &mut bytes);
     }
     file.write_all_at(&bytes, 0).expect("written");
     let (events, scan) = read(&file);
@@ -100,7 +100,7 @@ fn nothing_follows_the_end_and_a_number_that_jumps_is_damage() {
     file.set_len(0).expect("cut");
     let mut bytes = Vec::new();
     for event in [text(1, "a"), text(3, "b")] {
-        record::write(&event, None, &mut bytes);
+        record::write(Some(&event), None, None, &mut bytes);
     }
     file.write_all_at(&bytes, 0).expect("written");
     assert_eq!(read(&file).0.len(), 1);

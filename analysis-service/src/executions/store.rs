@@ -5,6 +5,7 @@
 //! microseconds.
 
 mod old;
+mod requests;
 mod rows;
 
 use std::{collections::HashMap, sync::Arc};
@@ -15,13 +16,14 @@ use sqlx::{QueryBuilder, Row as _, Sqlite, query::Query, sqlite::SqliteArguments
 use uuid::Uuid;
 
 use self::rows::{place, stored};
-use super::{Accepted, limits::PAGE_CODE_MAX_BYTES};
+use super::{Accepted, limits::PAGE_CODE_MAX_BYTES, requests::Taken};
 use crate::{objects::ContentId, outbox};
 
 /// The schema.
-pub const STEPS: [Step; 2] = [
+pub const STEPS: [Step; 3] = [
     Step { number: 200, title: "executions", sql: include_str!("../../migrations/200_executions.sql") },
     Step { number: 201, title: "execution limits", sql: include_str!("../../migrations/201_execution_limits.sql") },
+    Step { number: 202, title: "execution requests", sql: include_str!("../../migrations/202_execution_requests.sql") },
 ];
 
 /// Why the store could not do what was asked.
@@ -70,8 +72,9 @@ pub(super) struct End {
     pub(super) last_sequence: i64,
     pub(super) execution_count: i32,
     pub(super) log_place: LogPlace,
-    /// Requests taken while it ran (see `requests`).
-    pub(super) requests: Vec<u8>,
+    /// Requests taken while it ran (see `requests`). Read back are those of ends that were stored before requests had rows
+    /// of their own.
+    pub(super) requests: Vec<Taken>,
 }
 
 /// An end to be stored.
@@ -285,12 +288,12 @@ async fn store_end(tx: &mut Transaction, finish: &Finish) -> Result<(), StoreErr
     let sql = "INSERT INTO execution \
                (execution_id, user_id, request_id, request_hash, kernel_id, code, datasets, create_time, \
                time_limit, continue_on_error, outcome, start_time, end_time, last_sequence, execution_count, \
-               log_place, requests) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+               log_place) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
                ON CONFLICT (execution_id) DO UPDATE SET outcome = excluded.outcome, \
                start_time = excluded.start_time, end_time = excluded.end_time, \
                last_sequence = excluded.last_sequence, execution_count = excluded.execution_count, \
-               log_place = excluded.log_place, requests = excluded.requests WHERE execution.outcome = 0";
+               log_place = excluded.log_place WHERE execution.outcome = 0";
     let updated = bound(sql, accepted)?
         .bind(i32::from(end.outcome))
         .bind(end.start_time)
@@ -298,7 +301,6 @@ async fn store_end(tx: &mut Transaction, finish: &Finish) -> Result<(), StoreErr
         .bind(end.last_sequence)
         .bind(end.execution_count)
         .bind(end.log_place as i32)
-        .bind(&end.requests)
         .execute(&mut *tx)
         .await?;
     if updated.rows_affected() == 0 {
@@ -314,6 +316,7 @@ async fn store_end(tx: &mut Transaction, finish: &Finish) -> Result<(), StoreErr
         let bytes = i64::try_from(*bytes).unwrap_or(i64::MAX);
         sqlx::query(sql).bind(id).bind(content.to_string()).bind(bytes).execute(&mut *tx).await?;
     }
+    requests::insert(tx, accepted, end).await?;
     outbox::insert(tx, &finish.history).await?;
     Ok(())
 }

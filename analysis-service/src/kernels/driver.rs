@@ -256,8 +256,8 @@ impl Driver {
     async fn take(&mut self, request: Request) {
         match request {
             Request::Submit(work, place) => self.submit(*work, place).await,
-            Request::Cancel(execution_id, done) => {
-                let _ = done.send(self.cancel(execution_id).await);
+            Request::Cancel { execution_id, taken, done } => {
+                let _ = done.send(self.cancel(execution_id, taken).await);
             }
             Request::Interrupt { clear_queue, done } => {
                 if clear_queue {
@@ -287,8 +287,8 @@ impl Driver {
             }
             Request::Press(pressure) => self.pressed(pressure).await,
             Request::Ask(ask) => self.asks.take(*ask),
-            Request::Input { execution_id, input_id, value, done } => {
-                let _ = done.send(self.reply_input(execution_id, &input_id, value).await);
+            Request::Input { input, done } => {
+                let _ = done.send(self.reply_input(*input).await);
             }
         }
     }

@@ -70,7 +70,7 @@ pub(crate) async fn a_person_interrupts_sleep_loop_and_await() {
     {
         let (execution_id, mut reader) = house.send(&kernel, &format!("print('on', flush=True)\n{code}")).await;
         until_printed(&mut reader, "on").await;
-        assert!(soon(kernel.cancel(execution_id)).await);
+        assert!(soon(kernel.cancel(execution_id, None)).await);
         until(
             &mut reader,
             |event| matches!(event, Event::Notice(notice) if notice.kind() == NoticeKind::InterruptSent),
@@ -92,7 +92,7 @@ pub(crate) async fn an_interrupt_that_comes_before_the_code_has_begun_is_not_los
         let mut watch = kernel.watch();
         let (execution_id, reader) = house.send(&kernel, "while True: pass").await;
         soon(watch.wait_for(|kernel| kernel.running_execution_id.is_some())).await.expect("the kernel lives");
-        assert!(soon(kernel.cancel(execution_id)).await);
+        assert!(soon(kernel.cancel(execution_id, None)).await);
         assert_eq!(Ran::read(reader).await.outcome(), Outcome::Interrupted);
     }
     assert_eq!(house.run(&kernel, "1+1").await.result(), "2");
@@ -123,7 +123,7 @@ while True: time.sleep(1)";
     let kernel = house.kernel().await;
     let (execution_id, mut reader) = house.send(&kernel, deaf).await;
     until_printed(&mut reader, "on").await;
-    assert!(soon(kernel.cancel(execution_id)).await);
+    assert!(soon(kernel.cancel(execution_id, None)).await);
     let ran = Ran::read(reader).await;
     assert_eq!(ran.outcome(), Outcome::Killed);
     assert_eq!(ran.end.death.as_ref().map(fenxi_proto::analysis::v1::Death::cause), Some(DeathCause::Unresponsive));
@@ -165,7 +165,7 @@ kernel.session.send = goes_on";
         let (execution_id, mut reader) = house.send_with(&kernel, deaf, limit, false).await;
         until_printed(&mut reader, "on").await;
         if limit.is_none() {
-            assert!(soon(kernel.cancel(execution_id)).await);
+            assert!(soon(kernel.cancel(execution_id, None)).await);
         }
         let ran = Ran::read(reader).await;
         let expected = if limit.is_none() { Outcome::Killed } else { Outcome::TimedOut };

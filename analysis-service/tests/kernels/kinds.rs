@@ -84,7 +84,7 @@ async fn a_stock_kernel_runs_prints_asks_fails_and_dies() {
     let Event::InputRequest(asked) = until(&mut reader, |event| matches!(event, Event::InputRequest(_))).await else {
         panic!("no question")
     };
-    soon(kernel.reply_input(execution_id, asked.input_id, "小明".into())).await.expect("taken");
+    soon(kernel.reply_input(execution_id, (asked.input_id, "小明".into()), None)).await.expect("taken");
     assert_eq!(Ran::read(reader).await.text(StreamName::Stdout), "小明小明\n");
 
     soon(house.registry.restart(USER, kernel.kernel_id(), None)).await.expect("restarted");
@@ -102,7 +102,7 @@ async fn each_kind_is_interrupted_in_its_own_way() {
         let code = "import time\nprint('on', flush=True)\ntime.sleep(600)";
         let (execution_id, mut reader) = house.send(&kernel, code).await;
         until_printed(&mut reader, "on").await;
-        assert!(soon(kernel.cancel(execution_id)).await);
+        assert!(soon(kernel.cancel(execution_id, None)).await);
         let sent = until(&mut reader, |event| matches!(event, Event::Notice(_))).await;
         let Event::Notice(notice) = sent else { panic!("a notice") };
         assert_eq!(notice.kind(), NoticeKind::InterruptSent);
@@ -122,7 +122,7 @@ async fn a_kernel_that_knows_no_stacks_signal_is_not_sent_it() {
                 begun = time.monotonic()\nwhile time.monotonic() < begun + 1.5: time.sleep(0.1)\nprint('lives')";
     let (execution_id, mut reader) = house.send(&kernel, code).await;
     until_printed(&mut reader, "on").await;
-    assert!(soon(kernel.cancel(execution_id)).await);
+    assert!(soon(kernel.cancel(execution_id, None)).await);
     let ran = Ran::read(reader).await;
     assert!(ran.text(StreamName::Stdout).contains("lives"), "{:?}", ran.end);
 }
@@ -321,11 +321,11 @@ async fn speaks(house: &House, language: &Language) {
     let Event::InputRequest(asked) = until(&mut reader, |event| matches!(event, Event::InputRequest(_))).await else {
         panic!("no question")
     };
-    soon(kernel.reply_input(execution_id, asked.input_id, "分析".into())).await.expect("taken");
+    soon(kernel.reply_input(execution_id, (asked.input_id, "分析".into()), None)).await.expect("taken");
     assert_eq!(Ran::read(reader).await.text(StreamName::Stdout), "分析\n");
     let (execution_id, mut reader) = house.send(&kernel, language.runs_on).await;
     until_printed(&mut reader, "on").await;
-    assert!(soon(kernel.cancel(execution_id)).await);
+    assert!(soon(kernel.cancel(execution_id, None)).await);
     assert_eq!(Ran::read(reader).await.outcome(), Outcome::Interrupted);
     assert_eq!(shown(&house.run(&kernel, language.works.0).await, "text/plain"), works);
 }

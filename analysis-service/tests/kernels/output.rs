@@ -104,7 +104,8 @@ pub(crate) async fn input_is_asked_for_and_given() {
         panic!("no question")
     };
     assert_eq!((asked.prompt.as_str(), asked.password), ("name? ", false));
-    let answer = |id: &str, value: &str| soon(kernel.reply_input(execution_id, id.to_owned(), value.to_owned()));
+    let answer =
+        |id: &str, value: &str| soon(kernel.reply_input(execution_id, (id.to_owned(), value.to_owned()), None));
     assert!(answer("another", "x").await.is_err(), "an answer to nothing was taken");
     answer(&asked.input_id, "小明").await.expect("taken");
     assert!(answer(&asked.input_id, "x").await.is_err(), "a second answer was taken");
@@ -196,7 +197,7 @@ pub(crate) async fn a_kernel_that_never_stops_talking_is_heard_and_interrupted()
     let kernel = house.kernel().await;
     let (execution_id, mut reader) = house.send(&kernel, "while True: print('x' * 1000)").await;
     until_printed(&mut reader, "x").await;
-    assert!(soon(kernel.cancel(execution_id)).await);
+    assert!(soon(kernel.cancel(execution_id, None)).await);
     assert_eq!(Ran::read(reader).await.outcome(), Outcome::Interrupted);
     assert_eq!(house.run(&kernel, "1+1").await.result(), "2");
 }

@@ -60,9 +60,9 @@ pub(crate) async fn the_queue_has_an_end() {
     assert!(matches!(kernel.reserve().await, Err(KernelError::QueueFull { limit: 2 })));
     drop(first);
     let (waiting, reader) = house.send(&kernel, "1+1").await;
-    assert!(soon(kernel.cancel(waiting)).await);
+    assert!(soon(kernel.cancel(waiting, None)).await);
     assert_eq!(Ran::read(reader).await.outcome(), Outcome::Cancelled);
-    assert!(!soon(kernel.cancel(Uuid::from_u128(1))).await, "an unknown execution was cancelled");
+    assert!(!soon(kernel.cancel(Uuid::from_u128(1), None)).await, "an unknown execution was cancelled");
     let (_, reader) = house.send(&kernel, "1+1").await;
     soon(house.registry.interrupt(USER, kernel.kernel_id(), None, true)).await.expect("interrupted");
     assert_eq!(Ran::read(running).await.outcome(), Outcome::Interrupted);

@@ -19,7 +19,7 @@ async fn places_move_up_when_one_before_is_cancelled() {
     let waits = until_kernel(&kernel, |kernel| kernel.waiting.len() == 3).await;
     let places: Vec<_> = waits.waiting.iter().map(|place| (place.execution_id, place.position)).collect();
     assert_eq!(places, [(first, 1), (second, 2), (third, 3)]);
-    assert!(soon(kernel.cancel(second)).await);
+    assert!(soon(kernel.cancel(second, None)).await);
     let waits = until_kernel(&kernel, |kernel| kernel.waiting.len() == 2).await;
     assert_eq!((waits.place_of(second), waits.place_of(third).map(|place| place.position)), (None, Some(2)));
     assert_eq!(Ran::read(second_log).await.outcome(), Outcome::Cancelled);

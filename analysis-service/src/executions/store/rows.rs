@@ -6,7 +6,7 @@ use fenxi_proto::analysis::v1::Outcome;
 use sqlx::{Row as _, sqlite::SqliteRow};
 
 use super::{End, LogPlace, StoreError, Stored};
-use crate::executions::{Accepted, DatasetRef};
+use crate::executions::{Accepted, DatasetRef, requests::Requests};
 
 pub(super) fn place(number: i32) -> Result<LogPlace, StoreError> {
     [LogPlace::Spool, LogPlace::Row, LogPlace::File, LogPlace::Removed]
@@ -45,7 +45,7 @@ pub(super) fn stored(row: &SqliteRow) -> Result<Stored, StoreError> {
             last_sequence: row.try_get("last_sequence")?,
             execution_count: row.try_get("execution_count")?,
             log_place: place(row.try_get("log_place")?)?,
-            requests: row.try_get::<Option<Vec<u8>>, _>("requests")?.unwrap_or_default(),
+            requests: Requests::read_row(&row.try_get::<Option<Vec<u8>>, _>("requests")?.unwrap_or_default()),
         }),
     };
     Ok(Stored { accepted: Arc::new(accepted), end })

@@ -5,24 +5,33 @@ use nix::sys::signal::Signal;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Driver, run::Running, settle::Overdue};
-use crate::kernels::{
-    model::KernelError,
-    specs::InterruptMode,
-    state::{Action, Interrupter, death},
+use super::{Driver, mailbox::Input, run::Running, settle::Overdue};
+use crate::{
+    executions::Taken,
+    kernels::{
+        model::KernelError,
+        specs::InterruptMode,
+        state::{Action, Interrupter, death},
+    },
 };
 
 impl Driver {
     /// Takes an execution from the queue or interrupts it.
-    pub(super) async fn cancel(&mut self, execution_id: Uuid) -> bool {
-        if self.running.as_ref().is_some_and(|running| running.work.execution_id == execution_id) {
+    pub(super) async fn cancel(&mut self, execution_id: Uuid, taken: Option<Taken>) -> bool {
+        if let Some(running) = self.running.as_mut().filter(|running| running.work.execution_id == execution_id) {
+            running.work.log.take(taken);
             self.interrupt(Interrupter::Person).await;
+            if let Some(running) = &mut self.running {
+                // One that is being interrupted, or has all but ended, has nothing to say of it.
+                running.work.log.note_taken().await;
+            }
             return true;
         }
         let Some(at) = self.waiting.iter().position(|waiting| waiting.work.execution_id == execution_id) else {
             return false;
         };
-        if let Some(waiting) = self.waiting.remove(at) {
+        if let Some(mut waiting) = self.waiting.remove(at) {
+            waiting.work.log.take(taken);
             let ending = super::end::cancelled(waiting.work, None).await;
             self.note_ending(ending);
         }
@@ -140,12 +149,8 @@ impl Driver {
         }
     }
 
-    pub(super) async fn reply_input(
-        &mut self,
-        execution_id: Uuid,
-        input_id: &str,
-        value: String,
-    ) -> Result<(), KernelError> {
+    pub(super) async fn reply_input(&mut self, input: Input) -> Result<(), KernelError> {
+        let Input { execution_id, input_id, value, taken } = input;
         let Some(running) = self.running.as_mut().filter(|running| running.work.execution_id == execution_id) else {
             return Err(KernelError::InputNotRequested);
         };
@@ -158,6 +163,7 @@ impl Driver {
         running.input = None;
         let value = if asked.password { String::new() } else { value };
         let given = InputReplyEvent { input_id: asked.input_id, value };
+        running.work.log.take(taken);
         running.work.log.append(Event::InputReply(given)).await;
         self.touch();
         Ok(())

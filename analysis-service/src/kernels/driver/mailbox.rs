@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{ask::Ask, pressure::Pressure};
 use crate::{
-    executions::log::LogWriter,
+    executions::{Taken, log::LogWriter},
     kernels::model::{Kernel, KernelDatasetRef, KernelError},
 };
 use fenxi_proto::analysis::v1::{DeathCause, KernelState};
@@ -34,7 +34,7 @@ pub struct Work {
 #[derive(Debug)]
 pub(super) enum Request {
     Submit(Box<Work>, OwnedSemaphorePermit),
-    Cancel(Uuid, oneshot::Sender<bool>),
+    Cancel { execution_id: Uuid, taken: Option<Taken>, done: oneshot::Sender<bool> },
     Interrupt { clear_queue: bool, done: oneshot::Sender<()> },
     Keep(oneshot::Sender<()>),
     Restart(oneshot::Sender<Result<(), KernelError>>),
@@ -42,7 +42,16 @@ pub(super) enum Request {
     Leave(oneshot::Sender<()>),
     Press(Pressure),
     Ask(Box<Ask>),
-    Input { execution_id: Uuid, input_id: String, value: String, done: oneshot::Sender<Result<(), KernelError>> },
+    Input { input: Box<Input>, done: oneshot::Sender<Result<(), KernelError>> },
+}
+
+/// A line of input.
+#[derive(Debug)]
+pub(super) struct Input {
+    pub(super) execution_id: Uuid,
+    pub(super) input_id: String,
+    pub(super) value: String,
+    pub(super) taken: Option<Taken>,
 }
 
 /// A way to a kernel. Clones lead to the same one.
@@ -103,10 +112,11 @@ impl KernelHandle {
         Ok(QueueSlot { place, request, position })
     }
 
-    /// Takes a waiting execution from the queue or interrupts a running one; says whether it was there.
-    pub async fn cancel(&self, execution_id: Uuid) -> bool {
+    /// Takes a waiting execution from the queue or interrupts a running one; says whether it was there. Then its log says
+    /// that this request was `taken`.
+    pub async fn cancel(&self, execution_id: Uuid, taken: Option<Taken>) -> bool {
         let (done, answer) = oneshot::channel();
-        let sent = self.requests.send(Request::Cancel(execution_id, done)).await;
+        let sent = self.requests.send(Request::Cancel { execution_id, taken, done }).await;
         sent.is_ok() && answer.await.unwrap_or(false)
     }
 
@@ -132,13 +142,18 @@ impl KernelHandle {
         answer.await.map_err(|_| dead(&self.snapshot()))
     }
 
-    /// Answers an `InputRequestEvent`.
+    /// Answers an `InputRequestEvent`, by its id and the line. The log says that this request was `taken`.
     ///
     /// # Errors
     /// The execution does not wait for it.
-    pub async fn reply_input(&self, execution_id: Uuid, input_id: String, value: String) -> Result<(), KernelError> {
+    pub async fn reply_input(
+        &self,
+        execution_id: Uuid,
+        (input_id, value): (String, String),
+        taken: Option<Taken>,
+    ) -> Result<(), KernelError> {
         let (done, answer) = oneshot::channel();
-        let request = Request::Input { execution_id, input_id, value, done };
+        let request = Request::Input { input: Box::new(Input { execution_id, input_id, value, taken }), done };
         self.requests.send(request).await.map_err(|_| KernelError::InputNotRequested)?;
         answer.await.unwrap_or(Err(KernelError::InputNotRequested))
     }

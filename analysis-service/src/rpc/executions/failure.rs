@@ -44,7 +44,7 @@ pub(super) fn run(error: RunError) -> Failure {
         RunError::Kernel(error) => kernels::failure::failure(&error),
         RunError::TimeLimit { .. } => Failure::invalid("time_limit", error),
         RunError::Ended => Failure::new(ErrorReason::ExecutionEnded, "the execution has ended"),
-        RunError::Stopping | RunError::Unsettled => {
+        RunError::Stopping | RunError::Unsettled | RunError::Unwritten => {
             Failure::new(ErrorReason::Unavailable, error.to_string()).retry_after(RETRY_AFTER)
         }
     }
