@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `accept`, `room` | accepting one; looking at one, listing, reading |
 //! | `run`, `place` | what a user may do with executions and their kernels; where one waits |
+//! | `dependency` | whether one may begin that depends on another |
 //! | `log` | what a kernel's driver writes to: bounds, limit, contents |
 //! | `bounds`, `cutter`, `content` | make an event fit; hold the output limit; move large contents out |
 //! | `scribe`, `sink`, `spool`, `record` | the thread that writes the files, a log in it, the folder, one record |
@@ -24,6 +25,7 @@ mod bounds;
 pub mod config;
 mod content;
 mod cutter;
+mod dependency;
 mod finish;
 mod journal;
 mod limits;
@@ -58,6 +60,7 @@ pub use self::{
     accept::{Acceptance, NewExecution},
     config::Settings,
     cutter::OutputLimit,
+    dependency::{Condition, Dependency, Readiness},
     log::LogWriter,
     place::{Place, Places},
     readers::LogReader,
@@ -142,6 +145,9 @@ pub struct Accepted {
     /// Whether the queue goes on after an exception.
     #[serde(default)]
     pub continue_on_error: bool,
+    /// The execution of the same kernel whose end lets it begin.
+    #[serde(default)]
+    pub depends_on: Option<Dependency>,
 }
 
 impl Accepted {

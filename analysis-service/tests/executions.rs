@@ -7,6 +7,8 @@
 mod above;
 #[path = "executions/again.rs"]
 mod again;
+#[path = "executions/dependency.rs"]
+mod dependency;
 #[path = "executions/house.rs"]
 mod house;
 #[path = "executions/inspection.rs"]

@@ -5,6 +5,8 @@
 
 #[path = "kernels/deaths.rs"]
 mod deaths;
+#[path = "kernels/dependency.rs"]
+mod dependency;
 #[path = "kernels/forks.rs"]
 mod forks;
 #[path = "kernels/hostile.rs"]

@@ -7,7 +7,8 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{
-    Accepted, DatasetRef, ExecutionError, Executions, LogWriter, View,
+    Accepted, DatasetRef, Dependency, ExecutionError, Executions, LogWriter, View,
+    dependency::Link,
     journal::{Kind, Ticket},
     live::{Kept, Live},
     scribe::Command,
@@ -29,6 +30,8 @@ pub struct NewExecution {
     pub time_limit: Option<Duration>,
     /// Whether the queue goes on after an exception.
     pub continue_on_error: bool,
+    /// The execution of the same kernel whose end lets it begin.
+    pub depends_on: Option<Dependency>,
 }
 
 impl NewExecution {
@@ -39,6 +42,11 @@ impl NewExecution {
         hasher.update(self.time_limit.map_or(-1, micros).to_be_bytes());
         hasher.update([u8::from(self.continue_on_error)]);
         hasher.update(self.code.as_bytes());
+        // As it was before there were dependencies, without one.
+        if let Some(Dependency { execution_id, condition }) = self.depends_on {
+            hasher.update([0, condition as u8]);
+            hasher.update(execution_id.as_bytes());
+        }
         hasher.finalize().into()
     }
 }
@@ -58,7 +66,8 @@ impl Executions {
     /// to the driver: a log that is dropped ends as LOST.
     ///
     /// # Errors
-    /// The request's id was used for another request, or the database or the disk takes nothing.
+    /// The request's id was used for another request, what it depends on is not there, or the database or the disk takes
+    /// nothing.
     pub async fn accept(
         &self,
         new: NewExecution,
@@ -76,7 +85,12 @@ impl Executions {
             create_time: self.desk.clock.now_micros(),
             time_limit_micros: new.time_limit.map(micros),
             continue_on_error: new.continue_on_error,
+            depends_on: new.depends_on,
         });
+        let on = match self.link(&new).await {
+            Ok(on) => on,
+            Err(refusal) => return self.known(&new).await?.map(Acceptance::Known).ok_or(refusal),
+        };
         let live = Arc::new(Live::new(Arc::clone(&accepted)));
         if let Err(other) = self.lives.add(&live) {
             return same_request(&other, &new).await.map(Acceptance::Known);
@@ -92,6 +106,7 @@ impl Executions {
             (Ok(()), Ok(None)) => match self.keep(&live, ticket).await {
                 Ok(Insert::New) => {
                     let log = LogWriter::begin(Arc::clone(&live), self.desk.clone(), position).await;
+                    log.depend_on(on);
                     self.desk.finisher.follow(Arc::clone(&live));
                     Ok(Acceptance::New(View::of_live(&live), Box::new(log)))
                 }
@@ -118,6 +133,11 @@ impl Executions {
                 Err(error.into())
             }
         }
+    }
+
+    async fn link(&self, new: &NewExecution) -> Result<Option<Arc<Link>>, ExecutionError> {
+        let Some(on) = new.depends_on else { return Ok(None) };
+        self.link_to(new.user_id, new.kernel_id, on.execution_id).await.map(Some)
     }
 
     /// Makes an acceptance durable, if the journal takes it.

@@ -79,6 +79,10 @@ pub(super) const REQUESTS_KEPT: Duration = Duration::from_secs(48 * 3600);
 /// How long an answer waits for what it says to be written.
 pub(super) const NOTE_WAIT: Duration = Duration::from_secs(2);
 
+/// Executions in a row that were taken from the queue, each of which depended on the next, through which a dependency is
+/// followed in the database; what lies beyond counts as failed.
+pub(super) const DEPENDENCY_STEPS_MAX: usize = 1000;
+
 /// How long an execution may run before its row is written; the rows of shorter ones are written with their end.
 pub(super) const ROW_WAIT: Duration = Duration::from_secs(1);
 /// How often ends are stored: what ended in between is stored in one transaction.

@@ -9,13 +9,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard},
 };
 
-use fenxi_proto::analysis::v1::{Outcome, OutputEvent};
+use fenxi_proto::analysis::v1::{Outcome, OutputEvent, StopCause};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
     Accepted,
+    dependency::Link,
     journal::Ticket,
     limits::{MARK_EVERY_BYTES, TIP_MAX_BYTES, TIP_MAX_EVENTS},
     record::Through,
@@ -40,6 +41,8 @@ pub(crate) struct Progress {
     pub(super) requests: u64,
     /// When it ended, and how.
     pub(super) end: Option<(i64, Outcome)>,
+    /// Why, where it was cancelled or interrupted.
+    pub(super) stop_cause: StopCause,
 }
 
 /// An execution in memory.
@@ -51,6 +54,8 @@ pub(crate) struct Live {
     tip: Mutex<Tip>,
     contents: Mutex<HashMap<ContentId, u64>>,
     requests: Mutex<Requests>,
+    /// For those that depend on it.
+    pub(super) link: Arc<Link>,
     /// One request at a time is carried out.
     turn: Arc<Semaphore>,
     kept: watch::Sender<Kept>,
@@ -102,6 +107,7 @@ impl Live {
             tip: Mutex::default(),
             contents: Mutex::default(),
             requests: Mutex::default(),
+            link: Arc::default(),
             turn: Arc::new(Semaphore::new(1)),
             kept: watch::Sender::new(Kept::Coming),
             ticket: Mutex::default(),

@@ -19,6 +19,7 @@ use super::{
     bounds::{bound, cost_bytes},
     content::Contents,
     cutter::{Cutter, OutputLimit},
+    dependency::{Link, Readiness},
     finish::Finisher,
     journal::Journal,
     limits::{IN_FLIGHT_MAX_BYTES, LARGE_TEXT_BYTES},
@@ -143,6 +144,20 @@ impl LogWriter {
         &self.live.accepted
     }
 
+    /// Whether it may begin, by what it depends on.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        let depends_on = self.live.accepted.depends_on;
+        depends_on.map_or(Readiness::Ready, |on| self.live.link.readiness(on.condition))
+    }
+
+    /// What it depends on is this.
+    pub(super) fn depend_on(&self, on: Option<Arc<Link>>) {
+        if let Some(on) = on {
+            self.live.link.depend_on(on);
+        }
+    }
+
     /// When the kernel began, if it has.
     #[must_use]
     pub fn start_time(&self) -> Option<i64> {
@@ -242,6 +257,7 @@ impl LogWriter {
     /// end is on disk before anyone reads it; database and history follow by themselves.
     pub async fn finish(mut self, mut end: FinishedEvent) -> Ending {
         let time = self.desk.clock.now_micros();
+        self.live.link.ended(end.outcome(), end.stop_cause());
         self.flush(time).await;
         self.complete(&mut end, time);
         self.send(time, Event::Finished(end), Some(self.through)).await;
@@ -318,6 +334,7 @@ impl Drop for LogWriter {
         tracing::error!(execution_id = %self.live.id(), "an execution was dropped without its end");
         let time = self.desk.clock.now_micros();
         let mut end = FinishedEvent { outcome: Outcome::Lost.into(), ..FinishedEvent::default() };
+        self.live.link.ended(end.outcome(), end.stop_cause());
         self.complete(&mut end, time);
         let (event, through, taken) = (Some(Event::Finished(end)), Some(self.through), self.taken.take());
         let command = Command::Append { id: self.live.id(), time, event, through, taken, room: None };

@@ -59,6 +59,7 @@ impl Maker {
         }
         let end = End {
             outcome,
+            stop_cause: progress.stop_cause,
             start_time: progress.start_time,
             end_time,
             last_sequence: progress.last_sequence,

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use fenxi_proto::analysis::v1::{Death, FinishedEvent, Outcome, QueuedEvent, output_event::Event};
+use fenxi_proto::analysis::v1::{Death, FinishedEvent, Outcome, QueuedEvent, StopCause, output_event::Event};
 use uuid::Uuid;
 
 use super::{
@@ -70,6 +70,10 @@ impl Executions {
                     left.push((kernel_id, began, death, log));
                 }
             }
+        }
+        // All of them are in memory by now.
+        for (_, work) in &works {
+            work.log.depend_on(self.link_again(work.log.accepted()).await?);
         }
         for (kernel_id, began, death, log) in left {
             // While one that has begun has no end, no other was sent. Where none has begun, any may have been sent.
@@ -173,7 +177,8 @@ fn work(log: LogWriter) -> Work {
 
 /// The end of one that waited for a kernel which is dead.
 fn never_ran(death: Death) -> FinishedEvent {
-    FinishedEvent { outcome: Outcome::Cancelled.into(), death: Some(death), ..FinishedEvent::default() }
+    let stop_cause = StopCause::Kernel.into();
+    FinishedEvent { outcome: Outcome::Cancelled.into(), stop_cause, death: Some(death), ..FinishedEvent::default() }
 }
 
 fn lost() -> FinishedEvent {

@@ -145,6 +145,9 @@ impl Sink {
             }
         })?;
         held.progress.bytes = scan.bytes;
+        if let Some((_, outcome)) = held.progress.end {
+            live.link.ended(outcome, held.progress.stop_cause);
+        }
         let mut sink = Self::new(Arc::clone(live), file);
         live.resume(marks, held.progress);
         sink.last_sequence = scan.last_sequence;
@@ -305,6 +308,7 @@ fn note(progress: &mut Progress, event: Option<&OutputEvent>, through: Through, 
         }
         Some(Event::Finished(end)) => {
             progress.end = Some((time(), Outcome::try_from(end.outcome).unwrap_or(Outcome::Lost)));
+            progress.stop_cause = end.stop_cause();
         }
         _ => {}
     }

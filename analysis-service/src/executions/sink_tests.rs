@@ -22,6 +22,7 @@ fn live() -> Arc<Live> {
         create_time: START,
         time_limit_micros: None,
         continue_on_error: false,
+        depends_on: None,
     })))
 }
 

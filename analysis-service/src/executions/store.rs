@@ -11,7 +11,7 @@ mod rows;
 use std::{collections::HashMap, sync::Arc};
 
 use fenxi_chassis::sqlite::{Database, Step, Transaction, WriteError, is_unique_violation};
-use fenxi_proto::analysis::v1::Outcome;
+use fenxi_proto::analysis::v1::{Outcome, StopCause};
 use sqlx::{QueryBuilder, Row as _, Sqlite, query::Query, sqlite::SqliteArguments};
 use uuid::Uuid;
 
@@ -20,10 +20,11 @@ use super::{Accepted, limits::PAGE_CODE_MAX_BYTES, requests::Taken};
 use crate::{objects::ContentId, outbox};
 
 /// The schema.
-pub const STEPS: [Step; 3] = [
+pub const STEPS: [Step; 4] = [
     Step { number: 200, title: "executions", sql: include_str!("../../migrations/200_executions.sql") },
     Step { number: 201, title: "execution limits", sql: include_str!("../../migrations/201_execution_limits.sql") },
     Step { number: 202, title: "execution requests", sql: include_str!("../../migrations/202_execution_requests.sql") },
+    Step { number: 203, title: "dependencies", sql: include_str!("../../migrations/203_execution_dependencies.sql") },
 ];
 
 /// Why the store could not do what was asked.
@@ -67,6 +68,7 @@ pub(super) struct Stored {
 #[derive(Clone, Debug)]
 pub(super) struct End {
     pub(super) outcome: Outcome,
+    pub(super) stop_cause: StopCause,
     pub(super) start_time: Option<i64>,
     pub(super) end_time: i64,
     pub(super) last_sequence: i64,
@@ -133,7 +135,8 @@ pub(super) struct Store {
 /// Ids in one question.
 const IDS_MAX: usize = 500;
 const COLUMNS: &str = "execution_id, user_id, request_id, request_hash, kernel_id, code, datasets, create_time, \
-     time_limit, continue_on_error, start_time, end_time, outcome, last_sequence, execution_count, log_place, requests";
+     time_limit, continue_on_error, depends_on, depends_on_condition, start_time, end_time, outcome, stop_cause, \
+     last_sequence, execution_count, log_place, requests";
 
 impl Store {
     pub(super) fn new(database: Database) -> Self {
@@ -260,12 +263,13 @@ impl Store {
 async fn insert(tx: &mut Transaction, accepted: &Accepted) -> Result<(), StoreError> {
     let sql = "INSERT INTO execution \
                (execution_id, user_id, request_id, request_hash, kernel_id, code, datasets, create_time, \
-               time_limit, continue_on_error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+               time_limit, continue_on_error, depends_on, depends_on_condition) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     bound(sql, accepted)?.execute(tx).await?;
     Ok(())
 }
 
-/// A statement whose first ten parameters are what was accepted.
+/// A statement whose first twelve parameters are what was accepted.
 fn bound<'a>(sql: &'static str, accepted: &'a Accepted) -> Result<Query<'a, Sqlite, SqliteArguments>, StoreError> {
     let datasets = serde_json::to_string(&accepted.datasets).map_err(|error| StoreError::Row(error.to_string()))?;
     Ok(sqlx::query(sql)
@@ -278,7 +282,9 @@ fn bound<'a>(sql: &'static str, accepted: &'a Accepted) -> Result<Query<'a, Sqli
         .bind(datasets)
         .bind(accepted.create_time)
         .bind(accepted.time_limit_micros)
-        .bind(accepted.continue_on_error))
+        .bind(accepted.continue_on_error)
+        .bind(accepted.depends_on.map(|on| on.execution_id))
+        .bind(accepted.depends_on.map_or(0, |on| on.condition as i32)))
 }
 
 async fn store_end(tx: &mut Transaction, finish: &Finish) -> Result<(), StoreError> {
@@ -287,15 +293,16 @@ async fn store_end(tx: &mut Transaction, finish: &Finish) -> Result<(), StoreErr
     // Most rows are not there before their end.
     let sql = "INSERT INTO execution \
                (execution_id, user_id, request_id, request_hash, kernel_id, code, datasets, create_time, \
-               time_limit, continue_on_error, outcome, start_time, end_time, last_sequence, execution_count, \
-               log_place) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
+               time_limit, continue_on_error, depends_on, depends_on_condition, outcome, stop_cause, start_time, \
+               end_time, last_sequence, execution_count, log_place) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
                ON CONFLICT (execution_id) DO UPDATE SET outcome = excluded.outcome, \
-               start_time = excluded.start_time, end_time = excluded.end_time, \
+               stop_cause = excluded.stop_cause, start_time = excluded.start_time, end_time = excluded.end_time, \
                last_sequence = excluded.last_sequence, execution_count = excluded.execution_count, \
                log_place = excluded.log_place WHERE execution.outcome = 0";
     let updated = bound(sql, accepted)?
         .bind(i32::from(end.outcome))
+        .bind(i32::from(end.stop_cause))
         .bind(end.start_time)
         .bind(end.end_time)
         .bind(end.last_sequence)

@@ -100,5 +100,6 @@ pub(crate) fn request(code: &str) -> NewExecution {
         code: code.into(),
         time_limit: None,
         continue_on_error: false,
+        depends_on: None,
     }
 }

@@ -26,7 +26,7 @@ mod walks;
 use std::{collections::VecDeque, future::Future, sync::Arc};
 
 use fenxi_chassis::clock::Clock;
-use fenxi_proto::analysis::v1::{Death, DeathCause, KernelState};
+use fenxi_proto::analysis::v1::{Death, DeathCause, KernelState, StopCause};
 use fenxi_supervisor::{client::Lost, process::Ended};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
@@ -207,6 +207,7 @@ impl Driver {
                 Wake::Written => self.written().await,
                 Wake::Tick => self.tick().await,
             }
+            self.cancel_dependents().await;
             self.begin_next().await;
             self.tend_asks();
         }
@@ -261,7 +262,7 @@ impl Driver {
             }
             Request::Interrupt { clear_queue, done } => {
                 if clear_queue {
-                    self.cancel_waiting(None).await;
+                    self.cancel_waiting(StopCause::QueueCleared, None).await;
                 }
                 self.interrupt(Interrupter::Person).await;
                 self.publish();
@@ -298,7 +299,7 @@ impl Driver {
         if self.state.takes_work() {
             self.waiting.push_back(Waiting { mark: queue::mark(&work.code), work, _place: place });
         } else {
-            end::cancelled(work, self.kernel.death.clone()).await;
+            end::cancelled(work, StopCause::Kernel, self.kernel.death.clone()).await;
         }
     }
 
@@ -349,12 +350,14 @@ impl Driver {
 
     /// What was sent in the last moment is ended, not lost.
     async fn refuse_the_rest(&mut self) {
-        self.cancel_waiting(self.kernel.death.clone()).await;
+        self.cancel_waiting(StopCause::Kernel, self.kernel.death.clone()).await;
         self.requests.close();
         while let Some(request) = self.requests.recv().await {
             match request {
                 Request::Submit(work, _place) if self.leaving => work.log.leave().await,
-                Request::Submit(work, _place) => drop(end::cancelled(*work, self.kernel.death.clone()).await),
+                Request::Submit(work, _place) => {
+                    end::cancelled(*work, StopCause::Kernel, self.kernel.death.clone()).await;
+                }
                 Request::Stop(_, done) | Request::Leave(done) => self.stopping.push(done),
                 // Dropping the others answers them.
                 _ => {}

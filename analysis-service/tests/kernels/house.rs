@@ -219,20 +219,30 @@ impl House {
         time_limit: Option<Duration>,
         continue_on_error: bool,
     ) -> (Uuid, LogReader) {
-        let slot = kernel.reserve().await.expect("a place in the queue");
-        let new = NewExecution {
+        self.send_new(kernel, NewExecution { time_limit, continue_on_error, ..Self::new_execution(kernel, code) }).await
+    }
+
+    /// Code to be run in this kernel.
+    pub(crate) fn new_execution(kernel: &KernelHandle, code: &str) -> NewExecution {
+        NewExecution {
             user_id: USER,
             request_id: id::at(START),
             kernel_id: kernel.kernel_id(),
             code: code.into(),
-            time_limit,
-            continue_on_error,
-        };
+            time_limit: None,
+            continue_on_error: false,
+            depends_on: None,
+        }
+    }
+
+    pub(crate) async fn send_new(&self, kernel: &KernelHandle, new: NewExecution) -> (Uuid, LogReader) {
+        let slot = kernel.reserve().await.expect("a place in the queue");
         let position = i32::try_from(slot.position()).expect("a small number");
+        let (code, time_limit, continue_on_error) = (new.code.to_string(), new.time_limit, new.continue_on_error);
         let accepted = self.executions.accept(new, Vec::new(), position).await.expect("accepted");
         let Acceptance::New(_, log) = accepted else { panic!("known already") };
         let execution_id = log.execution_id();
-        slot.submit(Work { execution_id, code: code.into(), time_limit, continue_on_error, log: *log });
+        slot.submit(Work { execution_id, code, time_limit, continue_on_error, log: *log });
         (execution_id, self.executions.read(USER, execution_id, 0).await.expect("a reader").1)
     }
 

@@ -213,6 +213,7 @@ pub(crate) async fn what_goes_on_in_the_next_service_is_not_said_to_have_ended()
         code: "1".into(),
         time_limit: None,
         continue_on_error: false,
+        depends_on: None,
     };
     let executed = soon(runner.execute(new)).await;
     assert!(matches!(executed, Err(RunError::Stopping)), "{executed:?}");

@@ -108,7 +108,7 @@ impl Watched<'_> {
             request_id: request_id(),
             time_limit: Some(fenxi_proto::time::duration(fenxi_chassis::clock::micros(self.cell.time_limit))),
             continue_on_error: self.cell.continue_on_error,
-            after_sequence: 0,
+            ..ExecuteRequest::default()
         };
         while !self.log.ended {
             if self.execution_id.is_empty() || dice.chance(50) {

@@ -2,17 +2,25 @@
 
 use std::sync::Arc;
 
-use fenxi_proto::analysis::v1::Outcome;
+use fenxi_proto::analysis::v1::{Outcome, StopCause};
 use sqlx::{Row as _, sqlite::SqliteRow};
 
 use super::{End, LogPlace, StoreError, Stored};
-use crate::executions::{Accepted, DatasetRef, requests::Requests};
+use crate::executions::{Accepted, Condition, DatasetRef, Dependency, requests::Requests};
 
 pub(super) fn place(number: i32) -> Result<LogPlace, StoreError> {
     [LogPlace::Spool, LogPlace::Row, LogPlace::File, LogPlace::Removed]
         .into_iter()
         .find(|place| *place as i32 == number)
         .ok_or_else(|| StoreError::Row(format!("log_place {number}")))
+}
+
+fn dependency(row: &SqliteRow) -> Result<Option<Dependency>, StoreError> {
+    let Some(execution_id) = row.try_get("depends_on")? else { return Ok(None) };
+    let number: i32 = row.try_get("depends_on_condition")?;
+    let condition = [Condition::Succeeded, Condition::NotFailed].into_iter().find(|one| *one as i32 == number);
+    let condition = condition.ok_or_else(|| StoreError::Row(format!("depends_on_condition {number}")))?;
+    Ok(Some(Dependency { execution_id, condition }))
 }
 
 pub(super) fn stored(row: &SqliteRow) -> Result<Stored, StoreError> {
@@ -32,6 +40,7 @@ pub(super) fn stored(row: &SqliteRow) -> Result<Stored, StoreError> {
         create_time: row.try_get("create_time")?,
         time_limit_micros: row.try_get("time_limit")?,
         continue_on_error: row.try_get("continue_on_error")?,
+        depends_on: dependency(row)?,
     };
     let outcome = Outcome::try_from(row.try_get::<i32, _>("outcome")?)
         .map_err(|error| StoreError::Row(format!("outcome: {error}")))?;
@@ -40,6 +49,7 @@ pub(super) fn stored(row: &SqliteRow) -> Result<Stored, StoreError> {
         None => None,
         Some(end_time) => Some(End {
             outcome,
+            stop_cause: StopCause::try_from(row.try_get::<i32, _>("stop_cause")?).unwrap_or_default(),
             start_time: row.try_get("start_time")?,
             end_time,
             last_sequence: row.try_get("last_sequence")?,

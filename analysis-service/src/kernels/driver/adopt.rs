@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fenxi_proto::analysis::v1::{DeathCause, FinishedEvent, KernelState, NoticeKind, Outcome};
+use fenxi_proto::analysis::v1::{DeathCause, FinishedEvent, KernelState, NoticeKind, Outcome, StopCause};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -120,7 +120,7 @@ impl Driver {
             self.waiting.push_back(Waiting { mark: mark(&work.code), work, _place: place });
         } else {
             // The limit is lower than the former service's was.
-            tokio::spawn(super::end::cancelled(work, None));
+            tokio::spawn(super::end::cancelled(work, StopCause::Limit, None));
         }
     }
 

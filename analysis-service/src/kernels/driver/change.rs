@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fenxi_proto::analysis::v1::DeathCause;
+use fenxi_proto::analysis::v1::{DeathCause, StopCause};
 use tokio::{sync::oneshot, task::JoinError};
 use tokio_util::sync::CancellationToken;
 
@@ -78,7 +78,7 @@ impl Driver {
         self.check_files()?;
         self.state.restart().map_err(|wrong| KernelError::Dead { what: wrong.to_string() })?;
         self.touch();
-        self.cancel_waiting(None).await;
+        self.cancel_waiting(StopCause::Kernel, None).await;
         match (&self.starting, &self.live) {
             (Some(starting), _) => starting.cancel.cancel(),
             (None, Some(_)) => self.kill(death(DeathCause::Restarted, "")),

@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use fenxi_proto::analysis::v1::{Death, DeathCause, FinishedEvent, Outcome};
+use fenxi_proto::analysis::v1::{Death, DeathCause, FinishedEvent, Outcome, StopCause};
 use fenxi_supervisor::{
     Channel,
     process::{End, Ended},
@@ -11,12 +11,12 @@ use nix::sys::signal::Signal;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
-    Driver, Work,
+    Driver, Waiting, Work,
     meter::MIB,
     run::{proto_duration, signed},
 };
 use crate::{
-    executions::log::Ending,
+    executions::{Readiness, log::Ending},
     kernels::{
         connection::Incoming,
         launch::Launched,
@@ -75,7 +75,7 @@ impl Driver {
         let again = matches!(self.state, State::Restarting);
         if !again {
             // What was sent since the restart was asked for waits for the next process.
-            self.cancel_waiting(Some(death.clone())).await;
+            self.cancel_waiting(StopCause::Kernel, Some(death.clone())).await;
         }
         self.kernel.death = Some(death.clone());
         self.kernel.network = None;
@@ -166,9 +166,20 @@ impl Driver {
     }
 
     /// Ends everything that waits; with `death`, because of it.
-    pub(super) async fn cancel_waiting(&mut self, death: Option<Death>) {
+    pub(super) async fn cancel_waiting(&mut self, cause: StopCause, death: Option<Death>) {
         for waiting in std::mem::take(&mut self.waiting) {
-            let ending = cancelled(waiting.work, death.clone()).await;
+            let ending = cancelled(waiting.work, cause, death.clone()).await;
+            self.note_ending(ending);
+        }
+    }
+
+    /// Ends what waits for an execution that did not end as it had to.
+    pub(super) async fn cancel_dependents(&mut self) {
+        let never = |waiting: &Waiting| waiting.work.log.readiness() == Readiness::Never;
+        // The end of one may decide for others.
+        while let Some(at) = self.waiting.iter().position(never) {
+            let Some(waiting) = self.waiting.remove(at) else { return };
+            let ending = cancelled(waiting.work, StopCause::Dependency, None).await;
             self.note_ending(ending);
         }
     }
@@ -191,6 +202,8 @@ impl Driver {
 
     /// They are. What waits to be sent is sent next.
     pub(super) async fn written(&mut self) {
+        // Not waited for again where nothing may be begun yet.
+        self.acknowledge(None);
         if self.is_between() {
             self.start_again().await;
         }
@@ -250,8 +263,9 @@ impl Driver {
 }
 
 /// Ends an execution that never ran; with `death`, because of its kernel's.
-pub(super) async fn cancelled(work: Work, death: Option<Death>) -> Ending {
-    let end = FinishedEvent { outcome: Outcome::Cancelled.into(), death, ..FinishedEvent::default() };
+pub(super) async fn cancelled(work: Work, cause: StopCause, death: Option<Death>) -> Ending {
+    let (outcome, stop_cause) = (Outcome::Cancelled.into(), cause.into());
+    let end = FinishedEvent { outcome, stop_cause, death, ..FinishedEvent::default() };
     work.log.finish(end).await
 }
 

@@ -1,6 +1,6 @@
 //! What people and limits do to the execution that runs: interrupts, step by step and each told, and input given.
 
-use fenxi_proto::analysis::v1::{DeathCause, InputReplyEvent, NoticeEvent, NoticeKind, output_event::Event};
+use fenxi_proto::analysis::v1::{DeathCause, InputReplyEvent, NoticeEvent, NoticeKind, StopCause, output_event::Event};
 use nix::sys::signal::Signal;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -32,7 +32,7 @@ impl Driver {
         };
         if let Some(mut waiting) = self.waiting.remove(at) {
             waiting.work.log.take(taken);
-            let ending = super::end::cancelled(waiting.work, None).await;
+            let ending = super::end::cancelled(waiting.work, StopCause::Requested, None).await;
             self.note_ending(ending);
         }
         true

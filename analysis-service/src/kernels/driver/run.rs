@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fenxi_proto::analysis::v1::{
-    DeathCause, DisplayEvent, FinishedEvent, InputRequestEvent, Outcome, output_event::Event,
+    DeathCause, DisplayEvent, FinishedEvent, InputRequestEvent, Outcome, StopCause, output_event::Event,
 };
 use tokio::time::Instant;
 
@@ -13,10 +13,13 @@ use super::{
     queue::{self, Pace},
     settle::{Echo, Overdue},
 };
-use crate::kernels::{
-    machine::disk::Kept,
-    output::Reply,
-    state::{Interrupter, Run, State, death},
+use crate::{
+    executions::Readiness,
+    kernels::{
+        machine::disk::Kept,
+        output::Reply,
+        state::{Interrupter, Run, State, death},
+    },
 };
 
 /// How long after its begin code is well under way. Before, a SIGINT can meet the kernel's own preparations, which
@@ -189,7 +192,10 @@ impl Driver {
         if self.ending.as_ref().is_some_and(|(_, ending)| !ending.is_on_disk()) {
             return;
         }
-        let Some(Waiting { work, mark, .. }) = self.waiting.pop_front() else { return };
+        // What one depends on is before it in the queue, or about to come into it.
+        let ready = |waiting: &Waiting| waiting.work.log.readiness() == Readiness::Ready;
+        let Some(at) = self.waiting.iter().position(ready) else { return };
+        let Some(Waiting { work, mark, .. }) = self.waiting.remove(at) else { return };
         self.acknowledge(None);
         let Some(live) = &mut self.live else { return };
         let id = work.execution_id.to_string();
@@ -245,6 +251,7 @@ impl Driver {
         };
         let end = FinishedEvent {
             outcome: outcome.into(),
+            stop_cause: by.filter(|_| outcome == Outcome::Interrupted).map(cause).unwrap_or_default().into(),
             cpu_duration: used.map(proto_duration),
             peak_memory_bytes: signed(self.meter.peak_bytes),
             ..FinishedEvent::default()
@@ -260,7 +267,7 @@ impl Driver {
         self.touch();
         self.note_use();
         if !goes_on {
-            self.cancel_waiting(None).await;
+            self.cancel_waiting(StopCause::Failure, None).await;
         }
     }
 }
@@ -281,6 +288,16 @@ fn outcome(reply: &Reply, interrupted: Option<Interrupter>) -> Outcome {
         (_, true) => Outcome::Ok,
         (Some(Interrupter::Person | Interrupter::Memory | Interrupter::Limit), false) => Outcome::Interrupted,
         (None, false) => Outcome::Error,
+    }
+}
+
+/// Why what is interrupted is.
+fn cause(by: Interrupter) -> StopCause {
+    match by {
+        Interrupter::Person => StopCause::Requested,
+        Interrupter::Memory => StopCause::Memory,
+        Interrupter::Limit => StopCause::Limit,
+        Interrupter::TimeLimit => StopCause::Unspecified,
     }
 }
 

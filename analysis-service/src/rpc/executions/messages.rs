@@ -5,7 +5,8 @@ use std::time::Duration;
 use fenxi_chassis::clock::micros;
 use fenxi_proto::{
     analysis::v1::{
-        ExecuteRequest, Execution, ExecutionState as StateMessage, ListExecutionsRequest, Outcome, QueuePosition,
+        DependencyCondition, ExecuteRequest, Execution, ExecutionState as StateMessage, ListExecutionsRequest, Outcome,
+        QueuePosition,
     },
     error::{ErrorReason, Failure},
     id,
@@ -13,7 +14,7 @@ use fenxi_proto::{
 };
 use uuid::Uuid;
 
-use crate::executions::{ExecutionState, ListFilter, NewExecution, Place, View};
+use crate::executions::{Condition, Dependency, ExecutionState, ListFilter, NewExecution, Place, View};
 
 /// The longest code.
 const CODE_MAX_BYTES: usize = 1 << 20;
@@ -39,6 +40,8 @@ pub(super) fn execution(view: &View, place: Option<Place>) -> Execution {
         execution_count: view.execution_count,
         queue_position: place.map_or(0, |place| position(&place)),
         estimated_wait: place.and_then(|place| place.wait).map(proto_duration),
+        depends_on_execution_id: accepted.depends_on.map(|on| on.execution_id.to_string()).unwrap_or_default(),
+        dependency_condition: accepted.depends_on.map(|on| on.condition.message()).unwrap_or_default().into(),
     }
 }
 
@@ -67,8 +70,25 @@ pub(super) fn new_execution(user_id: Uuid, asked: ExecuteRequest) -> Result<NewE
         return Err(Failure::invalid("code", what));
     }
     let time_limit = asked.time_limit.as_ref().map(time_limit).transpose()?;
+    let depends_on = dependency(&asked)?;
     let (code, continue_on_error) = (asked.code.into(), asked.continue_on_error);
-    Ok(NewExecution { user_id, request_id, kernel_id, code, time_limit, continue_on_error })
+    Ok(NewExecution { user_id, request_id, kernel_id, code, time_limit, continue_on_error, depends_on })
+}
+
+fn dependency(asked: &ExecuteRequest) -> Result<Option<Dependency>, Failure> {
+    let wrong = |what: String| Failure::invalid("dependency_condition", what);
+    let number = asked.dependency_condition;
+    let condition = DependencyCondition::try_from(number).map_err(|_| wrong(format!("is {number}, which is none")))?;
+    let condition = match condition {
+        DependencyCondition::Unspecified | DependencyCondition::Succeeded => Condition::Succeeded,
+        DependencyCondition::NotFailed => Condition::NotFailed,
+    };
+    if asked.depends_on_execution_id.is_empty() {
+        let none = number == DependencyCondition::Unspecified as i32;
+        return if none { Ok(None) } else { Err(wrong("is given without depends_on_execution_id".into())) };
+    }
+    let execution_id = id::parse_resource("depends_on_execution_id", &asked.depends_on_execution_id)?;
+    Ok(Some(Dependency { execution_id, condition }))
 }
 
 fn time_limit(limit: &prost_types::Duration) -> Result<Duration, Failure> {

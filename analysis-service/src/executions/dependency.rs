@@ -1,0 +1,256 @@
+//! Executions that depend on others: whether one may begin is decided by how the one ended that it depends on.
+//!
+//! Each execution in memory has a [`Link`], which says how it ended and, as long as that matters, what it depends on
+//! itself. Who depends on it holds that link and nothing else of it. What a service takes up is linked anew, from what
+//! was accepted and from the ends in the database.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use fenxi_proto::analysis::v1::{DependencyCondition, Outcome, StopCause};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Accepted, ExecutionError, Executions, limits::DEPENDENCY_STEPS_MAX};
+
+/// What an execution depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependency {
+    /// The other execution.
+    pub execution_id: Uuid,
+    /// How it has to end.
+    pub condition: Condition,
+}
+
+/// How an execution has to end for those that depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Condition {
+    /// As OK.
+    Succeeded = 1,
+    /// The same, or stopped by somebody.
+    NotFailed = 2,
+}
+
+impl Condition {
+    /// As the contract has it.
+    #[must_use]
+    pub fn message(self) -> DependencyCondition {
+        match self {
+            Self::Succeeded => DependencyCondition::Succeeded,
+            Self::NotFailed => DependencyCondition::NotFailed,
+        }
+    }
+}
+
+/// Whether an execution may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It may.
+    Ready,
+    /// What it depends on has not ended.
+    Waits,
+    /// It never may.
+    Never,
+}
+
+/// How an execution ended, for those that depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Ok,
+    /// It was interrupted, and nothing failed.
+    Stopped,
+    /// It was taken from the queue, as if it had never been there.
+    TakenBack,
+    Failed,
+}
+
+impl Verdict {
+    fn of(outcome: Outcome, cause: StopCause) -> Self {
+        match (outcome, cause) {
+            (Outcome::Ok, _) => Self::Ok,
+            (Outcome::Interrupted, StopCause::Requested | StopCause::Limit) => Self::Stopped,
+            (Outcome::Cancelled, StopCause::Requested) => Self::TakenBack,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// An execution, as those that depend on it know it.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    verdict: OnceLock<Verdict>,
+    /// What it depends on, until it has ended; and beyond that where it was taken from the queue.
+    on: Mutex<Option<Arc<Link>>>,
+}
+
+impl Link {
+    /// It ended like this; the first end counts.
+    pub(super) fn ended(&self, outcome: Outcome, cause: StopCause) {
+        let verdict = *self.verdict.get_or_init(|| Verdict::of(outcome, cause));
+        if verdict != Verdict::TakenBack {
+            self.set_on(None);
+        }
+    }
+
+    /// It depends on that one.
+    pub(super) fn depend_on(&self, on: Arc<Self>) {
+        if on.was_taken_back() {
+            // Of several in a row that were, one is enough.
+            while let Some(before) = on.on().filter(|before| before.was_taken_back()) {
+                on.set_on(before.on());
+            }
+        }
+        self.set_on(Some(on));
+    }
+
+    /// Whether what it depends on lets it begin.
+    pub(super) fn readiness(&self, condition: Condition) -> Readiness {
+        let mut at = self.on();
+        while let Some(link) = at {
+            match (link.verdict.get(), condition) {
+                (None, _) => return Readiness::Waits,
+                (Some(Verdict::Ok), _) | (Some(Verdict::Stopped), Condition::NotFailed) => return Readiness::Ready,
+                (Some(Verdict::TakenBack), Condition::NotFailed) => at = link.on(),
+                _ => return Readiness::Never,
+            }
+        }
+        Readiness::Ready
+    }
+
+    /// One that has ended like this.
+    fn of(verdict: Verdict) -> Arc<Self> {
+        Arc::new(Self { verdict: OnceLock::from(verdict), on: Mutex::default() })
+    }
+
+    fn was_taken_back(&self) -> bool {
+        self.verdict.get() == Some(&Verdict::TakenBack)
+    }
+
+    fn on(&self) -> Option<Arc<Self>> {
+        self.on.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_on(&self, on: Option<Arc<Self>>) {
+        *self.on.lock().unwrap_or_else(PoisonError::into_inner) = on;
+    }
+}
+
+impl Executions {
+    /// The link of an execution of this user in this kernel, for one that is to depend on it.
+    ///
+    /// # Errors
+    /// There is none, or the database does not answer.
+    pub(super) async fn link_to(&self, user_id: Uuid, kernel_id: Uuid, id: Uuid) -> Result<Arc<Link>, ExecutionError> {
+        let (first, mut next) = self.one_link(user_id, kernel_id, id).await?;
+        let mut last = Arc::clone(&first);
+        for _ in 0..DEPENDENCY_STEPS_MAX {
+            let Some(id) = next else { return Ok(first) };
+            let (link, after) = self.one_link(user_id, kernel_id, id).await?;
+            last.set_on(Some(Arc::clone(&link)));
+            (last, next) = (link, after);
+        }
+        last.set_on(Some(Link::of(Verdict::Failed)));
+        Ok(first)
+    }
+
+    /// The same of one that was accepted before: if it is not there any more, nothing is known of how it ended.
+    pub(super) async fn link_again(&self, accepted: &Accepted) -> Result<Option<Arc<Link>>, ExecutionError> {
+        let Some(Dependency { execution_id, .. }) = accepted.depends_on else { return Ok(None) };
+        match self.link_to(accepted.user_id, accepted.kernel_id, execution_id).await {
+            Err(ExecutionError::NotFound) => Ok(Some(Link::of(Verdict::Failed))),
+            found => found.map(Some),
+        }
+    }
+
+    /// One link, and the execution that the next one is of, which it does not know itself.
+    async fn one_link(
+        &self,
+        user_id: Uuid,
+        kernel_id: Uuid,
+        id: Uuid,
+    ) -> Result<(Arc<Link>, Option<Uuid>), ExecutionError> {
+        let live = || self.live(user_id, id).filter(|live| live.accepted.kernel_id == kernel_id);
+        if let Some(live) = live() {
+            return Ok((Arc::clone(&live.link), None));
+        }
+        let stored = self.stored(user_id, id).await?;
+        if stored.accepted.kernel_id != kernel_id {
+            return Err(ExecutionError::NotFound);
+        }
+        let accepted = Arc::clone(&stored.accepted);
+        let Some(end) = self.settled(stored).await?.0 else {
+            // Accepted between the two looks; or an acceptance that is being taken back.
+            return live().map(|live| (Arc::clone(&live.link), None)).ok_or(ExecutionError::NotSettled);
+        };
+        let verdict = Verdict::of(end.outcome, end.stop_cause);
+        let on = accepted.depends_on.filter(|_| verdict == Verdict::TakenBack);
+        Ok((Link::of(verdict), on.map(|on| on.execution_id)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ready(link: &Link) -> (Readiness, Readiness) {
+        (link.readiness(Condition::Succeeded), link.readiness(Condition::NotFailed))
+    }
+
+    fn after(on: &Arc<Link>) -> Arc<Link> {
+        let link = Arc::new(Link::default());
+        link.depend_on(Arc::clone(on));
+        link
+    }
+
+    #[test]
+    fn an_end_decides_by_the_condition() {
+        use Readiness::{Never, Ready, Waits};
+        assert_eq!(ready(&Link::default()), (Ready, Ready), "it depends on none");
+        for (outcome, cause, expected) in [
+            (Outcome::Ok, StopCause::Unspecified, (Ready, Ready)),
+            (Outcome::Error, StopCause::Unspecified, (Never, Never)),
+            (Outcome::TimedOut, StopCause::Unspecified, (Never, Never)),
+            (Outcome::Killed, StopCause::Unspecified, (Never, Never)),
+            (Outcome::Lost, StopCause::Unspecified, (Never, Never)),
+            (Outcome::Interrupted, StopCause::Requested, (Never, Ready)),
+            (Outcome::Interrupted, StopCause::Limit, (Never, Ready)),
+            (Outcome::Interrupted, StopCause::Memory, (Never, Never)),
+            (Outcome::Cancelled, StopCause::Requested, (Never, Ready)),
+            (Outcome::Cancelled, StopCause::QueueCleared, (Never, Never)),
+            (Outcome::Cancelled, StopCause::Dependency, (Never, Never)),
+            (Outcome::Cancelled, StopCause::Unspecified, (Never, Never)),
+        ] {
+            let on = Arc::new(Link::default());
+            let link = after(&on);
+            assert_eq!(ready(&link), (Waits, Waits));
+            on.ended(outcome, cause);
+            on.ended(Outcome::Ok, StopCause::Unspecified);
+            assert_eq!(ready(&link), expected, "{outcome:?} {cause:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_taken_from_the_queue_hands_on_what_it_depended_on() {
+        let first = Arc::new(Link::default());
+        let mut last = Arc::clone(&first);
+        for _ in 0..100 {
+            let next = after(&last);
+            next.ended(Outcome::Cancelled, StopCause::Requested);
+            last = next;
+        }
+        let before = last.on().expect("it is handed on");
+        assert!(Arc::ptr_eq(&first, &before) || Arc::ptr_eq(&first, &before.on().expect("the next")), "they pile up");
+        let link = after(&last);
+        assert_eq!(ready(&link), (Readiness::Never, Readiness::Waits));
+        first.ended(Outcome::Error, StopCause::Unspecified);
+        assert_eq!(ready(&link).1, Readiness::Never);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_what_stands_before_an_end() {
+        let first = Arc::new(Link::default());
+        let second = after(&first);
+        second.ended(Outcome::Ok, StopCause::Unspecified);
+        let third = after(&second);
+        assert_eq!((Arc::strong_count(&first), ready(&third).0), (1, Readiness::Ready));
+    }
+}
