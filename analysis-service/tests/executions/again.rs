@@ -11,7 +11,7 @@ use tonic::Status;
 
 use crate::{
     house::{User, assert_dense, end, id, next, soon, texts},
-    outliving::{Machine, until_printed},
+    outliving::{Machine, long_cell, until_printed},
 };
 
 async fn cancel(user: &User, execution_id: &str, request_id: &str) -> Result<Execution, Status> {
@@ -99,6 +99,23 @@ async fn a_cancel_is_done_once_though_the_service_is_stopped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_is_done_once_though_the_service_is_killed() {
     cancels_are_done_once(Signal::SIGKILL).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_disk_does_not_take_is_not_said_to_be_known() {
+    let machine = Machine::start_with("plain").await;
+    let user = machine.user();
+    let kernel = user.kernel().await;
+    let execution_id = long_cell(&machine, &kernel).await;
+    let request_id = id();
+    for _ in 0..2 {
+        let refused = cancel(&user, &execution_id, &request_id).await.expect_err("nobody would know of it");
+        assert_eq!(reason_of(&refused), Some(ErrorReason::Unavailable));
+    }
+    machine.free_disk();
+    let all = user.watch(&execution_id, 0).await;
+    assert_eq!((end(&all).outcome(), notices(&all)), (Outcome::Interrupted, 1));
+    cancel(&user, &execution_id, &request_id).await.expect("it was done");
 }
 
 async fn asked(stream: &mut tonic::Streaming<fenxi_proto::analysis::v1::ExecuteResponse>) -> String {

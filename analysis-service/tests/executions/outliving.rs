@@ -99,11 +99,11 @@ impl Machine {
     }
 
     /// From here on it can write no file beyond what this machine's database and journal have.
-    fn fill_disk(&self) {
+    pub(crate) fn fill_disk(&self) {
         self.hold_files_to("2097152");
     }
 
-    fn free_disk(&self) {
+    pub(crate) fn free_disk(&self) {
         self.hold_files_to("unlimited");
     }
 
@@ -378,7 +378,7 @@ fn lines(machine: &Machine, kernel: &str) -> String {
 }
 
 /// Runs code whose log is too long to grow on a disk that [`Machine::fill_disk`] filled. It goes on once that is so.
-async fn long_cell(machine: &Machine, kernel: &str) -> String {
+pub(crate) async fn long_cell(machine: &Machine, kernel: &str) -> String {
     let code = format!(
         "import os, time\nfor i in range(300): print('x' * 9_999)\nprint('written', flush=True)\n\
          while not os.path.exists('go'): time.sleep(0.01)\n{}",
