@@ -1,5 +1,5 @@
-// What is run at one go. Where one of it fails, the rest is not to run on what that one left half made: the service cancels
-// what waits at that moment, and what was still on its way then is for the page to take back.
+// What is run at one go. Where one of it fails, the rest is not to run on what that one left half made: the service begins
+// none of it, because each depends on the one before. What was still on its way then is for the page to take back.
 import type { OutputModel } from "../execution/model";
 import { NoticeKind, Outcome } from "../gen/fenxi/analysis/v1/output_pb";
 

@@ -54,4 +54,19 @@ describe("a notebook document", () => {
     expect(shape(doc.move(document, id, 1))).toEqual(["b", "a", "draft"]);
     expect(doc.move(document, id, -1)).toBe(document);
   });
+
+  it("knows what a cell that is sent next depends on, past what was taken back", () => {
+    const cells = ["a", "b", "c", "d"].map((id) => doc.newCell(id, id));
+    let document = doc.chain({ ...doc.emptyDocument(), cells }, ["b", "c", "d"], { executionId: "x" });
+    const dependency = (id: string) => doc.dependency(document, document.cells.find((cell) => cell.id === id)!);
+    expect(["a", "b", "c", "d"].map(dependency)).toEqual(["", "x", "x", "x"]);
+    document = doc.accept(document, "b", "y");
+    expect([dependency("c"), dependency("d")]).toEqual(["y", "y"]);
+    // It is sent later than what named it once.
+    document = doc.begin(document, "c", "request");
+    expect(dependency("d")).toBe("");
+    document = doc.chain(document, ["c", "d"], { cellId: "d" });
+    document = doc.takeBack(document, "c");
+    expect([dependency("c"), dependency("d")]).toEqual(["", ""]);
+  });
 });

@@ -12,7 +12,12 @@ export interface Cell {
   requestId: string | null;
   /** The code of that run: what is written meanwhile is not sent. Unset where none is on its way. */
   sent?: string | undefined;
+  /** What that run is to begin after, and only if it has not failed. Unset where it begins in any case. */
+  after?: After | undefined;
 }
+
+/** An execution; or the run of another cell, which is sent before. */
+export type After = { executionId: string } | { cellId: string };
 
 export interface NotebookDocument {
   version: 1;
@@ -69,13 +74,33 @@ function withoutReruns(executions: Execution[]): Execution[] {
 export function accept(document: NotebookDocument, id: string, executionId: string): NotebookDocument {
   const cells = document.cells.filter((cell) => cell.id === id || cell.executionId !== executionId);
   const dropped = document.dropped.filter((each) => each !== executionId);
-  return update({ ...document, cells, dropped }, id, { executionId, requestId: null, sent: undefined });
+  return update({ ...document, cells, dropped }, id, { executionId, requestId: null, sent: undefined, after: undefined });
 }
 
 /** The cell runs anew: what it showed before belongs to it no more. */
 export function begin(document: NotebookDocument, id: string, requestId: string): NotebookDocument {
   const before = document.cells.find((cell) => cell.id === id);
-  return update(drop(document, before?.executionId), id, { executionId: null, requestId, sent: before?.code });
+  return update(drop(document, before?.executionId), id, { executionId: null, requestId, sent: before?.code, after: undefined });
+}
+
+/** These cells, which are about to be sent in this order, run only if none before them fails, nor what `first` names. */
+export function chain(document: NotebookDocument, ids: string[], first: After | undefined): NotebookDocument {
+  const afters = new Map(ids.map((id, at) => [id, at === 0 ? first : { cellId: ids[at - 1]! }]));
+  return { ...document, cells: document.cells.map((cell) => (afters.has(cell.id) ? { ...cell, after: afters.get(cell.id) } : cell)) };
+}
+
+/** The execution after which a cell that is about to be sent runs; empty for none. What was taken back on its way hands on its own. */
+export function dependency({ cells }: NotebookDocument, { after }: Cell): string {
+  // Cells that were moved and taken back may name each other.
+  for (let steps = 0; after && steps < cells.length; steps++) {
+    if ("executionId" in after) return after.executionId;
+    const { cellId } = after;
+    const before = cells.find((cell) => cell.id === cellId);
+    if (before?.executionId) return before.executionId;
+    // One that was begun anew is sent later.
+    after = before?.requestId ? undefined : before?.after;
+  }
+  return "";
 }
 
 /** The cell's run is not on its way any more. */

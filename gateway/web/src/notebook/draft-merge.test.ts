@@ -24,8 +24,9 @@ test("cells that were added, moved and removed elsewhere are so here, where it d
 });
 
 test("a run is taken whole from where it was begun", () => {
-  const theirs = doc.begin(base, "a", "request");
-  expect(mergeDrafts(base, base, theirs).cells[0]).toMatchObject({ requestId: "request", executionId: null, sent: "a" });
+  const after = { executionId: "x" };
+  const theirs = doc.chain(doc.begin(base, "a", "request"), ["a"], after);
+  expect(mergeDrafts(base, base, theirs).cells[0]).toMatchObject({ requestId: "request", executionId: null, sent: "a", after });
   const done = doc.accept(theirs, "a", "e");
   expect(mergeDrafts(theirs, theirs, done).cells[0]).toMatchObject({ requestId: null, executionId: "e" });
   const stopped = doc.update(theirs, "a", { requestId: null });

@@ -57,7 +57,7 @@ function merged(base: Cell | undefined, mine: Cell | undefined, theirs: Cell | u
   const pick = <K extends keyof Cell>(field: K): Cell[K] => (base && mine[field] === base[field] ? theirs[field] : mine[field]);
   // A run is one thing: what was sent, and what came of it.
   const ran = base && mine.executionId === base.executionId && mine.requestId === base.requestId ? theirs : mine;
-  return { id: mine.id, code: pick("code"), executionId: ran.executionId, requestId: ran.requestId, sent: ran.sent };
+  return { id: mine.id, code: pick("code"), executionId: ran.executionId, requestId: ran.requestId, sent: ran.sent, after: ran.after };
 }
 
 /** An execution is shown once: in the cell that was run, not in the one that only shows what was run elsewhere. */

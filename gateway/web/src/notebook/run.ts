@@ -6,11 +6,20 @@ import { loginState } from "../api/login-state";
 import { executions } from "../api/transport";
 import { backoffMs } from "../execution/follow";
 import { pause } from "../execution/patience";
-import { ExecutionState, type Execution } from "../gen/fenxi/analysis/v1/execution_pb";
+import { DependencyCondition, ExecutionState, type Execution } from "../gen/fenxi/analysis/v1/execution_pb";
 
 const PAGE_SIZE = 100;
 /** The newest executions of a kernel that a page shows. */
 const PAGES_MAX = 5;
+
+/** What is sent to be run. */
+export interface Order {
+  kernelId: string;
+  code: string;
+  requestId: string;
+  /** Begins only if this one has not failed; empty: in any case. */
+  dependsOnExecutionId: string;
+}
 
 /** The newest executions of a kernel, oldest first. */
 export async function listAll(kernelId: string, signal: AbortSignal): Promise<Execution[]> {
@@ -29,10 +38,10 @@ export async function listAll(kernelId: string, signal: AbortSignal): Promise<Ex
  * Sends code and gives the execution as soon as it is taken; its events are watched apart. Sent again after a drop
  * with the same request_id, so that it runs once, for as long as it is `wanted`.
  */
-export async function sendExecute(kernelId: string, code: string, requestId: string, signal: AbortSignal, wanted: () => boolean): Promise<Execution> {
+export async function sendExecute(order: Order, signal: AbortSignal, wanted: () => boolean): Promise<Execution> {
   for (let attempt = 0; ; attempt++) {
     try {
-      return await firstExecution(kernelId, code, requestId, signal);
+      return await firstExecution(order, signal);
     } catch (error) {
       if (signal.aborted || !worthRepeating(error) || !wanted()) throw error;
       await pause(backoffMs(attempt), signal);
@@ -65,11 +74,13 @@ export async function listAlive(kernelId: string, signal: AbortSignal): Promise<
   }
 }
 
-async function firstExecution(kernelId: string, code: string, requestId: string, signal: AbortSignal): Promise<Execution> {
+async function firstExecution(order: Order, signal: AbortSignal): Promise<Execution> {
   const leave = new AbortController();
+  // What a person stops leaves the others alone.
+  const dependencyCondition = order.dependsOnExecutionId ? DependencyCondition.NOT_FAILED : DependencyCondition.UNSPECIFIED;
   const either = AbortSignal.any([signal, leave.signal]);
   try {
-    for await (const message of executions.execute({ kernelId, code, requestId }, { signal: either })) {
+    for await (const message of executions.execute({ ...order, dependencyCondition }, { signal: either })) {
       if (message.execution) return message.execution;
     }
   } finally {

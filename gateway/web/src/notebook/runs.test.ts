@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
+import { KernelState } from "../gen/fenxi/analysis/v1/kernel_pb";
 import { Outcome } from "../gen/fenxi/analysis/v1/output_pb";
-import { execution, finished, house, refusal, sent, service, settle, watching, written } from "./test-house";
+import { execution, finished, house, kernel, refusal, sent, service, settle, watching, written } from "./test-house";
 import { NotebookSession } from "./session";
 
 test("running all ends with the first that fails: what was on its way is taken back or cancelled", async () => {
@@ -82,6 +83,50 @@ test("running all ends with one that was begun before and fails", async () => {
   watched.get("a")!.say({ event: finished(1, Outcome.ERROR) });
   await settle();
   expect(cell(0).requestId).toBeNull();
+});
+
+test("each cell of running all depends on the one before, which may be taken back, and says so again after a reload", async () => {
+  const cell = await written("1", "2", "3", "4");
+  house.streams[0]!.say({ kernel: kernel({ revision: 1n, runningExecutionId: "elsewhere" }) });
+  await settle();
+  house.session.runs.all();
+  await settle();
+  house.sends[0]!.channel.say({ execution: execution("a", "1") });
+  await house.session.stops.cell(cell(2));
+  await settle();
+  house.sends[1]!.channel.say({ execution: execution("b", "2") });
+  await settle();
+  expect(house.sends.map(({ code, after }) => [code, after])).toEqual([["1", ""], ["2", "a"], ["4", "b"]]);
+  // What it depends on may be gone by then.
+  house.session.remove(cell(1).id);
+  house.session.stop();
+  house.session = new NotebookSession("k", "u");
+  house.session.start();
+  await settle();
+  const last = house.sends.at(-1)!;
+  expect([last.requestId, last.after]).toEqual([house.sends[2]!.requestId, "b"]);
+  last.channel.say({ execution: execution("d", "4") });
+  await settle();
+  house.session.runs.one(cell(2).id);
+  await settle();
+  expect([house.sends.at(-1)!.code, house.sends.at(-1)!.after]).toEqual(["3", ""]);
+});
+
+test("running all depends on what runs already, and on what is on its way", async () => {
+  await sent("0");
+  house.sends[0]!.channel.say({ execution: execution("a", "0") });
+  await settle();
+  house.streams[0]!.say({ kernel: kernel({ revision: 1n, state: KernelState.BUSY, runningExecutionId: "a" }) });
+  await settle();
+  const cell = await written("1", "2");
+  house.session.runs.all();
+  await settle();
+  expect(house.sends.map(({ code, after }) => [code, after])).toEqual([["0", ""], ["1", "a"]]);
+  house.session.runs.all();
+  expect(cell(0).after).toEqual({ executionId: "a" });
+  house.sends[1]!.channel.say({ execution: execution("b", "1") });
+  await settle();
+  expect(house.sends[2]!.after).toBe("b");
 });
 
 test("a deleted cell comes back once, however often that is asked for", async () => {

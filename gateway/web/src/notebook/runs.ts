@@ -14,6 +14,8 @@ export interface RunsHost {
   onBegun(): void;
   /** The service has taken one. */
   onAccepted(): void;
+  /** The execution that the kernel runs; empty where none is known to. */
+  running(): string;
   cancel(executionId: string): Promise<unknown>;
 }
 
@@ -37,6 +39,7 @@ export class Runs {
     });
     this.sends = new Sends(kernelId, signal, {
       cell: (id) => draft.cell(id),
+      dependency: (cell) => this.dependency(cell),
       onAccepted: (cellId, requestId, execution) => this.accepted(cellId, requestId, execution),
       onRefused: (cellId, requestId, error) => this.refused(cellId, requestId, error),
       knows: (id) => this.knows(id),
@@ -63,7 +66,13 @@ export class Runs {
   /** Runs every cell in order, up to the first that fails. */
   all(): void {
     const before = this.feeds.unfinished;
+    const running = this.host.running();
+    const onTheWay = this.cells.filter(({ requestId }) => requestId).map(({ id }) => id);
     for (const { id } of this.cells) this.one(id);
+    const begun = this.cells.filter(({ id, requestId }) => requestId && !onTheWay.includes(id)).map(({ id }) => id);
+    const last = onTheWay.at(-1);
+    const first = last ? { cellId: last } : before.includes(running) ? { executionId: running } : undefined;
+    this.draft.change(doc.chain(this.draft.document, begun, first));
     this.batches.begin(this.cells.flatMap(({ requestId }) => requestId ?? []), before);
   }
 
@@ -95,6 +104,14 @@ export class Runs {
 
   show(execution: Execution): void {
     if (!this.draft.document.dropped.includes(execution.executionId)) this.feeds.show(execution);
+  }
+
+  /** From here on it is kept by its name: the same request is to say the same, after a reload too. */
+  private dependency(cell: doc.Cell): string {
+    const executionId = doc.dependency(this.draft.document, cell);
+    const after = executionId ? { executionId } : undefined;
+    if (cell.after) this.draft.change(doc.update(this.draft.document, cell.id, { after }));
+    return executionId;
   }
 
   private accepted(cellId: string, requestId: string, execution: Execution): void {

@@ -9,6 +9,8 @@ const ANSWER_WAIT_MS = 3_000;
 
 export interface SendsHost {
   cell(cellId: string): Cell | undefined;
+  /** The execution that its run depends on; empty for none. Asked for just before it is sent. */
+  dependency(cell: Cell): string;
   /** The service has taken the code. */
   onAccepted(cellId: string, requestId: string, execution: Execution): void;
   onRefused(cellId: string, requestId: string, error: unknown): void;
@@ -55,12 +57,13 @@ export class Sends {
     if (!cell?.requestId || this.signal.aborted) return;
     const { requestId } = cell;
     const code = codeOf(cell);
+    const dependsOnExecutionId = this.host.dependency(cell);
     this.cut = new AbortController();
     const signal = AbortSignal.any([this.signal, this.cut.signal]);
     const wanted = () => !this.withdrawn.has(requestId);
     this.underWay = requestId;
     try {
-      const execution = await sendExecute(this.kernelId, code, requestId, signal, wanted);
+      const execution = await sendExecute({ kernelId: this.kernelId, code, requestId, dependsOnExecutionId }, signal, wanted);
       // Another tab may have taken it back.
       const unwanted = !wanted() || this.host.cell(cellId)?.requestId === null;
       this.host.onAccepted(cellId, requestId, execution);

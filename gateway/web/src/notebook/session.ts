@@ -56,6 +56,7 @@ export class NotebookSession {
     this.runs = new Runs(kernelId, signal, this.draft, this.feeds, {
       onBegun: () => this.stops.stopping.begun(),
       onAccepted: () => this.link.wake(),
+      running: () => this.kernel?.runningExecutionId ?? "",
       cancel: (id) => this.stops.cancel(id),
     });
     this.stops = new Stops(kernelId, {

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, vi } from "vitest";
 import { ExecutionSchema, ExecutionState, type Execution } from "../gen/fenxi/analysis/v1/execution_pb";
 import { KernelSchema, KernelState, type Kernel } from "../gen/fenxi/analysis/v1/kernel_pb";
 import { OutputEventSchema, type Outcome, type OutputEvent } from "../gen/fenxi/analysis/v1/output_pb";
+import type { Order } from "./run";
 import { NotebookSession } from "./session";
 
 type Calls = Record<string, (...given: never[]) => unknown>;
@@ -55,7 +56,7 @@ export type Listener = (event: { key: string }) => void;
 interface House {
   /** Of the kernel, one for each time that it was watched. */
   streams: Channel<{ kernel?: Kernel }>[];
-  sends: { code: string; requestId: string; channel: Channel<{ execution: Execution }> }[];
+  sends: { code: string; requestId: string; after: string; channel: Channel<{ execution: Execution }> }[];
   /** What waits or runs, as the service says. */
   alive: Execution[];
   cancelled: string[];
@@ -87,9 +88,9 @@ beforeEach(() => {
   };
   service.executions = {
     listExecutions: async ({ states }: { states?: ExecutionState[] }) => ({ executions: states ? house.alive : [], nextPageToken: "" }),
-    execute: ({ code, requestId }: { code: string; requestId: string }, { signal }: { signal: AbortSignal }) => {
+    execute: ({ code, requestId, dependsOnExecutionId: after }: Order, { signal }: { signal: AbortSignal }) => {
       const channel = new Channel<{ execution: Execution }>();
-      house.sends.push({ code, requestId, channel });
+      house.sends.push({ code, requestId, after, channel });
       return channel.read(signal);
     },
     watchExecution: (_: unknown, { signal }: { signal: AbortSignal }) => new Channel<never>().read(signal),
