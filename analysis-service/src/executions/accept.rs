@@ -106,7 +106,9 @@ impl Executions {
             (Ok(()), Ok(None)) => match self.keep(&live, ticket).await {
                 Ok(Insert::New) => {
                     let log = LogWriter::begin(Arc::clone(&live), self.desk.clone(), position).await;
-                    log.depend_on(on);
+                    if let Some(on) = on {
+                        live.link.depend_on(on);
+                    }
                     self.desk.finisher.follow(Arc::clone(&live));
                     Ok(Acceptance::New(View::of_live(&live), Box::new(log)))
                 }

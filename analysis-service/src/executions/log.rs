@@ -19,7 +19,7 @@ use super::{
     bounds::{bound, cost_bytes},
     content::Contents,
     cutter::{Cutter, OutputLimit},
-    dependency::{Link, Readiness},
+    dependency::Readiness,
     finish::Finisher,
     journal::Journal,
     limits::{IN_FLIGHT_MAX_BYTES, LARGE_TEXT_BYTES},
@@ -149,13 +149,6 @@ impl LogWriter {
     pub fn readiness(&self) -> Readiness {
         let depends_on = self.live.accepted.depends_on;
         depends_on.map_or(Readiness::Ready, |on| self.live.link.readiness(on.condition))
-    }
-
-    /// What it depends on is this.
-    pub(super) fn depend_on(&self, on: Option<Arc<Link>>) {
-        if let Some(on) = on {
-            self.live.link.depend_on(on);
-        }
     }
 
     /// When the kernel began, if it has.

@@ -71,9 +71,11 @@ impl Executions {
                 }
             }
         }
-        // All of them are in memory by now.
-        for (_, work) in &works {
-            work.log.depend_on(self.link_again(work.log.accepted()).await?);
+        // All of them are in memory by now. What has ended may hand on what it depended on.
+        for live in self.lives.those(|live| live.accepted.depends_on.is_some()) {
+            if let Some(on) = self.link_again(&live.accepted).await? {
+                live.link.depend_on(on);
+            }
         }
         for (kernel_id, began, death, log) in left {
             // While one that has begun has no end, no other was sent. Where none has begun, any may have been sent.
