@@ -27,6 +27,8 @@ pub(super) const CLOSED_KEPT: Duration = Duration::from_secs(48 * 3600);
 /// Rows of a preview, where none are asked for and at most.
 const PREVIEW_ROWS: usize = 50;
 const PREVIEW_ROWS_MAX: usize = 200;
+/// How often the bytes of an upload can change their place: into the store, and away.
+const MOVES_MAX: usize = 2;
 
 impl Datasets {
     /// Opens an upload, if the file and the user's quota allow its size; or gives the one that this request opened.
@@ -147,14 +149,24 @@ impl Datasets {
             rows if rows <= PREVIEW_ROWS_MAX => rows,
             rows => return Err(DatasetError::field("row_count", format!("is {rows}; give 1 to {PREVIEW_ROWS_MAX}"))),
         };
-        let (path, file_name) = {
-            let _deciding = self.inner.uploads.lock(upload_id).await;
-            let upload = self.open_upload(user_id, upload_id).await?;
-            (self.bytes_of(&upload).await?, upload.file_name)
-        };
         // One of a user at a time, so that nobody's keep everybody else's waiting.
         let _turn = self.inner.looks.lock(user_id).await;
-        self.inner.parser.preview(Source { path, file_name, options }, rows).await
+        let mut moves = 0;
+        loop {
+            let (path, file_name) = {
+                let _deciding = self.inner.uploads.lock(upload_id).await;
+                let upload = self.open_upload(user_id, upload_id).await?;
+                (self.bytes_of(&upload).await?, upload.file_name)
+            };
+            let source = Source { path: path.clone(), file_name, options: options.clone() };
+            let preview = self.inner.parser.preview(source, rows).await;
+            // Before they were opened the bytes were moved by a completion, or removed: what is there now is asked anew.
+            let is_gone = preview.is_err() && !tokio::fs::try_exists(&path).await.unwrap_or(true);
+            if !is_gone || moves == MOVES_MAX {
+                return preview;
+            }
+            moves += 1;
+        }
     }
 
     /// An upload that is open; the caller holds its lock.

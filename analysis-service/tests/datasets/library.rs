@@ -13,7 +13,7 @@ use fenxi_tables::ParseOptions;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::house::{files, id, numbers};
+use super::house::{files, id, numbers, until};
 
 const WINDOW: Window = Window { row_offset: 0, row_count: 5, column_offset: 0, column_count: 5 };
 
@@ -86,7 +86,11 @@ impl Library {
 }
 
 async fn open(folder: &TempDir, clock: &Clock, settings: &[&str]) -> Datasets {
-    let reader = ["test", "--table-reader", env!("CARGO_BIN_EXE_table-reader")];
+    open_with(folder, clock, env!("CARGO_BIN_EXE_table-reader"), settings).await
+}
+
+async fn open_with(folder: &TempDir, clock: &Clock, reader: &str, settings: &[&str]) -> Datasets {
+    let reader = ["test", "--table-reader", reader];
     let settings = Settings::parse_from([&reader, settings].concat()).datasets;
     let database = Database::open(&folder.path().join("test.db"), STEPS).await.expect("a database");
     Datasets::open(folder.path(), settings, database, Frame::new(clock.clone())).expect("opens")
@@ -235,4 +239,46 @@ async fn arriving_bytes_without_an_upload_are_swept() {
     library.datasets.clean().await.expect("clean");
     assert!(!stray.exists());
     library.complete(kept).await.expect("untouched");
+}
+
+/// A folder with a program that reads as the real one does, the first time only when there is a file `go` beside it; then
+/// there is a folder `begun`.
+fn slow_reader() -> TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (program, beside) = (folder.path().join("reader"), folder.path().display());
+    let wait = format!("if mkdir {beside}/begun 2>&-; then while [ ! -e {beside}/go ]; do sleep 0.02; done; fi");
+    let script = format!("#!/bin/sh\n{wait}\nexec {}\n", env!("CARGO_BIN_EXE_table-reader"));
+    std::fs::write(&program, script).expect("written");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
+    folder
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_move_before_a_preview_opens_them_are_followed() {
+    for is_cancelled in [false, true] {
+        let slow = slow_reader();
+        let mut library = Library::open(&[]).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let program = slow.path().join("reader");
+        let program = program.to_str().expect("plain");
+        library.datasets = open_with(&folder, &library.clock, program, &[]).await;
+        let upload_id = library.upload(b"a,b\n1,2\n3\n").await;
+        let (datasets, user_id) = (library.datasets.clone(), library.user_id);
+        let options = ParseOptions { delimiter: Some(';'), ..ParseOptions::default() };
+        let preview = tokio::spawn(async move { datasets.preview_upload(user_id, upload_id, options, 1).await });
+        until("the reader's begin", || async { slow.path().join("begun").exists().then_some(()) }).await;
+        if is_cancelled {
+            library.datasets.cancel_upload(user_id, upload_id, None).await.expect("cancelled");
+        } else {
+            library.complete(upload_id).await.expect_err("ragged");
+        }
+        std::fs::write(slow.path().join("go"), b"").expect("written");
+        let preview = preview.await.expect("no panic");
+        if is_cancelled {
+            assert!(matches!(preview, Err(DatasetError::Closed(_))), "{preview:?}");
+        } else {
+            assert_eq!(preview.expect("found").slice.row_count, 1);
+        }
+    }
 }
