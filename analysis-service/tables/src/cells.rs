@@ -72,41 +72,60 @@ impl CellTable {
     /// The table, with `names` for its columns.
     pub(crate) fn finish(self, names: &[Name]) -> Result<(RecordBatch, Vec<String>), TableError> {
         let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
-        let (mut mixed, mut losing, mut shapes, mut moved) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut told = Told::default();
         let rows = usize::try_from(self.rows).map_err(|_| too_long())?;
         for (column, name) in self.columns.into_iter().zip(names) {
             let built = column.finish(rows).map_err(|error| unbuilt(&name.name, &error))?;
             fields.push(Field::new(&name.name, built.array.data_type().clone(), true));
             arrays.push(built.array);
-            let quoted = format!("\"{}\"", name.name);
-            if built.moved_to_utc {
-                moved.push(quoted.clone());
-            }
-            match built.kept_as_text {
-                Some(column::Why::Mixed) => mixed.push(quoted),
-                Some(column::Why::LosesDigits) => losing.push(quoted),
-                Some(column::Why::ManyShapes) => shapes.push(quoted),
-                None => {}
-            }
+            told.add(format!("\"{}\"", name.name), built.kept_as_text, built.moved_to_utc, built.rounded);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
             .map_err(|error| unbuilt("", &error))?;
-        let mut warnings = Vec::new();
-        if !mixed.is_empty() {
-            warnings.push(format!("kept as text, because values are of different kinds: {}", list(&mixed)));
+        Ok((batch, told.warnings()))
+    }
+}
+
+/// Columns of which something is to be told.
+#[derive(Default)]
+struct Told {
+    mixed: Vec<String>,
+    losing: Vec<String>,
+    shapes: Vec<String>,
+    doubled: Vec<String>,
+    moved: Vec<String>,
+    rounded: Vec<String>,
+}
+
+impl Told {
+    fn add(&mut self, column: String, kept_as_text: Option<column::Why>, moved_to_utc: bool, rounded: bool) {
+        if moved_to_utc {
+            self.moved.push(column.clone());
         }
-        if !losing.is_empty() {
-            warnings.push(format!("kept as text, because a number column would lose digits: {}", list(&losing)));
+        if rounded {
+            self.rounded.push(column.clone());
         }
-        if !moved.is_empty() {
-            warnings.push(format!("{}: {}", crate::values::SHOWN_IN_UTC, list(&moved)));
+        match kept_as_text {
+            Some(column::Why::Mixed) => self.mixed.push(column),
+            Some(column::Why::LosesDigits) => self.losing.push(column),
+            Some(column::Why::ManyShapes) => self.shapes.push(column),
+            Some(column::Why::DoubledKeys) => self.doubled.push(column),
+            None => {}
         }
-        if !shapes.is_empty() {
-            let words = "kept as text, because its lists or records have no one shape, or a very large one";
-            warnings.push(format!("{words}: {}", list(&shapes)));
-        }
-        Ok((batch, warnings))
+    }
+
+    fn warnings(self) -> Vec<String> {
+        let told = [
+            (self.mixed, "kept as text, because values are of different kinds"),
+            (self.losing, "kept as text, because a number column would lose digits"),
+            (self.moved, crate::values::SHOWN_IN_UTC),
+            (self.shapes, "kept as text, because its lists or records have no one shape, or a very large one"),
+            (self.doubled, "kept as text, because a record in it has a key twice"),
+            (self.rounded, crate::values::WERE_ROUNDED),
+        ];
+        let told = told.into_iter().filter(|(columns, _)| !columns.is_empty());
+        told.map(|(columns, what)| format!("{what}: {}", list(&columns))).collect()
     }
 }
 

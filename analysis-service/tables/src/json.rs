@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::Path;
 
 use arrow_array::RecordBatch;
+use arrow_schema::DataType;
 use serde::Deserializer as _;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -18,6 +19,11 @@ use crate::{Cancel, FileFormat, Limits, ParseOptions, TableError};
 
 /// Records a preview reads to decide types by.
 const PREVIEW_RECORDS: u64 = 1_000;
+
+/// Bytes of a float with a point and at most 15 digits.
+const SHORT_FLOAT_BYTES: usize = 16;
+/// Floats that are shown without an exponent.
+const SHOWN_PLAINLY: std::ops::Range<f64> = 1e-4..1e15;
 
 /// Records on their way into cells.
 struct Records<'a> {
@@ -58,8 +64,10 @@ impl Records<'_> {
             [b'f', ..] => Cell::Bool(false),
             [b'"', ..] => {
                 owned = serde_json::from_str::<String>(raw).map_err(|error| broken_text(key, &error))?;
-                let limit = self.limits.cell_max_bytes as u64;
-                crate::limits::check("bytes of one cell", "cell_max_bytes", limit, owned.len() as u64)?;
+                if owned.len() > self.limits.cell_max_bytes {
+                    let place = format!("record {}, \"{key}\"", self.table.rows + 1);
+                    return Err(self.limits.cell_too_large(&place, owned.len()));
+                }
                 Cell::Text(&owned)
             }
             [b'[' | b'{', ..] => Cell::Nested(raw),
@@ -102,8 +110,22 @@ fn number<'a>(raw: &'a str, digits: &[u8]) -> (Cell<'a>, bool) {
         return (Cell::Int(value), false);
     }
     match number::float(digits) {
-        Some(value) if kinds & values::FLOAT != 0 => (Cell::Float(value), kinds & values::ROUNDED != 0),
+        Some(value) if kinds & values::FLOAT != 0 => {
+            let cell = if is_shown_so(raw, value) { Cell::Float(value) } else { Cell::Written(raw) };
+            (cell, kinds & values::ROUNDED != 0)
+        }
         _ => (Cell::Huge(raw), false),
+    }
+}
+
+/// Whether a float is shown as its file has it.
+fn is_shown_so(raw: &str, value: f64) -> bool {
+    let bytes = raw.as_bytes();
+    // A float is told from all others by 15 digits, so that they are those which it is shown with.
+    let is_short = bytes.len() <= SHORT_FLOAT_BYTES && SHOWN_PLAINLY.contains(&value.abs());
+    match bytes {
+        [.., b'1'..=b'9'] if is_short && !bytes.contains(&b'e') && !bytes.contains(&b'E') => true,
+        _ => raw == format!("{value:?}"),
     }
 }
 
@@ -172,7 +194,8 @@ impl<'de> Visitor<'de> for Array<'_, '_> {
 /// Reads `data` into `records`; with `partial`, an end that is cut off is no error.
 fn read(data: &[u8], records: &mut Records, partial: bool) -> Result<(), TableError> {
     let mut parser = serde_json::Deserializer::from_slice(data);
-    let result = if data.trim_ascii_start().starts_with(b"[") {
+    let is_array = data.trim_ascii_start().starts_with(b"[");
+    let result = if is_array {
         parser.deserialize_seq(Array(records)).and_then(|()| parser.end())
     } else {
         loop {
@@ -192,12 +215,16 @@ fn read(data: &[u8], records: &mut Records, partial: bool) -> Result<(), TableEr
         Ok(()) => {}
         Err(_) if records.table.rows >= records.rows_max => {}
         Err(error) if partial && error.is_eof() => {}
-        Err(error) => return Err(explain(&error)),
+        Err(error) => return Err(explain(data, &error)),
     }
     if records.table.rows == 0 && (!partial || records.keys.is_empty()) {
         return Err(TableError::Empty("the file holds no records; upload a file with data".to_owned()));
     }
-    if records.table.rows == 1 && !partial && records.table.columns.iter().all(cells::CellColumn::is_nested) {
+    if records.table.rows == 1
+        && !partial
+        && !is_array
+        && records.table.columns.iter().all(cells::CellColumn::is_nested)
+    {
         return Err(TableError::Format(
             "the JSON is one record that holds only lists or records; we read an array of records or a record a line. \
              Write the table in that shape (pandas: to_json(orient=\"records\"))"
@@ -207,8 +234,16 @@ fn read(data: &[u8], records: &mut Records, partial: bool) -> Result<(), TableEr
     Ok(())
 }
 
-fn explain(error: &serde_json::Error) -> TableError {
+fn explain(data: &[u8], error: &serde_json::Error) -> TableError {
     let line = error.line() as u64;
+    if let Some(word) = no_number(data, error) {
+        let problem = format!(
+            "column {}: {word} is no JSON, though some programs write it; write null instead (pandas: to_json does) and \
+             upload the file again",
+            error.column()
+        );
+        return TableError::at_line(line, problem);
+    }
     let what = error.to_string();
     let what = what.rsplit_once(" at line").map_or(what.as_str(), |(what, _)| what);
     if error.is_eof() {
@@ -224,6 +259,18 @@ fn explain(error: &serde_json::Error) -> TableError {
     )
 }
 
+/// The word at an error's place that Python and JavaScript write for a float without a value.
+fn no_number(data: &[u8], error: &serde_json::Error) -> Option<&'static str> {
+    let line =
+        error.line().checked_sub(2).map_or(Some(0), |at| memchr::memchr_iter(b'\n', data).nth(at).map(|end| end + 1));
+    // The column is that of the byte which is wrong, or of the one before it.
+    let at = line? + error.column().saturating_sub(1);
+    let near = data.get(at.saturating_sub(1)..)?;
+    ["NaN", "Infinity"]
+        .into_iter()
+        .find(|word| (0..=2).any(|skip| near.get(skip..).is_some_and(|n| n.starts_with(word.as_bytes()))))
+}
+
 fn records<'a>(limits: &'a Limits, cancel: &'a Cancel, rows_max: u64) -> Records<'a> {
     let (table, keys, places) = (CellTable::default(), Vec::new(), HashMap::new());
     Records { table, keys, places, limits, cancel, rows_max, rounded: BTreeSet::new(), stopped: None }
@@ -234,7 +281,10 @@ fn finish(records: Records) -> Result<(RecordBatch, Vec<Name>, Vec<String>), Tab
     let (names, mut warnings) = cells::named(&records.keys);
     let (batch, more) = records.table.finish(&names)?;
     warnings.extend(more);
-    let rounded: Vec<String> = records.rounded.iter().map(|at| format!("\"{}\"", names[*at].name)).collect();
+    // A column that became text has all digits.
+    let is_float = |at: &&usize| *batch.column(**at).data_type() == DataType::Float64;
+    let rounded = records.rounded.iter().filter(is_float);
+    let rounded: Vec<String> = rounded.map(|at| format!("\"{}\"", names[*at].name)).collect();
     if !rounded.is_empty() {
         warnings.push(format!("{}: {}", values::WERE_ROUNDED, list(&rounded)));
     }

@@ -46,7 +46,7 @@ pub use slice::ColumnarFile;
 
 /// Counts up whenever a file may become another table than before: other names, other types, other rows. What is kept of a
 /// table belongs to the reading that made it.
-pub const READING: u32 = 2;
+pub const READING: u32 = 3;
 
 /// Reads the beginning of the file at `path` and tells what would become of it: the options in force, the first
 /// `rows` rows, a workbook's sheets, and what a person should know. `file_name` is the name the user gave; it is a

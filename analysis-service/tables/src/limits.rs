@@ -49,6 +49,12 @@ impl Limits {
         check("columns", "columns_max", self.columns_max as u64, found as u64)
     }
 
+    /// The error for a cell of so many bytes at a place.
+    pub(crate) fn cell_too_large(&self, place: &str, found: usize) -> TableError {
+        let what = format!("bytes of one cell ({place}; shorten or split its text, or leave its column out)");
+        too_large(&what, "cell_max_bytes", self.cell_max_bytes as u64, found as u64)
+    }
+
     pub(crate) fn check_rows(&self, found: u64) -> Result<(), TableError> {
         check("rows", "rows_max", self.rows_max, found)
     }

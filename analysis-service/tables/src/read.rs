@@ -97,10 +97,15 @@ fn json(
     cancel: &Cancel,
 ) -> Result<Written, TableError> {
     let mut text = Text::whole(data, options, out, cancel)?;
-    if let Err(wrong) = std::str::from_utf8(&text.bytes) {
+    let wrong = std::str::from_utf8(&text.bytes).err();
+    if let Some(wrong) = wrong {
         text = text.guess(data, wrong.valid_up_to(), options, out, cancel)?;
     }
-    json::convert(&text.bytes, format, &text.encoding.label(), out, limits, cancel)
+    let mut written = json::convert(&text.bytes, format, &text.encoding.label(), out, limits, cancel)?;
+    if wrong.is_some() {
+        written.warnings.insert(0, guess_warning(&text));
+    }
+    Ok(written)
 }
 
 fn delimited(
@@ -130,6 +135,11 @@ fn delimited(
             }
         }
     }
+}
+
+/// Whether the encoding of a beginning is neither said nor marked, nor the usual one.
+fn is_guessed(text: &Text, options: &ParseOptions) -> bool {
+    !text.encoding.is_utf8() && options.encoding.is_none() && text.encoding.mark_bytes == 0
 }
 
 fn guess_warning(text: &Text) -> String {
@@ -170,7 +180,10 @@ fn preview_json(
     limits: &Limits,
 ) -> Result<Preview, TableError> {
     let (text, _) = Text::beginning(path, options)?;
-    let (batch, warnings) = json::preview(&text.bytes, rows, limits)?;
+    let (batch, mut warnings) = json::preview(&text.bytes, rows, limits)?;
+    if is_guessed(&text, options) {
+        warnings.insert(0, guess_warning(&text));
+    }
     let encoding = Some(text.encoding.label());
     Ok(Preview {
         options: ParseOptions { format: Some(format), encoding, ..ParseOptions::default() },
@@ -192,7 +205,7 @@ fn preview_delimited(path: &Path, options: &ParseOptions, rows: usize, limits: &
             return Err(crate::encoding::wrong_bytes(bytes, at, text.encoding.encoding));
         }
     };
-    if !text.encoding.is_utf8() && options.encoding.is_none() && text.encoding.mark_bytes == 0 {
+    if is_guessed(&text, options) {
         warnings.insert(0, guess_warning(&text));
     }
     Ok(Preview {

@@ -148,6 +148,7 @@ fn no_text(file_name: &str) -> TableError {
 
 fn by_first_character(text: &[u8], file_name: &str) -> FileFormat {
     let ending = file_name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    let is_json_name = matches!(ending.as_str(), "json" | "jsonl" | "ndjson");
     let text = text.trim_ascii_start();
     let rest = |skip: usize| text.get(skip..).unwrap_or_default().trim_ascii_start().first().copied();
     match text.first() {
@@ -162,9 +163,17 @@ fn by_first_character(text: &[u8], file_name: &str) -> FileFormat {
             FileFormat::Json
         }
         Some(b'[') if rest(1) == Some(b'{') => FileFormat::Json,
-        _ if ending == "json" && matches!(text.first(), Some(b'[')) => FileFormat::Json,
+        // Its name says JSON, and it begins so: what is wrong with it as a table, the reader of JSON tells.
+        Some(b'[' | b'{') if is_json_name => FileFormat::Json,
+        Some(b'"') if is_json_name && is_one_text(text) => FileFormat::Json,
         _ => FileFormat::Delimited,
     }
+}
+
+/// Whether the first line is one JSON text and nothing more.
+fn is_one_text(text: &[u8]) -> bool {
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    serde_json::from_slice::<String>(line.trim_ascii()).is_ok()
 }
 
 /// Whether the first line is a record of its own and another begins after it.

@@ -9,7 +9,7 @@ use arrow_array::builder::{
 };
 use arrow_schema::ArrowError;
 
-use super::nested;
+use super::nested::{self, Nested};
 use super::take::Take;
 use crate::values::temporal::{self, Order};
 use crate::values::{self, Held};
@@ -32,6 +32,8 @@ pub(crate) enum Cell<'a> {
     /// Microseconds.
     Span(i64),
     Text(&'a str),
+    /// A float as its file has it, where that is not how we show it.
+    Written(&'a str),
     /// A number that neither `i64` nor `f64` holds.
     Huge(&'a str),
     /// A list or record, as JSON.
@@ -42,7 +44,7 @@ impl Cell<'_> {
     /// Bytes that a column takes for it.
     pub(crate) fn bytes(&self) -> u64 {
         match self {
-            Self::Text(text) | Self::Huge(text) | Self::Nested(text) => text.len() as u64 + 8,
+            Self::Text(text) | Self::Written(text) | Self::Huge(text) | Self::Nested(text) => text.len() as u64 + 8,
             _ => 8,
         }
     }
@@ -60,8 +62,16 @@ enum Tag {
     Time,
     Span,
     Text,
+    Written,
     Huge,
     Nested,
+}
+
+impl Tag {
+    /// Whether its cells are kept as text.
+    fn has_text(self) -> bool {
+        matches!(self, Self::Text | Self::Written | Self::Huge | Self::Nested)
+    }
 }
 
 /// Why a column of other values is text.
@@ -70,6 +80,7 @@ pub(crate) enum Why {
     Mixed,
     LosesDigits,
     ManyShapes,
+    DoubledKeys,
 }
 
 /// A finished column.
@@ -78,10 +89,12 @@ pub(crate) struct Built {
     pub(crate) kept_as_text: Option<Why>,
     /// Its times name different offsets.
     pub(crate) moved_to_utc: bool,
+    /// Numbers in its lists or records have more digits than a float.
+    pub(crate) rounded: bool,
 }
 
 fn of_type(array: ArrayRef) -> Built {
-    Built { array, kept_as_text: None, moved_to_utc: false }
+    Built { array, kept_as_text: None, moved_to_utc: false, rounded: false }
 }
 
 /// Cells row by row; rows at the end may be missing.
@@ -112,6 +125,7 @@ impl CellColumn {
             Cell::Time(value) => (Tag::Time, value, None),
             Cell::Span(value) => (Tag::Span, value, None),
             Cell::Text(text) => (Tag::Text, 0, Some(text)),
+            Cell::Written(text) => (Tag::Written, 0, Some(text)),
             Cell::Huge(text) => (Tag::Huge, 0, Some(text)),
             Cell::Nested(text) => (Tag::Nested, 0, Some(text)),
         };
@@ -132,7 +146,7 @@ impl CellColumn {
         while self.tags.len() as u64 > rows {
             match self.tags.pop() {
                 Some(Tag::Missing) | None => {}
-                Some(Tag::Text | Tag::Huge | Tag::Nested) => {
+                Some(tag) if tag.has_text() => {
                     self.ends.pop();
                     self.text.truncate(self.ends.last().copied().unwrap_or_default());
                 }
@@ -157,7 +171,8 @@ impl CellColumn {
     pub(crate) fn bytes_at(&self, rows: u64) -> u64 {
         let cells = self.words.len() as u64 * 8 + self.text.len() as u64 + self.ends.len() as u64 * 8;
         // An array has room for a value in every row, missing or not; for a text it has an offset.
-        let slot_bytes = if self.words.is_empty() { 4 } else { 8 };
+        let has_words = !self.words.is_empty() || self.tags_seen & (1 << Tag::Written as u16) != 0;
+        let slot_bytes = if has_words { 8 } else { 4 };
         let array = rows.saturating_mul(slot_bytes).saturating_add(self.text.len() as u64);
         rows.saturating_add(cells).saturating_add(array)
     }
@@ -168,12 +183,13 @@ impl CellColumn {
             if *tag == Tag::Missing {
                 return None;
             }
-            if matches!(tag, Tag::Text | Tag::Huge | Tag::Nested) {
+            if tag.has_text() {
                 let end = self.ends[text];
                 let value = &self.text[start..end];
                 (start, text) = (end, text + 1);
                 return Some(match tag {
                     Tag::Text => Cell::Text(value),
+                    Tag::Written => Cell::Written(value),
                     Tag::Huge => Cell::Huge(value),
                     _ => Cell::Nested(value),
                 });
@@ -205,21 +221,23 @@ impl CellColumn {
         if !self.only(&[Tag::Nested]) && self.only_markers() {
             self.tags_seen &= !(1 << Tag::Text as u16);
         }
-        if self.only(&[Tag::Nested])
-            && let Some(array) = nested::array(|| self.cells(), self.text.len(), rows)
-        {
-            return Ok(of_type(array));
+        let mut unshaped = None;
+        if self.only(&[Tag::Nested]) && !self.is_empty() {
+            match nested::array(|| self.cells(), self.text.len(), rows) {
+                Ok(Nested { array, rounded }) => return Ok(Built { rounded, ..of_type(array) }),
+                Err(why) => unshaped = Some(why),
+            }
         }
         let typed = |array| Ok(of_type(array));
         if self.only(&[Tag::Int]) {
             return typed(Arc::new(self.collect::<Int64Builder>()));
         }
-        if self.only(&[Tag::Int, Tag::Float]) {
+        if self.only(&[Tag::Int, Tag::Float, Tag::Written]) {
             let exact = |cell| !matches!(cell, Some(Cell::Int(value)) if i64::unsigned_abs(value) > EXACT_FLOAT_MAX);
             if self.cells().all(exact) {
                 return typed(Arc::new(self.collect::<Float64Builder>()));
             }
-            return Ok(Built { array: self.shown(), kept_as_text: Some(Why::LosesDigits), moved_to_utc: false });
+            return Ok(Built { kept_as_text: Some(Why::LosesDigits), ..of_type(self.shown()) });
         }
         if self.only(&[Tag::Bool]) {
             return typed(Arc::new(self.collect::<BooleanBuilder>()));
@@ -236,14 +254,10 @@ impl CellColumn {
         if self.only(&[Tag::Span]) {
             return typed(Arc::new(self.collect::<DurationMicrosecondBuilder>()));
         }
-        let numbers = self.only(&[Tag::Int, Tag::Float, Tag::Huge]);
+        let numbers = self.only(&[Tag::Int, Tag::Float, Tag::Written, Tag::Huge]);
         let why = if numbers { Why::LosesDigits } else { Why::Mixed };
-        let why = match (self.only(&[Tag::Nested]), self.is_empty()) {
-            (true, true) => None,
-            (true, false) => Some(Why::ManyShapes),
-            _ => Some(why),
-        };
-        Ok(Built { array: self.shown(), kept_as_text: why, moved_to_utc: false })
+        let why = if self.only(&[Tag::Nested]) { unshaped } else { Some(why) };
+        Ok(Built { kept_as_text: why, ..of_type(self.shown()) })
     }
 
     /// Whether every text is a marker of a missing value.
@@ -291,7 +305,9 @@ impl CellColumn {
         for cell in self.cells() {
             match cell {
                 None => builder.append_null(),
-                Some(Cell::Text(text) | Cell::Huge(text) | Cell::Nested(text)) => builder.append_value(text),
+                Some(Cell::Text(text) | Cell::Written(text) | Cell::Huge(text) | Cell::Nested(text)) => {
+                    builder.append_value(text);
+                }
                 Some(Cell::Int(value)) => builder.append_value(value.to_string()),
                 Some(Cell::Float(value)) => builder.append_value(format!("{value:?}")),
                 Some(Cell::Bool(value)) => builder.append_value(value.to_string()),

@@ -1,12 +1,15 @@
 //! Lists and records of JSON as such, where all have one shape.
 
+mod loss;
+
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StructArray};
-use arrow_schema::{ArrowError, DataType, Schema};
+use arrow_schema::{ArrowError, DataType, Field, Schema};
 use serde_json::Value;
 
-use super::column::Cell;
+use super::column::{Cell, Why};
+use loss::{Loss, Walk};
 
 /// Bytes of text beyond which a column is not looked into: on its way into an array it takes several times as much.
 const TEXT_MAX_BYTES: usize = 64 << 20;
@@ -15,16 +18,38 @@ const FIELDS_MAX: usize = 256;
 /// Bytes of the array, in which every row has every field.
 const ARRAY_MAX_BYTES: usize = 256 << 20;
 
-/// The array of `rows` rows; `None` where the cells, of `text_bytes` in all, have no one shape or a very large one. `cells`
-/// gives them from the first: they are walked twice, one record in memory at a time.
-pub(super) fn array<'a, C>(cells: impl Fn() -> C, text_bytes: usize, rows: usize) -> Option<ArrayRef>
+/// A column of lists or records.
+pub(super) struct Nested {
+    pub(super) array: ArrayRef,
+    /// Numbers in it have more digits than a float.
+    pub(super) rounded: bool,
+}
+
+/// The array of `rows` rows, or why there is none: the cells, of `text_bytes` in all, have no one shape or a very large one,
+/// or it would lose something of them. `cells` gives them from the first: they are walked several times, one record in
+/// memory at a time.
+pub(super) fn array<'a, C>(cells: impl Fn() -> C, text_bytes: usize, rows: usize) -> Result<Nested, Why>
 where
     C: Iterator<Item = Option<Cell<'a>>>,
 {
     if text_bytes > TEXT_MAX_BYTES {
-        return None;
+        return Err(Why::ManyShapes);
     }
-    let records = cells().map(|cell| {
+    let field = shape(cells(), rows).ok_or(Why::ManyShapes)?;
+    let mut walk = Walk::default();
+    cells().for_each(|cell| walk.take(text(cell.as_ref())));
+    let rounded = match walk.finish() {
+        Loss::Nothing { rounded } => rounded,
+        Loss::Digits => return Err(Why::LosesDigits),
+        Loss::Keys => return Err(Why::DoubledKeys),
+    };
+    let array = decode(cells(), field, rows).ok_or(Why::ManyShapes)?;
+    Ok(Nested { array, rounded })
+}
+
+/// The field that holds them all.
+fn shape<'a>(cells: impl Iterator<Item = Option<Cell<'a>>>, rows: usize) -> Option<Field> {
+    let records = cells.map(|cell| {
         let value: Value = serde_json::from_str(text(cell.as_ref()))?;
         Ok(serde_json::json!({ "value": value }))
     });
@@ -40,10 +65,14 @@ where
     if is_large || !data_type.is_nested() || !storable(data_type) {
         return None;
     }
-    let schema = Arc::new(Schema::new(vec![field.clone()]));
+    Some(field.clone())
+}
+
+fn decode<'a>(cells: impl Iterator<Item = Option<Cell<'a>>>, field: Field, rows: usize) -> Option<ArrayRef> {
+    let schema = Arc::new(Schema::new(vec![field]));
     let builder = arrow_json::ReaderBuilder::new(schema).with_batch_size(rows.max(1));
     let mut decoder = builder.build_decoder().ok()?;
-    for cell in cells() {
+    for cell in cells {
         let record = format!("{{\"value\":{}}}", text(cell.as_ref()));
         if decoder.decode(record.as_bytes()).ok()? != record.len() {
             return None;

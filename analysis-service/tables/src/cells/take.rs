@@ -7,6 +7,7 @@ use arrow_array::builder::{
 };
 
 use super::column::Cell;
+use crate::values::number;
 
 /// A builder that takes cells; those of other types are missing.
 pub(super) trait Take: Default {
@@ -42,9 +43,15 @@ fn exact(value: i64) -> f64 {
     value as f64
 }
 
+/// The value of a text that was seen to be a float.
+fn written(text: &str) -> f64 {
+    number::float(text.as_bytes()).unwrap_or(f64::NAN)
+}
+
 take! {
     Int64Builder, Int64Array, Cell::Int(value) => value;
-    Float64Builder, Float64Array, Cell::Float(value) => value, Cell::Int(value) => exact(value);
+    Float64Builder, Float64Array, Cell::Float(value) => value, Cell::Int(value) => exact(value),
+        Cell::Written(text) => written(text);
     BooleanBuilder, BooleanArray, Cell::Bool(value) => value;
     Date32Builder, Date32Array, Cell::Date(value) => value;
     TimestampMicrosecondBuilder, TimestampMicrosecondArray,

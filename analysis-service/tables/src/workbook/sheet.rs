@@ -222,7 +222,7 @@ impl<'a> SheetTable<'a> {
 
 fn owned(cell: &Cell) -> Owned {
     match *cell {
-        Cell::Text(text) | Cell::Huge(text) | Cell::Nested(text) => Err(text.to_owned()),
+        Cell::Text(text) | Cell::Written(text) | Cell::Huge(text) | Cell::Nested(text) => Err(text.to_owned()),
         Cell::Int(value) => Ok(Cell::Int(value)),
         Cell::Float(value) => Ok(Cell::Float(value)),
         Cell::Bool(value) => Ok(Cell::Bool(value)),

@@ -4,6 +4,7 @@
 mod delimited;
 mod figures;
 mod hostile;
+mod json;
 mod others;
 mod support;
 mod workbooks;
