@@ -1,13 +1,16 @@
 //! Columns of Arrow and Parquet files in types that every reader of our columnar files knows: no dictionaries, no
 //! views, no run-end encoding, no unions; names unique; nothing left of foreign metadata.
 
+mod zone;
+
+use std::cell::Cell;
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use crate::TableError;
-use crate::names::{self, Name};
+use crate::names::{self, Name, list};
 
 /// How the batches of a file become plain.
 pub(crate) struct Plain {
@@ -19,12 +22,22 @@ pub(crate) struct Plain {
 impl Plain {
     pub(crate) fn of(schema: &Schema) -> Result<Self, TableError> {
         let given: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let (names, warnings) = names::unique(&given);
+        let (names, mut warnings) = names::unique(&given);
+        let mut in_utc = Vec::new();
         let fields = schema.fields().iter().zip(&names).map(|(field, name)| {
-            let plain = plain_type(field.data_type()).ok_or_else(|| not_supported(&name.name, field.data_type()))?;
+            let unknown = Cell::new(false);
+            let plain = plain_type(field.data_type(), &unknown);
+            let plain = plain.ok_or_else(|| not_supported(&name.name, field.data_type()))?;
+            if unknown.get() {
+                in_utc.push(format!("\"{}\"", name.name));
+            }
             Ok(Field::new(&name.name, plain, true))
         });
         let fields = fields.collect::<Result<Vec<_>, TableError>>()?;
+        if !in_utc.is_empty() {
+            let words = "shown in UTC, because the time zone has a name that no tz database knows";
+            warnings.push(format!("{words}: {}", list(&in_utc)));
+        }
         Ok(Self { schema: Arc::new(Schema::new(fields)), names, warnings })
     }
 
@@ -50,14 +63,15 @@ fn not_supported(name: &str, data_type: &DataType) -> TableError {
     ))
 }
 
-fn plain_type(data_type: &DataType) -> Option<DataType> {
+/// The plain type for one; `unknown_zone` is set where a time zone in it has a name that nobody knows.
+fn plain_type(data_type: &DataType, unknown_zone: &Cell<bool>) -> Option<DataType> {
     let field = |field: &Arc<Field>| {
-        let plain = plain_type(field.data_type())?;
+        let plain = plain_type(field.data_type(), unknown_zone)?;
         Some(Arc::new(Field::new(field.name(), plain, field.is_nullable())))
     };
     Some(match data_type {
-        DataType::Dictionary(_, values) => plain_type(values)?,
-        DataType::RunEndEncoded(_, values) => plain_type(values.data_type())?,
+        DataType::Dictionary(_, values) => plain_type(values, unknown_zone)?,
+        DataType::RunEndEncoded(_, values) => plain_type(values.data_type(), unknown_zone)?,
         DataType::Utf8View | DataType::Null => DataType::Utf8,
         DataType::BinaryView => DataType::Binary,
         DataType::Float16 => DataType::Float32,
@@ -69,6 +83,12 @@ fn plain_type(data_type: &DataType) -> Option<DataType> {
         DataType::FixedSizeList(item, size) => DataType::FixedSizeList(field(item)?, *size),
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(field).collect::<Option<Vec<_>>>()?.into()),
         DataType::Map(entries, sorted) => DataType::Map(field(entries)?, *sorted),
+        DataType::Timestamp(unit, Some(zone)) => {
+            let known = zone::known(zone);
+            unknown_zone.set(unknown_zone.get() || known.is_none());
+            // The instants are the same in every zone.
+            DataType::Timestamp(*unit, Some(known.as_deref().unwrap_or("UTC").into()))
+        }
         DataType::Union(..) => return None,
         other => other.clone(),
     })

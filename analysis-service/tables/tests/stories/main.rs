@@ -8,3 +8,4 @@ mod json;
 mod others;
 mod support;
 mod workbooks;
+mod zones;
