@@ -67,6 +67,6 @@ pub struct ParseOptions {
     pub quote: Option<char>,
     /// Whether the first row names the columns; delimited text and workbooks.
     pub header: Option<HeaderMode>,
-    /// The sheet's name; workbooks only. `None`: the first with cells.
+    /// The sheet's name; workbooks only. `None`: the first with cells, a hidden one only where no other has any.
     pub sheet: Option<String>,
 }

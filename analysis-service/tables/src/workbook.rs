@@ -2,6 +2,7 @@
 //! stays text, formulas give the value they had; empty rows and columns around a table are left out.
 
 pub(crate) mod archive;
+mod notes;
 mod old;
 mod sheet;
 mod value;
@@ -10,7 +11,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use bytes::Bytes;
-use calamine::{Data, Range, Reader, Xls, Xlsx};
+use calamine::{Data, DataRef, Dimensions, Range, Reader, SheetVisible, Xls, Xlsx};
 
 use crate::read::Written;
 use crate::{Cancel, FileFormat, HeaderMode, Limits, ParseOptions, Place, Preview, TableError, cells, slice};
@@ -21,16 +22,20 @@ const PREVIEW_ROWS: u64 = 1_000;
 
 /// An opened workbook.
 enum Book {
-    Xlsx(Box<Xlsx<Cursor<Bytes>>>),
+    Xlsx {
+        book: Box<Xlsx<Cursor<Bytes>>>,
+        /// Whether a sheet has merged cells; which, only another reading of the sheet tells.
+        has_merged: bool,
+    },
     Xls(Box<Xls<Cursor<Bytes>>>),
 }
 
 impl Book {
     fn open(data: &Bytes, format: FileFormat, limits: &Limits, cancel: &Cancel) -> Result<Self, TableError> {
         if format == FileFormat::Xlsx {
-            archive::check_archive(data, limits, cancel)?;
+            let has_merged = archive::check_archive(data, limits, cancel)?;
             let book = Xlsx::new(Cursor::new(data.clone())).map_err(|error| damaged(&error.to_string()))?;
-            return Ok(Self::Xlsx(Box::new(book)));
+            return Ok(Self::Xlsx { book: Box::new(book), has_merged });
         }
         let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
         if memchr::memmem::find(data, &utf16("EncryptedPackage")).is_some() {
@@ -52,8 +57,28 @@ impl Book {
 
     fn sheets(&self) -> Vec<String> {
         match self {
-            Self::Xlsx(book) => book.sheet_names(),
+            Self::Xlsx { book, .. } => book.sheet_names(),
             Self::Xls(book) => book.sheet_names(),
+        }
+    }
+
+    /// The sheets that a person sees, and behind them those that are hidden, such as lists for choices.
+    fn visible_first(&self) -> Vec<String> {
+        let sheets = match self {
+            Self::Xlsx { book, .. } => book.sheets_metadata(),
+            Self::Xls(book) => book.sheets_metadata(),
+        };
+        let (visible, hidden): (Vec<_>, Vec<_>) =
+            sheets.iter().partition(|sheet| sheet.visible == SheetVisible::Visible);
+        visible.into_iter().chain(hidden).map(|sheet| sheet.name.clone()).collect()
+    }
+
+    /// The merged cells of a sheet; what cannot be read of them is none, since they are for a warning alone.
+    fn merged(&mut self, name: &str) -> Vec<Dimensions> {
+        match self {
+            Self::Xlsx { has_merged: false, .. } => Vec::new(),
+            Self::Xlsx { book, .. } => book.merge_cells_by_sheet_name(name).unwrap_or_default(),
+            Self::Xls(book) => book.merge_cells_by_sheet_name(name).unwrap_or_default(),
         }
     }
 
@@ -68,7 +93,7 @@ impl Book {
     ) -> Result<Sheet, TableError> {
         let mut table = SheetTable::new(name, header, rows_max, limits, cancel);
         match self {
-            Self::Xlsx(book) => {
+            Self::Xlsx { book, .. } => {
                 let broken = |error: &calamine::XlsxError| broken_sheet(name, &error.to_string());
                 let mut reader = match book.worksheet_cells_reader(name) {
                     Ok(reader) => reader,
@@ -76,9 +101,14 @@ impl Book {
                     Err(calamine::XlsxError::NotAWorksheet(_)) => return table.finish(),
                     Err(error) => return Err(broken(&error)),
                 };
-                while let Some(cell) = reader.next_cell().map_err(|error| broken(&error))? {
-                    let (row, column) = cell.get_position();
-                    if !table.put(row, column, &value::of_ref(cell.get_value()))? {
+                while let Some(cell) = reader.next_cell_with_formula_metadata().map_err(|error| broken(&error))? {
+                    let (row, column) = cell.pos;
+                    let value = match &cell.value {
+                        // A formula that gave an empty text has that.
+                        DataRef::Empty if cell.formula.is_some() => value::Value::Unstored,
+                        value => value::of_ref(value),
+                    };
+                    if !table.put(row, column, &value)? {
                         break;
                     }
                 }
@@ -107,6 +137,18 @@ impl Book {
         limits: &Limits,
         cancel: &Cancel,
     ) -> Result<(String, Sheet), TableError> {
+        let (name, mut sheet) = self.find(options, rows_max, limits, cancel)?;
+        sheet.warnings.extend(notes::merged(&self.merged(&name), sheet.rows));
+        Ok((name, sheet))
+    }
+
+    fn find(
+        &mut self,
+        options: &ParseOptions,
+        rows_max: u64,
+        limits: &Limits,
+        cancel: &Cancel,
+    ) -> Result<(String, Sheet), TableError> {
         let sheets = self.sheets();
         if let Some(wanted) = &options.sheet {
             let Some(name) = sheets.iter().find(|name| *name == wanted) else {
@@ -120,7 +162,7 @@ impl Book {
             }
             return Ok((name.clone(), sheet));
         }
-        for name in &sheets {
+        for name in &self.visible_first() {
             let sheet = self.read(name, options.header, rows_max, limits, cancel)?;
             if !sheet.names.is_empty() {
                 return Ok((name.clone(), sheet));
@@ -165,7 +207,7 @@ pub(crate) fn convert(
     let mut book = Book::open(data, format, limits, cancel)?;
     let (name, sheet) = book.choose(given, u64::MAX, limits, cancel)?;
     drop(book);
-    let Sheet { table, names, header, mut warnings } = sheet;
+    let Sheet { table, names, header, mut warnings, .. } = sheet;
     let (batch, more) = table.finish(&names)?;
     warnings.extend(more);
     let options = options(format, &name, header);
@@ -182,7 +224,7 @@ pub(crate) fn preview(
     let cancel = Cancel::default();
     let mut book = Book::open(data, format, limits, &cancel)?;
     let (name, sheet) = book.choose(given, PREVIEW_ROWS.max(rows as u64), limits, &cancel)?;
-    let Sheet { table, names, header, mut warnings } = sheet;
+    let Sheet { table, names, header, mut warnings, .. } = sheet;
     let (batch, more) = table.finish(&names)?;
     warnings.extend(more);
     let batch = batch.slice(0, rows.min(batch.num_rows()));

@@ -1,6 +1,7 @@
 //! From a sheet's cells, as they come, to a table: finds the title rows, the header and the columns that are there.
 
-use super::value::Value;
+use super::notes::{Notes, address};
+use super::value::{self, Value};
 use crate::cells::{Cell, CellColumn, CellTable, check_memory, named};
 use crate::delimited::is_header;
 use crate::names::{self, Name};
@@ -16,12 +17,16 @@ const CANCEL_CELLS: u64 = 16_384;
 /// A cell that outlives its reader: text or huge numbers as a string, others as they are.
 type Owned = Result<Cell<'static>, String>;
 type Row = Vec<(u32, Owned)>;
+/// A row and its number in the sheet, from 0.
+type Numbered = (u32, Row);
 
 /// What became of a sheet; without names it has no cells.
 pub(super) struct Sheet {
     pub(super) table: CellTable,
     pub(super) names: Vec<Name>,
     pub(super) header: bool,
+    /// The first and the last row of the sheet that became one of the table, from 0.
+    pub(super) rows: (u32, u32),
     pub(super) warnings: Vec<String>,
 }
 
@@ -33,7 +38,7 @@ pub(super) struct SheetTable<'a> {
     limits: &'a Limits,
     cancel: &'a Cancel,
     /// The first rows, until the header is decided.
-    head: Vec<Row>,
+    head: Vec<Numbered>,
     /// Bytes of memory that deciding it takes.
     head_bytes: u64,
     current: Row,
@@ -44,9 +49,10 @@ pub(super) struct SheetTable<'a> {
     row: Option<u32>,
     /// Whether the row has a cell.
     open: bool,
+    /// The first row of data.
+    first_row: Option<u32>,
     cells: u64,
-    errors: u64,
-    first_error: String,
+    notes: Notes,
     warnings: Vec<String>,
 }
 
@@ -72,9 +78,9 @@ impl<'a> SheetTable<'a> {
             table: CellTable::default(),
             row: None,
             open: false,
+            first_row: None,
             cells: 0,
-            errors: 0,
-            first_error: String::new(),
+            notes: Notes::default(),
             warnings: Vec::new(),
         }
     }
@@ -88,17 +94,22 @@ impl<'a> SheetTable<'a> {
         let cell = match value {
             Value::Empty => return Ok(true),
             Value::Error => {
-                self.errors += 1;
-                if self.errors == 1 {
-                    self.first_error = address(row, column);
-                }
+                self.notes.error(row, column);
+                None
+            }
+            Value::Unstored => {
+                self.notes.unstored(row, column);
                 None
             }
             Value::Cell(cell) => Some(cell),
         };
-        if let Some(Cell::Text(text)) = cell {
-            let limit = self.limits.cell_max_bytes as u64;
-            crate::limits::check("bytes of one cell", "cell_max_bytes", limit, text.len() as u64)?;
+        match cell {
+            Some(Cell::Text(text)) if text.len() > self.limits.cell_max_bytes => {
+                let place = format!("sheet \"{}\", cell {}", self.sheet, address(row, column));
+                return Err(self.limits.cell_too_large(&place, text.len()));
+            }
+            Some(Cell::Float(value)) if value::is_long(*value) => self.notes.long(row, column),
+            _ => {}
         }
         self.limits.check_columns(column as usize + 1)?;
         if self.row != Some(row) {
@@ -136,11 +147,14 @@ impl<'a> SheetTable<'a> {
         if !std::mem::take(&mut self.open) {
             return Ok(());
         }
+        let row = self.row.unwrap_or_default();
         if self.decided {
+            self.first_row.get_or_insert(row);
             return self.table.end_row(self.limits);
         }
-        if !self.current.is_empty() {
-            self.head.push(std::mem::take(&mut self.current));
+        // A row of nothing but errors is a row of the table, and no header of it.
+        if !self.current.is_empty() || !self.head.is_empty() || self.mode == Some(HeaderMode::Absent) {
+            self.head.push((row, std::mem::take(&mut self.current)));
         }
         if self.head.len() >= HEAD_ROWS { self.decide() } else { Ok(()) }
     }
@@ -165,7 +179,7 @@ impl<'a> SheetTable<'a> {
             self.warnings.push(format!("{titles} title rows above the table were left out"));
             head.drain(..titles);
         }
-        let Some(first) = head.first() else { return Ok(()) };
+        let Some((_, first)) = head.first() else { return Ok(()) };
         let present = match self.mode {
             Some(mode) => mode == HeaderMode::Present,
             None => titles > 0 || looks_like_header(&head),
@@ -174,7 +188,8 @@ impl<'a> SheetTable<'a> {
             self.header = Some(first.iter().map(|(column, cell)| (*column, text(cell))).collect());
             head.remove(0);
         }
-        for row in head {
+        for (number, row) in head {
+            self.first_row.get_or_insert(number);
             for (column, cell) in &row {
                 match cell {
                     Ok(cell) => self.place(*column, cell)?,
@@ -211,18 +226,16 @@ impl<'a> SheetTable<'a> {
         let (names, more) =
             if present { named(&given[first..end]) } else { (names::numbered(end - first), Vec::new()) };
         self.warnings.extend(more);
-        if self.errors > 0 {
-            let (errors, first) = (self.errors, &self.first_error);
-            self.warnings
-                .push(format!("{errors} cells hold an error such as #DIV/0! (first {first}) and count as missing"));
-        }
-        Ok(Sheet { table: self.table, names, header: present, warnings: self.warnings })
+        self.warnings.extend(self.notes.warnings());
+        let last = self.row.unwrap_or_default();
+        let rows = (self.first_row.unwrap_or(u32::MAX), last);
+        Ok(Sheet { table: self.table, names, header: present, rows, warnings: self.warnings })
     }
 }
 
 fn owned(cell: &Cell) -> Owned {
     match *cell {
-        Cell::Text(text) | Cell::Written(text) | Cell::Huge(text) | Cell::Nested(text) => Err(text.to_owned()),
+        Cell::Text(text) | Cell::Huge(text) | Cell::Written(text) | Cell::Nested(text) => Err(text.to_owned()),
         Cell::Int(value) => Ok(Cell::Int(value)),
         Cell::Float(value) => Ok(Cell::Float(value)),
         Cell::Bool(value) => Ok(Cell::Bool(value)),
@@ -246,46 +259,22 @@ fn text(cell: &Owned) -> String {
 
 /// Rows above a header that hold a single text. It is a matter of the rows alone, and not of whether somebody said that
 /// there is a header: the options that a reading found give the same table when they are given to the next.
-fn title_rows(head: &[Row]) -> usize {
-    let title = |row: &&Row| matches!(row.as_slice(), [(_, Err(_))]);
+fn title_rows(head: &[Numbered]) -> usize {
+    let title = |(_, row): &&Numbered| matches!(row.as_slice(), [(_, Err(_))]);
     let titles = head.iter().take(TITLE_ROWS_MAX).take_while(title).count();
-    let wide = head.get(titles).is_some_and(|row| row.len() > 1);
+    let wide = head.get(titles).is_some_and(|(_, row)| row.len() > 1);
     if titles > 0 && wide && looks_like_header(&head[titles..]) { titles } else { 0 }
 }
 
-fn looks_like_header(head: &[Row]) -> bool {
-    let width = head.iter().flatten().map(|(column, _)| *column as usize + 1).max().unwrap_or_default();
-    let first = head.iter().flatten().map(|(column, _)| *column as usize).min().unwrap_or_default();
-    let dense = |row: &Row| {
+fn looks_like_header(head: &[Numbered]) -> bool {
+    let cells = || head.iter().flat_map(|(_, row)| row);
+    let width = cells().map(|(column, _)| *column as usize + 1).max().unwrap_or_default();
+    let first = cells().map(|(column, _)| *column as usize).min().unwrap_or_default();
+    let dense = |(_, row): &Numbered| {
         let mut cells = vec![String::new(); width - first];
         row.iter().for_each(|(column, cell)| cells[*column as usize - first] = text(cell).trim().to_owned());
         cells
     };
     let rows: Vec<_> = head.iter().map(dense).collect();
     rows.split_first().is_some_and(|(first, rest)| is_header(first, rest))
-}
-
-/// A cell's address as spreadsheets write it, `B7`.
-fn address(row: u32, column: u32) -> String {
-    let mut letters = Vec::new();
-    let mut rest = u64::from(column) + 1;
-    while rest > 0 {
-        rest -= 1;
-        letters.push(char::from(b'A' + u8::try_from(rest % 26).unwrap_or_default()));
-        rest /= 26;
-    }
-    format!("{}{}", letters.iter().rev().collect::<String>(), u64::from(row) + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::address;
-
-    #[test]
-    fn addresses_as_spreadsheets_write_them() {
-        assert_eq!(
-            [(0, 0), (6, 1), (0, 25), (9, 26), (1_048_575, 16_383)].map(|(r, c)| address(r, c)),
-            ["A1", "B7", "Z1", "AA10", "XFD1048576"]
-        );
-    }
 }

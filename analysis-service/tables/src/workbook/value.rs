@@ -5,8 +5,12 @@ use calamine::{Data, DataRef, ExcelDateTime};
 use crate::cells::Cell;
 use crate::values::temporal::{self, Order, days_from_civil};
 
-/// Largest whole number that a float holds exactly with all below it.
-const EXACT_FLOAT_MAX: f64 = 9_007_199_254_740_992.0;
+/// The first whole number that a float cannot tell from the next.
+const EXACT_FLOAT_END: f64 = 9_007_199_254_740_992.0;
+/// Whole numbers from here on are no numbers of things: they have more digits than any of those.
+const LONG_END: f64 = 1e20;
+/// Digits before the zeros at the end up to which a long number is one that was meant to be round.
+const ROUND_DIGITS: usize = 12;
 const DAY_MICROS: f64 = 86_400_000_000.0;
 /// Days that a date may have: Excel ends with the year 9999.
 const SERIAL_MAX: f64 = 2_958_466.0;
@@ -14,6 +18,8 @@ const SERIAL_MAX: f64 = 2_958_466.0;
 /// A cell's value.
 pub(super) enum Value<'a> {
     Empty,
+    /// A formula whose value nobody has calculated.
+    Unstored,
     /// `#DIV/0!` and its kin.
     Error,
     Cell(Cell<'a>),
@@ -54,11 +60,17 @@ fn text_cell(text: &str) -> Value<'_> {
 
 /// Excel keeps every number as a float; a whole one was typed as a whole one.
 fn number<'a>(value: f64) -> Cell<'a> {
-    if value.fract() == 0.0 && value.abs() <= EXACT_FLOAT_MAX && !(value == 0.0 && value.is_sign_negative()) {
+    if value.fract() == 0.0 && value.abs() < EXACT_FLOAT_END && !(value == 0.0 && value.is_sign_negative()) {
         #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
         return Cell::Int(value as i64);
     }
     Cell::Float(value)
+}
+
+/// Whether it is such as a long number becomes in a workbook: those of cards and accounts have lost their last digits then.
+pub(super) fn is_long(value: f64) -> bool {
+    let digits = || format!("{value:e}").bytes().take_while(|b| *b != b'e').filter(u8::is_ascii_digit).count();
+    (EXACT_FLOAT_END..LONG_END).contains(&value.abs()) && digits() > ROUND_DIGITS
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "bounded by the largest date")]

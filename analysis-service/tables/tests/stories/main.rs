@@ -6,6 +6,7 @@ mod figures;
 mod hostile;
 mod json;
 mod others;
+mod sheets;
 mod support;
 mod workbooks;
 mod zones;

@@ -1,0 +1,98 @@
+//! What a workbook keeps otherwise than it looks: long numbers, formulas, errors, merged cells, hidden sheets.
+
+use fenxi_tables::{ColumnType, HeaderMode, Limits, ParseOptions};
+
+use crate::support::{Made, convert, convert_with, preview, values};
+use crate::workbooks::{sheet, xlsx};
+
+fn made(rows: &str) -> Made {
+    convert("t.xlsx", xlsx(&[("s", rows)]))
+}
+
+fn warned(made: &Made, words: &str) -> bool {
+    made.table.warnings.iter().any(|warning| warning.contains(words))
+}
+
+#[test]
+fn long_whole_numbers_are_told_of() {
+    let long: &[&[&str]] = &[&["id"], &["=110101199003071234"], &["=110101199003071235"], &["=1"]];
+    let long = made(&sheet(long));
+    assert!(warned(&long, "2 whole numbers have more than 15 digits"), "{:?}", long.table.warnings);
+    assert!(warned(&long, "first A2"), "{:?}", long.table.warnings);
+    // The first that a float cannot tell from the next is none that we vouch for.
+    let edge = made(&sheet(&[&["id"], &["=9007199254740993"], &["=2"]]));
+    assert_eq!(edge.table.columns[0].column_type, ColumnType::Float);
+    assert!(warned(&edge, "first A2"), "{:?}", edge.table.warnings);
+    // Numbers below it are exact, and round or huge ones are measured and not numbered.
+    let exact = made(&sheet(&[&["a", "b"], &["=9007199254740991", "=6.02214076E+23"], &["=2", "=3E+18"]]));
+    assert_eq!(values(&exact.file, 0), ["9007199254740991", "2"]);
+    assert!(exact.table.warnings.is_empty(), "{:?}", exact.table.warnings);
+}
+
+#[test]
+fn formulas_without_a_value_are_told_of_and_keep_their_rows() {
+    let header = "<row r=\"1\"><c r=\"A1\" t=\"inlineStr\"><is><t>sum</t></is></c></row>";
+    let rows = (2..=60).map(|row| format!("<row r=\"{row}\"><c r=\"A{row}\"><f>B{row}+1</f><v/></c></row>"));
+    let bytes = xlsx(&[("s", &format!("{header}{}", rows.collect::<String>()))]);
+    let unstored = convert("t.xlsx", &bytes);
+    assert_eq!((unstored.table.row_count, unstored.table.columns[0].name.as_str()), (59, "sum"));
+    assert!(warned(&unstored, "59 formulas have no stored value (first A2)"), "{:?}", unstored.table.warnings);
+    let seen = preview("t.xlsx", &bytes, 5);
+    assert!(seen.warnings.iter().any(|warning| warning.contains("formulas")), "{:?}", seen.warnings);
+    // An empty text is a value, and rows of nothing else are what a sheet is filled up with.
+    let filled = "<row r=\"2\"><c r=\"A2\"><f>1+1</f><v>2</v></c></row>\
+                  <row r=\"3\"><c r=\"A3\" t=\"str\"><f>IF(1,\"\",2)</f><v></v></c></row>";
+    let filled = made(&format!("{header}{filled}"));
+    assert_eq!(values(&filled.file, 0), ["2"]);
+    assert!(filled.table.warnings.is_empty(), "{:?}", filled.table.warnings);
+}
+
+#[test]
+fn rows_of_errors_are_rows_wherever_they_stand() {
+    let mut rows: Vec<&[&str]> = vec![&["=1", "=2"]; 119];
+    rows[0] = &["a", "b"];
+    (rows[10], rows[100]) = (&["!", "!"], &["!", "!"]);
+    let xml = sheet(&rows);
+    for header in [None, Some(HeaderMode::Present)] {
+        let options = ParseOptions { header, ..ParseOptions::default() };
+        let made = convert_with("t.xlsx", &xlsx(&[("s", &xml)]), &options, &Limits::default()).unwrap();
+        assert_eq!(made.table.row_count, 118);
+        let cells = values(&made.file, 0);
+        assert_eq!((cells[8].as_str(), cells[9].as_str(), cells[99].as_str()), ("1", "", ""));
+        assert!(warned(&made, "4 cells hold an error"), "{:?}", made.table.warnings);
+    }
+}
+
+#[test]
+fn a_hidden_sheet_is_read_only_when_no_other_has_cells() {
+    let (lists, data) = (sheet(&[&["choice"], &["x"]]), sheet(&[&["n"], &["=1"]]));
+    let hidden = "lists\" state=\"hidden";
+    let bytes = xlsx(&[(hidden, &lists), ("data", &data)]);
+    assert_eq!(convert("t.xlsx", &bytes).table.options.sheet.as_deref(), Some("data"));
+    let seen = preview("t.xlsx", &bytes, 5);
+    assert_eq!((seen.sheets, seen.options.sheet.as_deref()), (vec!["lists".into(), "data".into()], Some("data")));
+    let alone = convert("t.xlsx", xlsx(&[(hidden, &lists), ("data", "")]));
+    assert_eq!(alone.table.options.sheet.as_deref(), Some("lists"));
+}
+
+#[test]
+fn merged_cells_among_the_data_are_told_of() {
+    let rows = sheet(&[&["region", "n"], &["N", "=1"], &["", "=2"], &["", "=3"]]);
+    let with = |areas: &str| {
+        let areas: String = areas.split(' ').map(|area| format!("<mergeCell ref=\"{area}\"/>")).collect();
+        made(&format!("{rows}</sheetData><mergeCells>{areas}</mergeCells><sheetData>"))
+    };
+    let merged = with("A2:A4 B2:B2 D1:E1");
+    assert_eq!(values(&merged.file, 0), ["N", "", ""]);
+    assert!(warned(&merged, "areas of merged cells: 1 (first A2)"), "{:?}", merged.table.warnings);
+    assert!(with("D1:E1 A9:B12").table.warnings.is_empty());
+}
+
+#[test]
+fn a_cell_that_is_too_large_is_named() {
+    let limits = Limits { cell_max_bytes: 8, ..Limits::default() };
+    let bytes = xlsx(&[("s", &sheet(&[&["a", "b"], &["=1", "nine bytes"]]))]);
+    let error = convert_with("t.xlsx", &bytes, &ParseOptions::default(), &limits).unwrap_err();
+    assert!(error.to_string().contains("sheet \"s\", cell B2"), "{error}");
+    assert_eq!(error.reason(), Some("FILE_TOO_LARGE"));
+}
