@@ -2,7 +2,11 @@
 
 mod loss;
 
-use std::sync::Arc;
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
+};
 
 use arrow_array::{ArrayRef, RecordBatch, StructArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
@@ -49,12 +53,16 @@ where
 
 /// The field that holds them all.
 fn shape<'a>(cells: impl Iterator<Item = Option<Cell<'a>>>, rows: usize) -> Option<Field> {
+    let mut keys = HashSet::new();
     let records = cells.map(|cell| {
-        let value: Value = serde_json::from_str(text(cell.as_ref()))?;
+        let parsed = serde_json::from_str::<Value>(text(cell.as_ref()));
+        let value = parsed.map_err(|error| ArrowError::JsonError(error.to_string()))?;
+        see_keys(&value, 0, &mut keys);
+        if keys.len() > FIELDS_MAX {
+            // What is made of many takes a time that grows with their square.
+            return Err(ArrowError::JsonError("the keys are data".to_owned()));
+        }
         Ok(serde_json::json!({ "value": value }))
-    });
-    let records = records.map(|record: Result<Value, serde_json::Error>| {
-        record.map_err(|error| ArrowError::JsonError(error.to_string()))
     });
     let schema = arrow_json::reader::infer_json_schema_from_iterator(records).ok()?;
     let field = schema.field_with_name("value").ok()?;
@@ -66,6 +74,20 @@ fn shape<'a>(cells: impl Iterator<Item = Option<Cell<'a>>>, rows: usize) -> Opti
         return None;
     }
     Some(field.clone())
+}
+
+/// Adds the keys of all records in a value, each as the hash of the keys that lead to it.
+fn see_keys(value: &Value, path: u64, keys: &mut HashSet<u64>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| see_keys(item, path, keys)),
+        Value::Object(record) => record.iter().for_each(|(key, value)| {
+            let mut hasher = DefaultHasher::new();
+            (path, key).hash(&mut hasher);
+            keys.insert(hasher.finish());
+            see_keys(value, hasher.finish(), keys);
+        }),
+        _ => {}
+    }
 }
 
 fn decode<'a>(cells: impl Iterator<Item = Option<Cell<'a>>>, field: Field, rows: usize) -> Option<ArrayRef> {

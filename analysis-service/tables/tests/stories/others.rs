@@ -133,11 +133,11 @@ fn json_records_keep_their_types_and_digits() {
 #[test]
 fn json_whose_keys_are_data_is_kept_as_text() {
     let record = |n: usize| format!("{{\"by_user\":{{\"user {n}\":{n}}},\"pair\":[{n},{{}}]}}\n");
-    let text: String = (0..20_000).map(record).collect();
+    let text: String = (0..2_000).map(record).collect();
     let made = convert("t.jsonl", &text);
     let types: Vec<_> = made.table.columns.iter().map(|column| column.arrow_type.as_str()).collect();
     assert_eq!(types, ["string", "string"]);
-    assert_eq!(values(&made.file, 0)[19_999], "{\"user 19999\":19999}");
+    assert_eq!(values(&made.file, 0)[1_999], "{\"user 1999\":1999}");
     let words = "kept as text, because its lists or records have no one shape, or a very large one";
     assert_eq!(made.table.warnings, [format!("{words}: \"by_user\", \"pair\"")]);
 }
