@@ -90,8 +90,16 @@ impl Text {
     }
 }
 
-/// Without the line breaks at the end.
+/// The end of a file as DOS and what came after it wrote it.
+const END_OF_FILE: u8 = 0x1a;
+
+/// Without the line breaks at the end, and the mark of it.
 pub(crate) fn trim_end(data: &[u8]) -> &[u8] {
+    let trimmed = trim_line_breaks(data);
+    trimmed.strip_suffix(&[END_OF_FILE]).map_or(trimmed, trim_line_breaks)
+}
+
+fn trim_line_breaks(data: &[u8]) -> &[u8] {
     let end = data.iter().rposition(|b| !matches!(b, b'\n' | b'\r')).map_or(0, |at| at + 1);
     &data[..end]
 }

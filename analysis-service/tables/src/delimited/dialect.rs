@@ -25,8 +25,9 @@ pub(crate) fn detect(sample: &[u8], options: &ParseOptions) -> Result<Dialect, T
     } else {
         dialect.delimiter = best_delimiter(sample, dialect);
     }
-    if quote.is_none() && single_quoted(sample, dialect) {
-        let single = Dialect { quote: b'\'', ..dialect };
+    // Line feeds may stand between single quotes only, so that the end of a row is looked for again.
+    let single = Dialect { quote: b'\'', terminator: terminator(sample, b'\''), ..dialect };
+    if quote.is_none() && single_quoted(sample, single) {
         let delimiter = delimiter.unwrap_or_else(|| best_delimiter(sample, single));
         dialect = Dialect { delimiter, ..single };
     }
@@ -97,7 +98,7 @@ fn best_delimiter(sample: &[u8], dialect: Dialect) -> u8 {
         let mut sorted = widths.clone();
         sorted.sort_unstable();
         let Some(common) = sorted.chunk_by(|a, b| a == b).max_by_key(|group| (group.len(), group[0])) else { continue };
-        if common[0] < 2 {
+        if common[0] < 2 || (header == 1 && stands_in_texts(delimiter, common[0])) {
             continue;
         }
         #[expect(clippy::cast_precision_loss, reason = "at most the sample's rows")]
@@ -122,6 +123,12 @@ fn best_delimiter(sample: &[u8], dialect: Dialect) -> u8 {
     best.0
 }
 
+/// Whether a character that is no delimiter of the first row is none of the others, but part of the only column's values.
+/// Of semicolons and bars one is not enough for more: below a title row they may delimit.
+fn stands_in_texts(delimiter: u8, width: usize) -> bool {
+    matches!(delimiter, b'^' | b'~' | 0x01) || (matches!(delimiter, b';' | b'|') && width == 2)
+}
+
 /// Whether every comma in a field is that of a decimal number, `1.234,5`.
 fn decimal_commas(sample: &[u8], dialect: Dialect) -> bool {
     let decimal = |field: &[u8]| {
@@ -144,11 +151,10 @@ fn decimal_commas(sample: &[u8], dialect: Dialect) -> bool {
 
 /// Whether fields stand between single quotes: at least one does, with the delimiter inside or in every row, and no
 /// double quote is in the sample.
-fn single_quoted(sample: &[u8], dialect: Dialect) -> bool {
-    if !sample.contains(&b'\'') || sample.contains(&dialect.quote) {
+fn single_quoted(sample: &[u8], single: Dialect) -> bool {
+    if !sample.contains(&b'\'') || sample.contains(&b'"') {
         return false;
     }
-    let single = Dialect { quote: b'\'', ..dialect };
     let mut cursor = Cursor::new(sample, 0, single);
     let (mut clean, mut fields) = (0, 0);
     while !cursor.done() && fields < SAMPLE_ROWS {
@@ -183,6 +189,9 @@ mod tests {
         assert_eq!(found("name,note\nx,\"a;b;c\"\ny,\"d;e;f\"\n"), (',', '"', b'\n'));
         assert_eq!(found("a,b\r1,2\r"), (',', '"', b'\r'));
         assert_eq!(found("only\n1\n2\n"), (',', '"', b'\n'));
+        for text in ["range\n1~2\n3~4\n", "title\na|b\nc|d\n", "formula\nx^2\ny^2\n", "q\na;b\nc;d\n"] {
+            assert_eq!(found(text).0, ',', "{text}");
+        }
         assert_eq!(found("a,b,c\n1,2,3\n1,2\n4,5,6\n"), (',', '"', b'\n'));
     }
 
@@ -203,5 +212,6 @@ mod tests {
         assert_eq!(found("'a','b'\n'1,5','2'\n"), (',', '\'', b'\n'));
         assert_eq!(found("a,b\nit's,rock 'n' roll\n"), (',', '"', b'\n'));
         assert_eq!(found("a,b\n'tis,2\n"), (',', '"', b'\n'));
+        assert_eq!(found("'a','b'\r'1','x\ny'\r'2','z'\r"), (',', '\'', b'\r'));
     }
 }

@@ -195,7 +195,10 @@ where
     let (distinct_count, distinct_estimated) = different.count();
     summary.distinct_count = distinct_count.min(scan.present);
     summary.distinct_estimated = distinct_estimated;
-    if axis != Axis::Time && scan.finite > 0 {
+    // Gaps are left out of a mean, infinities are not: a mean of what is beside them would be that of other values.
+    let infinite = |array: &&PrimitiveArray<T>| array.iter().flatten().any(|value| value.figure().is_infinite());
+    let finite_only = scan.finite == scan.present || !arrays.iter().any(infinite);
+    if axis != Axis::Time && scan.finite > 0 && finite_only {
         summary.mean = Some(mean / scale(axis)).filter(|mean| mean.is_finite());
         let deviation = (squares / (finite - 1.0)).sqrt() / scale(axis);
         summary.standard_deviation = Some(deviation).filter(|deviation| scan.finite > 1 && deviation.is_finite());
