@@ -70,7 +70,7 @@ pub(crate) fn convert(
         profile.columns.iter().zip(&plans).map(|((seen, _, _), plan)| size(seen, plan, profile.rows)).collect();
     let out = OneBatch::create(out_path, schema, profile.rows, &sizes)?;
     let summaries = walk::write(walk, &profile, &plans, &out)?;
-    let warnings = warn::warnings(data, layout, &profile.columns, profile.long_rows());
+    let warnings = warn::warnings(data, layout, &profile);
     Ok(Converted { out: out.into_file(), summaries, warnings })
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn preview(
     let walk = Walk { data, dialect: layout.dialect, limits, cancel: &cancel };
     let profile = walk::walk(walk, layout)?;
     let plans: Vec<ColumnPlan> = profile.columns.iter().map(|(seen, held, _)| plan(seen, *held)).collect();
-    let warnings = warn::warnings(data, layout, &profile.columns, profile.long_rows());
+    let warnings = warn::warnings(data, layout, &profile);
     let held: Vec<Held> = plans.iter().map(|plan| plan.held).collect();
     let whole = layout.start.min(data.len())..data.len();
     let run = walk.read(whole, &held, &mut index::Index::default()).map_err(|stop| explain(data, layout, stop))?;
@@ -101,6 +101,7 @@ fn explain(data: &[u8], layout: &Layout, stop: Stop) -> Failure {
         Stop::Table(error) => Failure::Table(error),
         Stop::Encoding(at) => Failure::Encoding(at),
         Stop::Open(at) => Failure::Table(layout.open_quote(data, at)),
+        Stop::Stray(at) => Failure::Table(layout.stray_quote(data, at)),
         Stop::Ragged(ragged) => Failure::Table(layout.ragged(data, ragged.at, ragged.found)),
     }
 }

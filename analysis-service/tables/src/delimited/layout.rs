@@ -77,12 +77,20 @@ impl Layout {
     pub(crate) fn ragged(&self, data: &[u8], at: usize, found: usize) -> TableError {
         let expected = self.names.len();
         let delimiter = shown(self.dialect.delimiter);
+        let line = data[at..].split(|byte| *byte == self.dialect.terminator).next().unwrap_or_default();
+        let backslash = memchr::memmem::find(line, &[b'\\', self.dialect.quote]).is_some();
+        let hint = if backslash { "; a quote inside of one is written twice, with no backslash" } else { "" };
         let problem = format!(
             "{found} {} found where the first row has {expected}; a field that holds the delimiter ({delimiter}) or a \
-             line break must stand in quotes. Mend the line, or read the file with another delimiter",
+             line break must stand in quotes{hint}. Mend the line, or read the file with another delimiter",
             if found == 1 { "field" } else { "fields" }
         );
         TableError::at_line(line_of(data, at, self.dialect.terminator), problem)
+    }
+
+    /// The error for a quote that is closed in a later line, before more text.
+    pub(crate) fn stray_quote(&self, data: &[u8], at: usize) -> TableError {
+        stray_quote(data, at, self.dialect)
     }
 
     /// The error for a quote that is never closed.
@@ -96,6 +104,16 @@ fn open_quote(data: &[u8], at: usize, dialect: Dialect) -> TableError {
     let problem = format!(
         "a field begins with a quote ({quote}) that is never closed. Close it, write a quote that belongs to the value \
          twice, or read the file with another quote character"
+    );
+    TableError::at_line(line_of(data, at, dialect.terminator), problem)
+}
+
+fn stray_quote(data: &[u8], at: usize, dialect: Dialect) -> TableError {
+    let quote = shown(dialect.quote);
+    let problem = format!(
+        "a field begins with a quote ({quote}), and the next quote stands in a later line and has text after it: rows would \
+         be lost between them. Write a quote that belongs to the value twice ({quote}{quote}, with no backslash) and the \
+         value between quotes, or read the file with another quote character"
     );
     TableError::at_line(line_of(data, at, dialect.terminator), problem)
 }
@@ -135,6 +153,9 @@ fn next_row(
             let field = cursor.field();
             if field.open {
                 return Err(open_quote(data, field.start, dialect));
+            }
+            if field.is_stray(data, dialect.terminator) {
+                return Err(stray_quote(data, field.start, dialect));
             }
             quoted |= field.quoted;
             let cell = value(data, &field, dialect.quote);

@@ -24,6 +24,27 @@ pub(crate) struct RunSeen {
     pub(crate) columns: Vec<Seen>,
     /// Rows with empty fields past the last column.
     pub(crate) long_rows: u64,
+    pub(crate) tails: Tails,
+}
+
+/// Fields with text after their closing quote.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tails {
+    pub(crate) count: u64,
+    /// Where the first of them begins.
+    pub(crate) first: Option<usize>,
+    /// The quote that closes one of them stands after a backslash.
+    pub(crate) backslash: bool,
+}
+
+impl Tails {
+    pub(crate) fn join(self, later: Self) -> Self {
+        Self {
+            count: self.count + later.count,
+            first: self.first.or(later.first),
+            backslash: self.backslash || later.backslash,
+        }
+    }
 }
 
 impl RunSeen {
@@ -46,6 +67,8 @@ pub(crate) struct Ragged {
 pub(crate) enum Stop {
     Ragged(Ragged),
     Open(usize),
+    /// A quote here and one in a later line are most likely strays.
+    Stray(usize),
     Encoding(usize),
     Table(TableError),
 }

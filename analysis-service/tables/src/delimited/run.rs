@@ -7,8 +7,8 @@ use arrow_array::ArrayRef;
 
 use super::index::Index;
 use super::part::{Block, Part};
-use super::profile::{Ragged, RunSeen, Stop};
-use super::split::{Cursor, Dialect, unescape};
+use super::profile::{Ragged, RunSeen, Stop, Tails};
+use super::split::{Cursor, Dialect, Field, line_of, unescape};
 use crate::values::Held;
 use crate::{Cancel, Limits};
 
@@ -43,6 +43,7 @@ struct Reading {
     parts: Vec<Part>,
     rows: usize,
     long_rows: u64,
+    tails: Tails,
 }
 
 impl Walk<'_> {
@@ -53,7 +54,7 @@ impl Walk<'_> {
             return Err(Stop::Encoding(run.start + broken.valid_up_to()));
         }
         let parts = held.iter().map(|held| Part::new(*held)).collect();
-        let mut reading = Reading { parts, rows: 0, long_rows: 0 };
+        let mut reading = Reading { parts, rows: 0, long_rows: 0, tails: Tails::default() };
         let mut cursor = Cursor::new(data, run.start, self.dialect);
         // A cell of a block is shorter than the block, and is not measured.
         let blocks = self.limits.cell_max_bytes >= Index::block_bytes(held.len());
@@ -74,8 +75,9 @@ impl Walk<'_> {
                 }
             }
         }
-        let Reading { parts, rows, long_rows } = reading;
-        let seen = RunSeen { rows: rows as u64, columns: parts.iter().map(|part| part.seen).collect(), long_rows };
+        let Reading { parts, rows, long_rows, tails } = reading;
+        let columns = parts.iter().map(|part| part.seen).collect();
+        let seen = RunSeen { rows: rows as u64, columns, long_rows, tails };
         let columns = parts.into_iter().map(|part| part.finish(rows)).collect();
         Ok(Run { seen, columns })
     }
@@ -95,13 +97,14 @@ impl Walk<'_> {
             }
             let unescaped;
             let cell = if field.escaped {
+                self.see_tail(data, &field, &mut reading.tails)?;
                 unescaped = unescape(raw, self.dialect.quote);
                 unescaped.as_slice()
             } else {
                 raw
             };
             if let Some(part) = reading.parts.get_mut(at) {
-                self.check_length(cell)?;
+                self.check_length(cell, field.start, at)?;
                 part.take(cell, field.start, reading.rows);
             } else if cell.is_empty() {
                 reading.long_rows += u64::from(at == width);
@@ -120,9 +123,28 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn check_length(&self, cell: &[u8]) -> Result<(), Stop> {
-        let (limit, found) = (self.limits.cell_max_bytes as u64, cell.len() as u64);
-        crate::limits::check("bytes of one cell", "cell_max_bytes", limit, found).map_err(Stop::Table)
+    fn see_tail(&self, data: &[u8], field: &Field, tails: &mut Tails) -> Result<(), Stop> {
+        let Some(closing) = field.tail else { return Ok(()) };
+        if field.is_stray(data, self.dialect.terminator) {
+            return Err(Stop::Stray(field.start));
+        }
+        let backslash = data[closing - 1] == b'\\';
+        *tails = tails.join(Tails { count: 1, first: Some(field.start), backslash });
+        Ok(())
+    }
+
+    #[inline]
+    fn check_length(&self, cell: &[u8], start: usize, column: usize) -> Result<(), Stop> {
+        let limit = self.limits.cell_max_bytes as u64;
+        if cell.len() as u64 <= limit {
+            return Ok(());
+        }
+        let line = line_of(self.data, start, self.dialect.terminator);
+        let what = format!(
+            "line {line}, column {}: bytes of one cell (a quote may open there that is never closed)",
+            column + 1
+        );
+        Err(Stop::Table(crate::limits::too_large(&what, "cell_max_bytes", limit, cell.len() as u64)))
     }
 }
 

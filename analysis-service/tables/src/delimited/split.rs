@@ -32,6 +32,8 @@ pub(crate) struct Field {
     pub(crate) last: bool,
     /// Its closing quote is missing.
     pub(crate) open: bool,
+    /// Where its closing quote is, if text follows that.
+    pub(crate) tail: Option<usize>,
 }
 
 /// Walks through fields; `pos` is the beginning of the next one.
@@ -68,7 +70,7 @@ impl<'a> Cursor<'a> {
         }
         let at = self.find_end(start);
         let (end, last) = self.close(at, start);
-        Field { start, end, escaped: false, quoted: false, last, open: false }
+        Field { start, end, escaped: false, quoted: false, last, open: false, tail: None }
     }
 
     /// Steps over the separator at `at`; gives the end of the value that began at `start` and whether the row ends.
@@ -107,15 +109,25 @@ impl<'a> Cursor<'a> {
     fn quoted(&mut self, start: usize) -> Field {
         let Some(closing) = closing_quote(self.data, start, self.dialect.quote) else {
             self.pos = self.data.len() + 1;
-            return Field { start, end: self.data.len(), escaped: true, quoted: true, last: true, open: true };
+            let end = self.data.len();
+            return Field { start, end, escaped: true, quoted: true, last: true, open: true, tail: None };
         };
         let at = self.find_end(closing + 1);
         let (end, last) = self.close(at, closing + 1);
         let inner = &self.data[start + 1..closing];
         if end == closing + 1 && memchr(self.dialect.quote, inner).is_none() {
-            return Field { start: start + 1, end: closing, escaped: false, quoted: true, last, open: false };
+            return Field {
+                start: start + 1,
+                end: closing,
+                escaped: false,
+                quoted: true,
+                last,
+                open: false,
+                tail: None,
+            };
         }
-        Field { start, end, escaped: true, quoted: true, last, open: false }
+        let tail = (end != closing + 1).then_some(closing);
+        Field { start, end, escaped: true, quoted: true, last, open: false, tail }
     }
 }
 
@@ -128,6 +140,14 @@ fn closing_quote(data: &[u8], start: usize, quote: u8) -> Option<usize> {
             return Some(at);
         }
         pos = at + 2;
+    }
+}
+
+impl Field {
+    /// Whether its quotes are most likely two strays with rows between them: text follows the second, which stands in
+    /// another line than the first.
+    pub(crate) fn is_stray(&self, data: &[u8], terminator: u8) -> bool {
+        self.tail.is_some_and(|closing| memchr(terminator, &data[self.start..closing]).is_some())
     }
 }
 

@@ -8,7 +8,7 @@ use arrow_array::ArrayRef;
 
 use super::build::{self, ColumnPlan, RunPlace};
 use super::index::Index;
-use super::profile::{self, RunSeen, Seen, Stop};
+use super::profile::{self, RunSeen, Seen, Stop, Tails};
 use super::run::{Run, Walk};
 use super::{Failure, Layout, explain, split};
 use crate::one_batch::OneBatch;
@@ -40,6 +40,11 @@ impl Profile {
     /// Rows with empty fields past the last column.
     pub(super) fn long_rows(&self) -> u64 {
         self.runs.iter().map(|run| run.long_rows).sum()
+    }
+
+    /// Fields with text after their closing quote.
+    pub(super) fn tails(&self) -> Tails {
+        self.runs.iter().fold(Tails::default(), |tails, run| tails.join(run.tails))
     }
 }
 

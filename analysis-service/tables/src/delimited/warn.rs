@@ -1,8 +1,9 @@
 //! What a person should know of how a text was read.
 
 use super::layout::Layout;
-use super::profile::Seen;
+use super::profile::{Seen, Tails};
 use super::split::{Cursor, line_of, value};
+use super::walk::Profile;
 use crate::names::list;
 use crate::values::temporal::Order;
 use crate::values::{self, Held, TextReason};
@@ -15,8 +16,10 @@ const PLACES_MAX: usize = 5;
 type Decided = (Seen, Held, Option<TextReason>);
 
 /// Warnings about the whole text.
-pub(super) fn warnings(data: &[u8], layout: &Layout, columns: &[Decided], long: u64) -> Vec<String> {
+pub(super) fn warnings(data: &[u8], layout: &Layout, profile: &Profile) -> Vec<String> {
+    let (columns, long) = (&profile.columns, profile.long_rows());
     let mut warnings = layout.warnings.clone();
+    warnings.extend(tails(data, layout, &profile.tails()));
     if long > 0 {
         warnings.push(format!("{long} rows have empty fields past the last column; those fields were left out"));
     }
@@ -49,6 +52,22 @@ pub(super) fn warnings(data: &[u8], layout: &Layout, columns: &[Decided], long: 
         warnings.push(format!("kept as text, because a few values are unlike the others: {}", list(&mixed)));
     }
     warnings
+}
+
+/// What stands after a closing quote was taken as it is; where quotes were escaped otherwise, it is not what was meant.
+fn tails(data: &[u8], layout: &Layout, tails: &Tails) -> Option<String> {
+    let line = line_of(data, tails.first?, layout.dialect.terminator);
+    let (count, quote) = (tails.count, char::from(layout.dialect.quote));
+    let advice = if tails.backslash {
+        format!(
+            "quotes inside of values seem to be written with a backslash (\\{quote}), which is taken as it stands: write \
+             them twice ({quote}{quote}) instead"
+        )
+    } else {
+        format!("a quote that belongs to a value is written twice ({quote}{quote}) in a value between quotes")
+    };
+    let fields = if count == 1 { "1 field has".to_owned() } else { format!("{count} fields have") };
+    Some(format!("{fields} text after the closing quote (first: line {line}); {advice}"))
 }
 
 const REASONS: [(TextReason, &str); 7] = [

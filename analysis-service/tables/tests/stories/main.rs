@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod delimited;
+mod dirty;
 mod figures;
 mod hostile;
 mod json;
