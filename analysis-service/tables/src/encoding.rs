@@ -6,14 +6,20 @@ use std::io::Write;
 
 use encoding_rs::{DecoderResult, Encoding, GB18030, GBK, UTF_8, UTF_16BE, UTF_16LE};
 
+mod kinship;
+
 use crate::{Cancel, TableError};
+pub(crate) use kinship::may_be_gbk;
+use kinship::{Proof, proof};
 
 /// Bytes decoded at a time.
 const PIECE_BYTES: usize = 1 << 20;
 /// Bytes a guess is made from.
 const GUESS_BYTES: usize = 4 << 20;
-/// UTF-8 characters beyond ASCII before the first wrong byte that make a text broken UTF-8 instead of another encoding.
+/// Characters that only UTF-8 has before the first wrong byte that make a text broken UTF-8 instead of another encoding.
 const UTF8_PROOF_CHARS: usize = 4;
+/// So many times as many of them as wrong places do so anywhere in the text.
+const UTF8_PROOF_RATIO: usize = 8;
 
 /// An encoding and the byte order mark to skip.
 #[derive(Clone, Copy, Debug)]
@@ -70,8 +76,11 @@ pub(crate) fn by_beginning(data: &[u8]) -> Found {
 /// The encoding of a text that is not UTF-8 at byte `wrong_at`.
 pub(crate) fn by_guess(data: &[u8], wrong_at: usize) -> Result<Found, TableError> {
     let before = &data[..wrong_at];
-    let proof = before.iter().filter(|b| **b >= 0xc0).take(UTF8_PROOF_CHARS).count();
-    if proof >= UTF8_PROOF_CHARS {
+    let until = data.len().min(wrong_at + GUESS_BYTES);
+    let Proof { chars, .. } = proof(before, UTF8_PROOF_CHARS);
+    let after = proof(&data[wrong_at..until], usize::MAX);
+    let all = chars + after.chars;
+    if chars >= UTF8_PROOF_CHARS || (all >= UTF8_PROOF_CHARS && all >= UTF8_PROOF_RATIO * after.wrong) {
         return Err(wrong_bytes(data, wrong_at, UTF_8));
     }
     let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
@@ -81,6 +90,14 @@ pub(crate) fn by_guess(data: &[u8], wrong_at: usize) -> Result<Found, TableError
     detector.feed(sample, true);
     let guess = detector.guess(Some(b"cn"), chardetng::Utf8Detection::Deny);
     Ok(Found { encoding: if guess == GBK { GB18030 } else { guess }, mark_bytes: 0 })
+}
+
+/// The error for a text that was not UTF-8 at `wrong_at`, and not in the encoding that was guessed then: nobody named that.
+pub(crate) fn of_guess(error: TableError, data: &[u8], wrong_at: usize) -> TableError {
+    match error {
+        TableError::Unreadable { .. } => wrong_bytes(data, wrong_at, UTF_8),
+        other => other,
+    }
 }
 
 /// The error for a text that is not in its encoding.

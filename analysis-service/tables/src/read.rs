@@ -15,7 +15,7 @@ use crate::out_file::OutFile;
 use crate::text::{self, Text};
 use crate::{
     Cancel, Column, ColumnSummary, ColumnarFile, FileFormat, Limits, ParseOptions, Preview, Table, TableError,
-    arrow_file, json, map, parquet_file, slice, sniff, summary, workbook,
+    arrow_file, encoding, json, map, parquet_file, slice, sniff, summary, workbook,
 };
 
 /// What a reader tells of the columnar file it wrote.
@@ -125,6 +125,7 @@ fn delimited(
                 if guessed {
                     warnings.insert(0, guess_warning(&text));
                 }
+                warnings.splice(..0, doubt_warning(bytes, &text, options));
                 let options = delimited::options(&layout, &text.encoding.label());
                 return Ok(Written { out, summaries, options, names: layout.names, warnings });
             }
@@ -144,6 +145,16 @@ fn is_guessed(text: &Text, options: &ParseOptions) -> bool {
 
 fn guess_warning(text: &Text) -> String {
     format!("the text was read as {}; if characters look wrong, choose another encoding", text.encoding.label())
+}
+
+/// About a text that is UTF-8 and may be GBK just as well.
+fn doubt_warning(bytes: &[u8], text: &Text, options: &ParseOptions) -> Option<String> {
+    let found = text.encoding.is_utf8() && text.encoding.mark_bytes == 0 && options.encoding.is_none();
+    (found && encoding::may_be_gbk(bytes)).then(|| {
+        "the text was read as utf-8; its few characters beyond ASCII may be gb18030 just as well: if they look wrong, \
+         choose that encoding"
+            .to_owned()
+    })
 }
 
 pub(crate) fn preview(
@@ -208,6 +219,7 @@ fn preview_delimited(path: &Path, options: &ParseOptions, rows: usize, limits: &
     if is_guessed(&text, options) {
         warnings.insert(0, guess_warning(&text));
     }
+    warnings.splice(..0, doubt_warning(bytes, &text, options));
     Ok(Preview {
         options: delimited::options(&layout, &text.encoding.label()),
         slice: slice::of_batch(&batch),

@@ -86,6 +86,35 @@ fn the_options_that_were_found_give_the_same_table() {
 }
 
 #[test]
+fn chinese_in_gbk_that_is_utf8_in_parts_is_read_or_told() {
+    let gbk = |text: &str| encoding_rs::GBK.encode(text).0.into_owned();
+    let made = convert("t.csv", gbk("id,sex\n1,女\n2,女\n3,女\n4,女\n5,男\n"));
+    assert_eq!(values(&made.file, 1), ["女", "女", "女", "女", "男"]);
+    assert_eq!(made.table.options.encoding.as_deref(), Some("gb18030"));
+    let silent = gbk("sex,n\n女,1\n女,2\n");
+    let words = "the text was read as utf-8; its few characters beyond ASCII may be gb18030 just as well: if they look \
+                 wrong, choose that encoding";
+    assert_eq!(warnings(&silent), [words]);
+    assert_eq!(preview("t.csv", &silent, 9).warnings, [words]);
+    let options = ParseOptions { encoding: Some("utf-8".to_owned()), ..ParseOptions::default() };
+    assert!(convert_with("t.csv", &silent, &options, &Limits::default()).unwrap().table.warnings.is_empty());
+    for text in ["sex,n\n女,1\n女,2\n", "a,b\ncafé,25 °C\n", "a,b\n1,2\n"] {
+        assert_eq!(warnings(text), Vec::<String>::new(), "{text}");
+    }
+}
+
+#[test]
+fn an_encoding_that_nobody_named_is_not_blamed_on_the_file() {
+    let broken = [b"a,b\n\xe5\x90\x8d\xff\xe5\xad\x97,x\n".to_vec(), "名字,二\n".repeat(200).into_bytes()].concat();
+    let error = refused("t.csv", &broken).to_string();
+    assert!(error.starts_with("line 2: the byte 0xFF is not valid UTF-8"), "{error}");
+    let (cyrillic, _, _) = encoding_rs::WINDOWS_1251.encode("имя,1\nпривет,2\n");
+    if let Err(error) = convert_with("t.csv", &cyrillic, &ParseOptions::default(), &Limits::default()) {
+        assert!(error.to_string().starts_with("line 1: the byte 0xE8 is not valid UTF-8"), "{error}");
+    }
+}
+
+#[test]
 fn the_mark_of_a_files_end_is_no_value() {
     for text in ["x,y\n1,2\n\x1a", "x,y\r\n1,2\r\n\x1a\r\n", "x,y\n1,2\x1a"] {
         assert_eq!(values(&convert("t.csv", text).file, 1), ["2"], "{text:?}");
