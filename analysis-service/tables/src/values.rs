@@ -7,7 +7,7 @@ pub(crate) mod number;
 pub(crate) mod quick;
 pub(crate) mod temporal;
 
-pub(crate) use decide::{Held, TextReason, decide};
+pub(crate) use decide::{Held, NUMBERS, TextReason, decide};
 use temporal::Civil;
 
 /// A set of the `*` bits below.
@@ -53,6 +53,19 @@ pub(crate) const PADDED: Kinds = 1 << 17;
 pub(crate) const DRESSED: Kinds = 1 << 18;
 /// Set with [`FLOAT`]: it has digits that a float does not hold.
 pub(crate) const ROUNDED: Kinds = 1 << 19;
+/// Set with [`FLOAT`]: digits, an `e` and digits, as codes have it.
+pub(crate) const BARE: Kinds = 1 << 20;
+/// Set with [`FLOAT`]: another number with an exponent.
+pub(crate) const EXPONENT: Kinds = 1 << 21;
+/// Set with [`FLOAT`]: a fraction of two places or more that ends in zero.
+pub(crate) const ZERO_ENDED: Kinds = 1 << 22;
+/// Set with [`FLOAT`] of a fraction, from this bit on: its places, and beside them their complement. Where two that differ
+/// are joined, a bit is set in both.
+const PLACES_AT: u32 = 23;
+const PLACES_MASK: Kinds = (1 << 3) - 1;
+pub(crate) const PLACES: Kinds = (PLACES_MASK | PLACES_MASK << 3) << PLACES_AT;
+/// A date of numbers with points, month and day not both of two digits, as versions have it: 2024.1.10.
+pub(crate) const DOTTED: Kinds = 1 << 29;
 
 /// Set with [`ZONED`], from these bits on: minutes east of UTC, from [`WEST_MAX`] west, and beside them their complement.
 /// Where two that differ are joined, a bit is set in both.
@@ -161,6 +174,9 @@ fn date_kinds(civil: &Civil) -> Kinds {
     if civil.time.is_some_and(|time| time.nanos % 1_000 != 0) {
         kinds |= NANOS;
     }
+    if civil.dotted {
+        kinds |= DOTTED;
+    }
     kinds | far_year(civil.year)
 }
 
@@ -174,6 +190,20 @@ pub(crate) fn offset_minutes(kinds: Kinds) -> Option<i16> {
     let (from_west, complement) = (kinds >> OFFSET_AT & OFFSET_MASK, kinds >> (OFFSET_AT + OFFSET_BITS) & OFFSET_MASK);
     let same = kinds & ZONED != 0 && from_west & complement == 0;
     i16::try_from(from_west.cast_signed() - WEST_MAX).ok().filter(|_| same)
+}
+
+/// What is set with [`FLOAT`] for a fraction of so many places that ends with `last`.
+#[inline]
+pub(crate) const fn written(places: usize, last: u8) -> Kinds {
+    let places = if (places as Kinds) < PLACES_MASK { places as Kinds } else { PLACES_MASK };
+    let zero = if places > 1 && last == b'0' { ZERO_ENDED } else { 0 };
+    zero | (places | (!places & PLACES_MASK) << 3) << PLACES_AT
+}
+
+/// Whether fractions are written as those of codes may be, in which 1.1 and 1.10 differ.
+pub(crate) fn are_like_codes(kinds: Kinds) -> bool {
+    let (places, complement) = (kinds >> PLACES_AT & PLACES_MASK, kinds >> (PLACES_AT + 3) & PLACES_MASK);
+    kinds & ZERO_ENDED != 0 && places & complement != 0
 }
 
 /// What a person is told of columns with values that are [`ROUNDED`].
@@ -230,6 +260,9 @@ mod tests {
         assert_eq!(held(&["1.5", "2", "1e-3", ".5", "5.", "-inf", "NaN"]), Held::Float);
         assert_eq!(held(&["1.5", "9007199254740993"]), Held::Text);
         assert_eq!(held(&["1e999"]), Held::Text);
+        assert_eq!(held(&["12e5", "34e2", "7"]), Held::Text);
+        assert_eq!(held(&["12e5", "0.5"]), Held::Float);
+        assert_eq!(held(&["1e5", "1e-5"]), Held::Float);
         for odd in ["1.2.3.4", "1e", "e5", ".", "-.", "1.5.", "00.5", "+1.5"] {
             assert_eq!(held(&[odd]), Held::Text, "{odd}");
         }
@@ -256,9 +289,19 @@ mod tests {
         for day in plain {
             assert_eq!(held(&[day]), Held::Date(Order::Plain), "{day}");
         }
-        for odd in
-            ["2024-13-01", "2023-02-29", "2024-00-10", "2024-1-2-3", "24-01-02", "2024/1", "1/2/24", "2024-01-02x"]
-        {
+        for odd in [
+            "1001-01-01",
+            "1403-12-1",
+            "1001.01.01",
+            "2024-13-01",
+            "2023-02-29",
+            "2024-00-10",
+            "2024-1-2-3",
+            "24-01-02",
+            "2024/1",
+            "1/2/24",
+            "2024-01-02x",
+        ] {
             assert_eq!(held(&[odd]), Held::Text, "{odd}");
         }
     }

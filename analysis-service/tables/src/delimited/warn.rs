@@ -43,6 +43,14 @@ pub(super) fn warnings(data: &[u8], layout: &Layout, profile: &Profile) -> Vec<S
     if !rounded.is_empty() {
         warnings.push(format!("{}: {}", values::WERE_ROUNDED, list(&rounded)));
     }
+    let like_codes = named(&|(seen, held, _)| *held == Held::Float && values::are_like_codes(seen.kinds));
+    if !like_codes.is_empty() {
+        warnings.push(format!("{WERE_CODES}: {}", list(&like_codes)));
+    }
+    let dotted = named(&|(seen, held, _)| *held == Held::Date(Order::Plain) && seen.kinds & values::DOTTED != 0);
+    if !dotted.is_empty() {
+        warnings.push(format!("{WERE_DOTTED}: {}", list(&dotted)));
+    }
     let names = named(&|(seen, held, _)| values::is_moved_to_utc(*held, seen.kinds));
     if !names.is_empty() {
         warnings.push(format!("{}: {}", values::SHOWN_IN_UTC, list(&names)));
@@ -53,6 +61,11 @@ pub(super) fn warnings(data: &[u8], layout: &Layout, profile: &Profile) -> Vec<S
     }
     warnings
 }
+
+/// What a person is told of numbers whose fractions are not all of one length though some end in zero.
+const WERE_CODES: &str = "read as numbers, in which 1.1 and 1.10 are the same; zeros at the end are not kept";
+/// What a person is told of dates that versions may be.
+const WERE_DOTTED: &str = "numbers with points, such as 2024.1.10, were read as dates";
 
 /// What stands after a closing quote was taken as it is; where quotes were escaped otherwise, it is not what was meant.
 fn tails(data: &[u8], layout: &Layout, tails: &Tails) -> Option<String> {
@@ -70,12 +83,13 @@ fn tails(data: &[u8], layout: &Layout, tails: &Tails) -> Option<String> {
     Some(format!("{fields} text after the closing quote (first: line {line}); {advice}"))
 }
 
-const REASONS: [(TextReason, &str); 7] = [
+const REASONS: [(TextReason, &str); 8] = [
     (TextReason::AmbiguousDates, "because day and month could be either way round in every row"),
     (TextReason::MixedDateOrders, "because its dates are written in different orders"),
     (TextReason::SomeZoned, "because only some of its times name a time zone"),
     (TextReason::HugeIntegers, "because it has whole numbers of more than 18 digits"),
     (TextReason::LosesDigits, "because a number column would lose digits"),
+    (TextReason::Codes, "because codes such as 12e5 would become numbers"),
     (TextReason::Padded, "because it has numbers with leading zeros"),
     (TextReason::Dressed, "because its numbers have separators, percent signs or currencies"),
 ];

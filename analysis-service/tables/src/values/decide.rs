@@ -2,12 +2,13 @@
 
 use super::temporal::Order;
 use super::{
-    BIG, BOOL, DAY, DAY_FIRST, DRESSED, EITHER_FIRST, FAR_YEAR, FLOAT, HUGE, INT, Kinds, MOMENT, MONTH_FIRST, NA,
-    NANOS, OFFSET, PADDED, PLAIN, ROUNDED, TEXT, TIME, ZONED,
+    BARE, BIG, BOOL, DAY, DAY_FIRST, DOTTED, DRESSED, EITHER_FIRST, EXPONENT, FAR_YEAR, FLOAT, HUGE, INT, Kinds,
+    MOMENT, MONTH_FIRST, NA, NANOS, OFFSET, PADDED, PLACES, PLAIN, ROUNDED, TEXT, TIME, ZERO_ENDED, ZONED,
 };
 
-const NUMBERS: Kinds = INT | BIG | FLOAT | ROUNDED;
-const DATES: Kinds = PLAIN | DAY_FIRST | MONTH_FIRST | EITHER_FIRST | DAY | MOMENT | ZONED | NANOS | FAR_YEAR | OFFSET;
+pub(crate) const NUMBERS: Kinds = INT | BIG | FLOAT | ROUNDED | BARE | EXPONENT | ZERO_ENDED | PLACES;
+const DATES: Kinds =
+    PLAIN | DAY_FIRST | MONTH_FIRST | EITHER_FIRST | DAY | MOMENT | ZONED | NANOS | FAR_YEAR | OFFSET | DOTTED;
 
 /// How the values of a column are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,7 @@ pub(crate) enum TextReason {
     SomeZoned,
     HugeIntegers,
     LosesDigits,
+    Codes,
     Padded,
     Dressed,
     Mixed,
@@ -60,6 +62,9 @@ pub(crate) fn decide(kinds: Kinds) -> (Held, Option<TextReason>) {
         return (Held::Text, None);
     }
     if values & !NUMBERS == 0 {
+        if values & BARE != 0 && values & (EXPONENT | PLACES) == 0 {
+            return text(TextReason::Codes);
+        }
         return match (values & FLOAT != 0, values & BIG != 0) {
             (false, _) => (Held::Int, None),
             (true, false) => (Held::Float, None),

@@ -1,7 +1,8 @@
 //! Numbers in text: what they are, and their value. A number counts only when its text is the one way to write it
-//! as far as digits go: no leading zeros, no plus sign, nothing that a 64-bit integer cannot hold.
+//! as far as digits go: no leading zeros, no plus sign, nothing that a 64-bit integer cannot hold. Zeros at the end of a
+//! fraction and digits that a float does not have are told.
 
-use super::{BIG, FLOAT, HUGE, INT, Kinds, PADDED, ROUNDED, TEXT};
+use super::{BARE, BIG, EXPONENT, FLOAT, HUGE, INT, Kinds, PADDED, ROUNDED, TEXT, written};
 
 /// Largest magnitude up to which every whole number is exact as `f64`.
 const EXACT_FLOAT_MAX: u64 = 1 << 53;
@@ -11,8 +12,13 @@ const SAFE_DIGITS: usize = 18;
 const MAX_DIGITS: usize = 19;
 /// Numbers longer than this have more digits than the short way holds.
 const SHORT_FLOAT_BYTES: usize = 17;
-/// Digits that tell a float from every other.
-const FLOAT_DIGITS: usize = 17;
+/// Digits that every float keeps.
+const FLOAT_DIGITS: usize = 15;
+/// Digits up to which it is looked in whole numbers whether a float has just these, and places after the point.
+const NEAR_DIGITS: usize = 17;
+const NEAR_PLACES_MAX: usize = 22;
+/// Digits from which on a number may be too small for a float, whatever its exponent of two digits.
+const UNDERFLOW_DIGITS: usize = 200;
 /// With an exponent it was a program that wrote the number, and it had a float: C's `%.18e`, NumPy's own, writes so many.
 const EXPONENT_DIGITS: usize = 19;
 /// Digits up to which it is looked whether a float has just these; a float has at most 767.
@@ -66,19 +72,30 @@ fn classify_fraction(cell: &[u8], digits: &[u8], whole: usize) -> Kinds {
     if whole + fraction == 0 {
         return TEXT;
     }
+    let far = whole + fraction > UNDERFLOW_DIGITS;
     if rest.is_empty() {
-        return FLOAT | rounded(cell, whole + fraction, FLOAT_DIGITS);
+        if far && !is_in_reach(cell) {
+            return TEXT;
+        }
+        return FLOAT | written(fraction, digits[digits.len() - 1]) | rounded(cell, whole + fraction, FLOAT_DIGITS);
     }
     let [b'e' | b'E', exponent @ ..] = rest else { return TEXT };
-    let exponent = exponent.strip_prefix(b"-").or_else(|| exponent.strip_prefix(b"+")).unwrap_or(exponent);
-    let digits = count_digits(exponent);
-    if digits == 0 || digits != exponent.len() {
+    let unsigned = exponent.strip_prefix(b"-").or_else(|| exponent.strip_prefix(b"+")).unwrap_or(exponent);
+    let count = count_digits(unsigned);
+    if count == 0 || count != unsigned.len() {
         return TEXT;
     }
-    if digits > 2 && !parse_f64(cell).is_some_and(f64::is_finite) {
+    if (count > 2 || far) && !is_in_reach(cell) {
         return TEXT;
     }
-    FLOAT | rounded(cell, whole + fraction, EXPONENT_DIGITS)
+    let bare = digits[whole] != b'.' && unsigned.len() == exponent.len();
+    FLOAT | if bare { BARE } else { EXPONENT } | rounded(cell, whole + fraction, EXPONENT_DIGITS)
+}
+
+/// Whether a float comes near the number: it is not beyond the largest, and no zero unless the number is one.
+fn is_in_reach(cell: &[u8]) -> bool {
+    let float = parse_f64(cell).filter(|float| float.is_finite());
+    float.is_some_and(|float| float != 0.0 || significant(cell).next().is_none())
 }
 
 /// [`ROUNDED`] where the number has more digits than a float tells, and they are not the float's own.
@@ -92,8 +109,34 @@ fn is_kept(cell: &[u8], kept_digits: usize) -> Option<bool> {
     if count <= kept_digits {
         return Some(true);
     }
+    if count <= NEAR_DIGITS
+        && let Some(near) = is_near(cell)
+    {
+        return Some(near);
+    }
     let own = format!("{:.*e}", count.min(DIGITS_MAX) - 1, parse_f64(cell)?);
     Some(significant(own.as_bytes()).eq(significant(cell)))
+}
+
+/// What [`is_kept`] tells, for most numbers of up to [`NEAR_DIGITS`] digits without an exponent: whether the float is within
+/// half a unit of the last digit. `None` where the whole numbers for that have no room.
+fn is_near(cell: &[u8]) -> Option<bool> {
+    const FRACTION_BITS: u32 = f64::MANTISSA_DIGITS - 1;
+    const SHIFT_MAX: u32 = 69;
+    let (_, cell) = split_sign(cell);
+    let point = cell.iter().position(|byte| *byte == b'.')?;
+    let last = cell.iter().rposition(|byte| matches!(byte, b'1'..=b'9'))?;
+    let places = last.checked_sub(point).filter(|places| *places <= NEAR_PLACES_MAX)?;
+    if !cell.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') {
+        return None;
+    }
+    let written = cell[..=last].iter().filter(|byte| **byte != b'.');
+    let written = written.fold(0u128, |number, digit| number * 10 + u128::from(digit - b'0'));
+    let bits = parse_f64(cell)?.to_bits();
+    let shift = 1_075u32.checked_sub(u32::try_from(bits >> FRACTION_BITS).ok()?).filter(|by| *by <= SHIFT_MAX)?;
+    let mantissa = u128::from(bits & ((1 << FRACTION_BITS) - 1) | 1 << FRACTION_BITS);
+    let held = mantissa * 10u128.pow(u32::try_from(places).ok()?);
+    Some((written << shift).abs_diff(held) * 2 <= 1 << shift)
 }
 
 /// Digits of a number without the zeros around them.
@@ -195,7 +238,32 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn digits_that_change_are_told_from_those_that_a_float_has() {
+        for own in ["0.30000000000000004", "0.1234567890123456", "-12345.678901234567", "1.7976931348623157", "1e-99"] {
+            assert_eq!(classify(own.as_bytes()) & (ROUNDED | TEXT), 0, "{own}");
+        }
+        for other in ["90071992547409.93", "99999999999999.99", "-999999999999999.99", "9007199254740993.0"] {
+            assert_eq!(classify(other.as_bytes()) & (ROUNDED | FLOAT), ROUNDED | FLOAT, "{other}");
+        }
+        let small = format!("0.{}1", "0".repeat(400));
+        for beyond in ["1e-400", "1e309", "-1.5E-999", small.as_str()] {
+            assert_eq!(classify(beyond.as_bytes()) & (FLOAT | TEXT), TEXT, "{beyond}");
+        }
+        assert_eq!(classify(b"0e-400") & (FLOAT | TEXT), FLOAT);
+    }
+
     proptest! {
+        #[test]
+        fn whole_numbers_tell_of_kept_digits_what_writing_them_out_does(text in "[1-9][0-9]{0,12}\\.[0-9]{2,15}[1-9]") {
+            let count = significant(text.as_bytes()).count();
+            if count > FLOAT_DIGITS && count <= NEAR_DIGITS {
+                let own = format!("{:.*e}", count - 1, parse_f64(text.as_bytes()).unwrap());
+                let kept = significant(own.as_bytes()).eq(significant(text.as_bytes()));
+                prop_assert_eq!(is_near(text.as_bytes()), Some(kept), "{}", text);
+            }
+        }
+
         #[test]
         fn every_float_comes_back_bit_for_bit(value in proptest::num::f64::NORMAL) {
             for text in [format!("{value:?}"), format!("{value}")] {

@@ -77,7 +77,8 @@ pub(crate) fn float(data: &[u8], start: usize, end: usize) -> Option<(f64, Kinds
     let after = text >> (8 * point) >> 8 << (8 * point);
     #[expect(clippy::cast_precision_loss, reason = "at most eight digits")]
     let value = digits(before | after, count - 1)? as f64 / POWERS[count - 1 - point as usize];
-    Some((if negative { -value } else { value }, FLOAT))
+    let kinds = FLOAT | super::written(count - 1 - point as usize, data[end - 1]);
+    Some((if negative { -value } else { value }, kinds))
 }
 
 #[inline]

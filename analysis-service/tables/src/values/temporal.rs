@@ -25,6 +25,8 @@ pub(crate) struct Civil {
     /// The day, or the second of them.
     second: u32,
     plain: bool,
+    /// Numbers with points, year first, month and day not both of two digits.
+    pub(crate) dotted: bool,
     pub(crate) time: Option<Clock>,
     pub(crate) offset_secs: Option<i64>,
 }
@@ -88,7 +90,16 @@ fn valid(year: i32, month: u32, day: u32) -> bool {
 /// Days since 1970-01-01 of a day in plain order, and its kinds; `None` for a day that is in no calendar.
 #[inline]
 pub(super) fn plain_day(year: i32, month: u32, day: u32) -> Option<(i32, Kinds)> {
-    valid(year, month, day).then(|| (days_from_civil(year, month, day), PLAIN | DAY | super::far_year(year)))
+    (valid(year, month, day) && is_plausible(year))
+        .then(|| (days_from_civil(year, month, day), PLAIN | DAY | super::far_year(year)))
+}
+
+/// Years of days that are written as three numbers, the year first; others are more likely codes. Days at the ends of
+/// the calendar stand for "always" and "never".
+const DAY_YEARS: std::ops::RangeInclusive<i32> = 1500..=2300;
+
+fn is_plausible(year: i32) -> bool {
+    DAY_YEARS.contains(&year) || year == 1 || year == 9999
 }
 
 /// A date, with or without a time; `None` when the text is anything else.
@@ -108,7 +119,8 @@ pub(crate) fn parse(trimmed: &[u8]) -> Option<Civil> {
         return None;
     }
     if scan.done() {
-        return Some(civil);
+        let numbers = trimmed[..4].iter().all(u8::is_ascii_digit) && matches!(trimmed[4], b'-' | b'/' | b'.');
+        return Some(civil).filter(|civil| !numbers || is_plausible(civil.year));
     }
     if !scan.eat("T") {
         // Only after 日 may the time follow at once.
@@ -176,6 +188,9 @@ fn year_first(scan: &mut Scan, year: u32) -> Option<Civil> {
         let day = scan.number(1, 2)?;
         return scan.eat("日").then(|| plain(year, month, day));
     }
+    /// Of `.01.02`.
+    const DOTTED_BYTES: usize = 6;
+    let before = scan.0.len();
     let separator = *scan.0.first()?;
     if !matches!(separator, b'-' | b'/' | b'.') {
         return None;
@@ -186,7 +201,9 @@ fn year_first(scan: &mut Scan, year: u32) -> Option<Civil> {
         return None;
     }
     scan.0 = &scan.0[1..];
-    Some(plain(year, month, scan.number(1, 2)?))
+    let day = scan.number(1, 2)?;
+    let dotted = separator == b'.' && before - scan.0.len() < DOTTED_BYTES;
+    Some(Civil { dotted, ..plain(year, month, day) })
 }
 
 /// Jan 2 2024, January 2, 2024.
@@ -205,7 +222,15 @@ fn month_name_first(scan: &mut Scan) -> Option<Civil> {
 }
 
 fn plain(year: u32, month: u32, day: u32) -> Civil {
-    Civil { year: year.cast_signed(), first: month, second: day, plain: true, time: None, offset_secs: None }
+    Civil {
+        year: year.cast_signed(),
+        first: month,
+        second: day,
+        plain: true,
+        dotted: false,
+        time: None,
+        offset_secs: None,
+    }
 }
 
 fn month_by_name(word: &[u8]) -> Option<u32> {

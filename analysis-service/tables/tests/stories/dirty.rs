@@ -115,6 +115,38 @@ fn an_encoding_that_nobody_named_is_not_blamed_on_the_file() {
 }
 
 #[test]
+fn numbers_and_dates_that_may_be_codes_are_told_or_stay_text() {
+    let types = |text: &str| -> Vec<String> {
+        convert("t.csv", text).table.columns.iter().map(|column| column.arrow_type.clone()).collect()
+    };
+    assert_eq!(warnings("chapter\n1.1\n1.10\n1.2\n").len(), 1);
+    assert!(
+        warnings("chapter\n1.1\n1.10\n1.2\n")[0].starts_with("read as numbers, in which 1.1 and 1.10 are the same")
+    );
+    for plain in ["price\n1.10\n2.25\n3\n", "x\n1.0\n2.25\n100.5\n", "x\n1e-5\n0.5\n"] {
+        assert_eq!((types(plain), warnings(plain)), (vec!["double".to_owned()], vec![]), "{plain}");
+    }
+    let hashes = convert("t.csv", "hash\n12e5\n34e2\n");
+    assert_eq!(values(&hashes.file, 0), ["12e5", "34e2"]);
+    assert_eq!(hashes.table.warnings, ["kept as text, because codes such as 12e5 would become numbers: \"hash\""]);
+    assert_eq!(types("code\n1001-01-01\n1002-02-03\n1403-12-1\n"), ["string"]);
+    assert_eq!(types("day\n2024-01-01\n9999-12-31\n0001-01-01\n1582-10-15\n"), ["date32[day]"]);
+    let told = warnings("ver\n2024.1.1\n2024.10.2\n");
+    assert_eq!(told, ["numbers with points, such as 2024.1.10, were read as dates: \"ver\""]);
+    assert_eq!(warnings("day\n2024.01.01\n2024.10.02\n"), Vec::<String>::new());
+}
+
+#[test]
+fn digits_of_large_sums_are_told() {
+    let rounded = "numbers of more digits than a float holds were rounded to the nearest: \"sum\"";
+    for sum in ["90071992547409.93", "99999999999999.99", "999999999999999.99", "9007199254740993.0"] {
+        assert_eq!(warnings(format!("sum\n0.5\n{sum}\n")), [rounded], "{sum}");
+    }
+    let made = convert("t.csv", "tiny,n\n0.5,1\n1e-400,2\n");
+    assert_eq!(values(&made.file, 0), ["0.5", "1e-400"]);
+}
+
+#[test]
 fn the_mark_of_a_files_end_is_no_value() {
     for text in ["x,y\n1,2\n\x1a", "x,y\r\n1,2\r\n\x1a\r\n", "x,y\n1,2\x1a"] {
         assert_eq!(values(&convert("t.csv", text).file, 1), ["2"], "{text:?}");
