@@ -59,7 +59,7 @@ pub struct ColumnSummary {
     pub min: Option<String>,
     /// The greatest value.
     pub max: Option<String>,
-    /// Mean of numbers.
+    /// Mean of numbers; none where one of them is infinite.
     pub mean: Option<f64>,
     /// Standard deviation of numbers (n - 1).
     pub standard_deviation: Option<f64>,

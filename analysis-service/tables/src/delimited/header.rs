@@ -20,7 +20,7 @@ pub(crate) fn is_header(first: &[String], rows: &[Vec<String>]) -> bool {
     if labels_across(first, rows) {
         return true;
     }
-    let (mut speaks_for, mut speaks_against) = (0, 0);
+    let (mut speaks_for, mut speaks_against, mut words) = (0, 0, 0);
     for (at, name) in first.iter().enumerate() {
         let below = rows.iter().filter_map(|row| row.get(at)).filter(|cell| !cell.is_empty());
         let below = below.fold(0, |joined, cell| joined | kinds(cell));
@@ -28,16 +28,28 @@ pub(crate) fn is_header(first: &[String], rows: &[Vec<String>]) -> bool {
         if name.is_empty() {
             continue;
         }
+        let numbers = below & !(values::NUMBERS | values::NA) == 0;
         match (text(name), typed) {
+            (false, true) if numbers && is_word(name) => words += 1,
             (true, true) => speaks_for += 1,
             (false, _) => speaks_against += 1,
             (true, false) => {}
         }
     }
+    // Sodium is NA, and a name may be True; alone, such a word is a value.
+    if speaks_for == 0 {
+        speaks_against += words;
+    }
     if speaks_for != speaks_against {
         return speaks_for > speaks_against;
     }
     speaks_against == 0 && first.iter().any(text)
+}
+
+/// A marker of a missing value or a boolean that is a word, and may be a name.
+fn is_word(cell: &String) -> bool {
+    let kinds = values::classify(cell.as_bytes());
+    kinds & (values::NA | values::BOOL) != 0 && cell.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 /// Whether a name or more and numbers or dates that rise name the columns, as those of a table by years do. The rows tell
@@ -54,12 +66,23 @@ fn labels_across(first: &[String], rows: &[Vec<String>]) -> bool {
     }
     let below = || labels.iter().flat_map(|at| rows.iter().filter_map(|row| row.get(*at)));
     let below = || below().filter(|cell| kinds(cell) & values::NA == 0 && !cell.is_empty());
-    let number = |cell: &String| kinds(cell) & !(values::INT | values::BIG | values::FLOAT | values::ROUNDED) == 0;
+    let number = |cell: &String| kinds(cell) & !values::NUMBERS == 0;
     let across = |row: &Vec<String>| labels.iter().map(|at| whole(row.get(*at)?)).collect::<Option<Vec<_>>>();
     let over_numbers = below().next().is_some() && below().all(number);
     let dates = labels.iter().map(|at| day(&first[*at])).collect::<Option<Vec<_>>>();
     if let Some(days) = dates {
         return over_numbers && rises(&days);
+    }
+    let times = labels.iter().map(|at| time(&first[*at])).collect::<Option<Vec<_>>>();
+    if let Some(times) = times {
+        return over_numbers && times.is_sorted_by(|a, b| a < b);
+    }
+    if let Some(fractions) = labels.iter().map(|at| fraction(&first[*at])).collect::<Option<Vec<_>>>() {
+        let rises = fractions.is_sorted_by(|a, b| a < b);
+        return fractions.len() >= EVEN_LABELS_MIN
+            && rises
+            && over_numbers
+            && below().all(|cell| whole(cell).is_some());
     }
     let Some(numbers) = labels.iter().map(|at| whole(&first[*at])).collect::<Option<Vec<_>>>() else { return false };
     let most = |found: usize, of: usize| found * 2 > of;
@@ -86,6 +109,16 @@ fn labels_across(first: &[String], rows: &[Vec<String>]) -> bool {
 
 fn whole(cell: &String) -> Option<i64> {
     (values::classify(cell.as_bytes()) == values::INT).then(|| cell.parse().ok())?
+}
+
+fn fraction(cell: &String) -> Option<f64> {
+    (values::classify(cell.as_bytes()) & values::PLACES != 0).then(|| cell.parse().ok())?
+}
+
+/// Seconds and nanoseconds of a time of day.
+fn time(cell: &String) -> Option<(i64, i64)> {
+    let is_time = values::classify(cell.as_bytes()) == values::TIME;
+    is_time.then(|| temporal::parse_time(cell.as_bytes()).map(|time| (time.secs, time.nanos)))?
 }
 
 /// Days since 1970, of a date in plain order.
@@ -146,6 +179,10 @@ mod tests {
             &["姓名,2024-01-01,2024-02-01", "张三,5,7", "李四,,8"],
             &["name,2024-01-01", "Ann,5"],
             &["a,b,2023,2024", "x,1,2,3", "y,4,5,6"],
+            &["gene,0.5,1.0,2.5", "A,1,2,3", "B,1,2,3"],
+            &["name,08:00,09:00,10:00", "Ann,1,2,3", "Bob,4,5,6"],
+            &["Na,Cl", "1.2,3.4", "2.2,1.1"],
+            &["True,False,n", "3,4,5", "6,7,8"],
         ] {
             assert!(header(lines), "{lines:?}");
         }
@@ -169,6 +206,11 @@ mod tests {
             &["1,2,3", "9,7,1"],
             &["Ann,2024", "Bob,unknown"],
             &["Ann,NA,2024", "Bob,3,7"],
+            &["NA,Ann", "1,Bob"],
+            &["NA,3", "1,4"],
+            &["True,x", "False,y"],
+            &["Ann,0.5,1.0,2.5", "Bob,0.1,0.7,3.5"],
+            &["Ann,08:00,09:00", "Bob,08:30,10:00"],
         ] {
             assert!(!header(lines), "{lines:?}");
         }

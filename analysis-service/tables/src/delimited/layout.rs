@@ -5,6 +5,7 @@ use super::dialect;
 use super::header;
 use super::split::{Cursor, Dialect, line_of, value};
 use crate::names::{self, Name};
+use crate::values;
 use crate::{HeaderMode, Limits, ParseOptions, TableError};
 
 /// Bytes of a text that its dialect and header are judged by.
@@ -12,6 +13,10 @@ const SAMPLE_BYTES: usize = 256 << 10;
 /// Rows and cells of it.
 const SAMPLE_ROWS: usize = 200;
 const SAMPLE_CELLS: usize = 200_000;
+/// Rows above a header that are taken for titles, and columns of a table that may have such: in one of two, a first row with
+/// one text may be a header with one name.
+const TITLE_ROWS_MAX: usize = 3;
+const TITLE_WIDTH_MIN: usize = 3;
 
 /// The frame.
 #[derive(Debug)]
@@ -49,24 +54,32 @@ impl Layout {
         let Some(first) = next_row(data, &mut cursor, dialect, limits)? else {
             return Err(TableError::Empty("the file holds no rows; upload a file with data".to_owned()));
         };
-        let data_start = cursor.pos;
+        let mut ends = vec![cursor.pos];
         let mut cells = 0;
         while rows.len() < SAMPLE_ROWS && cells < SAMPLE_CELLS && cursor.pos < start + SAMPLE_BYTES {
             let Ok(Some(row)) = next_row(data, &mut cursor, dialect, limits) else { break };
             cells += row.len();
             if row.len() > 1 || first.len() == 1 {
                 rows.push(row);
+                ends.push(cursor.pos);
             }
         }
+        rows.insert(0, first);
+        let titles = if options.header == Some(HeaderMode::Absent) { 0 } else { title_rows(&rows) };
+        rows.drain(..titles);
+        let first = rows.remove(0);
         let header = match options.header {
             Some(mode) => mode == HeaderMode::Present,
-            None => header::is_header(&first, &rows),
+            None => titles > 0 || header::is_header(&first, &rows),
         };
         let width = width(&first, &rows, header);
         limits.check_columns(width)?;
         if header {
-            let (names, warnings) = names::unique(&first[..width]);
-            return Ok(Self { dialect, header, names, start: data_start, sample: rows, warnings });
+            let (names, mut warnings) = names::unique(&first[..width]);
+            if titles > 0 {
+                warnings.insert(0, format!("{titles} title rows above the table were left out"));
+            }
+            return Ok(Self { dialect, header, names, start: ends[titles], sample: rows, warnings });
         }
         rows.insert(0, first);
         let warnings = vec![];
@@ -172,6 +185,18 @@ fn next_row(
         }
     }
     Ok(None)
+}
+
+/// Rows above a header that hold a single text and are padded with delimiters, as spreadsheets export them. As in workbooks,
+/// it is a matter of the rows alone.
+fn title_rows(rows: &[Vec<String>]) -> usize {
+    let text = |cell: &String| values::classify(cell.as_bytes()) & values::TEXT != 0;
+    let empty = |cells: &[String]| cells.iter().all(String::is_empty);
+    let title = |row: &&Vec<String>| row.len() >= TITLE_WIDTH_MIN && text(&row[0]) && empty(&row[1..]);
+    let titles = rows.iter().take(TITLE_ROWS_MAX).take_while(title).count();
+    let Some((first, rest)) = rows[titles..].split_first() else { return 0 };
+    let named = first.len() == rows[0].len() && !first.iter().any(String::is_empty);
+    if titles > 0 && named && header::is_header(first, rest) { titles } else { 0 }
 }
 
 /// Columns of the table: the fields of its first row, without empty ones at its end that no other row has.

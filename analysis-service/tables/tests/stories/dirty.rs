@@ -147,6 +147,24 @@ fn digits_of_large_sums_are_told() {
 }
 
 #[test]
+fn title_rows_that_a_spreadsheet_padded_are_left_out() {
+    for text in ["Report title,,\na,b,c\n1,2,3\n4,5,6\n", "Report,,\nby Ann,,\na,b,c\n1,2,3\n4,5,6\n"] {
+        let made = convert("t.csv", text);
+        let names: Vec<_> = made.table.columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!((names, values(&made.file, 0)), (vec!["a", "b", "c"], vec!["1".to_owned(), "4".to_owned()]));
+        assert!(
+            made.table.warnings[0].ends_with("title rows above the table were left out"),
+            "{:?}",
+            made.table.warnings
+        );
+        let again = convert_with("t.csv", text.as_bytes(), &made.table.options, &Limits::default()).unwrap();
+        assert_eq!(made.table, again.table);
+    }
+    let made = convert("t.csv", "key,,\n1,2,3\n4,5,6\n");
+    assert_eq!((made.table.columns[0].name.as_str(), made.table.row_count), ("key", 2));
+}
+
+#[test]
 fn the_mark_of_a_files_end_is_no_value() {
     for text in ["x,y\n1,2\n\x1a", "x,y\r\n1,2\r\n\x1a\r\n", "x,y\n1,2\x1a"] {
         assert_eq!(values(&convert("t.csv", text).file, 1), ["2"], "{text:?}");
