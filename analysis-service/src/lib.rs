@@ -31,7 +31,7 @@ use fenxi_chassis::{
     sqlite::Database,
 };
 use fenxi_supervisor::client::{self as supervisor, Supervisor};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
@@ -118,16 +118,16 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
         lifecycle.spawn(Relay::new(database.clone(), history, clock, wake).run(lifecycle.clone()));
     }
     let clock = frame.clock.clone();
-    let kernels = Registry::open(launcher, tables, store, settings, clock, &lifecycle, inherited).await?;
+    let kernels = Registry::open(launcher.clone(), tables, store, settings, clock, &lifecycle, inherited).await?;
     let runner = Runner::new(executions.clone(), kernels.clone());
 
     // Kernels are left to the next service; or they end as soon as this one is to stop, so that whoever watches sees the
     // ends of executions.
 
-    let (closing, stopping) = (kernels.clone(), lifecycle.clone());
+    let (closing, starting, stopping) = (kernels.clone(), launcher.clone(), lifecycle.clone());
     lifecycle.spawn(async move {
         stopping.stopping().await;
-        close(&closing, linger).await;
+        close(&closing, &starting, linger).await;
     });
 
     let routes = rpc::routes(datasets.clone(), kernels.clone(), networks, runner, pages, lifecycle.token());
@@ -136,7 +136,7 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
 
     // The end, in the reverse order: no new calls any more, then kernels, executions, datasets, the database last.
     lifecycle.stop();
-    close(&kernels, linger).await;
+    close(&kernels, &launcher, linger).await;
     executions.drain(DRAIN_WAIT).await;
     datasets.close().await;
     database.close().await;
@@ -154,13 +154,18 @@ fn fate(inherited: &Inherited, starting: &HashMap<Uuid, i32>, kernel_id: Uuid) -
     }
 }
 
-/// Leaves the kernels to the next service, or ends them where they are not to outlive this one.
-async fn close(kernels: &Registry, linger: Duration) {
-    if linger.is_zero() {
-        kernels.shut_down().await;
-    } else {
-        kernels.leave().await;
-    }
+/// Leaves the kernels to the next service, or ends them where they are not to outlive this one; what they are forked from
+/// ends in any case.
+async fn close(kernels: &Registry, launchers: &Launchers, linger: Duration) {
+    let closed = async {
+        if linger.is_zero() {
+            kernels.shut_down().await;
+        } else {
+            kernels.leave().await;
+        }
+    };
+    // At the same time: a start under way may wait for the other.
+    join(closed, launchers.close()).await;
 }
 
 /// The history, with this service's credential; `None` without one.

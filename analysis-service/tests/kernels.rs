@@ -13,6 +13,8 @@ mod forks;
 mod hostile;
 #[path = "kernels/house.rs"]
 mod house;
+#[path = "kernels/hung.rs"]
+mod hung;
 #[path = "kernels/inspection.rs"]
 mod inspection;
 #[path = "kernels/kinds.rs"]

@@ -119,6 +119,9 @@ pub enum LaunchError {
     /// The fork server is not ready yet, or does not answer.
     #[error("the kernel's process was not started in time")]
     Timeout,
+    /// No more are started.
+    #[error("the service is being stopped")]
+    Closed,
     /// It would be kept apart less than is asked for.
     #[error("--kernel-isolation {0}")]
     Apart(String),
@@ -143,6 +146,16 @@ pub trait Launcher: Send + Sync + 'static {
 
     /// Removes the files that a kernel worked in, once it is gone for good.
     fn forget(&self, kernel_id: Uuid) -> BoxFuture<'_, ()>;
+
+    /// Waits until it is known how kernels are started. Until then nothing is begun, so that it can be given up.
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// Ends what is kept for starts, begun or ready; nothing of it is left afterwards. What was started goes on.
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 
     /// The number of the prepared process that kernels are forked from at present; `None` while there is none.
     fn preparation(&self) -> Option<u64> {

@@ -141,6 +141,12 @@ impl Launchers {
         let own = Arc::new(PlainLauncher::new(workshop.clone()));
         Self { own, kinds: Kinds::new(None, workshop, specs) }
     }
+
+    /// Ends what is kept for starts, of which nothing is left afterwards. What was started goes on.
+    pub async fn close(&self) {
+        // The other kinds are forked from the same process.
+        self.own.close().await;
+    }
 }
 
 impl Kinds {

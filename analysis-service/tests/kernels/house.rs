@@ -290,9 +290,13 @@ pub(crate) fn apart() -> Apart {
 }
 
 async fn workshop_of(folder: &Path, apart: Apart) -> Workshop {
+    workshop_with(folder, &python(), apart).await
+}
+
+/// With another interpreter.
+pub(crate) async fn workshop_with(folder: &Path, python: &Path, apart: Apart) -> Workshop {
     let (supervisor, held) = supervisor(folder, Duration::ZERO).await;
-    Workshop::open(&python(), &folder.join("run"), &folder.join("work"), apart, (supervisor, &held))
-        .expect("a workshop")
+    Workshop::open(python, &folder.join("run"), &folder.join("work"), apart, (supervisor, &held)).expect("a workshop")
 }
 
 /// From here on, every house of this process forks its kernels, all from one fork server.

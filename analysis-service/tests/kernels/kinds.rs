@@ -379,3 +379,21 @@ async fn every_language_does_so_in_all_the_layers_of_a_fork() {
     let ran = house.run(&kernel, "import os; os._exit(3)").await;
     assert_eq!(ran.end.death.map(|death| (death.cause(), death.exit_code)), Some((DeathCause::Exit, 3)));
 }
+
+#[tokio::test]
+async fn what_waits_for_a_program_that_never_answers_is_cancelled_and_its_kernel_deleted_at_once() {
+    let dir = tempfile::tempdir_in("/tmp").expect("a folder");
+    let silent = serde_json::json!({
+        "argv": ["/bin/sh", "-c", "sleep 600", "{connection_file}"], "display_name": "Silent", "language": "none",
+    });
+    describe(&dir.path().join("specs"), "silent", &silent);
+    // No story takes as long.
+    let patient = Settings { start_max: Duration::from_secs(600), ..settings() };
+    let house = House::with_kinds(patient, &dir.path().join("specs")).await;
+    let kernel = kernel(&house, "silent").await;
+    let (execution_id, reader) = house.send(&kernel, "1").await;
+    assert!(soon(kernel.cancel(execution_id)).await);
+    assert_eq!(Ran::read(reader).await.outcome(), Outcome::Cancelled);
+    assert_eq!(kernel.snapshot().state, KernelState::Starting);
+    soon(house.registry.delete(USER, kernel.kernel_id(), None)).await.expect("deleted");
+}

@@ -108,6 +108,11 @@ impl Ready {
         late: &TaskTracker,
         cancel: &CancellationToken,
     ) -> Result<Self, StartError> {
+        let settled = tokio::select! {
+            settled = timeout_at(deadline, launcher.settled()) => settled,
+            () = cancel.cancelled() => return Err(StartError::Cancelled),
+        };
+        settled.map_err(|_| LaunchError::Timeout)?;
         // Seen to its end in any case: half-way, there are a folder and a control group that nobody would remove.
         let mut launching = tokio::spawn(async move { launcher.launch(order).await });
         let Ok(launched) = timeout_at(deadline, &mut launching).await else {

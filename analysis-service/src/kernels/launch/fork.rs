@@ -7,6 +7,10 @@ use fenxi_proto::analysis::v1::KernelStart;
 use fenxi_supervisor::client::Process;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 use uuid::Uuid;
 
 use crate::kernels::network::PROXY_PORT;
@@ -24,6 +28,9 @@ pub struct ForkLauncher {
     plain: PlainLauncher,
     forks: mpsc::Sender<Fork>,
     standing: watch::Receiver<Standing>,
+    keeper: TaskTracker,
+    /// Ends the keeper; dropped, too.
+    closing: DropGuard,
 }
 
 impl ForkLauncher {
@@ -33,8 +40,11 @@ impl ForkLauncher {
     pub fn start(workshop: Workshop, preload: Vec<String>) -> Arc<Self> {
         let (forks, requests) = mpsc::channel(FORKS_MAX);
         let (publish, standing) = watch::channel(Standing::Starting);
-        tokio::spawn(Keeper::new(workshop.clone(), preload, requests, publish).run());
-        Arc::new(Self { plain: PlainLauncher::new(workshop.clone()), workshop, forks, standing })
+        let (keeper, closing) = (TaskTracker::new(), CancellationToken::new());
+        keeper.spawn(Keeper::new(workshop.clone(), preload, requests, publish, closing.clone()).run());
+        keeper.close();
+        let plain = PlainLauncher::new(workshop.clone());
+        Arc::new(Self { workshop, plain, forks, standing, keeper, closing: closing.drop_guard() })
     }
 
     /// How kernels are started, once it is known.
@@ -49,6 +59,9 @@ impl ForkLauncher {
 
     async fn fork(&self, order: Order) -> Result<Launched, LaunchError> {
         let start = self.way().await;
+        if self.is_closed() {
+            return Err(LaunchError::Closed);
+        }
         if start == KernelStart::Plain {
             return self.plain.launch(order).await;
         }
@@ -59,12 +72,20 @@ impl ForkLauncher {
         };
         match spawned {
             Ok(process) => Ok(prepared.launched(process, start).await),
+            Err(error) if self.is_closed() => {
+                prepared.given_up(error).await;
+                Err(LaunchError::Closed)
+            }
             Err(error) => {
                 tracing::warn!(kernel_id = %order.kernel_id, %error, "a kernel was not forked; it is started plainly");
                 prepared.given_up(error).await;
                 self.plain.launch(order).await
             }
         }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closing.token().is_cancelled()
     }
 
     /// Forks what this says, as [`body`] makes it.
@@ -91,6 +112,19 @@ impl Launcher for ForkLauncher {
 
     fn forget(&self, kernel_id: Uuid) -> BoxFuture<'_, ()> {
         self.plain.forget(kernel_id)
+    }
+
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let _ = self.way().await;
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            self.closing.token().cancel();
+            self.keeper.wait().await;
+        })
     }
 
     fn preparation(&self) -> Option<u64> {

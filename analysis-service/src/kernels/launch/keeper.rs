@@ -2,19 +2,25 @@
 //! one request after the other, and starts another when it dies. What it cannot do it says, and the launcher goes the
 //! plain way.
 
-use std::{io, path::Path, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use fenxi_proto::analysis::v1::KernelStart;
 use fenxi_supervisor::{
     client::{Birth, ForkServer, Process, Ready},
     process::{Limits, Spec},
 };
+use nix::sys::signal::Signal;
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
+use tokio_util::sync::CancellationToken;
 
-use super::{Workshop, folders::remove_dir, trial};
+use super::{END_WAIT, Workshop, folders::remove_dir, trial};
 
 /// Forks that may wait for their turn.
 pub(super) const FORKS_MAX: usize = 64;
@@ -22,6 +28,8 @@ pub(super) const FORKS_MAX: usize = 64;
 const READY_MAX: Duration = Duration::from_secs(120);
 /// How long one fork may take; a server that takes longer is hung.
 const FORK_MAX: Duration = Duration::from_secs(20);
+/// How long a fork under way is waited for once nobody wants it.
+const LAST_FORK_WAIT: Duration = Duration::from_secs(2);
 /// The pause before a server that died is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// A server that lived as long as this is worth another.
@@ -62,13 +70,15 @@ pub(super) struct Keeper {
     preload: Vec<String>,
     requests: mpsc::Receiver<Fork>,
     standing: watch::Sender<Standing>,
+    /// The launcher is closed, or gone.
+    closing: CancellationToken,
 }
 
 /// A server that passed its trial.
 struct Tried {
     server: ForkServer,
     ready: Ready,
-    place: std::path::PathBuf,
+    place: PathBuf,
 }
 
 impl Keeper {
@@ -77,23 +87,21 @@ impl Keeper {
         preload: Vec<String>,
         requests: mpsc::Receiver<Fork>,
         standing: watch::Sender<Standing>,
+        closing: CancellationToken,
     ) -> Self {
-        Self { workshop, preload, requests, standing }
+        Self { workshop, preload, requests, standing, closing }
     }
 
-    /// Runs until the launcher is dropped.
+    /// Runs until the launcher is closed or dropped; nothing of the server is left then.
     pub(super) async fn run(mut self) {
         let mut number = 0;
         for (start, mode) in [(KernelStart::Forked, "deep"), (KernelStart::ForkedWarm, "warm")] {
             let mut young_deaths = 0;
             while young_deaths < YOUNG_DEATHS_MAX {
                 self.standing.send_replace(Standing::Starting);
-                let tried = tokio::select! {
-                    tried = prepare(&self.workshop, &self.preload, mode) => tried,
-                    () = self.standing.closed() => return,
-                };
-                let tried = match tried {
+                let tried = match self.prepare(mode).await {
                     Ok(tried) => tried,
+                    Err(_) if self.closing.is_cancelled() => return,
                     Err(why) => {
                         tracing::warn!(mode, %why, "the fork server cannot be used in this mode");
                         break;
@@ -110,7 +118,10 @@ impl Keeper {
                 }
                 young_deaths = if since.elapsed() < LIFE_MIN { young_deaths + 1 } else { 0 };
                 self.standing.send_replace(Standing::Starting);
-                sleep(RESTART_PAUSE).await;
+                tokio::select! {
+                    () = sleep(RESTART_PAUSE) => {}
+                    () = self.closing.cancelled() => return,
+                }
             }
         }
         tracing::error!("kernels are not forked: each is started as a program of its own, which takes seconds");
@@ -121,6 +132,8 @@ impl Keeper {
     async fn serve(&mut self, mut tried: Tried) -> bool {
         let over = loop {
             let fork = tokio::select! {
+                biased;
+                () = self.closing.cancelled() => break true,
                 fork = self.requests.recv() => fork,
                 ended = tried.server.process.ended() => {
                     let log = tried.server.process.log().await;
@@ -129,55 +142,94 @@ impl Keeper {
                 }
             };
             let Some(Fork { body, birth, done }) = fork else { break true };
-            let forked = timeout(FORK_MAX, tried.server.fork(body, birth)).await;
-            let forked = forked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+            let forked = forked(&tried.server, (body, birth), Instant::now() + FORK_MAX, &self.closing).await;
             let broken = forked.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Other);
             metrics::counter!("kernel_forks_total", "ok" => if forked.is_ok() { "true" } else { "false" }).increment(1);
-            // Nobody waits if the start was given up: the process ends with its handle.
-            let _ = done.send(forked);
             if broken {
                 let log = tried.server.process.log().await;
                 tracing::warn!(log, "the fork server broke and is ended");
-                break false;
+                // First: whoever asked looks for what was forked without a word of it, and no more may come then.
+                end(&mut tried.server).await;
+            }
+            // Nobody waits if the start was given up: the process ends with its handle.
+            let _ = done.send(forked);
+            if broken {
+                break self.closing.is_cancelled();
             }
         };
-        drop(tried.server);
+        end(&mut tried.server).await;
         remove_dir(tried.place).await;
         over
     }
-}
 
-/// Starts a server and tries it, in a folder of its own.
-async fn prepare(workshop: &Workshop, preload: &[String], mode: &str) -> Result<Tried, String> {
-    let place = workshop.place().await.map_err(|error| error.to_string())?;
-    match start(workshop, preload, mode, &place).await {
-        Ok((server, ready)) => Ok(Tried { server, ready, place }),
-        Err(why) => {
-            remove_dir(place).await;
-            Err(why)
+    /// Starts a server and tries it, in a folder of its own.
+    async fn prepare(&self, mode: &str) -> Result<Tried, String> {
+        let place = self.workshop.place().await.map_err(|error| error.to_string())?;
+        let spec = spec(&self.workshop, &self.preload, &place, mode);
+        let mut server = match self.workshop.supervisor().start_fork_server(spec).await {
+            Ok(server) => server,
+            Err(error) => {
+                remove_dir(place).await;
+                return Err(format!("it cannot be started: {error}"));
+            }
+        };
+        match self.pass(&mut server).await {
+            Ok(ready) => Ok(Tried { server, ready, place }),
+            Err(why) => {
+                end(&mut server).await;
+                remove_dir(place).await;
+                Err(why)
+            }
         }
     }
+
+    /// Waits until a server takes requests, and tries it.
+    async fn pass(&self, server: &mut ForkServer) -> Result<Ready, String> {
+        let ready = tokio::select! {
+            ready = timeout(READY_MAX, server.ready()) => ready,
+            () = self.closing.cancelled() => return Err("it is not wanted any more".to_owned()),
+        };
+        let ready = match ready {
+            Ok(Ok(ready)) => ready,
+            Ok(Err(error)) => return Err(format!("{error}: {}", server.process.log().await)),
+            Err(_) => return Err(format!("it was not ready after {} s", READY_MAX.as_secs())),
+        };
+        // It says what it left out of what was to be loaded, and why.
+        for line in server.process.log().await.lines().filter(|line| line.starts_with(SAID)) {
+            tracing::warn!("{line}");
+        }
+        let passed = trial::pass(&self.workshop, server, &self.closing).await;
+        passed.map_err(|why| format!("a kernel forked from it failed: {why}"))?;
+        Ok(ready)
+    }
 }
 
-async fn start(
-    workshop: &Workshop,
-    preload: &[String],
-    mode: &str,
-    place: &Path,
-) -> Result<(ForkServer, Ready), String> {
-    let started = workshop.supervisor().start_fork_server(spec(workshop, preload, place, mode)).await;
-    let server = started.map_err(|error| format!("it cannot be started: {error}"))?;
-    let ready = match timeout(READY_MAX, server.ready()).await {
-        Ok(Ok(ready)) => ready,
-        Ok(Err(error)) => return Err(format!("{error}: {}", server.process.log().await)),
-        Err(_) => return Err(format!("it was not ready after {} s", READY_MAX.as_secs())),
+/// Has a server fork; a server that does not answer by `deadline` is hung.
+pub(super) async fn forked(
+    server: &ForkServer,
+    (body, birth): (Vec<u8>, Birth),
+    deadline: Instant,
+    closing: &CancellationToken,
+) -> io::Result<Process> {
+    // What is forked without a word of it is hard to find: one that goes on forking is waited for.
+    let closed = async {
+        closing.cancelled().await;
+        sleep(LAST_FORK_WAIT).await;
     };
-    // It says what it left out of what was to be loaded, and why.
-    for line in server.process.log().await.lines().filter(|line| line.starts_with(SAID)) {
-        tracing::warn!("{line}");
+    tokio::select! {
+        forked = timeout_at(deadline, server.fork(body, birth)) => {
+            forked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        }
+        () = closed => Err(io::ErrorKind::TimedOut.into()),
     }
-    trial::pass(workshop, &server).await.map_err(|why| format!("a kernel forked from it failed: {why}"))?;
-    Ok((server, ready))
+}
+
+/// Ends a server with the copies in which it tries modules, and waits for its end: from then on it forks nothing.
+pub(super) async fn end(server: &mut ForkServer) {
+    server.process.signal(Signal::SIGKILL);
+    if timeout(END_WAIT, server.process.ended()).await.is_err() {
+        tracing::warn!(wait_secs = END_WAIT.as_secs(), "the fork server does not end");
+    }
 }
 
 fn spec(workshop: &Workshop, preload: &[String], place: &Path, mode: &str) -> Spec {

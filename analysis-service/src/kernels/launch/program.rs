@@ -115,4 +115,11 @@ impl Launcher for ProgramLauncher {
     fn forget(&self, kernel_id: Uuid) -> BoxFuture<'_, ()> {
         Box::pin(self.workshop.forget(kernel_id))
     }
+
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        match &self.forks {
+            Some(forks) => forks.settled(),
+            None => Box::pin(std::future::ready(())),
+        }
+    }
 }

@@ -10,9 +10,10 @@ use fenxi_supervisor::{
 };
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Order, Workshop, fork};
+use super::{Order, Workshop, fork, keeper};
 use crate::kernels::connection::{Connection, Endpoint, Incoming};
 
 /// How long the trial may take.
@@ -39,11 +40,15 @@ struct Reply {
     evalue: String,
 }
 
-/// Forks a kernel and has it run code.
+/// Forks a kernel and has it run code, until it is `closing`. Nothing of the kernel is left in any case.
 ///
 /// # Errors
 /// Why it did not, in words.
-pub(super) async fn pass(workshop: &Workshop, server: &ForkServer) -> Result<(), String> {
+pub(super) async fn pass(
+    workshop: &Workshop,
+    server: &mut ForkServer,
+    closing: &CancellationToken,
+) -> Result<(), String> {
     let deadline = Instant::now() + TRIAL_MAX;
     let order = Order {
         kernel_id: Uuid::from_bytes(rand::random()),
@@ -55,17 +60,22 @@ pub(super) async fn pass(workshop: &Workshop, server: &ForkServer) -> Result<(),
     let prepared = workshop.prepare(order, true).await.map_err(|error| error.to_string())?;
     let body = fork::body(&prepared).and_then(|body| Ok(serde_json::to_vec(&body)?));
     let body = body.map_err(|error| error.to_string())?;
-    let forked =
-        timeout_at(deadline, server.fork(body, prepared.birth())).await.map_err(|_| "it is not forked".to_owned())?;
-    let process = match forked {
+    let process = match keeper::forked(server, (body, prepared.birth()), deadline, closing).await {
         Ok(process) => process,
-        Err(error) => return Err(prepared.given_up(error).await.to_string()),
+        Err(error) => {
+            // First: it may have been forked without a word of it.
+            keeper::end(server).await;
+            let why = prepared.given_up(error).await.to_string();
+            workshop.forget(order.kernel_id).await;
+            return Err(why);
+        }
     };
     let mut launched = prepared.launched(process, KernelStart::Forked).await;
     let (line, endpoint) = (launched.process.line(), launched.endpoint.clone());
     let passed = tokio::select! {
         passed = timeout_at(deadline, run(&line, &endpoint, deadline)) => passed.unwrap_or_else(|_| Err("it hangs".to_owned())),
         ended = launched.process.ended() => Err(format!("it ended ({ended:?})")),
+        () = closing.cancelled() => Err("it is not wanted any more".to_owned()),
     };
     let log = launched.process.log().await;
     launched.clear().await;
