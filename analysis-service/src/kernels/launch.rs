@@ -27,7 +27,7 @@ use std::{
 use fenxi_proto::analysis::v1::{KernelIsolation, KernelStart};
 use fenxi_supervisor::client::Process;
 use futures_util::future::BoxFuture;
-use nix::sys::signal::Signal;
+use nix::{sys::signal::Signal, unistd::Pid};
 use tokio::{task::JoinHandle, time::timeout};
 use uuid::Uuid;
 
@@ -178,7 +178,7 @@ impl Launched {
     /// Ends whatever the kernel's process left running, and removes its sockets.
     pub async fn clear(self) {
         drop(self.network);
-        let (leader, mark, uid) = ((self.process.pid(), self.start_ticks), self.mark, self.uid);
+        let first = (self.process.pid(), self.start_ticks);
         if let Some(group) = self.group.clone() {
             let _ = tokio::task::spawn_blocking(move || group.close()).await;
         }
@@ -187,21 +187,9 @@ impl Launched {
         process.signal(Signal::SIGKILL);
         let _ = timeout(END_WAIT, process.ended()).await;
         process.end();
-        let end = move || tree::kill_rest(leader, &mark, uid);
-        if !self.ends_whole {
-            let _ = tokio::task::spawn_blocking(end.clone()).await;
-        }
-        let (work_dir, user) = (self.work_dir, self.user);
-        let _ = tokio::task::spawn_blocking(move || {
-            // Before its user may be another kernel's.
-            if let Err(error) = uid.map_or(Ok(()), |_| giving::take_back(&work_dir)) {
-                tracing::warn!(path = %work_dir.display(), %error, "a kernel's folder was not taken back");
-            }
-            if let Some(user) = user {
-                user.retire(users::RETIRE_WAIT, end);
-            }
-        })
-        .await;
+        let left =
+            Left { first: Some(first), is_whole: self.ends_whole, mark: self.mark, uid: self.uid, user: self.user };
+        left.end(self.work_dir).await;
         folders::remove_group(self.group).await;
         folders::remove_dir(self.place).await;
     }
@@ -289,6 +277,38 @@ impl Launched {
         let target = shown.clone();
         tokio::task::spawn_blocking(move || share(&file, &target)).await.map_err(io::Error::other).flatten()?;
         Ok(shown)
+    }
+}
+
+/// What may be left of a kernel whose process has ended, or is not known.
+struct Left {
+    /// Its first process, with its start in the system's ticks.
+    first: Option<(Pid, u64)>,
+    /// Nothing that it started outlives its process.
+    is_whole: bool,
+    mark: String,
+    uid: Option<u32>,
+    user: Option<User>,
+}
+
+impl Left {
+    /// Ends it, and takes the folder of its files back from its user.
+    async fn end(self, work_dir: PathBuf) {
+        let Self { first, is_whole, mark, uid, user } = self;
+        let end = move || tree::kill_rest(first, &mark, uid);
+        if !is_whole {
+            let _ = tokio::task::spawn_blocking(end.clone()).await;
+        }
+        let _ = tokio::task::spawn_blocking(move || {
+            // Before its user may be another kernel's.
+            if let Err(error) = uid.map_or(Ok(()), |_| giving::take_back(&work_dir)) {
+                tracing::warn!(path = %work_dir.display(), %error, "a kernel's folder was not taken back");
+            }
+            if let Some(user) = user {
+                user.retire(users::RETIRE_WAIT, end);
+            }
+        })
+        .await;
     }
 }
 

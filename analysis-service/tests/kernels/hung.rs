@@ -1,16 +1,17 @@
-//! Fork servers that hang: before they are ready, and with a kernel on trial.
+//! Fork servers that hang: before they are ready, with a kernel on trial, and between a fork and the word of it.
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use analysis_service::kernels::launch::{ForkLauncher, Launcher};
-use fenxi_proto::analysis::v1::{KernelState, Outcome};
+use analysis_service::kernels::launch::{ForkLauncher, Launcher, Order};
+use fenxi_proto::analysis::v1::{KernelStart, KernelState, Outcome};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::house::{House, Ran, USER, apart, python, settings, soon, workshop_with};
 
@@ -33,6 +34,7 @@ def send_fds(control, packets, fds, *rest):
     global told
     told += 1
     note(f"fork-{told}", json.loads(packets[0])["pid"])
+    if where == "second" and told == 2: hang()
     return tell(control, packets, fds, *rest)
 socket.send_fds = send_fds
 os._exit(server.main(sys.argv[3:]))
@@ -141,4 +143,27 @@ async fn a_kernel_that_waits_for_the_fork_server_is_cancelled_deleted_and_left_a
     let left = house.kernel().await;
     soon(house.registry.leave()).await;
     assert!(left.reserve().await.is_err(), "its task goes on");
+}
+
+#[tokio::test]
+async fn a_fork_of_which_nothing_was_told_is_ended_before_another_kernel_is_started_in_its_place() {
+    let hung = Hung::at("second").await;
+    if fs::metadata(hung.folder.path()).expect("there").uid() != 0 {
+        eprintln!("nothing is tried: kernels have no users of their own here");
+        return;
+    }
+    assert_eq!(soon(hung.launcher.way()).await, KernelStart::Forked);
+    let order = Order {
+        kernel_id: Uuid::from_u128(7),
+        owner_user_id: Some(USER),
+        generation: 1,
+        memory_bytes: Some(1 << 30),
+        file_bytes: 1 << 30,
+    };
+    let launched = soon(hung.launcher.launch(order)).await.expect("started");
+    let late = hung.noted("fork-2").await;
+    assert_eq!(launched.start, KernelStart::Plain);
+    assert!(!goes_on(late), "there are two of it");
+    launched.clear().await;
+    soon(hung.launcher.close()).await;
 }

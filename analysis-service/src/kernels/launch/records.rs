@@ -166,10 +166,10 @@ fn end(record: &Record, in_use: &[u32], uid_first: u32) {
     // The pid may mean another process by now; what has the mark is ours in any case.
     let alive = tree::start_ticks(record.pid) == Some(record.start_ticks);
     let leader = (Pid::from_raw(if alive { record.pid } else { i32::MAX }), record.start_ticks);
-    tree::kill_rest(leader, &record.mark, None);
+    tree::kill_rest(Some(leader), &record.mark, None);
     let Some(uid) = record.uid.filter(|uid| nix::unistd::geteuid().is_root() && !in_use.contains(uid)) else { return };
     if let Some(_held) = users::hold_range_of(uid, uid_first) {
-        tree::kill_rest(leader, &record.mark, Some(uid));
+        tree::kill_rest(Some(leader), &record.mark, Some(uid));
     }
 }
 

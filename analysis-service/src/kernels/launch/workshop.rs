@@ -17,7 +17,7 @@ use fenxi_supervisor::{
 use uuid::Uuid;
 
 use super::{
-    Apart, LaunchError, Launched, MARK, Order,
+    Apart, LaunchError, Launched, Left, MARK, Order,
     discard::Discarded,
     folders::{Folders, TMP, make_dir, remove_dir, remove_group, sockets, tables},
     isolation::{Isolation, Paths, Plan},
@@ -332,8 +332,14 @@ impl Prepared {
         }
     }
 
-    /// Nothing was started.
+    /// Nothing was started, as far as is known: what a server forked and did not tell of is ended, before another may be
+    /// its user.
     pub(super) async fn given_up(self, error: io::Error) -> LaunchError {
+        if let Some(group) = self.group.clone() {
+            let _ = tokio::task::spawn_blocking(move || group.kill()).await;
+        }
+        let (mark, uid) = (format!("{MARK}={}", self.mark), self.plan.user.as_ref().map(User::uid));
+        Left { first: None, is_whole: false, mark, uid, user: self.plan.user }.end(self.work_dir).await;
         remove_group(self.group).await;
         remove_dir(self.place).await;
         LaunchError::Spawn(error)

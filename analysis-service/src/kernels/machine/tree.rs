@@ -110,11 +110,11 @@ pub(crate) fn memory_kills() -> u64 {
 
 /// Kills everything that a kernel left behind, with all descendants: whatever runs as `uid`, which nobody else has; without
 /// one, whatever has `mark` in its environment, and the session and process group of its first process, which started at
-/// these ticks. As soon as nothing has that one's number the number is anybody's, and counts no more.
-pub(crate) fn kill_rest((leader, start_ticks): (Pid, u64), mark: &str, uid: Option<u32>) {
-    let mut leader = Some(leader.as_raw());
+/// these ticks, where that one is known. As soon as nothing has its number the number is anybody's, and counts no more.
+pub(crate) fn kill_rest(first: Option<(Pid, u64)>, mark: &str, uid: Option<u32>) {
+    let (mut leader, first_ticks) = first.map(|(pid, ticks)| (pid.as_raw(), ticks)).unzip();
     for _ in 0..KILL_ROUNDS_MAX {
-        leader = leader.filter(|leader| self::start_ticks(*leader).is_none_or(|ticks| ticks == start_ticks));
+        leader = leader.filter(|leader| start_ticks(*leader).is_none_or(|ticks| Some(ticks) == first_ticks));
         let (rest, led) = rest(leader, mark, uid);
         leader = leader.filter(|_| led);
         if rest.is_empty() {
@@ -361,7 +361,7 @@ sys.stdin.read()
         child.kill().expect("killed");
         let leader = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
         child.wait().expect("an end");
-        kill_rest((leader, 0), "FENXI_KERNEL=leavers", None);
+        kill_rest(Some((leader, 0)), "FENXI_KERNEL=leavers", None);
         // Ends only when the last of them has: they hold the pipe.
         output.read_to_end(&mut Vec::new()).expect("read");
     }
@@ -375,9 +375,9 @@ sys.stdin.read()
         assert!(rest(Some(leader), mark, None).0.contains(&leader));
         assert!(rest(Some(leader), mark, Some(1_980_100_000)).0.is_empty(), "it runs as another");
         let started = start_ticks(leader).expect("it runs");
-        kill_rest((Pid::from_raw(leader), started + 1), mark, None);
+        kill_rest(Some((Pid::from_raw(leader), started + 1)), mark, None);
         assert!(other.try_wait().expect("ours").is_none(), "it started at another time");
-        kill_rest((Pid::from_raw(leader), started), mark, None);
+        kill_rest(Some((Pid::from_raw(leader), started)), mark, None);
         assert!(!other.wait().expect("an end").success());
     }
 }
