@@ -7,6 +7,7 @@ mod ending;
 mod kept;
 mod place;
 mod together;
+mod turns;
 
 use std::{
     collections::HashMap,
@@ -24,6 +25,7 @@ use uuid::Uuid;
 
 pub use self::create::{NewDataset, NewKernel};
 pub use self::place::Place;
+use self::turns::Turns;
 pub use super::driver::Adopted;
 use super::{
     driver::{Driver, KernelHandle, Parts, Pool, Walks, Work},
@@ -67,6 +69,8 @@ struct Inner {
     pool: Pool,
     ids: Ids,
     entries: Mutex<HashMap<Uuid, Entry>>,
+    /// Requests with an id.
+    turns: Turns,
     stopping: AtomicBool,
 }
 
@@ -129,6 +133,7 @@ impl Registry {
                 ids,
                 parts: Arc::clone(&parts),
                 entries: Mutex::default(),
+                turns: Turns::default(),
                 stopping: AtomicBool::new(false),
             }
         }));

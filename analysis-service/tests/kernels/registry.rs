@@ -98,6 +98,21 @@ pub(crate) async fn a_request_is_carried_out_once() {
 }
 
 #[tokio::test]
+pub(crate) async fn a_request_that_comes_twice_at_once_takes_one_place() {
+    let house = House::with(Settings { per_user_max: 1, ..settings() }).await;
+    let twice = || {
+        let new = House::new_kernel();
+        futures_util::future::join(house.registry.create(USER, new.clone()), house.registry.create(USER, new))
+    };
+    let (first, second) = twice().await;
+    assert_eq!(second.expect("the same").kernel_id, first.expect("a kernel").kernel_id);
+    let (first, second) = twice().await;
+    for refused in [first, second] {
+        assert!(matches!(refused, Err(KernelError::UserLimit { limit: 1 })), "{refused:?}");
+    }
+}
+
+#[tokio::test]
 pub(crate) async fn a_refused_request_can_be_tried_again() {
     let house = House::with(Settings { per_user_max: 1, ..settings() }).await;
     let kernel = house.kernel().await;

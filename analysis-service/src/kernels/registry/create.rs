@@ -49,6 +49,8 @@ impl Registry {
     /// A dataset that cannot be had, a wrong variable name, the limits, [`KernelError::RequestIdReused`], the database.
     pub async fn create(&self, owner_user_id: Uuid, new: NewKernel) -> Result<Arc<Kernel>, KernelError> {
         let fingerprint = fingerprint(&new);
+        // The same request at the same time would find its own kernel in its place.
+        let turn = self.0.turns.take((owner_user_id, new.request_id)).await;
         if let Some(taken) = self.0.parts.store.taken(owner_user_id, new.request_id).await? {
             return self.created_before(owner_user_id, &taken, &fingerprint);
         }
@@ -90,7 +92,12 @@ impl Registry {
         };
         // Seen to its end whoever goes: a place that is taken is given up again only here.
         let registry = self.clone();
-        let placed = tokio::spawn(async move { registry.place(kernel, ready, once).await }).await;
+        let placed = tokio::spawn(async move {
+            let placed = registry.place(kernel, ready, once).await;
+            drop(turn);
+            placed
+        })
+        .await;
         match placed.map_err(cut_off)?? {
             Ok(kernel) => Ok(kernel),
             Err(taken) => self.created_before(owner_user_id, &taken, &fingerprint),
