@@ -33,6 +33,7 @@ const DEATHS: &[Story] = stories! { deaths:
 const REGISTRY: &[Story] = stories! { registry:
     a_foreign_kernel_is_as_unknown_as_none limits_are_said_and_freed_by_an_end the_queue_has_an_end
     a_request_is_carried_out_once a_request_that_comes_twice_at_once_takes_one_place a_refused_request_can_be_tried_again
+    a_restart_that_was_noted_and_not_done_is_done_when_it_is_asked_for_again
     a_request_is_seen_to_its_end_though_its_caller_has_gone variables_are_checked_and_made
     the_end_of_the_service_ends_kernels_truthfully_and_their_ids_stay a_start_that_fails_says_why
     what_goes_on_in_the_next_service_is_not_said_to_have_ended

@@ -118,6 +118,14 @@ impl House {
         Self::over(self.folder, settings, None).await
     }
 
+    /// Changes what is written down.
+    pub(crate) async fn edit(&self, sql: &'static str) {
+        let edited = self.database.writer.write::<_, store::StoreError, _>(move |transaction| {
+            Box::pin(async move { Ok(sqlx::query(sql).execute(transaction).await.map(drop)?) })
+        });
+        edited.await.expect("changed");
+    }
+
     async fn over(folder: TempDir, settings: Settings, kinds_of: Option<(&Path, bool)>) -> Self {
         let (launchers, files) = match FORKS.get().filter(|_| kinds_of.is_none()) {
             Some(forks) => {

@@ -132,6 +132,23 @@ pub(crate) async fn a_refused_request_can_be_tried_again() {
 }
 
 #[tokio::test]
+pub(crate) async fn a_restart_that_was_noted_and_not_done_is_done_when_it_is_asked_for_again() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let (kernel_id, request) = (kernel.kernel_id(), Some(id::at(7)));
+    soon(house.registry.restart(USER, kernel_id, request)).await.expect("restarted");
+    assert_eq!(until_state(&kernel, KernelState::Idle).await.generation, 2);
+    // As it stands when a service ends in between: it leads to the process after this one.
+    house.edit("UPDATE kernel_requests SET generation = generation + 1 WHERE generation IS NOT NULL").await;
+    let house = house.after(settings()).await;
+    for _ in 0..2 {
+        soon(house.registry.restart(USER, kernel_id, request)).await.expect("restarted");
+    }
+    let kernel = house.registry.kernel(USER, kernel_id).expect("it is known");
+    assert_eq!(until_state(&kernel, KernelState::Idle).await.generation, 3, "once and no more");
+}
+
+#[tokio::test]
 pub(crate) async fn a_request_is_seen_to_its_end_though_its_caller_has_gone() {
     let house = House::new().await;
     let kernel = house.kernel().await;

@@ -3,7 +3,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use fenxi_proto::analysis::v1::DeathCause;
+use fenxi_proto::analysis::v1::{DeathCause, KernelState};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinError;
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use super::Registry;
 use crate::kernels::{
     driver::KernelHandle,
     model::{Kernel, KernelError},
-    store::{Once, StoreError},
+    store::{Once, StoreError, Taken},
 };
 
 /// What becomes of a request that was taken before.
@@ -22,6 +22,9 @@ enum Again {
     Told,
     /// It is done again: twice is as once, and the service may have ended before it was done.
     Done,
+    /// It is answered if the kernel is where it leads, or on the way. Else the service ended before it was done, and it is
+    /// done.
+    DoneIfUnreached,
 }
 
 impl Registry {
@@ -78,10 +81,12 @@ impl Registry {
     ) -> Result<Arc<Kernel>, KernelError> {
         let handle = self.kernel(owner_user_id, kernel_id)?;
         self.check_running()?;
+        let next = handle.snapshot().generation.saturating_add(1);
         let once = self.request(owner_user_id, kernel_id, request_id, "restart");
+        let once = once.map(|once| Once { generation: Some(next), ..once });
         let (registry, asked) = (self.clone(), handle.clone());
         let act = async move { registry.start_anew(owner_user_id, kernel_id, &asked).await };
-        self.carry_out(kernel_id, once, Again::Told, act).await?;
+        self.carry_out(kernel_id, once, Again::DoneIfUnreached, act).await?;
         Ok(handle.snapshot())
     }
 
@@ -128,7 +133,13 @@ impl Registry {
 
     fn request(&self, owner_user_id: Uuid, kernel_id: Uuid, request_id: Option<Uuid>, what: &str) -> Option<Once> {
         let now = self.0.parts.clock.now_micros();
-        request_id.map(|request_id| Once { owner_user_id, request_id, fingerprint: fingerprint(what, kernel_id), now })
+        request_id.map(|request_id| Once {
+            owner_user_id,
+            request_id,
+            fingerprint: fingerprint(what, kernel_id),
+            now,
+            generation: None,
+        })
     }
 
     /// Does what a request asks for unless it was taken before; one without an id is always done.
@@ -142,11 +153,14 @@ impl Registry {
         let registry = self.clone();
         let seen = tokio::spawn(async move {
             let Some(once) = once else { return act.await };
+            // Else it could be told that what has not begun yet was not done.
+            let _turn = registry.0.turns.take((once.owner_user_id, once.request_id)).await;
             let store = &registry.0.parts.store;
             match store.take(kernel_id, once.clone()).await? {
                 None => {}
                 Some(taken) if taken.fingerprint != once.fingerprint => return Err(KernelError::RequestIdReused),
                 Some(_) if again == Again::Told => return Ok(()),
+                Some(taken) if again == Again::DoneIfUnreached && registry.is_reached(&taken) => return Ok(()),
                 Some(_) => {}
             }
             let done = act.await;
@@ -158,6 +172,16 @@ impl Registry {
             done
         });
         seen.await.map_err(cut_off)?
+    }
+}
+
+impl Registry {
+    /// Whether a kernel is where this request leads, or on the way.
+    fn is_reached(&self, taken: &Taken) -> bool {
+        // Noted by a service of an earlier version, it is not known.
+        let Some(generation) = taken.generation else { return true };
+        let kernel = self.entries().get(&taken.kernel_id).map(super::Entry::snapshot);
+        kernel.is_none_or(|kernel| kernel.generation >= generation || kernel.state == KernelState::Restarting)
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) struct Taken {
     pub fingerprint: Vec<u8>,
     /// The kernel it made or changed.
     pub kernel_id: Uuid,
+    /// See [`Once::generation`].
+    pub generation: Option<i32>,
 }
 
 /// A request to be taken once.
@@ -22,6 +24,9 @@ pub(crate) struct Once {
     pub request_id: Uuid,
     pub fingerprint: Vec<u8>,
     pub now: i64,
+    /// To which of the kernel's processes it leads, where it leads to one. The service may end between this note and the
+    /// deed.
+    pub generation: Option<i32>,
 }
 
 impl Store {
@@ -53,7 +58,7 @@ impl Store {
     /// The request of this id, if it was taken.
     pub(crate) async fn taken(&self, owner_user_id: Uuid, request_id: Uuid) -> Result<Option<Taken>, StoreError> {
         let row = sqlx::query(
-            "SELECT fingerprint, kernel_id FROM kernel_requests WHERE owner_user_id = $1 AND request_id = $2",
+            "SELECT fingerprint, kernel_id, generation FROM kernel_requests WHERE owner_user_id = $1 AND request_id = $2",
         )
         .bind(owner_user_id)
         .bind(request_id)
@@ -84,14 +89,15 @@ pub(super) async fn take(
     kernel_id: Uuid,
 ) -> Result<Option<Taken>, StoreError> {
     let inserted = sqlx::query(
-        "INSERT INTO kernel_requests (owner_user_id, request_id, kernel_id, fingerprint, create_time)
-         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (owner_user_id, request_id) DO NOTHING",
+        "INSERT INTO kernel_requests (owner_user_id, request_id, kernel_id, fingerprint, create_time, generation)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (owner_user_id, request_id) DO NOTHING",
     )
     .bind(once.owner_user_id)
     .bind(once.request_id)
     .bind(kernel_id)
     .bind(once.fingerprint.as_slice())
     .bind(once.now)
+    .bind(once.generation)
     .execute(&mut *transaction)
     .await;
     match inserted {
@@ -99,15 +105,20 @@ pub(super) async fn take(
         Err(error) if !is_unique_violation(&error) => return Err(error.into()),
         _ => {}
     }
-    let row =
-        sqlx::query("SELECT fingerprint, kernel_id FROM kernel_requests WHERE owner_user_id = $1 AND request_id = $2")
-            .bind(once.owner_user_id)
-            .bind(once.request_id)
-            .fetch_one(transaction)
-            .await?;
+    let row = sqlx::query(
+        "SELECT fingerprint, kernel_id, generation FROM kernel_requests WHERE owner_user_id = $1 AND request_id = $2",
+    )
+    .bind(once.owner_user_id)
+    .bind(once.request_id)
+    .fetch_one(transaction)
+    .await?;
     read_taken(&row).map(Some)
 }
 
 fn read_taken(row: &SqliteRow) -> Result<Taken, StoreError> {
-    Ok(Taken { fingerprint: row.try_get("fingerprint")?, kernel_id: row.try_get("kernel_id")? })
+    Ok(Taken {
+        fingerprint: row.try_get("fingerprint")?,
+        kernel_id: row.try_get("kernel_id")?,
+        generation: row.try_get("generation")?,
+    })
 }

@@ -51,4 +51,10 @@ UPDATE kernels SET started_generation = generation;",
         title: "kernels' files",
         sql: "ALTER TABLE kernels ADD COLUMN disk_bytes BIGINT NOT NULL DEFAULT 0",
     },
+    Step {
+        number: 250,
+        title: "where requests lead",
+        // Of those that were noted before it is not known.
+        sql: "ALTER TABLE kernel_requests ADD COLUMN generation INTEGER",
+    },
 ];
