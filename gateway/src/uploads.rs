@@ -2,6 +2,7 @@
 //! that existing tus clients work. Each request becomes a call of DatasetService; what was received is kept there, so an
 //! upload goes on after any break, at the offset that HEAD tells.
 
+mod piece;
 mod tus;
 mod write;
 
@@ -14,15 +15,15 @@ use fenxi_proto::{
     },
     error::{ErrorReason, Failure},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header};
-use http_body_util::{BodyExt as _, Limited};
-use hyper::body::{Body as _, Incoming};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
 use tonic::{Status, metadata::MetadataMap};
 
+use self::piece::Piece;
 use crate::{
     body::Body,
     caller::Caller,
-    config::{Calls, secs},
+    config::Calls,
     contract::Backend,
     layers::{self, House},
     meters,
@@ -37,9 +38,6 @@ use crate::{
 /// How long analysis-service may take to open, tell or drop an upload.
 const CALL_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// Bytes of a body that nobody needs which are still taken, so that its client gets to read its answer: twice the usual
-/// piece of an upload.
-const LEFT_MAX_BYTES: usize = 32 << 20;
 /// How far an upload has come.
 const OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 
@@ -64,6 +62,7 @@ impl Uploads {
         upload_id: Option<&str>,
         request: Request<Incoming>,
     ) -> Response<Body> {
+        let request = Piece::of(request, &self.limits);
         let mut answer = self.route(house, client, upload_id, request).await.unwrap_or_else(|refused| refused);
         tus::sign(answer.headers_mut());
         answer
@@ -74,7 +73,7 @@ impl Uploads {
         house: &House,
         client: &Client,
         upload_id: Option<&str>,
-        request: Request<Incoming>,
+        request: Request<Piece>,
     ) -> Result<Response<Body>, Response<Body>> {
         let method = tus::method(&request).ok_or_else(|| not_allowed(upload_id))?;
         if method == Method::OPTIONS {
@@ -124,7 +123,7 @@ impl Calling<'_> {
         call
     }
 
-    async fn create(&self, request: Request<Incoming>) -> Result<Response<Body>, Status> {
+    async fn create(&self, request: Request<Piece>) -> Result<Response<Body>, Status> {
         let wanted = tus::creation(request.headers())?;
         let key = request.headers().get("idempotency-key");
         let message = CreateUploadRequest {
@@ -136,12 +135,11 @@ impl Calling<'_> {
         let mut upload = living(self.open(message.clone()).await?)?;
         let id = upload.upload_id.clone();
         let mut offset_known = true;
-        if tus::is_bytes(request.headers()) && !request.body().is_end_stream() {
-            if upload.received_bytes > 0 {
-                // This creation is a repetition. Its body begins at the file's first byte, so no byte of it belongs where
-                // the upload stands; the client goes on from the offset that it is told.
-                self.leave(request);
-            } else if let Err(failed) = self.append(&id, 0, request).await.map(|written| upload = written) {
+        if tus::is_bytes(request.headers()) && !request.body().is_empty() {
+            // Otherwise this creation is a repetition. Its body begins at the file's first byte, so no byte of it belongs
+            // where the upload stands; the client goes on from the offset that it is told.
+            let is_first = upload.received_bytes == 0;
+            if is_first && let Err(failed) = self.append(&id, 0, request).await.map(|written| upload = written) {
                 // The upload is there whatever became of its bytes, and the same creation again tells how far they came.
                 tracing::debug!(code = ?failed.code(), "the bytes of a creation did not all arrive");
                 match self.open(message).await {
@@ -165,17 +163,6 @@ impl Calling<'_> {
         created.upload.ok_or_else(no_upload)
     }
 
-    /// Leaves a body where it is. Over HTTP/2 its stream alone is reset. Over HTTP/1.1 unread bytes would reset the whole
-    /// connection, and a client that sends before it reads would lose its answer: some are taken and dropped.
-    fn leave(&self, request: Request<Incoming>) {
-        if request.version() >= Version::HTTP_2 {
-            return;
-        }
-        let body = Limited::new(request.into_body(), LEFT_MAX_BYTES);
-        let taking = tokio::time::timeout(secs(self.uploads.limits.body_max_secs), drop_bytes(body));
-        tokio::spawn(async move { drop(taking.await) });
-    }
-
     async fn tell(&self, id: &str) -> Result<Response<Body>, Status> {
         let message = GetUploadRequest { upload_id: id.to_owned() };
         let told = timely(self.uploads.client.clone().get_upload(self.call(message))).await?;
@@ -188,7 +175,7 @@ impl Calling<'_> {
         Ok(answer)
     }
 
-    async fn write(&self, id: &str, request: Request<Incoming>) -> Result<Response<Body>, Status> {
+    async fn write(&self, id: &str, request: Request<Piece>) -> Result<Response<Body>, Status> {
         if !tus::is_bytes(request.headers()) {
             let text = "an upload goes on with Content-Type: application/offset+octet-stream";
             return Ok(refusal::http(StatusCode::UNSUPPORTED_MEDIA_TYPE, "INVALID_FIELD", text));
@@ -206,10 +193,9 @@ impl Calling<'_> {
         Ok(answer)
     }
 
-    async fn append(&self, id: &str, offset: i64, request: Request<Incoming>) -> Result<Upload, Status> {
+    async fn append(&self, id: &str, offset: i64, request: Request<Piece>) -> Result<Upload, Status> {
         let cut = self.house.callers.attend(Some(self.caller.clone()), Backend::Analysis);
-        let idle_max = secs(self.uploads.limits.body_idle_max_secs);
-        let bytes = write::messages(id.to_owned(), offset, request.into_body(), idle_max, cut);
+        let bytes = write::messages(id.to_owned(), offset, request.into_body(), cut);
         let (call, mut client) = (self.call(bytes), self.uploads.client.clone());
         // A task of its own: when the client's connection breaks, what had arrived is still brought to an end.
         let writing = tokio::spawn(async move { client.write_upload(call).await });
@@ -229,11 +215,6 @@ fn living(upload: Upload) -> Result<Upload, Status> {
         return Err(Failure::new(ErrorReason::UploadClosed, "the upload was cancelled or expired").into());
     }
     Ok(upload)
-}
-
-/// Takes what comes and drops it, to its end or its limit.
-async fn drop_bytes(mut body: Limited<Incoming>) {
-    while let Some(Ok(_)) = body.frame().await {}
 }
 
 fn no_upload() -> Status {

@@ -1,15 +1,12 @@
 //! The bytes of a piece, as messages. They are read as fast as analysis-service takes them and no faster; when the
 //! client breaks off, the row of messages ends in order, so that what arrived counts.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use fenxi_proto::{analysis::v1::WriteUploadRequest, error::Failure};
 use futures_util::{Stream, stream};
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
+use super::piece::Piece;
 use crate::caller::or_never;
 
 /// Bytes of one message.
@@ -19,9 +16,8 @@ struct Reading {
     upload_id: String,
     offset: i64,
     first: bool,
-    body: Incoming,
+    piece: Piece,
     rest: Bytes,
-    idle_max: Duration,
     cut: Option<oneshot::Receiver<Failure>>,
 }
 
@@ -29,11 +25,10 @@ struct Reading {
 pub(super) fn messages(
     upload_id: String,
     offset: i64,
-    body: Incoming,
-    idle_max: Duration,
+    piece: Piece,
     cut: oneshot::Receiver<Failure>,
 ) -> impl Stream<Item = WriteUploadRequest> + Send + use<> {
-    let reading = Reading { upload_id, offset, first: true, body, rest: Bytes::new(), idle_max, cut: Some(cut) };
+    let reading = Reading { upload_id, offset, first: true, piece, rest: Bytes::new(), cut: Some(cut) };
     stream::unfold(reading, |mut reading| async move {
         let message = reading.next().await?;
         Some((message, reading))
@@ -57,17 +52,9 @@ impl Reading {
 
     /// More bytes; `None` at the end, however it came about.
     async fn read(&mut self) -> Option<Bytes> {
-        loop {
-            let frame = tokio::select! {
-                _ = or_never(self.cut.as_mut()) => return None,
-                frame = tokio::time::timeout(self.idle_max, self.body.frame()) => frame,
-            };
-            let Ok(Some(Ok(frame))) = frame else { return None };
-            if let Ok(data) = frame.into_data()
-                && !data.is_empty()
-            {
-                return Some(data);
-            }
+        tokio::select! {
+            _ = or_never(self.cut.as_mut()) => None,
+            bytes = self.piece.bytes() => bytes,
         }
     }
 }

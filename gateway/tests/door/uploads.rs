@@ -229,24 +229,53 @@ async fn a_creation_that_is_repeated_never_writes_its_bytes_twice() {
     }
 }
 
+/// Sends these headers and 8 MB over HTTP/1.1 before anything is read, and then asks for something else.
+async fn send_before_reading(house: &House, head: &str) -> String {
+    let mut stream = TcpStream::connect(house.gateway).await.expect("a connection");
+    let head = format!("{head}host: x\r\ntus-resumable: 1.0.0\r\ncontent-length: 8000000\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    stream.write_all(&vec![7; 8_000_000]).await.expect("everything is taken");
+    let next = "OPTIONS /uploads HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    stream.write_all(next.as_bytes()).await.expect("sent");
+    String::from_utf8_lossy(&raw::read_to_close(&mut stream).await).into_owned()
+}
+
 /// Bytes that nobody reads would break the connection, and the answer with it.
 #[tokio::test]
 async fn a_body_that_is_left_does_not_cost_its_client_the_answer() {
     let house = House::start(&[]).await;
     let key = "01890a5d-ac96-774b-bcce-b302099a8057";
     break_off(&house, key).await;
+    let full = create(&house, Version::HTTP_11, 9_000_000, "full").await;
+    let full = full.header("location");
+    let by_bob = "authorization: Bearer fxt_bob\r\ncontent-type: application/offset+octet-stream\r\n";
+    let kept = format!("/uploads/{key} HTTP/1.1\r\n{by_bob}");
+    for (status, head) in [
+        (201, format!("POST /uploads HTTP/1.1\r\n{by_bob}idempotency-key: {key}\r\nupload-length: 10\r\n")),
+        (400, format!("PATCH {kept}upload-offset: x\r\n")),
+        (401, format!("PATCH /uploads/{key} HTTP/1.1\r\nauthorization: Bearer fxt_unknown\r\n")),
+        (403, format!("PATCH /uploads/{key} HTTP/1.1\r\n")),
+        (404, format!("PATCH /uploads/none HTTP/1.1\r\n{by_bob}upload-offset: 0\r\n")),
+        (405, format!("PUT {kept}")),
+        (409, format!("PATCH {kept}upload-offset: 5\r\n")),
+        (415, format!("PATCH /uploads/{key} HTTP/1.1\r\nauthorization: Bearer fxt_bob\r\n")),
+        (503, format!("PATCH {full} HTTP/1.1\r\n{by_bob}upload-offset: 0\r\n")),
+    ] {
+        let answers = send_before_reading(&house, &head).await;
+        let told = answers.starts_with(&format!("HTTP/1.1 {status}")) && answers.contains("HTTP/1.1 204");
+        assert!(told, "{status}: {answers}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_waits_to_be_told_to_send_is_refused_before_it_does() {
+    let house = House::start(&[]).await;
     let mut stream = TcpStream::connect(house.gateway).await.expect("a connection");
-    let head = format!(
-        "POST /uploads HTTP/1.1\r\nhost: x\r\ntus-resumable: 1.0.0\r\nauthorization: Bearer fxt_bob\r\n\
-         idempotency-key: {key}\r\nupload-length: 10\r\ncontent-type: application/offset+octet-stream\r\n\
-         content-length: 8000000\r\n\r\n"
-    );
+    let head = "PATCH /uploads/none HTTP/1.1\r\nhost: x\r\ntus-resumable: 1.0.0\r\nexpect: 100-continue\r\n\
+        authorization: Bearer fxt_unknown\r\ncontent-length: 8000000\r\n\r\n";
     stream.write_all(head.as_bytes()).await.expect("sent");
-    stream.write_all(&vec![7; 8_000_000]).await.expect("everything is taken");
-    let next = "OPTIONS /uploads HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    stream.write_all(next.as_bytes()).await.expect("sent");
     let answers = String::from_utf8_lossy(&raw::read_to_close(&mut stream).await).into_owned();
-    assert!(answers.starts_with("HTTP/1.1 201") && answers.contains("HTTP/1.1 204"), "{answers}");
+    assert!(answers.starts_with("HTTP/1.1 401"), "{answers}");
 }
 
 #[tokio::test]
