@@ -66,18 +66,18 @@ impl Cookies {
 
     /// Reads a cookie. Sent twice with different values, it counts as absent: somebody has planted one of them.
     pub(crate) fn read(self, headers: &HeaderMap, which: Which) -> Option<Secret> {
-        let name = self.name(which);
-        let mut found: Option<&str> = None;
-        for pair in headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';')) {
-            let Some((key, value)) = pair.trim().split_once('=') else { continue };
-            if key == name {
-                if found.is_some_and(|other| other != value) {
-                    return None;
-                }
-                found = Some(value);
+        let name = self.name(which).as_bytes();
+        let mut found: Option<&[u8]> = None;
+        // As bytes: a neighbour on this host may have stored any, and a browser says all cookies in one line.
+        for pair in headers.get_all(header::COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';')) {
+            let value = pair.trim_ascii().strip_prefix(name).and_then(|rest| rest.strip_prefix(b"="));
+            let Some(value) = value else { continue };
+            if found.is_some_and(|other| other != value) {
+                return None;
             }
+            found = Some(value);
         }
-        Secret::new(found?)
+        Secret::new(std::str::from_utf8(found?).ok()?)
     }
 
     /// A `Set-Cookie` that keeps a secret for that long; an empty secret: forget it.
@@ -128,6 +128,20 @@ mod tests {
         assert_eq!(found.expect("found").expose(), "s3");
         assert_eq!(Cookies::new(true).read(&headers(&["fenxi-session=s3"]), Which::Session), None);
         assert_eq!(Cookies::new(true).read(&headers(&["__Host-fenxi-session="]), Which::Session), None);
+    }
+
+    #[test]
+    fn the_cookie_is_found_beside_one_that_is_no_text() {
+        let beside = |foreign: &[u8]| {
+            let line = [foreign, b"; __Host-fenxi-session=s3"].concat();
+            [(header::COOKIE, HeaderValue::from_bytes(&line).expect("a value"))].into_iter().collect()
+        };
+        for foreign in ["user=张三".as_bytes(), b"x=\xe9", b"\xff", b"=", b""] {
+            let found = Cookies::new(true).read(&beside(foreign), Which::Session);
+            assert_eq!(found.expect("found").expose(), "s3", "{foreign:?}");
+        }
+        let broken: HeaderMap = beside(b"__Host-fenxi-session=\xe9");
+        assert_eq!(Cookies::new(true).read(&broken, Which::Session), None, "two values");
     }
 
     #[test]
