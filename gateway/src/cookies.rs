@@ -69,7 +69,8 @@ impl Cookies {
         let name = self.name(which).as_bytes();
         let mut found: Option<&[u8]> = None;
         // As bytes: a neighbour on this host may have stored any, and a browser says all cookies in one line.
-        for pair in headers.get_all(header::COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';')) {
+        for pair in headers.get_all(header::COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
+        {
             let value = pair.trim_ascii().strip_prefix(name).and_then(|rest| rest.strip_prefix(b"="));
             let Some(value) = value else { continue };
             if found.is_some_and(|other| other != value) {

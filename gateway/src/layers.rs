@@ -20,7 +20,7 @@ use crate::{
     local::Local,
     login::Login,
     meters::{self, CallMeter},
-    net::{self, Network},
+    net::{self, Network, Notices},
     proxy::{
         Call, Proxy,
         headers::{self, Client},
@@ -42,6 +42,7 @@ pub(crate) struct House {
     pub(crate) assets: Arc<Assets>,
     pub(crate) ids: Ids,
     pub(crate) trusted_proxies: Vec<Network>,
+    pub(crate) notices: Notices,
     pub(crate) https: bool,
 }
 
@@ -55,7 +56,7 @@ pub(crate) fn answer(
     let (head, body) = request.into_parts();
     async move {
         // 1. Who is on the line: everything after counts and logs by it. Headers were bounded before they came here.
-        let address = net::client_address(peer.ip(), &head.headers, &house.trusted_proxies);
+        let address = net::client_address(peer.ip(), &head.headers, &house.trusted_proxies, &house.notices);
         let client = Client::of(address, &head.headers, || house.ids.next().to_string());
         // 2. Where to: the path alone decides.
         let method = match router::route(head.uri.path()) {

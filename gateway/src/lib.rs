@@ -107,6 +107,7 @@ async fn build(config: &Config, frame: &Frame, desks: usize) -> anyhow::Result<A
         assets: assets::Assets::embedded(),
         ids: frame.ids.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
+        notices: net::Notices::default(),
         https: config.public_url.scheme() == "https",
     }))
 }

@@ -1,14 +1,25 @@
 //! Addresses: which client a request comes from, and by which key an address is counted.
 
 use std::{
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     str::FromStr,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use http::HeaderMap;
 
 /// Hops of `X-Forwarded-For` that are looked at.
 const FORWARDED_HOPS_MAX: usize = 16;
+
+/// The bits before an IPv4 address in its IPv6 form (RFC 4291, section 2.5.5.2).
+const MAPPED_PREFIX_BITS: u8 = 96;
+
+/// What is wrong with proxies, each said once: whoever has set them up reads it, and nobody fills the log with it.
+#[derive(Debug, Default)]
+pub(crate) struct Notices {
+    unreadable: AtomicBool,
+    untrusted: AtomicBool,
+}
 
 /// An address or a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +40,12 @@ impl FromStr for Network {
         if prefix_bits > most {
             return Err(wrong());
         }
-        Ok(Self { address, prefix_bits })
+        // An IPv4 address in the form of IPv6 is the IPv4 address, and so is a network of them.
+        match (address.to_canonical(), address.is_ipv6()) {
+            (IpAddr::V4(_), true) if prefix_bits < MAPPED_PREFIX_BITS => Err(wrong()),
+            (address @ IpAddr::V4(_), true) => Ok(Self { address, prefix_bits: prefix_bits - MAPPED_PREFIX_BITS }),
+            (address, _) => Ok(Self { address, prefix_bits }),
+        }
     }
 }
 
@@ -53,20 +69,41 @@ pub(crate) fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
 }
 
 /// The client behind the peer: the peer itself, or, where the peer is a trusted proxy, the last hop that is not.
-pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
+pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network], notices: &Notices) -> IpAddr {
     let mut client = peer.to_canonical();
     if !is_trusted(client, trusted) {
         return client;
     }
-    let lines: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).collect();
-    for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')).take(FORWARDED_HOPS_MAX) {
-        let Ok(hop) = hop.trim().parse::<IpAddr>() else { break };
-        client = hop.to_canonical();
+    // As bytes: what a client made up stands in front of what the proxy says, in the same line, and may be anything.
+    let lines = headers.get_all("x-forwarded-for").iter().rev();
+    let hops = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+    for hop in hops.take(FORWARDED_HOPS_MAX) {
+        let Some(hop) = hop_address(hop.trim_ascii()) else {
+            notices.unreadable(client);
+            break;
+        };
+        client = hop;
         if !is_trusted(client, trusted) {
             break;
         }
     }
     client
+}
+
+/// A hop, as proxies write it: an address, which a port may follow; one of IPv6 may stand in brackets.
+fn hop_address(hop: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(hop).ok()?;
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse().ok().or_else(|| text.parse().ok().map(|hop: SocketAddr| hop.ip()));
+    address.map(|address| address.to_canonical())
+}
+
+impl Notices {
+    fn unreadable(&self, proxy: IpAddr) {
+        if !self.unreadable.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%proxy, "the X-Forwarded-For of a trusted proxy names no address: its clients count as the proxy");
+        }
+    }
 }
 
 /// By what an address is counted: a household or a machine has one IPv4 address, or one IPv6 network of 64 bits.
@@ -102,14 +139,51 @@ mod tests {
     }
 
     #[test]
-    fn forwarded_addresses_are_believed_from_trusted_proxies_alone() {
+    fn a_network_of_v4_in_the_form_of_v6_is_the_network_of_v4() {
+        let net: Network = "::ffff:10.0.0.0/104".parse().expect("a network");
+        assert!(net.contains(ip("10.1.2.3")) && net.contains(ip("::ffff:10.1.2.3")) && !net.contains(ip("11.0.0.0")));
+        let one: Network = "::ffff:10.0.0.1".parse().expect("an address");
+        assert!(one.contains(ip("10.0.0.1")) && !one.contains(ip("10.0.0.2")));
+        assert!("::ffff:0.0.0.0/90".parse::<Network>().is_err(), "half of it is no IPv4");
+    }
+
+    /// The client of a request that came through 10.0.0.1 with these lines.
+    fn behind_proxies(lines: &[&[u8]]) -> IpAddr {
         let trusted = ["10.0.0.0/8".parse().expect("a network")];
-        let mut headers = HeaderMap::new();
-        headers.append("x-forwarded-for", HeaderValue::from_static("6.6.6.6, 1.2.3.4"));
-        headers.append("x-forwarded-for", HeaderValue::from_static("10.0.0.9"));
-        assert_eq!(client_address(ip("5.5.5.5"), &headers, &trusted), ip("5.5.5.5"));
-        assert_eq!(client_address(ip("10.0.0.1"), &headers, &trusted), ip("1.2.3.4"));
-        assert_eq!(client_address(ip("10.0.0.1"), &HeaderMap::new(), &trusted), ip("10.0.0.1"));
+        let line = |line: &&[u8]| {
+            ("x-forwarded-for".parse().expect("a name"), HeaderValue::from_bytes(line).expect("a value"))
+        };
+        client_address(ip("10.0.0.1"), &lines.iter().map(line).collect(), &trusted, &Notices::default())
+    }
+
+    #[test]
+    fn forwarded_addresses_are_believed_from_trusted_proxies_alone() {
+        assert_eq!(behind_proxies(&[b"6.6.6.6, 1.2.3.4", b"10.0.0.9"]), ip("1.2.3.4"));
+        assert_eq!(behind_proxies(&[]), ip("10.0.0.1"));
+        let forged = [("x-forwarded-for".parse().expect("a name"), HeaderValue::from_static("6.6.6.6"))];
+        let client = client_address(ip("5.5.5.5"), &forged.into_iter().collect(), &[], &Notices::default());
+        assert_eq!(client, ip("5.5.5.5"));
+    }
+
+    #[test]
+    fn a_client_cannot_hide_behind_what_is_no_address() {
+        for lines in [&[&b"\xe9, 1.2.3.4"[..]][..], &[b"\xe9", b"1.2.3.4"], &[b"unknown,1.2.3.4,10.0.0.9"]] {
+            assert_eq!(behind_proxies(lines), ip("1.2.3.4"), "{lines:?}");
+        }
+        assert_eq!(behind_proxies(&[b"1.2.3.4, unknown"]), ip("10.0.0.1"), "what the proxy itself does not know");
+    }
+
+    #[test]
+    fn proxies_may_write_ports_and_brackets() {
+        for (written, client) in [
+            ("5.5.5.5:1000", "5.5.5.5"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("::ffff:5.5.5.5", "5.5.5.5"),
+        ] {
+            assert_eq!(behind_proxies(&[written.as_bytes()]), ip(client), "{written}");
+        }
     }
 
     #[test]
