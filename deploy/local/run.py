@@ -29,6 +29,8 @@ LOG_MAX_BYTES = 64 << 20
 # Of what only these three services listen on: below what the system gives to connections that go out, of which one could
 # take a port before its service does.
 INNER_PORTS = range(20_000, 32_000)
+# What a program listens on to be reached by every address of the machine; nobody can type it.
+EVERY_ADDRESS = ("0.0.0.0", "[::]", "::")
 
 
 class Trouble(Exception):
@@ -59,9 +61,12 @@ def house(arguments: argparse.Namespace) -> int:
     home = private_folder(arguments.home.absolute())
     lock = only_one(home)
     host, port = address(arguments.listen)
+    if host in EVERY_ADDRESS and not os.environ.get("FENXI_GATEWAY_PUBLIC_URL"):
+        raise Trouble(f"{arguments.listen} is every address of this machine: say in FENXI_GATEWAY_PUBLIC_URL the one that people "
+                      "type, such as http://192.168.1.5:8080")
     port = free_port(host, port, wanted=arguments.listen)
     ports = inner_ports("auth", "auth-admin", "analysis", "analysis-admin", "gateway-admin")
-    url = os.environ.get("FENXI_GATEWAY_PUBLIC_URL") or f"http://{'localhost' if host == '127.0.0.1' else host}:{port}"
+    url = os.environ.get("FENXI_GATEWAY_PUBLIC_URL") or usual_url(host, port)
     services = Services(home, settings(home, arguments, ports, f"{host}:{port}", url), arguments.binaries)
     stop = StopSignal()
     try:
@@ -242,6 +247,10 @@ def address(text: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or int(port) > 65535:
         raise Trouble(f"FENXI_LISTEN {text!r} is no address and port, such as 127.0.0.1:8080")
     return host, int(port)
+
+
+def usual_url(host: str, port: int) -> str:
+    return f"http://{'localhost' if host == '127.0.0.1' else host}:{port}"
 
 
 def free_port(host: str, port: int, wanted: str) -> int:

@@ -210,6 +210,11 @@ impl Config {
             "{PREFIX}_PUBLIC_URL {url}: it is to be scheme, host and port, without a path"
         );
         anyhow::ensure!(
+            !is_unspecified(url),
+            "{PREFIX}_PUBLIC_URL {url}: it is to be the address that people type; this one means every address of a machine \
+             and is good for {PREFIX}_LISTEN alone"
+        );
+        anyhow::ensure!(
             self.trustworthy() || self.allow_plain_http,
             "{PREFIX}_PUBLIC_URL {url}: browsers keep login cookies safe only over https or on this machine; put TLS in \
              front, or accept the risk with {PREFIX}_ALLOW_PLAIN_HTTP=true"
@@ -238,6 +243,15 @@ impl Config {
     /// The origin of the public URL, as browsers write it.
     pub(crate) fn public_origin(&self) -> String {
         self.public_url.origin().ascii_serialization()
+    }
+}
+
+/// Whether the host is the address that stands for every address, which no browser has as the origin of a page.
+fn is_unspecified(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_unspecified(),
+        Some(url::Host::Ipv6(ip)) => ip.is_unspecified(),
+        Some(url::Host::Domain(_)) | None => false,
     }
 }
 
@@ -283,6 +297,15 @@ mod tests {
         assert!(config(&["--public-url", "http://fenxi.example", "--allow-plain-http"]).check().is_ok());
         assert!(config(&["--public-url", "https://fenxi.example/app"]).check().is_err());
         assert!(config(&["--auth-url", "https://x:1"]).check().is_err());
+    }
+
+    #[test]
+    fn an_address_that_nobody_can_type_is_no_public_url() {
+        for every in ["http://0.0.0.0:8080", "https://0.0.0.0", "http://[::]:8080"] {
+            let text = config(&["--public-url", every, "--allow-plain-http"]).check().expect_err(every).to_string();
+            assert!(text.contains("FENXI_GATEWAY_PUBLIC_URL") && text.contains("people type"), "{text}");
+        }
+        assert!(config(&["--listen=0.0.0.0:8080"]).check().is_ok(), "it can be listened on");
     }
 
     #[test]

@@ -5,6 +5,11 @@
 //! the same origin. A request with `authorization` is a program's and its cookies are never read. Nothing after this
 //! room reads a cookie.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use http::{
     HeaderMap, Method, Version,
     header::{self, AsHeaderName},
@@ -14,6 +19,9 @@ use crate::cookies::{Cookies, Secret, Which};
 
 /// Longest `authorization` value that is read, in bytes.
 const AUTHORIZATION_MAX_BYTES: usize = 1024;
+
+/// Longest origin that is logged, in bytes: a host name has 253 at most.
+const ORIGIN_MAX_BYTES: usize = 300;
 
 /// How the messages of a call are framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +44,7 @@ pub(crate) struct Admitted {
 }
 
 /// Why a request was not admitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
     #[error("an RPC is called with POST")]
     Method,
@@ -48,36 +56,39 @@ pub(crate) enum Refused {
     NeedsHttp2,
     #[error("a call from a browser carries the header {0}")]
     MissingHeader(&'static str),
-    #[error("a call from a browser comes from this app's own origin")]
-    Origin,
+    /// With the origin that it should have come from.
+    #[error("a call from a browser comes from this app's own origin: open the app at {0}")]
+    Origin(Arc<str>),
     #[error("authorization is `Bearer` and one LoginSession secret or ApiToken")]
     Authorization,
 }
 
 impl Refused {
     /// A word of a closed list, for metrics.
-    pub(crate) fn word(self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Method => "method",
             Self::ContentType | Self::NeedsHttp2 => "content_type",
             Self::MissingHeader(_) => "missing_header",
-            Self::Origin => "origin",
+            Self::Origin(_) => "origin",
             Self::Authorization => "authorization",
         }
     }
 }
 
 /// The guard and what it compares with.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Guard {
     /// `scheme://host[:port]`, as browsers write it in `Origin`.
-    public_origin: String,
+    public_origin: Arc<str>,
     cookies: Cookies,
+    /// Whether the log has been told of a browser at another address.
+    told: AtomicBool,
 }
 
 impl Guard {
     pub(crate) fn new(public_origin: String, cookies: Cookies) -> Self {
-        Self { public_origin, cookies }
+        Self { public_origin: public_origin.into(), cookies, told: AtomicBool::new(false) }
     }
 
     /// The framing of an RPC by its method, version and content type.
@@ -121,7 +132,8 @@ impl Guard {
 
     fn browser(&self, headers: &HeaderMap) -> Result<Admitted, Refused> {
         if !self.same_origin(headers) {
-            return Err(Refused::Origin);
+            self.tell(headers);
+            return Err(Refused::Origin(self.public_origin.clone()));
         }
         let credential = self.cookies.read(headers, Which::Session);
         Ok(Admitted { browser: true, credential, attempt: self.cookies.read(headers, Which::Attempt) })
@@ -132,7 +144,19 @@ impl Guard {
         if headers.contains_key("sec-fetch-site") {
             return only(headers, "sec-fetch-site") == Some("same-origin");
         }
-        only(headers, header::ORIGIN) == Some(self.public_origin.as_str())
+        only(headers, header::ORIGIN) == Some(&self.public_origin)
+    }
+
+    /// Tells the log, once, of a page that was opened under another address: browsers leave `Sec-Fetch-Site` away over plain
+    /// http, so it may well be the app, and whoever runs it has to know why it is refused.
+    fn tell(&self, headers: &HeaderMap) {
+        let origin = only(headers, header::ORIGIN).filter(|origin| origin.len() <= ORIGIN_MAX_BYTES);
+        if let Some(origin) = origin.filter(|_| !headers.contains_key("sec-fetch-site"))
+            && !self.told.swap(true, Ordering::Relaxed)
+        {
+            let public_origin = &self.public_origin;
+            tracing::warn!(?origin, %public_origin, "a page of another origin was refused; is the public URL what people type?");
+        }
     }
 }
 
@@ -161,6 +185,10 @@ mod tests {
 
     fn guard() -> Guard {
         Guard::new("https://fenxi.example".into(), Cookies::new(true))
+    }
+
+    fn elsewhere() -> Refused {
+        Refused::Origin("https://fenxi.example".into())
     }
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -230,11 +258,18 @@ mod tests {
             ("x-nothing", "1"),
         ] {
             let got = guard().admit_rpc(Wire::Web, &headers(&[WEB, COOKIE, (name, value)]));
-            assert_eq!(got, Err(Refused::Origin), "{name}: {value}");
+            assert_eq!(got, Err(elsewhere()), "{name}: {value}");
         }
         let both = headers(&[WEB, COOKIE, ("sec-fetch-site", "cross-site"), ("origin", "https://fenxi.example")]);
-        assert_eq!(guard().admit_rpc(Wire::Web, &both), Err(Refused::Origin));
+        assert_eq!(guard().admit_rpc(Wire::Web, &both), Err(elsewhere()));
         assert_eq!(guard().admit_rpc(Wire::Web, &headers(&[SAME, COOKIE])), Err(Refused::MissingHeader("x-grpc-web")));
+    }
+
+    #[test]
+    fn who_has_another_address_is_told_the_right_one() {
+        let refused = guard().admit_rpc(Wire::Web, &headers(&[WEB, ("origin", "http://192.168.1.5:8080")]));
+        let text = refused.expect_err("another origin").to_string();
+        assert!(text.ends_with("open the app at https://fenxi.example"), "{text}");
     }
 
     #[test]
@@ -258,7 +293,7 @@ mod tests {
         let admit = |pairs: &[(&'static str, &'static str)]| guard().admit_http(&headers(pairs));
         assert!(admit(&[("x-fenxi", "1"), SAME, COOKIE]).expect("admitted").browser);
         assert_eq!(admit(&[SAME, COOKIE]), Err(Refused::MissingHeader("x-fenxi: 1")));
-        assert_eq!(admit(&[("x-fenxi", "1"), COOKIE]), Err(Refused::Origin));
+        assert_eq!(admit(&[("x-fenxi", "1"), COOKIE]), Err(elsewhere()));
         assert!(!admit(&[("authorization", "Bearer fxl_x"), COOKIE]).expect("admitted").browser);
     }
 }

@@ -113,11 +113,11 @@ async fn rpc(
     // a. The guard goes first: only what it admits is looked at any further, and only it reads cookies.
     let wire = match Guard::wire(&head.method, head.version, &head.headers) {
         Ok(wire) => wire,
-        Err(refused) => return refused_rpc(None, refused),
+        Err(refused) => return refused_rpc(None, &refused),
     };
     let admitted = match house.guard.admit_rpc(wire, &head.headers) {
         Ok(admitted) => admitted,
-        Err(refused) => return refused_rpc(Some(wire), refused),
+        Err(refused) => return refused_rpc(Some(wire), &refused),
     };
     // b. What the contract does not know, or keeps for services, ends here: no backend is bothered with it.
     let Some(method) = method else {
@@ -184,7 +184,7 @@ async fn local(house: &House, request: Request<Incoming>) -> Response<Body> {
             let text = "health and reflection speak native gRPC";
             refusal::rpc(Wire::Web, &Failure::new(ErrorReason::MethodUnknown, text).into())
         }
-        Err(refused) => refused_rpc(None, refused),
+        Err(refused) => refused_rpc(None, &refused),
     }
 }
 
@@ -196,13 +196,13 @@ async fn callback(house: &House, client: &Client, method: &str, request: &Reques
 }
 
 /// A request that the guard did not admit. It says so in HTTP, and, to whoever speaks gRPC, in gRPC too.
-fn refused_rpc(wire: Option<Wire>, refused: Refused) -> Response<Body> {
+fn refused_rpc(wire: Option<Wire>, refused: &Refused) -> Response<Body> {
     meters::refused(refused.word());
     let text = refused.to_string();
     let (status, reason) = match refused {
         Refused::Method => (StatusCode::METHOD_NOT_ALLOWED, ErrorReason::InvalidField),
         Refused::ContentType | Refused::NeedsHttp2 => (StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorReason::InvalidField),
-        Refused::MissingHeader(_) | Refused::Origin => (StatusCode::FORBIDDEN, ErrorReason::PermissionDenied),
+        Refused::MissingHeader(_) | Refused::Origin(_) => (StatusCode::FORBIDDEN, ErrorReason::PermissionDenied),
         Refused::Authorization => (StatusCode::OK, ErrorReason::Unauthenticated),
     };
     let mut answer = match wire {

@@ -99,6 +99,7 @@ async fn what_is_in_the_way_is_said_in_one_line() -> anyhow::Result<()> {
     let listen = taken.local_addr()?.to_string();
     one_line(&launcher(folder.path(), &listen)?.output().await?, &listen)?;
     one_line(&launcher(folder.path(), "nowhere")?.output().await?, "FENXI_LISTEN")?;
+    one_line(&launcher(folder.path(), "0.0.0.0:0")?.output().await?, "FENXI_GATEWAY_PUBLIC_URL")?;
     one_line(&launcher(Path::new("/dev/null/data"), "127.0.0.1:0")?.output().await?, "/dev/null/data")?;
     Ok(())
 }
