@@ -5,6 +5,7 @@ use std::{net::SocketAddr, ops::RangeBounds, path::PathBuf, time::Duration};
 use anyhow::Context as _;
 use clap::{Parser, builder::RangedU64ValueParser};
 use fenxi_chassis::{config::Common, program::Configured};
+use http::HeaderValue;
 use url::Url;
 
 use crate::net::Network;
@@ -34,6 +35,15 @@ pub struct Config {
     /// Take plain http for --public-url on a host other than this machine; cookies can then be read on the way
     #[arg(long)]
     pub allow_plain_http: bool,
+
+    /// How long browsers are to take this host by https alone (HSTS), on every port of it; 0: not at all. Unset: a year where
+    /// --public-url is https on port 443, else not at all
+    #[arg(long, value_name = "SECONDS", value_parser = seconds(0))]
+    pub hsts_max_age_secs: Option<u64>,
+
+    /// Let that hold for every subdomain of the host too
+    #[arg(long)]
+    pub hsts_include_subdomains: bool,
 
     /// Where auth-service is
     #[arg(long, default_value = "http://127.0.0.1:8091")]
@@ -240,6 +250,17 @@ impl Config {
             }
     }
 
+    /// What browsers are told of https for this host (RFC 6797). It goes by host and not by port, so by itself it is said
+    /// only where this port is the host's own: whatever else the host serves over plain http would be out of reach.
+    pub(crate) fn hsts(&self) -> Option<HeaderValue> {
+        let https = self.public_url.scheme() == "https";
+        let usual = if self.public_url.port().is_none() { SECS_MAX } else { 0 };
+        let max_age_secs = self.hsts_max_age_secs.unwrap_or(usual);
+        let subdomains = if self.hsts_include_subdomains { "; includeSubDomains" } else { "" };
+        let text = (https && max_age_secs > 0).then(|| format!("max-age={max_age_secs}{subdomains}"));
+        text.and_then(|text| HeaderValue::try_from(text).ok())
+    }
+
     /// The origin of the public URL, as browsers write it.
     pub(crate) fn public_origin(&self) -> String {
         self.public_url.origin().ascii_serialization()
@@ -306,6 +327,19 @@ mod tests {
             assert!(text.contains("FENXI_GATEWAY_PUBLIC_URL") && text.contains("people type"), "{text}");
         }
         assert!(config(&["--listen=0.0.0.0:8080"]).check().is_ok(), "it can be listened on");
+    }
+
+    #[test]
+    fn https_alone_is_asked_for_this_host_where_nothing_else_can_suffer() {
+        let hsts = |args: &[&str]| config(args).hsts().map(|value| value.to_str().expect("text").to_owned());
+        let (https, other_port) = ("--public-url=https://fenxi.example", "--public-url=https://fenxi.example:8443");
+        assert_eq!(hsts(&[https]).as_deref(), Some("max-age=31536000"));
+        assert_eq!(hsts(&[other_port]), None);
+        assert_eq!(hsts(&[other_port, "--hsts-max-age-secs=60"]).as_deref(), Some("max-age=60"));
+        assert_eq!(hsts(&[https, "--hsts-max-age-secs=0", "--hsts-include-subdomains"]), None);
+        let all = hsts(&[https, "--hsts-include-subdomains"]);
+        assert_eq!(all.as_deref(), Some("max-age=31536000; includeSubDomains"));
+        assert_eq!(hsts(&["--public-url=http://localhost:8080", "--hsts-max-age-secs=60"]), None, "over plain http");
     }
 
     #[test]

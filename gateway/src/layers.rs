@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use fenxi_chassis::id::Ids;
 use fenxi_proto::error::{ErrorReason, Failure};
-use http::{Request, Response, StatusCode, request::Parts};
+use http::{HeaderValue, Request, Response, StatusCode, request::Parts};
 use hyper::body::Incoming;
 use tonic::Status;
 
@@ -43,7 +43,8 @@ pub(crate) struct House {
     pub(crate) ids: Ids,
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) notices: Notices,
-    pub(crate) https: bool,
+    /// What browsers are told of https, if anything.
+    pub(crate) hsts: Option<HeaderValue>,
 }
 
 /// Answers a request.
@@ -94,7 +95,7 @@ fn finished(
     app_path: Option<&str>,
     method: &http::Method,
 ) -> Response<Body> {
-    assets::policy::apply(answer.headers_mut(), app_path, house.https);
+    assets::policy::apply(answer.headers_mut(), app_path, house.hsts.as_ref());
     answer.headers_mut().insert(headers::TRACE_ID.clone(), client.trace_id);
     if method == http::Method::HEAD {
         // hyper leaves the body away over HTTP/1.1 only.
@@ -211,7 +212,7 @@ fn refused_rpc(wire: Option<Wire>, refused: &Refused) -> Response<Body> {
     };
     *answer.status_mut() = status;
     if status == StatusCode::METHOD_NOT_ALLOWED {
-        answer.headers_mut().insert(http::header::ALLOW, http::HeaderValue::from_static("POST"));
+        answer.headers_mut().insert(http::header::ALLOW, HeaderValue::from_static("POST"));
     }
     answer
 }

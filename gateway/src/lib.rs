@@ -108,6 +108,6 @@ async fn build(config: &Config, frame: &Frame, desks: usize) -> anyhow::Result<A
         ids: frame.ids.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         notices: net::Notices::default(),
-        https: config.public_url.scheme() == "https",
+        hsts: config.hsts(),
     }))
 }

@@ -17,18 +17,18 @@ const DATA_CSP: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
 
 const PERMISSIONS: &str = "camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), hid=(), midi=(), \
     accelerometer=(), gyroscope=(), magnetometer=(), display-capture=(), browsing-topics=()";
-const HSTS: &str = "max-age=63072000; includeSubDomains";
 
-/// Puts them on an answer. `app_path` is the path of a file or screen of the app, `None` for everything else.
-pub(crate) fn apply(headers: &mut HeaderMap, app_path: Option<&str>, https: bool) {
+/// Puts them on an answer. `app_path` is the path of a file or screen of the app, `None` for everything else; `hsts` is what
+/// browsers are told of https.
+pub(crate) fn apply(headers: &mut HeaderMap, app_path: Option<&str>, hsts: Option<&HeaderValue>) {
+    if let Some(hsts) = hsts {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
+    }
     let native = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == refusal::NATIVE);
     let mut set = |name: HeaderName, value: &'static str| {
         headers.insert(name, HeaderValue::from_static(value));
     };
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    if https {
-        set(header::STRICT_TRANSPORT_SECURITY, HSTS);
-    }
     // A program's: no browser makes such a call of itself, nor shows what is answered.
     if native {
         return;
@@ -56,9 +56,10 @@ mod tests {
 
     #[test]
     fn pages_data_and_the_sandbox_have_each_their_own_policy() {
+        let hsts = HeaderValue::from_static("max-age=60");
         let csp = |path| {
             let mut headers = HeaderMap::new();
-            apply(&mut headers, path, true);
+            apply(&mut headers, path, Some(&hsts));
             assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
             assert!(headers.contains_key(header::STRICT_TRANSPORT_SECURITY));
             headers[header::CONTENT_SECURITY_POLICY].to_str().expect("text").to_owned()
@@ -70,15 +71,15 @@ mod tests {
         assert!(csp(None).contains("default-src 'none'"));
         let mut native = HeaderMap::new();
         native.insert(header::CONTENT_TYPE, refusal::content_type(crate::guard::Wire::Native));
-        apply(&mut native, None, true);
+        apply(&mut native, None, Some(&hsts));
         assert!(native.contains_key(header::X_CONTENT_TYPE_OPTIONS));
         assert!(!native.contains_key(header::CONTENT_SECURITY_POLICY), "a program has no use for it");
         let mut web = HeaderMap::new();
         web.insert(header::CONTENT_TYPE, refusal::content_type(crate::guard::Wire::Web));
-        apply(&mut web, None, true);
+        apply(&mut web, None, Some(&hsts));
         assert!(web.contains_key(header::CONTENT_SECURITY_POLICY));
         let mut plain = HeaderMap::new();
-        apply(&mut plain, None, false);
+        apply(&mut plain, None, None);
         assert!(!plain.contains_key(header::STRICT_TRANSPORT_SECURITY));
     }
 }

@@ -24,7 +24,8 @@ fn file(name: &str) -> String {
 #[tokio::test]
 async fn with_a_certificate_both_versions_are_spoken_over_tls_and_nothing_plain() {
     let (cert, key) = (file("cert.pem"), file("key.pem"));
-    let settings = ["--public-url=https://localhost:8080", "--tls-cert-file", &cert, "--tls-key-file", &key];
+    let mut settings = vec!["--public-url=https://localhost:8080", "--hsts-max-age-secs=60"];
+    settings.extend(["--tls-cert-file", &cert, "--tls-key-file", &key]);
     let house = House::start(&settings).await;
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(file("ca.pem")).expect("a certificate")).expect("an authority");
@@ -56,7 +57,7 @@ async fn with_a_certificate_both_versions_are_spoken_over_tls_and_nothing_plain(
             *request.uri_mut() = "/fenxi.auth.v1.AuthService/GetCurrentUser".parse().expect("a path");
             sender.send_request(request).await.expect("an answer")
         };
-        assert!(answer.headers().contains_key("strict-transport-security"));
+        assert_eq!(answer.headers()["strict-transport-security"], "max-age=60");
         let body = answer.into_body().collect().await.expect("a body").to_bytes();
         assert!(String::from_utf8_lossy(&body).contains("grpc-status: 0"), "{body:?}");
     }
