@@ -8,6 +8,8 @@ use std::{
 
 use http::HeaderMap;
 
+use crate::config::PREFIX;
+
 /// Hops of `X-Forwarded-For` that are looked at.
 const FORWARDED_HOPS_MAX: usize = 16;
 
@@ -72,6 +74,7 @@ pub(crate) fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
 pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network], notices: &Notices) -> IpAddr {
     let mut client = peer.to_canonical();
     if !is_trusted(client, trusted) {
+        notices.untrusted(client, headers);
         return client;
     }
     // As bytes: what a client made up stands in front of what the proxy says, in the same line, and may be anything.
@@ -99,6 +102,18 @@ fn hop_address(hop: &[u8]) -> Option<IpAddr> {
 }
 
 impl Notices {
+    /// Behind a proxy that is not named, all its clients share one address, its rates and its connections.
+    fn untrusted(&self, peer: IpAddr, headers: &HeaderMap) {
+        let forwarded = || headers.contains_key("x-forwarded-for") || headers.contains_key("forwarded");
+        if !self.untrusted.load(Ordering::Relaxed) && forwarded() && !self.untrusted.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                %peer,
+                "a request was forwarded by a peer that is no trusted proxy: if it is your proxy, name it in \
+                 {PREFIX}_TRUSTED_PROXIES, else all its clients count as one address"
+            );
+        }
+    }
+
     fn unreadable(&self, proxy: IpAddr) {
         if !self.unreadable.swap(true, Ordering::Relaxed) {
             tracing::warn!(%proxy, "the X-Forwarded-For of a trusted proxy names no address: its clients count as the proxy");
@@ -163,6 +178,22 @@ mod tests {
         let forged = [("x-forwarded-for".parse().expect("a name"), HeaderValue::from_static("6.6.6.6"))];
         let client = client_address(ip("5.5.5.5"), &forged.into_iter().collect(), &[], &Notices::default());
         assert_eq!(client, ip("5.5.5.5"));
+    }
+
+    #[test]
+    fn a_proxy_that_is_not_named_is_noticed() {
+        let notices = Notices::default();
+        client_address(ip("10.0.0.1"), &HeaderMap::new(), &[], &notices);
+        assert!(!notices.untrusted.load(Ordering::Relaxed), "nothing was forwarded");
+        for name in ["x-forwarded-for", "forwarded"] {
+            let notices = Notices::default();
+            let headers =
+                [(name.parse().expect("a name"), HeaderValue::from_static("for=1.2.3.4"))].into_iter().collect();
+            client_address(ip("10.0.0.1"), &headers, &["10.0.0.0/8".parse().expect("a network")], &notices);
+            assert!(!notices.untrusted.load(Ordering::Relaxed), "it is named");
+            client_address(ip("10.0.0.1"), &headers, &[], &notices);
+            assert!(notices.untrusted.load(Ordering::Relaxed), "{name}");
+        }
     }
 
     #[test]

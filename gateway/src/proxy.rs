@@ -132,7 +132,11 @@ impl Proxy {
         let trace_id = client.trace_id.clone();
         let backend = method.backend.name();
         let terms = Terms { wire, backend, status_sent: false, deadline, cut, verdict, meter, trace_id };
-        Ok(self.relayed(answer, lease, terms, admitted.browser))
+        let mut relayed = self.relayed(answer, lease, terms, admitted.browser);
+        if method.server_streams && wire == Wire::Web {
+            headers::unbuffered(relayed.headers_mut());
+        }
+        Ok(relayed)
     }
 
     fn head(

@@ -40,6 +40,8 @@ static PASSED: [HeaderName; 4] = [
     HeaderName::from_static("traceparent"),
     HeaderName::from_static("tracestate"),
 ];
+/// What nginx, and others after it, ask of an answer that is to go on as it comes. Native gRPC they never keep back.
+static ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// What ends at each hop (RFC 9110, section 7.6.1), and what the gateway says anew.
 static ENDS_HERE: [HeaderName; 8] = [
     header::CONNECTION,
@@ -134,6 +136,11 @@ pub(crate) fn end_hop(headers: &mut HeaderMap) {
     for name in &ENDS_HERE {
         headers.remove(name);
     }
+}
+
+/// Asks proxies to let the answer through as it comes: what a stream says is wanted now and not when a buffer is full.
+pub(crate) fn unbuffered(headers: &mut HeaderMap) {
+    headers.insert(ACCEL_BUFFERING.clone(), HeaderValue::from_static("no"));
 }
 
 /// Turns the secrets in a backend's answer into cookies, and takes them out: a browser's page never sees them.

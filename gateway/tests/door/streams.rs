@@ -48,6 +48,7 @@ async fn a_stream_ends_in_a_trailer_frame() {
     let house = House::start(&[]).await;
     for version in VERSIONS {
         let answer = raw::send(house.gateway, version, web(), execute("100")).await;
+        assert_eq!(answer.header("x-accel-buffering"), "no", "a proxy would keep it back");
         let frames = web_frames(&answer.body);
         assert_eq!(frames.len(), 101);
         let trailers = String::from_utf8_lossy(&frames[100].1);
