@@ -2,8 +2,11 @@
 //! they are given one, so that a client finds one in every error.
 
 use fenxi_proto::error::{ErrorReason, Failure};
-use http::Response;
+use http::{HeaderName, Response};
 use tonic::{Code, Status, body::Body};
+
+/// What a server takes compressed. tonic says it where it refuses a compression, and nowhere else that it refuses.
+static ACCEPTED: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 /// The answer; with a reason, where it is a refusal by tonic. Those come before any message: the status is in the headers.
 pub(super) fn explained(answer: Response<Body>) -> Response<Body> {
@@ -11,20 +14,29 @@ pub(super) fn explained(answer: Response<Body>) -> Response<Body> {
         return answer;
     }
     let refused = Status::from_header_map(answer.headers()).filter(|status| status.details().is_empty());
-    match refused.as_ref().and_then(explanation) {
-        Some(failure) => Status::from(failure).into_http(),
-        None => answer,
+    let accepted = answer.headers().get(&ACCEPTED);
+    let Some(failure) = refused.as_ref().and_then(|status| explanation(status, accepted.is_some())) else {
+        return answer;
+    };
+    let mut explained = Status::from(failure).into_http();
+    // gRPC asks for it, so that a client can learn (its document "compression", section on unsupported algorithms).
+    if let Some(accepted) = accepted {
+        explained.headers_mut().insert(ACCEPTED.clone(), accepted.clone());
     }
+    explained
 }
 
-fn explanation(status: &Status) -> Option<Failure> {
+fn explanation(status: &Status, names_compressions: bool) -> Option<Failure> {
     let text = status.message();
     match status.code() {
         // Above the limit of the service's messages.
         Code::OutOfRange => Some(Failure::new(ErrorReason::InvalidField, format!("the message is too large: {text}"))),
         // A fault of ours has details: this is a body that cannot be taken apart.
         Code::Internal => Some(Failure::new(ErrorReason::InvalidField, format!("the message cannot be read: {text}"))),
-        // No such path, or a compression that is not taken.
+        // The code and so the reason are the same as for no such path: gRPC sets it.
+        Code::Unimplemented if names_compressions => {
+            Some(Failure::new(ErrorReason::MethodUnknown, format!("send the message uncompressed: {text}")))
+        }
         Code::Unimplemented => {
             Some(Failure::new(ErrorReason::MethodUnknown, format!("there is no such method: {text}")))
         }
@@ -55,6 +67,12 @@ mod tests {
             assert_eq!(reason_of(&told), Some(reason), "{told}");
             assert!(told.message().contains(&said), "{told}");
         }
+        let mut compressed = Status::unimplemented("Content is compressed with `gzip` which isn't supported");
+        compressed.metadata_mut().insert("grpc-accept-encoding", "identity".parse().expect("a value"));
+        let told_of_it = told(compressed);
+        assert_eq!(reason_of(&told_of_it), Some(ErrorReason::MethodUnknown));
+        assert!(told_of_it.message().starts_with("send the message uncompressed: "), "{told_of_it}");
+        assert_eq!(told_of_it.metadata().get("grpc-accept-encoding").expect("kept"), "identity");
         assert_eq!(reason_of(&told(Failure::internal().into())), Some(ErrorReason::Internal));
         assert_eq!(told(Status::not_found("no such service")).message(), "no such service");
         assert!(explained(Response::new(Body::default())).headers().is_empty());
