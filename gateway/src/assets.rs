@@ -93,7 +93,8 @@ impl Assets {
             answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
             return answer;
         }
-        let name = path.trim_start_matches('/');
+        // One `/` alone: a file has one path, by which its policy goes too.
+        let name = path.strip_prefix('/').unwrap_or(path);
         match self.find(name) {
             Some(file) => file.answer(method, asked),
             None if self.files.contains_key(INDEX) => refusal::http(StatusCode::NOT_FOUND, "NOT_FOUND", "no such file"),
@@ -207,7 +208,7 @@ mod tests {
             assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/html; charset=utf-8", "{screen}");
             assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-cache");
         }
-        for missing in ["/assets/old-9.js", "/robots.txt", "/../Cargo.toml", "/assets/"] {
+        for missing in ["/assets/old-9.js", "/robots.txt", "/../Cargo.toml", "/assets/", "//favicon.svg"] {
             assert_eq!(get(&app, missing, &[]).status(), StatusCode::NOT_FOUND, "{missing}");
         }
         assert_eq!(app.answer(&Method::POST, "/", &HeaderMap::new()).status(), StatusCode::METHOD_NOT_ALLOWED);
