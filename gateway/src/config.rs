@@ -97,8 +97,9 @@ pub struct Connections {
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = seconds(1))]
     pub first_bytes_max_secs: u64,
 
-    /// How long the headers of an HTTP/1.1 request may take, counted from the end of the one before
-    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = seconds(1))]
+    /// How long the headers of an HTTP/1.1 request may take, counted from the end of the one before: so long such a connection
+    /// may be idle, which is to be longer than a proxy in front keeps it
+    #[arg(long, value_name = "SECONDS", default_value_t = 75, value_parser = seconds(1))]
     pub headers_max_secs: u64,
 
     /// Size of the headers of one request
@@ -117,7 +118,7 @@ pub struct Connections {
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = seconds(1))]
     pub keep_alive_wait_secs: u64,
 
-    /// How long a connection may stay without a request
+    /// How long a connection may stay without a request; over HTTP/1.1 --headers-max-secs holds too
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = seconds(1))]
     pub idle_max_secs: u64,
 
@@ -340,6 +341,13 @@ mod tests {
         let all = hsts(&[https, "--hsts-include-subdomains"]);
         assert_eq!(all.as_deref(), Some("max-age=31536000; includeSubDomains"));
         assert_eq!(hsts(&["--public-url=http://localhost:8080", "--hsts-max-age-secs=60"]), None, "over plain http");
+    }
+
+    /// nginx and most load balancers keep a connection for 60 s, and a request on one that was closed is lost.
+    #[test]
+    fn an_idle_connection_outlives_what_proxies_keep() {
+        let Connections { headers_max_secs, idle_max_secs, .. } = config(&[]).connections;
+        assert!(headers_max_secs > 60 && idle_max_secs > 60, "{headers_max_secs} {idle_max_secs}");
     }
 
     #[test]
