@@ -11,7 +11,7 @@ use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use fenxi_chassis::lifecycle::Lifecycle;
 use http::Request;
 use hyper::{body::Incoming, server::conn, service::service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     time::{Instant, timeout},
@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use self::{
     io::{Stream, Watched},
-    pulse::Pulse,
+    pulse::{Pulse, Tasks},
     sniff::Protocol,
 };
 use crate::{
@@ -176,7 +176,7 @@ impl Visit {
     }
 
     async fn http2(&self, io: TokioIo<Watched>, pulse: Arc<Pulse>) {
-        let mut builder = conn::http2::Builder::new(TokioExecutor::new());
+        let mut builder = conn::http2::Builder::new(Tasks(pulse.clone()));
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(self.limits.streams_per_connection_max)
@@ -263,9 +263,11 @@ impl Watch<'_> {
         if self.draining_until.is_some_and(|until| now >= until) {
             return Some(End::Now);
         }
-        if self.pulse.stalled_for().is_some_and(|stalled| stalled >= secs(self.limits.write_stall_max_secs)) {
+        for task in self.pulse.stalled(secs(self.limits.write_stall_max_secs)) {
             meters::refused("stalled");
-            return Some(End::Now);
+            // The other streams of a connection, which may be everybody's behind a proxy, go on.
+            let Some(task) = task else { return Some(End::Now) };
+            task.abort();
         }
         if let Some(told_at) = self.told_at {
             let leave = idle.is_some_and(|idle| idle >= FAREWELL_MAX) && now >= told_at + FAREWELL_MAX;

@@ -10,7 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use tokio::time::Instant;
+use hyper::rt::Executor;
+use tokio::{task::AbortHandle, time::Instant};
 
 use crate::{BoxError, body::Body};
 
@@ -22,17 +23,26 @@ pub(super) struct Pulse(Mutex<State>);
 struct State {
     open: usize,
     idle_since: Instant,
-    /// For each request, since when a piece of its answer is handed over and none asked for. As long as most requests that
-    /// there were at one time.
-    handed: Vec<Option<Instant>>,
-    /// Places in `handed` that no request has.
+    /// One for each request, and as many as most requests that there were at one time.
+    places: Vec<Answering>,
+    /// Places that no request has.
     free: Vec<usize>,
+    /// The place of the request that began last, until it is known in which task it runs.
+    begun: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Answering {
+    /// Since when a piece of the answer is handed over and none asked for.
+    handed: Option<Instant>,
+    /// What moves the answer, where it has a task of its own.
+    task: Option<AbortHandle>,
 }
 
 impl State {
     fn set_handed(&mut self, place: usize, handed: Option<Instant>) {
-        if let Some(slot) = self.handed.get_mut(place) {
-            *slot = handed;
+        if let Some(answering) = self.places.get_mut(place) {
+            answering.handed = handed;
         }
     }
 }
@@ -46,7 +56,7 @@ pub(super) struct Beat {
 
 impl Pulse {
     pub(super) fn new() -> Self {
-        let state = State { open: 0, idle_since: Instant::now(), handed: Vec::new(), free: Vec::new() };
+        let state = State { open: 0, idle_since: Instant::now(), places: Vec::new(), free: Vec::new(), begun: None };
         Self(Mutex::new(state))
     }
 
@@ -58,9 +68,10 @@ impl Pulse {
         let mut state = self.state();
         state.open += 1;
         let place = state.free.pop().unwrap_or_else(|| {
-            state.handed.push(None);
-            state.handed.len() - 1
+            state.places.push(Answering::default());
+            state.places.len() - 1
         });
+        state.begun = Some(place);
         Beat { pulse: self.clone(), place }
     }
 
@@ -70,9 +81,36 @@ impl Pulse {
         (state.open == 0).then(|| state.idle_since.elapsed())
     }
 
-    /// For how long the most stuck answer has been stuck.
-    pub(super) fn stalled_for(&self) -> Option<Duration> {
-        self.state().handed.iter().flatten().map(Instant::elapsed).max()
+    /// Takes the answers that have been stuck for so long, each as the task that moves it. One without a task has the
+    /// connection for itself.
+    pub(super) fn stalled(&self, stall_max: Duration) -> Vec<Option<AbortHandle>> {
+        let mut state = self.state();
+        let stalled = state.places.iter_mut().filter(|one| one.handed.is_some_and(|at| at.elapsed() >= stall_max));
+        let taken = stalled.map(|one| {
+            one.handed = None;
+            one.task.take()
+        });
+        taken.collect()
+    }
+}
+
+/// Runs the requests of an HTTP/2 connection, each in a task, so that one can be ended without the others: dropped, its
+/// stream is reset. The server begins a request and at once asks for its task, so the one that began last is meant.
+#[derive(Clone)]
+pub(super) struct Tasks(pub(super) Arc<Pulse>);
+
+impl<F> Executor<F> for Tasks
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, request: F) {
+        let task = tokio::spawn(request).abort_handle();
+        let mut state = self.0.state();
+        let begun = state.begun.take();
+        if let Some(answering) = begun.and_then(|place| state.places.get_mut(place)) {
+            answering.task = Some(task);
+        }
     }
 }
 
@@ -83,7 +121,9 @@ impl Drop for Beat {
         if state.open == 0 {
             state.idle_since = Instant::now();
         }
-        state.set_handed(self.place, None);
+        if let Some(answering) = state.places.get_mut(self.place) {
+            *answering = Answering::default();
+        }
         state.free.push(self.place);
     }
 }
@@ -140,14 +180,18 @@ mod tests {
         let long_ago = Instant::now().checked_sub(Duration::from_secs(3)).expect("a clock that runs for a while");
         pulse.state().set_handed(first.place, Some(long_ago));
         pulse.state().set_handed(second.place, Some(Instant::now()));
-        assert!(pulse.stalled_for() >= Some(Duration::from_secs(3)));
+        let stalled = || pulse.state().places.iter().flat_map(|one| one.handed).filter(|at| *at == long_ago).count();
+        assert_eq!(stalled(), 1);
         drop(first);
-        assert!(pulse.stalled_for() < Some(Duration::from_secs(3)));
+        assert_eq!(stalled(), 0);
         let third = pulse.begin();
         drop(second);
-        assert_eq!((pulse.stalled_for(), pulse.idle_for()), (None, None));
+        assert!(pulse.stalled(Duration::ZERO).is_empty() && pulse.idle_for().is_none());
+        pulse.state().set_handed(third.place, Some(long_ago));
+        assert_eq!(pulse.stalled(Duration::from_secs(3)).len(), 1);
+        assert!(pulse.stalled(Duration::ZERO).is_empty(), "it was taken");
         drop(third);
         assert!(pulse.idle_for().is_some());
-        assert_eq!(pulse.state().handed.len(), 2, "as many places as requests at one time");
+        assert_eq!(pulse.state().places.len(), 2, "as many places as requests at one time");
     }
 }

@@ -209,10 +209,55 @@ async fn a_client_that_takes_nothing_of_a_page_is_cut_off() {
     let mut sender: h2::client::SendRequest<Bytes> = sender.ready().await.expect("ready");
     let request = Request::get("http://x/").body(()).expect("a request");
     let (answer, _) = sender.send_request(request, true).expect("sent");
-    let answer = answer.await.expect("headers");
-    let ended = tokio::time::timeout(Duration::from_secs(30), connection).await;
-    assert!(ended.is_ok(), "it was kept");
-    drop((answer, sender));
+    let answer = answer.await.expect("headers").into_body();
+    assert_eq!(reset(answer).await, h2::Reason::CANCEL);
+    drop(sender);
+    connection.abort();
+}
+
+/// Takes nothing more of an answer, and gives the reason for which it is reset.
+async fn reset(mut answer: h2::RecvStream) -> h2::Reason {
+    let reset = tokio::time::timeout(Duration::from_secs(30), async {
+        loop {
+            // What is not given back to flow control counts as not taken.
+            if let Err(error) = answer.data().await.expect("it ends with a reset") {
+                break error.reason().expect("a reset");
+            }
+        }
+    });
+    reset.await.expect("it was kept")
+}
+
+/// Behind a proxy that speaks HTTP/2 to the gateway, a connection is everybody's.
+#[tokio::test]
+async fn a_stream_that_nobody_takes_is_reset_alone() {
+    let house = House::start(&["--write-stall-max-secs=1"]).await;
+    let io = TcpStream::connect(house.gateway).await.expect("a connection");
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(16 << 10).initial_connection_window_size(1 << 20);
+    let (sender, connection) = builder.handshake(io).await.expect("a handshake");
+    let connection = tokio::spawn(connection);
+    let mut sender = sender.ready().await.expect("ready");
+    let mut call = |path: &str, message: Bytes| {
+        let request = Request::post(format!("http://x{path}"))
+            .header("content-type", "application/grpc")
+            .header("authorization", "Bearer fxt_bob");
+        let (answer, mut send) = sender.send_request(request.body(()).expect("a request"), false).expect("sent");
+        send.send_data(message, true).expect("sent");
+        answer
+    };
+    let execute = |code: &str| raw::frame(&ExecuteRequest { code: code.into(), ..Default::default() });
+    let path = "/fenxi.analysis.v1.ExecutionService/Execute";
+    let mut held = call(path, execute("1 hold")).await.expect("headers").into_body();
+    held.data().await.expect("a message").expect("a message");
+    let stuck = call(path, execute("100000000")).await.expect("headers").into_body();
+
+    assert_eq!(reset(stuck).await, h2::Reason::CANCEL);
+    until("its call is dropped", || house.state.streams.load(Ordering::SeqCst) == 1).await;
+    let next = call(CURRENT_USER, raw::frame(&GetCurrentUserRequest {})).await.expect("the connection goes on");
+    assert_eq!(next.status(), StatusCode::OK);
+    assert!(!held.is_end_stream(), "another stream was torn");
+    connection.abort();
 }
 
 #[tokio::test]
