@@ -90,12 +90,12 @@ fn http_status(code: Code, reason: Option<ErrorReason>) -> StatusCode {
         (_, Some(ErrorReason::UploadClosed)) => StatusCode::GONE,
         (_, Some(ErrorReason::QuotaExceeded | ErrorReason::FileTooLarge)) => StatusCode::PAYLOAD_TOO_LARGE,
         (Code::Ok, _) => StatusCode::OK,
-        (Code::InvalidArgument | Code::OutOfRange, _) => StatusCode::BAD_REQUEST,
+        // 412 is the words of tus for a version that is not spoken here, and 409 for a piece that may come again.
+        (Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition, _) => StatusCode::BAD_REQUEST,
         (Code::Unauthenticated, _) => StatusCode::UNAUTHORIZED,
         (Code::PermissionDenied, _) => StatusCode::FORBIDDEN,
         (Code::NotFound, _) => StatusCode::NOT_FOUND,
         (Code::AlreadyExists | Code::Aborted, _) => StatusCode::CONFLICT,
-        (Code::FailedPrecondition, _) => StatusCode::PRECONDITION_FAILED,
         (Code::ResourceExhausted, _) => StatusCode::TOO_MANY_REQUESTS,
         (Code::Cancelled, _) => StatusCode::REQUEST_TIMEOUT,
         (Code::DeadlineExceeded, _) => StatusCode::GATEWAY_TIMEOUT,
@@ -128,5 +128,7 @@ mod tests {
         assert_eq!(answer.headers()[header::RETRY_AFTER], "1");
         let gap = http_from(&Failure::new(ErrorReason::UploadOffset, "not there").into());
         assert_eq!(gap.status(), StatusCode::CONFLICT);
+        let longer = http_from(&Failure::new(ErrorReason::UploadMismatch, "more bytes than declared").into());
+        assert_eq!(longer.status(), StatusCode::BAD_REQUEST);
     }
 }
