@@ -134,7 +134,7 @@ async fn a_kernel_that_waits_for_the_fork_server_is_cancelled_deleted_and_left_a
     let house = House::with_launchers(folder, settings(), launcher.into(), files).await;
     let kernel = house.kernel().await;
     let (execution_id, reader) = house.send(&kernel, "1").await;
-    assert!(soon(kernel.cancel(execution_id)).await);
+    assert!(soon(kernel.cancel(execution_id, None)).await);
     assert_eq!(Ran::read(reader).await.outcome(), Outcome::Cancelled);
     assert_eq!(kernel.snapshot().state, KernelState::Starting);
     let kernel_id = kernel.kernel_id();

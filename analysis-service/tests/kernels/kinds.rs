@@ -392,7 +392,7 @@ async fn what_waits_for_a_program_that_never_answers_is_cancelled_and_its_kernel
     let house = House::with_kinds(patient, &dir.path().join("specs")).await;
     let kernel = kernel(&house, "silent").await;
     let (execution_id, reader) = house.send(&kernel, "1").await;
-    assert!(soon(kernel.cancel(execution_id)).await);
+    assert!(soon(kernel.cancel(execution_id, None)).await);
     assert_eq!(Ran::read(reader).await.outcome(), Outcome::Cancelled);
     assert_eq!(kernel.snapshot().state, KernelState::Starting);
     soon(house.registry.delete(USER, kernel.kernel_id(), None)).await.expect("deleted");
