@@ -51,14 +51,18 @@ impl Part {
         Self { held, seen: Seen::default(), fits: true, values, missing: Vec::new() }
     }
 
-    /// Makes room for about so many rows more.
-    pub(super) fn reserve(&mut self, rows: usize) {
+    /// Makes room for so many rows in all, where those to come are like the `taken` that were taken.
+    pub(super) fn reserve(&mut self, rows: usize, taken: usize) {
+        let more = rows.saturating_sub(taken);
         match &mut self.values {
-            Values::I64(values) => values.reserve(rows),
-            Values::I32(values) => values.reserve(rows),
-            Values::F64(values) => values.reserve(rows),
+            Values::I64(values) => values.reserve(more),
+            Values::I32(values) => values.reserve(more),
+            Values::F64(values) => values.reserve(more),
             Values::Bits(_) => {}
-            Values::Text(texts) => texts.ends.reserve(rows),
+            Values::Text(texts) => {
+                texts.ends.reserve(more);
+                texts.make_room(texts.used * rows / taken.max(1));
+            }
         }
     }
 
@@ -220,8 +224,15 @@ impl Texts {
 
     #[cold]
     fn grow(&mut self, used: usize) {
-        let bytes = (used + SHORT_TEXT_BYTES).max(self.bytes.len() * 2).max(TEXT_ROOM_BYTES);
-        self.bytes.resize(bytes, 0);
+        self.make_room(used.max(self.bytes.len() * 2).max(TEXT_ROOM_BYTES));
+    }
+
+    /// Makes room for so many bytes in all. What is asked of the system anew is zero already, and costs nothing until it is
+    /// used.
+    fn make_room(&mut self, bytes: usize) {
+        let mut room = vec![0; bytes.max(self.used) + SHORT_TEXT_BYTES];
+        room[..self.used].copy_from_slice(&self.bytes[..self.used]);
+        self.bytes = room;
     }
 
     fn buffers(mut self) -> [Buffer; 2] {
