@@ -53,8 +53,9 @@ impl Bins {
         match &self.edges {
             Edges::None => {}
             Edges::Numbers { min, per_unit, .. } => {
+                // To 32 bits, which takes fewer instructions than to 64.
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, then bounded")]
-                count(&mut self.counts, values, |value| ((value.figure() - min) * per_unit) as usize);
+                count(&mut self.counts, values, |value| ((value.figure() - min) * per_unit) as u32 as usize);
             }
             Edges::Times { low, per_unit, begins } => {
                 count(&mut self.counts, values, |value| {
@@ -118,7 +119,7 @@ fn time_bin(value: i64, low: i64, per_unit: f64, begins: &[i64]) -> usize {
         clippy::cast_sign_loss,
         reason = "a first guess"
     )]
-    let guess = (value.wrapping_sub(low).cast_unsigned() as f64 * per_unit) as usize;
+    let guess = (value.wrapping_sub(low).cast_unsigned() as f64 * per_unit) as u32 as usize;
     let mut bin = guess.min(begins.len());
     while bin > 0 && begins[bin - 1] > value {
         bin -= 1;

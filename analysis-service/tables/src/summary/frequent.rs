@@ -11,8 +11,12 @@ const TOP_MAX: usize = 10;
 const CANDIDATES_MAX: usize = 64;
 /// Values that are counted exactly; what holds them should fit a processor's cache.
 const EXACT_MAX: usize = 1 << 15;
-/// Values that were seen lately and are counted beside the table, so that it is seldom asked.
-const LATE: usize = 1 << 11;
+/// Values that were seen lately and are counted beside the table, so that it is seldom asked: more of them the more rows
+/// there are, for two that would have the same place push each other out.
+const LATE_MIN: usize = 1 << 8;
+const LATE_MAX: usize = 1 << 14;
+/// Rows for each of them.
+const LATE_ROWS: usize = 1 << 5;
 /// Places that tell most values from the likeliest ones without asking the table.
 const LIKELY: usize = 1 << 12;
 /// Of how many rows one is looked at for frequent values, once there are more.
@@ -40,24 +44,36 @@ fn likely_at(hash: u64) -> usize {
 }
 
 impl Frequent {
-    /// Takes the next value; `row` counts through all chunks.
-    #[inline]
-    pub(crate) fn add(&mut self, hash: u64, row: u64) {
-        if let Some(sketch) = &mut self.sketch {
-            sketch.add(hash);
+    /// For about so many rows.
+    pub(crate) fn new(rows: usize) -> Self {
+        let late = (rows / LATE_ROWS).next_power_of_two().clamp(LATE_MIN, LATE_MAX);
+        Self { late: vec![(0, 0); late], ..Self::default() }
+    }
+
+    /// Takes the next values by hash and row, which counts through all chunks.
+    pub(crate) fn add(&mut self, values: &[(u64, u64)]) {
+        let mut values = values.iter();
+        while self.sketch.is_none() {
+            let Some((hash, row)) = values.next() else { return };
+            self.add_exactly(*hash, *row);
+        }
+        let Some(sketch) = &mut self.sketch else { return };
+        values.as_slice().iter().for_each(|(hash, _)| sketch.add(*hash));
+        for (hash, row) in values {
             self.row += 1;
             if self.row.is_multiple_of(SAMPLE_ROWS) {
-                let count = &mut self.counts.entry(hash).or_insert((self.dropped, row)).0;
+                let count = &mut self.counts.entry(*hash).or_insert((self.dropped, *row)).0;
                 *count = count.saturating_add(1);
                 self.prune_if_many();
             }
-            return;
         }
-        if self.late.is_empty() {
-            self.late = vec![(0, 0); LATE];
-        }
+    }
+
+    #[inline]
+    fn add_exactly(&mut self, hash: u64, row: u64) {
         #[expect(clippy::cast_possible_truncation, reason = "its lowest bits are wanted")]
-        let place = &mut self.late[hash as usize % LATE];
+        let place = hash as usize & (self.late.len() - 1);
+        let place = &mut self.late[place];
         if place.0 == hash && place.1 > 0 {
             place.1 = place.1.saturating_add(1);
             return;
@@ -154,8 +170,9 @@ mod tests {
     #[test]
     fn the_frequent_are_found_among_many_rare() {
         let value = |row: u64| if row % 101 < 7 { row % 101 % 3 } else { 1_000 + row };
-        let mut frequent = Frequent::default();
-        (0..303_000).for_each(|row| frequent.add(hash_u64(value(row)), row));
+        let mut frequent = Frequent::new(303_000);
+        let hashed: Vec<_> = (0..303_000).map(|row| (hash_u64(value(row)), row)).collect();
+        hashed.chunks(1_000).for_each(|block| frequent.add(block));
         assert!(frequent.pruned());
         let candidates = frequent.begin_recount();
         (0..303_000).for_each(|row| candidates.recount(hash_u64(value(row))));

@@ -44,23 +44,37 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// Calls `f` with the row, counted through all arrays, and the cell of every text that is there.
+/// Cells that are hashed one after the other before their hashes are counted.
+const BLOCK_ROWS: usize = 1 << 10;
+
+/// Calls `see` with every cell that is there, and `count` with the hashes of a block of them and their rows, counted through
+/// all arrays.
 fn each<'a, O: OffsetSizeTrait>(
     arrays: &[&'a GenericStringArray<O>],
     cancel: &Cancel,
-    mut f: impl FnMut(u64, Cell<'a>),
+    mut see: impl FnMut(Cell<'a>),
+    mut count: impl FnMut(&[(u64, u64)]),
 ) -> Result<(), TableError> {
+    let mut block = Vec::with_capacity(BLOCK_ROWS);
     let mut first = 0;
     for array in arrays {
         let (values, nulls) = (array.value_data(), array.nulls().filter(|nulls| nulls.null_count() > 0));
-        for (row, ends) in array.value_offsets().windows(2).enumerate() {
-            if row % CANCEL_ROWS == 0 {
+        let offsets = array.value_offsets();
+        for start in (0..array.len()).step_by(BLOCK_ROWS) {
+            if start % CANCEL_ROWS == 0 {
                 cancel.check()?;
             }
-            if nulls.is_none_or(|nulls| nulls.is_valid(row)) {
-                let (start, end) = (ends[0].as_usize(), ends[1].as_usize());
-                f(first + row as u64, Cell::new(&values[start..], end - start));
+            let rows = start..array.len().min(start + BLOCK_ROWS);
+            block.clear();
+            for (row, ends) in rows.clone().zip(offsets[start..=rows.end].windows(2)) {
+                if nulls.is_none_or(|nulls| nulls.is_valid(row)) {
+                    let (start, end) = (ends[0].as_usize(), ends[1].as_usize());
+                    let cell = Cell::new(&values[start..], end - start);
+                    see(cell);
+                    block.push((cell.hash(), first + row as u64));
+                }
             }
+            count(&block);
         }
         first += array.len() as u64;
     }
@@ -77,15 +91,18 @@ impl<'a> Ends<'a> {
         let word = cell.word.swap_bytes();
         match &mut self.0 {
             Some([min, max]) if word > min.0 && word < max.0 => {}
-            Some([min, max]) => {
-                let new = (word, cell.text());
-                if new < *min {
-                    *min = new;
-                } else if new > *max {
-                    *max = new;
-                }
-            }
-            None => self.0 = Some([(word, cell.text()); 2]),
+            _ => self.add_end(word, cell.text()),
+        }
+    }
+
+    #[cold]
+    fn add_end(&mut self, word: u64, text: &'a [u8]) {
+        let new = (word, text);
+        let [min, max] = self.0.get_or_insert([new; 2]);
+        if new < *min {
+            *min = new;
+        } else if new > *max {
+            *max = new;
         }
     }
 }
@@ -95,15 +112,12 @@ pub(super) fn of_column<O: OffsetSizeTrait>(chunks: &[ArrayRef], cancel: &Cancel
     let rows: usize = arrays.iter().map(|array| array.len()).sum();
     let missing: usize = arrays.iter().map(|array| array.null_count()).sum();
     let present = (rows - missing) as u64;
-    let mut frequent = Frequent::default();
+    let mut frequent = Frequent::new(rows);
     let mut ends = Ends::default();
-    each(&arrays, cancel, |row, cell| {
-        frequent.add(cell.hash(), row);
-        ends.add(cell);
-    })?;
+    each(&arrays, cancel, |cell| ends.add(cell), |block| frequent.add(block))?;
     if frequent.pruned() {
         let candidates = frequent.begin_recount();
-        each(&arrays, cancel, |_, cell| candidates.recount(cell.hash()))?;
+        each(&arrays, cancel, |_| {}, |block| block.iter().for_each(|(hash, _)| candidates.recount(*hash)))?;
     }
     let (distinct_count, distinct_estimated) = frequent.distinct();
     let shown = |row: u64| {
@@ -144,6 +158,19 @@ mod tests {
                 assert_eq!(cell.word, short_word(&text[..bytes.min(7)]) | u64::from(byte(text, bytes)) << 56);
             }
         }
+    }
+
+    #[test]
+    fn every_text_is_counted_whatever_is_missing_between() {
+        let cell = |row: usize| (row % 5 != 2).then(|| format!("note {}", row % 7));
+        let chunks: [ArrayRef; 2] = [0..3_000, 3_000..5_500]
+            .map(|rows| std::sync::Arc::new(rows.map(cell).collect::<GenericStringArray<i32>>()) as ArrayRef);
+        let summary = of_column::<i32>(&chunks, &Cancel::default()).unwrap();
+        assert_eq!((summary.missing_count, summary.distinct_count), (1_100, 7));
+        let counted = |value: &str| (0..5_500).filter(|row| cell(*row).as_deref() == Some(value)).count() as u64;
+        assert_eq!(summary.top_values.len(), 7);
+        assert!(summary.top_values.iter().all(|top| top.count == counted(&top.value)), "{:?}", summary.top_values);
+        assert_eq!((summary.min.as_deref(), summary.max.as_deref()), (Some("note 0"), Some("note 6")));
     }
 
     fn byte(text: &[u8], bytes: usize) -> u8 {

@@ -35,7 +35,8 @@ fn digits(word: u64, count: usize) -> Option<u64> {
 }
 
 /// Up to fifteen digits, with no zero before others.
-#[inline]
+#[expect(clippy::inline_always, reason = "it is called for every number, and a call would cost as much as it does")]
+#[inline(always)]
 fn whole(data: &[u8], start: usize, end: usize) -> Option<u64> {
     let count = end.checked_sub(start).filter(|count| (1..=DIGITS_MAX).contains(count))?;
     if count > 1 && data[start] == b'0' {
