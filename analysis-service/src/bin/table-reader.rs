@@ -12,6 +12,8 @@ const BESIDE_BYTES: u64 = 1 << 30;
 const OOM_SCORE: &str = "800";
 
 fn main() -> io::Result<()> {
+    // The values of a table are thousands of buffers, which would each be asked of the kernel and given back.
+    fenxi_chassis::memory::keep_large_buffers();
     job::serve(|limits: &Limits| {
         let bytes = (limits.memory_max_bytes as u64).saturating_add(BESIDE_BYTES);
         setrlimit(Resource::RLIMIT_DATA, bytes, bytes)?;
