@@ -46,14 +46,14 @@ impl<K: Hash + Eq> Throttle<K> {
     /// How long to wait.
     pub(crate) fn check(&self, key: &K, now_micros: i64) -> Result<(), Duration> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let full_at = buckets.get(key).copied().unwrap_or(now_micros);
-        self.room(full_at.max(now_micros), now_micros)
+        let full_at = self.full_at(buckets.get_mut(key), now_micros);
+        self.room(full_at, now_micros)
     }
 
     /// Counts one that happened, whether or not there was room for it.
     pub(crate) fn charge(&self, key: K, now_micros: i64) {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let full_at = buckets.get(&key).copied().unwrap_or(now_micros).max(now_micros);
+        let full_at = self.full_at(buckets.get_mut(&key), now_micros);
         let ceiling = now_micros.saturating_add(self.depth_micros);
         buckets.put(key, full_at.saturating_add(self.refill_micros).min(ceiling));
     }
@@ -64,10 +64,18 @@ impl<K: Hash + Eq> Throttle<K> {
     /// How long to wait; then it is not counted.
     pub(crate) fn take(&self, key: K, now_micros: i64) -> Result<(), Duration> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let full_at = buckets.get(&key).copied().unwrap_or(now_micros).max(now_micros);
+        let full_at = self.full_at(buckets.get_mut(&key), now_micros);
         self.room(full_at, now_micros)?;
         buckets.put(key, full_at.saturating_add(self.refill_micros));
         Ok(())
+    }
+
+    /// When the bucket will be full again. What is further away than an empty bucket needs is from before the clock was set
+    /// back, and is brought near once: it holds nobody up for longer.
+    fn full_at(&self, stored: Option<&mut i64>, now_micros: i64) -> i64 {
+        let Some(stored) = stored else { return now_micros };
+        *stored = (*stored).min(now_micros.saturating_add(self.depth_micros));
+        (*stored).max(now_micros)
     }
 
     fn room(&self, full_at: i64, now_micros: i64) -> Result<(), Duration> {
@@ -110,6 +118,18 @@ mod tests {
         }
         assert_eq!(throttle.check(&"a", 0), Err(Duration::from_secs(10)));
         assert_eq!(throttle.check(&"a", 10 * SEC), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_holds_nobody_up_for_longer_than_the_depth() {
+        let (throttle, hour) = (three_then_one_each_ten_secs(9), 3_600 * SEC);
+        assert_eq!(throttle.take("one", hour), Ok(()));
+        throttle.charge("charged", hour);
+        assert_eq!(throttle.take("one", 0), Err(Duration::from_secs(10)));
+        assert_eq!(throttle.take("one", 10 * SEC), Ok(()));
+        throttle.charge("charged", 0);
+        assert_eq!(throttle.check(&"charged", 10 * SEC), Ok(()));
+        assert_eq!(throttle.take("charged", 10 * SEC), Ok(()));
     }
 
     #[test]
