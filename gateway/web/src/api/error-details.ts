@@ -1,7 +1,7 @@
 // Reads what an error says of itself: google.rpc.ErrorInfo, RetryInfo and BadRequest, straight from their wire form
 // (googleapis google/rpc/error_details.proto; the field numbers below are theirs).
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
-import { ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 
 export interface ErrorDetails {
   /** Stable, such as `KERNEL_BUSY`; empty if the error names none. */
@@ -58,6 +58,13 @@ export function detailsOf(error: unknown): ErrorDetails {
     }
   }
   return details;
+}
+
+/** Whether the login of this page is over, and not only a password that was typed wrong: both have the same code. */
+export function saysLoginExpired(error: unknown): boolean {
+  if (ConnectError.from(error).code !== Code.Unauthenticated) return false;
+  // One without a reason comes from something between the page and the gateway.
+  return ["", "UNAUTHENTICATED"].includes(detailsOf(error).reason);
 }
 
 function read(into: ErrorDetails, type: string, fields: Fields): void {

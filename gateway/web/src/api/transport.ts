@@ -1,5 +1,5 @@
 // The one way to the gateway: gRPC-web on the page's own origin, with the cookie that only the gateway reads.
-import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
+import { createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
 import { DatasetService } from "../gen/fenxi/analysis/v1/dataset_pb";
 import { ExecutionService } from "../gen/fenxi/analysis/v1/execution_pb";
@@ -7,18 +7,14 @@ import { InspectionService } from "../gen/fenxi/analysis/v1/inspection_pb";
 import { KernelService } from "../gen/fenxi/analysis/v1/kernel_pb";
 import { AuthService } from "../gen/fenxi/auth/v1/auth_pb";
 import { heardDate } from "./clock";
+import { saysLoginExpired } from "./error-details";
 import { loginState } from "./login-state";
-
-/** Calls that say UNAUTHENTICATED about what was typed, not about the LoginSession. */
-const PUBLIC_METHODS = new Set(["ListLoginMethods", "LoginWithPassword", "SetUpAdministrator", "BeginLogin"]);
 
 const noticeExpiry: Interceptor = (next) => async (request) => {
   try {
     return await next(request);
   } catch (error) {
-    if (ConnectError.from(error).code === Code.Unauthenticated && !PUBLIC_METHODS.has(request.method.name)) {
-      loginState.expire();
-    }
+    if (saysLoginExpired(error)) loginState.expire();
     throw error;
   }
 };

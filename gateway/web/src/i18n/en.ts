@@ -112,7 +112,7 @@ export const en = {
     notOk: "Not successful", succeeded: "{n} successful", successRate: "Success rate", total: "Analyses", year: "The last year",
   },
   settings: {
-    changePassword: "Change password", changePasswordText: "Your other devices are signed out.", currentPassword: "Current password", devices: "Devices",
+    changePassword: "Change password", changePasswordText: "Your other devices are signed out. API tokens stay until you revoke them.", currentPassword: "Current password", devices: "Devices",
     devicesText: "Where you are signed in. A device signed out here is out within seconds.", ends: "ends {when}", general: "General", language: "Language", lastUsed: "last used {when}",
     newPassword: "New password", passwordChanged: "Password changed", signOutDevice: "Sign out", signedOutDevice: "Device signed out", theme: "Appearance", themeDark: "Dark",
     themeLight: "Light", themeSystem: "System", thisDevice: "This device", tokens: "API tokens", unknownDevice: "Unknown device",
@@ -127,7 +127,7 @@ export const en = {
     administrator: "Administrator", create: "Add user", createText: "Makes a local account with a password that you hand over.", created: "User added", disable: "Disable", disableText: "Every device and token of theirs is signed out at once.",
     disableTitle: "Disable {name}?", disabled: "Disabled", displayName: "Display name", enable: "Enable", lastLogin: "last login {when}", makeAdministrator: "Make administrator",
     makeMember: "Make member", member: "Member", neverIn: "never signed in", passwordRule: "At least 10 characters.", role: "Role", search: "Search users", setPassword: "Set password",
-    setPasswordText: "{name} is signed out everywhere and signs in with the new password.", total: "{n} user|{n} users", usernameRule: "3 to 64 of a–z, 0–9, dot, underscore, hyphen.", you: "You",
+    setPasswordText: "{name} is signed out everywhere, every API token of theirs ends, and they sign in with the new password.", total: "{n} user|{n} users", usernameRule: "3 to 64 of a–z, 0–9, dot, underscore, hyphen.", you: "You",
   },
   reasons: {
     INVALID_FIELD: "Something is not as it should be.", INVALID_PAGE_TOKEN: "The list has changed. Reload it.", REQUEST_ID_REUSED: "This was sent before with other content. Try again.",
@@ -138,7 +138,7 @@ export const en = {
     LOGIN_REFUSED_BY_USER: "The login was refused.", TENANT_NOT_ALLOWED: "Your organisation may not sign in here.", USER_DISABLED: "This account is disabled. Ask your administrator.",
     IDP_MISCONFIGURED: "Signing in this way is set up wrongly. Tell your administrator.", IDP_UNAVAILABLE: "The identity provider does not answer. Try again in a moment.",
     LOGIN_METHOD_UNKNOWN: "This way to sign in is not set up.", SETUP_TOKEN_INVALID: "This one-time link is wrong or was used already.", USERNAME_TAKEN: "This user name is taken.",
-    PASSWORD_UNACCEPTABLE: "The password is not good enough.", LAST_ADMINISTRATOR: "One enabled administrator has to remain.", UPLOAD_MISMATCH: "The file did not arrive whole. Upload it again.",
+    PASSWORD_UNACCEPTABLE: "The password is not good enough.", CURRENT_PASSWORD_WRONG: "The current password is wrong.", LAST_ADMINISTRATOR: "One enabled administrator has to remain.", UPLOAD_MISMATCH: "The file did not arrive whole. Upload it again.",
     UPLOAD_OFFSET: "The upload lost its place. Resume it.", QUOTA_EXCEEDED: "There is no room for it.", UPLOAD_CLOSED: "This upload is finished or has expired.",
     FILE_UNREADABLE: "The file cannot be read as a table.", FILE_FORMAT: "The file is of another format than its name says.", FILE_EMPTY: "The file is empty.",
     FILE_TOO_LARGE: "The table is too large.", DATASET_NOT_READY: "The dataset is not ready.", KERNEL_LIMIT: "No more kernels may run. End one first.",

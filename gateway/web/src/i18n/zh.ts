@@ -114,7 +114,7 @@ export const zh: Messages = {
     notOk: "未成功", succeeded: "{n} 次成功", successRate: "成功率", total: "分析次数", year: "最近一年",
   },
   settings: {
-    changePassword: "修改密码", changePasswordText: "修改后，其他设备会退出登录。", currentPassword: "当前密码", devices: "设备",
+    changePassword: "修改密码", changePasswordText: "修改后，其他设备会退出登录；API 令牌继续有效，直到你将其撤销。", currentPassword: "当前密码", devices: "设备",
     devicesText: "你已登录的设备。在此退出后，几秒内生效。", ends: "{when} 到期", general: "通用", language: "语言", lastUsed: "{when}使用",
     newPassword: "新密码", passwordChanged: "密码已修改", signOutDevice: "退出登录", signedOutDevice: "设备已退出登录", theme: "外观", themeDark: "深色",
     themeLight: "浅色", themeSystem: "跟随系统", thisDevice: "当前设备", tokens: "API 令牌", unknownDevice: "未知设备",
@@ -129,7 +129,7 @@ export const zh: Messages = {
     administrator: "管理员", create: "添加用户", createText: "创建一个本地账号，并将密码转交给对方。", created: "用户已添加", disable: "停用", disableText: "其所有设备和令牌会立即失效。",
     disableTitle: "停用 {name}？", disabled: "已停用", displayName: "显示名称", enable: "启用", lastLogin: "{when}登录", makeAdministrator: "设为管理员",
     makeMember: "设为成员", member: "成员", neverIn: "从未登录", passwordRule: "至少 10 个字符。", role: "角色", search: "搜索用户", setPassword: "设置密码",
-    setPasswordText: "{name} 会在所有设备上退出，并使用新密码登录。", total: "{n} 位用户", usernameRule: "3 至 64 个字符：a–z、0–9、点、下划线、连字符。", you: "你",
+    setPasswordText: "{name} 会在所有设备上退出，其所有 API 令牌随即失效，并使用新密码登录。", total: "{n} 位用户", usernameRule: "3 至 64 个字符：a–z、0–9、点、下划线、连字符。", you: "你",
   },
   reasons: {
     INVALID_FIELD: "有内容不符合要求。", INVALID_PAGE_TOKEN: "列表已变化，请重新加载。", REQUEST_ID_REUSED: "此请求已用其他内容发送过，请重试。",
@@ -140,7 +140,7 @@ export const zh: Messages = {
     LOGIN_REFUSED_BY_USER: "登录已被拒绝。", TENANT_NOT_ALLOWED: "你所在的组织不能登录此服务。", USER_DISABLED: "账号已停用，请联系管理员。",
     IDP_MISCONFIGURED: "此登录方式配置有误，请联系管理员。", IDP_UNAVAILABLE: "身份服务没有响应，请稍后重试。",
     LOGIN_METHOD_UNKNOWN: "未配置此登录方式。", SETUP_TOKEN_INVALID: "一次性链接有误或已被使用。", USERNAME_TAKEN: "用户名已被占用。",
-    PASSWORD_UNACCEPTABLE: "密码不符合要求。", LAST_ADMINISTRATOR: "至少要保留一位启用的管理员。", UPLOAD_MISMATCH: "文件未完整到达，请重新上传。",
+    PASSWORD_UNACCEPTABLE: "密码不符合要求。", CURRENT_PASSWORD_WRONG: "当前密码错误。", LAST_ADMINISTRATOR: "至少要保留一位启用的管理员。", UPLOAD_MISMATCH: "文件未完整到达，请重新上传。",
     UPLOAD_OFFSET: "上传位置不一致，请继续上传。", QUOTA_EXCEEDED: "空间不足。", UPLOAD_CLOSED: "此上传已完成或已过期。",
     FILE_UNREADABLE: "无法将文件读取为表格。", FILE_FORMAT: "文件的实际格式与名称不符。", FILE_EMPTY: "文件是空的。",
     FILE_TOO_LARGE: "表格过大。", DATASET_NOT_READY: "数据集尚未就绪。", KERNEL_LIMIT: "内核数量已达上限，请先结束一个。",

@@ -2,7 +2,7 @@
 // @generated from file fenxi/auth/v1/api_token.proto (package fenxi.auth.v1, syntax proto3)
 /* eslint-disable */
 
-// Credentials for programs.
+// Credentials for programs. A `request_id` is remembered for 2 days.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -109,7 +109,8 @@ export type CreateApiTokenRequest = Message<"fenxi.auth.v1.CreateApiTokenRequest
   expireTime?: Timestamp | undefined;
 
   /**
-   * A UUID that makes a repeated call the same call: it does not give the secret again. Required.
+   * A UUID that makes a repeated call the same call: it gives the token as it was made, whatever became of
+   * it, and does not give the secret again. Required.
    *
    * @generated from field: string request_id = 4;
    */

@@ -573,7 +573,8 @@ export const AuthService: GenService<{
     output: typeof GetCurrentUserResponseSchema;
   },
   /**
-   * Changes the caller's own password; every other LoginSession of theirs ends.
+   * Changes the caller's own password; every other LoginSession of theirs ends. Their ApiTokens stay: RevokeApiToken ends
+   * them. A wrong current password is CURRENT_PASSWORD_WRONG; UNAUTHENTICATED if the LoginSession ended meanwhile.
    *
    * @generated from rpc fenxi.auth.v1.AuthService.ChangePassword
    */

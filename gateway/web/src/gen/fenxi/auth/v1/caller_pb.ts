@@ -121,7 +121,7 @@ export type WatchRevocationsResponse = Message<"fenxi.auth.v1.WatchRevocationsRe
   credentialId: string;
 
   /**
-   * A user all of whose credentials ended.
+   * A user whose role or credentials changed: every Caller of theirs is out of date, so forget it and resolve again.
    *
    * @generated from field: string user_id = 2;
    */

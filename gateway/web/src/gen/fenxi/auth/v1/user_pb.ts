@@ -2,7 +2,7 @@
 // @generated from file fenxi/auth/v1/user.proto (package fenxi.auth.v1, syntax proto3)
 /* eslint-disable */
 
-// The people of the team.
+// The people of the team. A `request_id` is remembered for 2 days.
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -311,7 +311,8 @@ export type UpdateUserRequest = Message<"fenxi.auth.v1.UpdateUserRequest"> & {
   updateMask?: FieldMask | undefined;
 
   /**
-   * The new password of a local account, with `password` in the mask; every LoginSession of theirs ends.
+   * The new password of a local account, with `password` in the mask; every LoginSession and ApiToken of
+   * theirs ends.
    *
    * @generated from field: string password = 3;
    */
