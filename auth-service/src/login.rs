@@ -29,6 +29,7 @@ pub(crate) use self::{
 use crate::{
     audit::{self, Entry},
     credential::Revocations,
+    origin::Origin,
     provider::{
         feishu::Refusal,
         local::{Overloaded, Passwords},
@@ -45,6 +46,12 @@ pub(crate) enum LoginError {
     /// User name or password is wrong: not told apart.
     #[error("user name or password is wrong")]
     Failed,
+    /// The current password, of somebody who is signed in.
+    #[error("the current password is wrong")]
+    CurrentPasswordWrong,
+    /// The LoginSession of the call ended while it was under way.
+    #[error("the credential was revoked: sign in")]
+    SessionEnded,
     /// The LoginAttempt is unknown, expired, used, or another browser's: not told apart.
     #[error("this login is unknown, expired, already used, or was begun in another browser; begin again")]
     AttemptInvalid,
@@ -126,10 +133,15 @@ pub(crate) struct Login {
 }
 
 impl Login {
-    /// Writes a line of the audit that belongs to no other transaction. A login that was refused stays refused, whether
-    /// or not the line could be written.
-    async fn audit(&self, entry: Entry) {
+    /// Writes a line of the audit that belongs to no other transaction, about a login that was refused. It stays refused,
+    /// whether or not the line could be written; and whoever asks again and again from one network is not told of each
+    /// time, because the audit is kept for ever.
+    async fn audit(&self, entry: Entry, origin: &Origin) {
         let now = self.clock.now_micros();
+        if !self.limits.take_audit_line(origin, now) {
+            metrics::counter!("auth_audit_lines_left_out_total").increment(1);
+            return;
+        }
         let written: Result<(), StoreError> = self
             .database
             .writer

@@ -134,7 +134,7 @@ pub(crate) struct Changes {
     pub(crate) display_name: Option<String>,
     /// What they may do.
     pub(crate) role: Option<Role>,
-    /// Of a local account; ends every LoginSession of theirs.
+    /// Of a local account; ends every LoginSession and ApiToken of theirs.
     pub(crate) password: Option<String>,
 }
 

@@ -1,5 +1,6 @@
-//! How often signing in may be tried. Failures are counted, by the client's network and by account; no account is ever locked:
-//! somebody whose network has signed in as that user before is not held up by what others try.
+//! How often signing in may be tried. Failures are counted by the client's network, by account, and by account in a
+//! network; no account is ever locked. Somebody whose network has signed in as that user before is not held up by what is
+//! tried in other networks; what is tried in their own holds them up too, whoever tries it.
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -15,8 +16,10 @@ use crate::{
 const KEYS_MAX: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 /// Failures from one network: an office behind one address mistypes at its own pace.
 const FAILURES_PER_NETWORK: Rate = Rate { burst: 60, refill: Duration::from_secs(5) };
-/// Failures for one account from anywhere.
+/// Failures for one account: from anywhere, and again from one network.
 const FAILURES_PER_ACCOUNT: Rate = Rate { burst: 10, refill: Duration::from_secs(30) };
+/// Lines of the audit about logins that were refused, from one network.
+const AUDIT_LINES_PER_NETWORK: Rate = Rate { burst: 100, refill: Duration::from_secs(5) };
 /// LoginAttempts begun from one network: each is a row for ten minutes.
 const ATTEMPTS_PER_NETWORK: Rate = Rate { burst: 300, refill: Duration::from_millis(500) };
 /// LoginAttempts begun in all.
@@ -39,6 +42,8 @@ pub(crate) struct Limits(Arc<Shared>);
 struct Shared {
     failures_by_network: Throttle<u128>,
     failures_by_account: Throttle<Account>,
+    failures_by_place: Throttle<(u128, Account)>,
+    audit_lines_by_network: Throttle<u128>,
     attempts_by_network: Throttle<u128>,
     attempts: Throttle<()>,
 }
@@ -49,6 +54,8 @@ impl Limits {
         Self(Arc::new(Shared {
             failures_by_network: Throttle::new(FAILURES_PER_NETWORK, KEYS_MAX),
             failures_by_account: Throttle::new(FAILURES_PER_ACCOUNT, KEYS_MAX),
+            failures_by_place: Throttle::new(FAILURES_PER_ACCOUNT, KEYS_MAX),
+            audit_lines_by_network: Throttle::new(AUDIT_LINES_PER_NETWORK, KEYS_MAX),
             attempts_by_network: Throttle::new(ATTEMPTS_PER_NETWORK, KEYS_MAX),
             attempts: Throttle::new(ATTEMPTS, ONE),
         }))
@@ -64,12 +71,23 @@ impl Limits {
         self.0.failures_by_account.check(account, now).map_err(limited)
     }
 
+    /// Whether a password of this account may be tried from this network now.
+    pub(super) fn check_place(&self, origin: &Origin, account: &Account, now: i64) -> Result<(), LoginError> {
+        self.0.failures_by_place.check(&(origin.network(), account.clone()), now).map_err(limited)
+    }
+
     /// Counts a wrong secret.
     pub(super) fn count_failure(&self, origin: &Origin, account: Option<Account>, now: i64) {
         self.0.failures_by_network.charge(origin.network(), now);
         if let Some(account) = account {
+            self.0.failures_by_place.charge((origin.network(), account.clone()), now);
             self.0.failures_by_account.charge(account, now);
         }
+    }
+
+    /// Counts a line of the audit about a login that was refused; says whether there is room for it.
+    pub(super) fn take_audit_line(&self, origin: &Origin, now: i64) -> bool {
+        self.0.audit_lines_by_network.take(origin.network(), now).is_ok()
     }
 
     /// Counts a LoginAttempt, if one may be begun now.

@@ -7,6 +7,7 @@ use super::{Login, LoginError, SignedIn, limits::Account};
 use crate::{
     audit::{self, Entry, Event},
     origin::Origin,
+    provider::local::Verdict,
     session::{self, Issued, NETWORK_KNOWN_FOR, Prepared},
     user::{
         self, User,
@@ -21,7 +22,7 @@ const USERNAME_LOOKED_UP_MAX_CHARS: usize = 64;
 
 impl Login {
     /// Signs in with a local account. An unknown name, a wrong password and an account without one look and take the
-    /// same.
+    /// same, and are held up the same by what was tried before in this network.
     pub(crate) async fn with_password(
         &self,
         username: &str,
@@ -29,17 +30,20 @@ impl Login {
         origin: &Origin,
     ) -> Result<SignedIn, LoginError> {
         let username: String = username.trim().to_lowercase().chars().take(USERNAME_LOOKED_UP_MAX_CHARS + 1).collect();
-        self.limits.check_network(origin, self.clock.now_micros())?;
-        let found = user::store::by_username(&self.database.reader, &username).await?;
-        let held_up_by_others = match &found {
-            Some((user, _)) => !self.knows(user, origin).await?,
-            None => true,
-        };
-        let account = Account::Named(username);
-        let check = || {
+        let account = Account::Named(username.clone());
+        let check_here = || {
             let now = self.clock.now_micros();
             self.limits.check_network(origin, now)?;
-            if held_up_by_others { self.limits.check_account(&account, now) } else { Ok(()) }
+            self.limits.check_place(origin, &account, now)
+        };
+        check_here()?;
+        let found = user::store::by_username(&self.database.reader, &username).await?;
+        // Asked of nobody too: whoever is refused cannot tell by the time whether there is such a user.
+        let user_id = found.as_ref().map_or(Uuid::nil(), |(user, _)| user.user_id);
+        let held_up_by_others = !self.knows(user_id, origin).await?;
+        let check = || {
+            check_here()?;
+            if held_up_by_others { self.limits.check_account(&account, self.clock.now_micros()) } else { Ok(()) }
         };
         check()?;
         let turn = self.passwords.turn().await?;
@@ -47,11 +51,12 @@ impl Login {
         check()?;
         let hash = found.as_ref().and_then(|(_, hash)| hash.clone());
         let too_long = password.chars().count() > *PASSWORD_CHARS.end();
-        let matches = self.passwords.verify(turn, password, hash.clone()).await? && !too_long;
-        let (Some((user, _)), Some(hash), true) = (found, hash, matches) else {
-            return Err(self.failed(origin, account).await);
+        let verdict = self.passwords.verify(turn, password, hash.clone()).await?;
+        let (Some((user, _)), Some(hash), Verdict::Right { renewed }, false) = (found, hash, verdict, too_long) else {
+            self.failed(origin, account).await;
+            return Err(LoginError::Failed);
         };
-        self.enter(&user, hash, origin).await
+        self.enter(&user, hash, renewed, origin).await
     }
 
     /// Changes a user's own password; every other LoginSession of theirs ends.
@@ -72,8 +77,10 @@ impl Login {
         let turn = self.passwords.turn().await?;
         self.limits.check_account(&own, self.clock.now_micros())?;
         let stored = user::store::password_hash(&self.database.reader, user_id).await?;
-        if !self.passwords.verify(turn, current, stored).await? {
-            return Err(self.failed(origin, own).await);
+        let verified = stored.clone().unwrap_or_default();
+        if self.passwords.verify(turn, current, stored).await? == Verdict::Wrong {
+            self.failed(origin, own).await;
+            return Err(LoginError::CurrentPasswordWrong);
         }
         let password_hash = self.passwords.hash(new).await?;
         let now = self.clock.now_micros();
@@ -83,8 +90,13 @@ impl Login {
                 &self.database.writer,
                 move |transaction| {
                     Box::pin(async move {
-                        if !user::store::set_password(transaction, user_id, &password_hash).await? {
-                            return Err(LoginError::NoPassword);
+                        // Checking and hashing took their time: an administrator may have set another password meanwhile,
+                        // or shut the user out, and what they did stays.
+                        if !session::store::exists(&mut *transaction, user_id, kept_login_session_id).await? {
+                            return Err(LoginError::SessionEnded);
+                        }
+                        if !user::store::change_password(transaction, user_id, &verified, &password_hash).await? {
+                            return Err(LoginError::CurrentPasswordWrong);
                         }
                         audit::store::append(transaction, now, &entry).await?;
                         Ok(session::store::remove_all(transaction, user_id, Some(kept_login_session_id)).await?)
@@ -97,24 +109,32 @@ impl Login {
     }
 
     /// Whether somebody has signed in as this user from this network before, whatever became of that LoginSession.
-    async fn knows(&self, user: &User, origin: &Origin) -> Result<bool, LoginError> {
+    async fn knows(&self, user_id: Uuid, origin: &Origin) -> Result<bool, LoginError> {
         let Some(network) = origin.network_name() else { return Ok(false) };
         let after = self.clock.now_micros().saturating_sub(micros(NETWORK_KNOWN_FOR));
-        Ok(session::store::knows_network(&self.database.reader, user.user_id, &network, after).await?)
+        Ok(session::store::knows_network(&self.database.reader, user_id, &network, after).await?)
     }
 
-    async fn failed(&self, origin: &Origin, account: Account) -> LoginError {
+    /// Counts a wrong password and tells the audit of it.
+    async fn failed(&self, origin: &Origin, account: Account) {
         self.limits.count_failure(origin, Some(account), self.clock.now_micros());
         metrics::counter!("auth_logins_failed_total").increment(1);
         // Not the name: people type passwords into the wrong field.
-        self.audit(Entry::new(Event::LoginFailed, origin.ip_address())).await;
-        LoginError::Failed
+        self.audit(Entry::new(Event::LoginFailed, origin.ip_address()), origin).await;
     }
 
     /// Makes the LoginSession, if the password is still this one and the user not shut out.
-    async fn enter(&self, user: &User, password_hash: String, origin: &Origin) -> Result<SignedIn, LoginError> {
+    /// `renewed` takes the place of its hash.
+    async fn enter(
+        &self,
+        user: &User,
+        password_hash: String,
+        renewed: Option<String>,
+        origin: &Origin,
+    ) -> Result<SignedIn, LoginError> {
         if user.disabled_time.is_some() {
-            self.audit(Entry::new(Event::LoginRefused, origin.ip_address()).by(user.user_id).saying("disabled")).await;
+            let entry = Entry::new(Event::LoginRefused, origin.ip_address()).by(user.user_id);
+            self.audit(entry.saying("disabled"), origin).await;
             return Err(LoginError::UserDisabled);
         }
         let now = self.clock.now_micros();
@@ -129,6 +149,9 @@ impl Login {
                     Box::pin(async move {
                         let user = user::store::note_login(transaction, user_id, &password_hash, now).await?;
                         let user = user.ok_or(LoginError::Failed)?;
+                        if let Some(renewed) = &renewed {
+                            user::store::change_password(transaction, user_id, &password_hash, renewed).await?;
+                        }
                         let (issued, ended) = prepared.insert(transaction, user_id).await?;
                         audit::store::append(transaction, now, &entry).await?;
                         Ok((user, issued, ended))

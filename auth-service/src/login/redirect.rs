@@ -128,7 +128,8 @@ impl Login {
         let provider = self.redirects.provider(&callback.login_method_id)?;
         let attempt = self.use_attempt(callback, origin).await?;
         if !callback.error.is_empty() {
-            self.audit(Entry::new(Event::LoginRefused, origin.ip_address()).saying("refused at the provider")).await;
+            self.audit(Entry::new(Event::LoginRefused, origin.ip_address()).saying("refused at the provider"), origin)
+                .await;
             return Err(LoginError::RefusedByUser);
         }
         let verifier = self.redirects.code_verifier(&callback.attempt_secret);
@@ -137,7 +138,7 @@ impl Login {
             Err(refusal) => return Err(self.refused(refusal, origin).await),
         };
         if !self.admission.admits(profile.identity_provider, Some(&profile.tenant_key)) {
-            self.audit(Entry::new(Event::LoginRefused, origin.ip_address()).saying("tenant not allowed")).await;
+            self.audit(Entry::new(Event::LoginRefused, origin.ip_address()).saying("tenant not allowed"), origin).await;
             return Err(LoginError::TenantNotAllowed);
         }
         let signed_in = self.save_and_enter(profile, origin).await?;
@@ -163,7 +164,7 @@ impl Login {
             None => Ok(attempt),
             Some(mismatch) => {
                 let entry = Entry::new(Event::LoginAttemptMismatch, origin.ip_address());
-                self.audit(entry.saying(mismatch.to_string())).await;
+                self.audit(entry.saying(mismatch.to_string()), origin).await;
                 Err(LoginError::AttemptInvalid)
             }
         }
@@ -175,7 +176,7 @@ impl Login {
             Refusal::ProofKeyWrong => Event::ProofKeyWrong,
             _ => Event::LoginRefused,
         };
-        self.audit(Entry::new(event, origin.ip_address()).saying(refusal.to_string())).await;
+        self.audit(Entry::new(event, origin.ip_address()).saying(refusal.to_string()), origin).await;
         LoginError::Provider(refusal)
     }
 

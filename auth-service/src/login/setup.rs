@@ -104,7 +104,7 @@ impl Login {
         let Some(token) = token.zip(in_force).filter(|(given, known)| given.matches(known)).map(|(given, _)| given)
         else {
             self.limits.count_failure(origin, None, now);
-            self.audit(Entry::new(Event::LoginFailed, origin.ip_address()).saying("set-up token")).await;
+            self.audit(Entry::new(Event::LoginFailed, origin.ip_address()).saying("set-up token"), origin).await;
             return Err(LoginError::SetUpTokenInvalid);
         };
         let username = name::username(&wanted.username)?;

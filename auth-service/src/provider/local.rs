@@ -47,6 +47,18 @@ pub(crate) struct Turn {
     _turn: OwnedSemaphorePermit,
 }
 
+/// What came of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Not the password.
+    Wrong,
+    /// The password.
+    Right {
+        /// Its form at rest with the costs in force, if the stored one was made with others.
+        renewed: Option<String>,
+    },
+}
+
 impl Passwords {
     /// A pool with these costs.
     ///
@@ -80,14 +92,18 @@ impl Passwords {
         turn: Turn,
         password: String,
         stored: Option<String>,
-    ) -> Result<bool, Overloaded> {
+    ) -> Result<Verdict, Overloaded> {
         let pool = self.clone();
         blocking(turn, move || {
+            let argon2 = &pool.0.argon2;
             let known = stored.is_some();
             let stored = stored.unwrap_or_else(|| pool.0.nobody.clone());
-            let matches = PasswordHash::new(&stored)
-                .is_ok_and(|stored| pool.0.argon2.verify_password(password.as_bytes(), &stored).is_ok());
-            matches && known
+            let stored = PasswordHash::new(&stored);
+            let matches = |stored: &PasswordHash| argon2.verify_password(password.as_bytes(), stored).is_ok();
+            let Some(stored) = stored.ok().filter(matches).filter(|_| known) else { return Verdict::Wrong };
+            let costs_now = Params::try_from(&stored).is_ok_and(|params| same_costs(&params, argon2.params()));
+            let renewed = if costs_now { None } else { hash(argon2, &password) };
+            Verdict::Right { renewed }
         })
         .await
     }
@@ -98,6 +114,11 @@ impl Passwords {
         let pool = self.clone();
         blocking(turn, move || hash(&pool.0.argon2, &password)).await?.ok_or(Overloaded)
     }
+}
+
+fn same_costs(stored: &Params, now: &Params) -> bool {
+    let costs = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+    costs(stored) == costs(now)
 }
 
 /// Runs on a thread for blocking work; the turn ends with the work and not with whoever waits for it.
@@ -136,8 +157,26 @@ mod tests {
             ("correct horse", Some("nonsense".into()), false),
         ] {
             let turn = pool.turn().await.expect("a turn");
+            let expected = if expected { Verdict::Right { renewed: None } } else { Verdict::Wrong };
             assert_eq!(pool.verify(turn, password.into(), hash).await.expect("checked"), expected);
         }
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_other_costs_is_made_anew() {
+        let stored = pool(1).hash("correct horse".into()).await.expect("hashed");
+        let config = PasswordConfig { password_memory_kib: 9_000, password_passes: 2, password_parallel: 1 };
+        let dearer = Passwords::new(&config).expect("a pool");
+        let check = async |password: &str, stored: &str| {
+            let turn = dearer.turn().await.expect("a turn");
+            dearer.verify(turn, password.into(), Some(stored.into())).await.expect("checked")
+        };
+        assert_eq!(check("correct hors", &stored).await, Verdict::Wrong);
+        let Verdict::Right { renewed: Some(renewed) } = check("correct horse", &stored).await else {
+            panic!("kept as it was")
+        };
+        assert!(renewed.starts_with("$argon2id$v=19$m=9000,t=2,p=1$"), "{renewed}");
+        assert_eq!(check("correct horse", &renewed).await, Verdict::Right { renewed: None });
     }
 
     #[tokio::test]

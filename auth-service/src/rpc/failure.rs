@@ -85,6 +85,10 @@ impl From<LoginError> for Failure {
         let text = error.to_string();
         match error {
             LoginError::Failed => Self::new(ErrorReason::LoginFailed, text),
+            LoginError::CurrentPasswordWrong => {
+                Self::new(ErrorReason::CurrentPasswordWrong, text).with_field("current_password")
+            }
+            LoginError::SessionEnded => Self::new(ErrorReason::Unauthenticated, text),
             LoginError::AttemptInvalid => Self::new(ErrorReason::LoginAttemptInvalid, text),
             LoginError::MethodUnknown => Self::new(ErrorReason::LoginMethodUnknown, text).with_field("login_method_id"),
             LoginError::ReturnTo(error) => Self::invalid("return_to", error),

@@ -99,6 +99,20 @@ pub(crate) struct InForce {
     pub(crate) used_after: i64,
 }
 
+/// Whether a user has this one.
+pub(crate) async fn exists(
+    executor: impl SqliteExecutor<'_>,
+    user_id: Uuid,
+    login_session_id: Uuid,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT 1 FROM login_session WHERE login_session_id = $1 AND user_id = $2")
+        .bind(login_session_id)
+        .bind(user_id)
+        .fetch_optional(executor)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Ends one of a user; says whether there was one.
 pub(crate) async fn remove(
     transaction: &mut Transaction,

@@ -42,7 +42,9 @@ impl Update {
             if !store::set_password(transaction, self.user_id, password_hash).await? {
                 return Err(UserError::NoPassword);
             }
+            // Whoever may have known the old password has nothing left that they made with it.
             ended = session::store::remove_all(transaction, self.user_id, None).await?;
+            ended.extend(token::store::remove_all(transaction, self.user_id).await?);
         }
         let fields = [
             (self.display_name.is_some(), "display_name"),

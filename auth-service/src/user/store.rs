@@ -222,7 +222,7 @@ pub(crate) async fn set_profile(
     Ok(())
 }
 
-/// Changes the password of an account that has one; says whether it did.
+/// Sets the password of an account that has one, whatever it was; says whether it did.
 pub(crate) async fn set_password(
     transaction: &mut Transaction,
     user_id: Uuid,
@@ -233,6 +233,25 @@ pub(crate) async fn set_password(
         .bind(user_id)
         .execute(transaction)
         .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Changes the password that has the hash `verified_hash` still, of a user who is not disabled; says whether it did.
+pub(crate) async fn change_password(
+    transaction: &mut Transaction,
+    user_id: Uuid,
+    verified_hash: &str,
+    password_hash: &str,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE user_account SET password_hash = $1 \
+         WHERE user_id = $2 AND password_hash = $3 AND disabled_time IS NULL",
+    )
+    .bind(password_hash)
+    .bind(user_id)
+    .bind(verified_hash)
+    .execute(transaction)
+    .await?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -18,6 +18,7 @@ use fenxi_proto::{
     },
     error::{ErrorReason, reason_of},
 };
+use sqlx::Connection as _;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tonic::{
     Request, Response, Status, metadata::MetadataMap, service::interceptor::InterceptedService, transport::Channel,
@@ -82,13 +83,18 @@ impl House {
         (channel(&format!("http://{address}")).expect("a channel"), served)
     }
 
-    /// Stops and starts again on the same folder, the time going on; `settings` come on top.
+    /// Stops and starts again on the same folder, the time going on; `settings` come on top or in place of what was.
     pub(crate) async fn restart(mut self, settings: &[&str]) -> Self {
         self.frame.lifecycle.stop();
         self.served.take().expect("it runs").await.expect("no panic").expect("a clean end");
         assert!(self.frame.lifecycle.ended(Duration::from_secs(30)).await, "tasks go on");
         let mut args = self.args.clone();
-        args.extend(settings.iter().map(OsString::from));
+        for setting in settings.chunks(2) {
+            if let Some(at) = args.iter().position(|arg| arg == setting[0]) {
+                args.drain(at..at + setting.len());
+            }
+            args.extend(setting.iter().map(OsString::from));
+        }
         let frame = Frame::new(self.frame.clock.clone());
         let (channel, served) = Self::serve(&args, &frame).await;
         Self { frame, folder: self.folder.clone(), channel, args, served: Some(served) }
@@ -97,6 +103,16 @@ impl House {
     /// The file in the data folder.
     pub(crate) fn data(&self, name: &str) -> PathBuf {
         self.folder.path().join("data").join(name)
+    }
+
+    /// The one value that a question to the database gives.
+    pub(crate) async fn value<T>(&self, sql: &'static str) -> T
+    where
+        T: for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite> + Send + Unpin,
+    {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.data("auth.db")).read_only(true);
+        let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("the database");
+        sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("a value")
     }
 
     fn with_secret(&self, secret: &str) -> With {

@@ -180,7 +180,10 @@ async fn a_new_password_ends_every_other_login() {
         |current: &str, new: &str| ChangePasswordRequest { current_password: current.into(), new_password: new.into() };
     let mut ada = house.auth(&here.secret).await;
     let wrong = ada.change_password(change("wrong password", "another password")).await;
-    assert_eq!(reason(wrong), ErrorReason::LoginFailed);
+    let wrong = wrong.expect_err("refused");
+    assert_eq!(wrong.code(), Code::InvalidArgument, "whoever is signed in stays so");
+    assert_eq!(field::<()>(Err(wrong.clone())), "current_password");
+    assert_eq!(reason::<()>(Err(wrong)), ErrorReason::CurrentPasswordWrong);
     let weak = ada.change_password(change(PASSWORD, "aaaaaaaaaaaa")).await;
     let weak = weak.expect_err("refused");
     assert_eq!(field::<()>(Err(weak.clone())), "new_password");
@@ -190,4 +193,25 @@ async fn a_new_password_ends_every_other_login() {
     assert_eq!(reason(house.resolve(&there.secret).await), ErrorReason::Unauthenticated);
     assert_eq!(reason(house.login("ada", PASSWORD).await), ErrorReason::LoginFailed);
     house.login("ada", "another password").await.expect("signed in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_user_is_at_home_their_name_looks_like_nobodys() {
+    const ADDRESS: &str = "198.51.100.7";
+    let house = House::new().await;
+    let admin = house.administrator().await;
+    house.user(&admin, "ada", UserRole::Member).await;
+    house.login_from("ada", PASSWORD, ADDRESS).await.expect("signed in");
+    let mut answers = std::collections::HashSet::new();
+    for username in ["ada", "nobody"] {
+        let mut reasons = Vec::new();
+        for _ in 0..12 {
+            reasons.push(reason(house.login_from(username, "wrong password", ADDRESS).await));
+        }
+        answers.insert(reasons);
+    }
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert_eq!(reason(house.login_from("ada", PASSWORD, ADDRESS).await), ErrorReason::RateLimited);
+    house.frame.clock.advance(Duration::from_secs(30));
+    house.login_from("ada", PASSWORD, ADDRESS).await.expect("not for long");
 }

@@ -9,6 +9,10 @@ mod local_login;
 #[cfg(test)]
 mod login_sessions;
 #[cfg(test)]
+mod password_change;
+#[cfg(test)]
+mod redirect_login;
+#[cfg(test)]
 mod searches;
 #[cfg(test)]
 mod set_up;
