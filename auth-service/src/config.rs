@@ -67,8 +67,8 @@ impl Configured for Config {
 /// How LoginSessions end.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LoginSessionConfig {
-    /// Seconds without use after which a LoginSession ends
-    #[arg(long, value_name = "SECONDS", default_value_t = 7 * 86_400, value_parser = clap::value_parser!(u32).range(300..))]
+    /// Seconds without use after which a LoginSession ends; uses are noted every five minutes, so up to so much sooner
+    #[arg(long, value_name = "SECONDS", default_value_t = 7 * 86_400, value_parser = clap::value_parser!(u32).range(900..))]
     pub login_session_idle_max_secs: u32,
 
     /// Seconds after which a LoginSession ends in any case
@@ -104,33 +104,34 @@ pub struct PasswordConfig {
     pub password_parallel: u32,
 }
 
+// clap reads no `concat!` in a doc comment, so that each text stands twice.
 macro_rules! provider_config {
     ($name:ident, $brand:literal, $app_id:ident, $secret:ident, $tenants:ident, $scopes:ident, $accounts:ident, $open:ident) => {
         #[doc = concat!("Login with ", $brand, "; off while its app id is unset.")]
         #[derive(Clone, Debug, clap::Args)]
         pub struct $name {
             #[doc = concat!("App ID of the ", $brand, " app; login with ", $brand, " is off while it is unset")]
-            #[arg(long, value_name = "ID", requires = stringify!($secret), requires = stringify!($tenants))]
+            #[arg(long, help = concat!("App ID of the ", $brand, " app; login with ", $brand, " is off while it is unset"), value_name = "ID", requires = stringify!($secret), requires = stringify!($tenants))]
             pub $app_id: Option<String>,
 
             #[doc = concat!("File with the App Secret of the ", $brand, " app")]
-            #[arg(long, value_name = "FILE")]
+            #[arg(long, help = concat!("File with the App Secret of the ", $brand, " app"), value_name = "FILE")]
             pub $secret: Option<PathBuf>,
 
             #[doc = concat!("Tenant keys whose people may sign in with ", $brand, ", separated by commas; `*` for all")]
-            #[arg(long, value_name = "KEYS", value_delimiter = ',', value_parser = tenant_key)]
+            #[arg(long, help = concat!("Tenant keys whose people may sign in with ", $brand, ", separated by commas; `*` for all"), value_name = "KEYS", value_delimiter = ',', value_parser = tenant_key)]
             pub $tenants: Vec<String>,
 
             #[doc = concat!("Scopes to ask ", $brand, " for, separated by commas; none are needed")]
-            #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
+            #[arg(long, help = concat!("Scopes to ask ", $brand, " for, separated by commas; none are needed"), value_name = "SCOPES", value_delimiter = ',', value_parser = scope)]
             pub $scopes: Vec<String>,
 
             #[doc = concat!("Base URL of ", $brand, "'s login pages, if not its own")]
-            #[arg(long, value_name = "URL", value_parser = origin)]
+            #[arg(long, help = concat!("Base URL of ", $brand, "'s login pages, if not its own"), value_name = "URL", value_parser = origin)]
             pub $accounts: Option<Url>,
 
             #[doc = concat!("Base URL of ", $brand, "'s open platform, if not its own")]
-            #[arg(long, value_name = "URL", value_parser = origin)]
+            #[arg(long, help = concat!("Base URL of ", $brand, "'s open platform, if not its own"), value_name = "URL", value_parser = origin)]
             pub $open: Option<Url>,
         }
 
@@ -211,6 +212,12 @@ fn tenant_key(text: &str) -> Result<String, String> {
     Ok(key.to_owned())
 }
 
+/// Also one of a list that people write with spaces.
+#[expect(clippy::unnecessary_wraps, reason = "clap wants to be told")]
+fn scope(text: &str) -> Result<String, String> {
+    Ok(text.trim().to_owned())
+}
+
 /// Scheme, host and port: a base that paths are put to.
 fn origin(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
@@ -234,6 +241,21 @@ mod tests {
     }
 
     #[test]
+    fn every_flag_explains_itself() {
+        let command = <Config as clap::CommandFactory>::command();
+        for arg in command.get_arguments() {
+            assert!(arg.get_help().is_some_and(|help| !help.to_string().is_empty()), "{}", arg.get_id());
+        }
+    }
+
+    #[test]
+    fn active_people_are_not_taken_for_idle() {
+        // The gateway asks again after 240 s, and a use within 60 s of the last is not noted.
+        assert!(load(&["--login-session-idle-max-secs", "300"]).is_err());
+        assert!(load(&["--login-session-idle-max-secs", "900"]).is_ok());
+    }
+
+    #[test]
     fn a_provider_is_off_or_whole() {
         assert!(load(&[]).expect("good").feishu.settings().is_none());
         let half = load(&["--feishu-app-id", "cli_x"]).expect_err("refused");
@@ -245,6 +267,8 @@ mod tests {
     #[test]
     fn tenants_may_be_written_with_spaces() {
         let provider = ["--feishu-app-id", "cli_x", "--feishu-app-secret-file", "s", "--feishu-tenants"];
+        let scopes = load(&[&provider[..], &["t1", "--feishu-scopes", "a:read, b:read"]].concat()).expect("good");
+        assert_eq!(scopes.feishu.settings().expect("on").scopes, ["a:read", "b:read"]);
         for (text, tenants) in [("t1, t2", &["t1", "t2"][..]), (" t1 ,\tt2\n", &["t1", "t2"]), (" * ", &["*"])] {
             let config = load(&[&provider[..], &[text]].concat()).expect("good");
             assert_eq!(config.feishu.settings().expect("on").tenants, tenants, "{text:?}");
