@@ -92,8 +92,8 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// Holds the wish against the rules; `known` are the scopes that there are.
-    fn checked(self, known: &[&str], now: i64) -> Result<Self, TokenError> {
+    /// Holds the wish against the rules that hold at any time; `known` are the scopes that there are.
+    fn checked(self, known: &[&str]) -> Result<Self, TokenError> {
         let name = cleaned(&self.name, NAME_MAX_CHARS + 1);
         if name.is_empty() || name.chars().count() > NAME_MAX_CHARS || name != self.name.trim() {
             return Err(TokenError::Invalid("name", "must have 1 to 100 printable characters".to_owned()));
@@ -108,6 +108,11 @@ impl Wanted {
         if scopes.is_empty() {
             return Err(TokenError::Invalid("scopes", format!("must name at least one of {}", known.join(", "))));
         }
+        Ok(Self { name, scopes, ..self })
+    }
+
+    /// When it is to end, for one that is made now.
+    fn end(&self, now: i64) -> Result<i64, TokenError> {
         let expire_time = self.expire_time.unwrap_or(now.saturating_add(micros(LIFE_DEFAULT)));
         if expire_time <= now || expire_time > now.saturating_add(micros(LIFE_MAX)) {
             return Err(TokenError::Invalid(
@@ -115,7 +120,7 @@ impl Wanted {
                 "must be in the future, at most a year from now".to_owned(),
             ));
         }
-        Ok(Self { name, scopes, expire_time: Some(expire_time) })
+        Ok(expire_time)
     }
 }
 
@@ -132,7 +137,8 @@ impl ApiTokens {
     /// Makes one, once. A repeated call gives the token without its secret.
     pub(crate) async fn create(&self, wanted: Wanted, once: Once) -> Result<(ApiToken, Option<Secret>), TokenError> {
         let now = self.clock.now_micros();
-        let wanted = wanted.checked(&fenxi_proto::access::scopes(), now)?;
+        let wanted = wanted.checked(&fenxi_proto::access::scopes())?;
+        let end = wanted.end(now);
         let secret = Secret::generate(SecretKind::ApiToken)?;
         let hash = secret.hash();
         let token = ApiToken {
@@ -142,7 +148,7 @@ impl ApiTokens {
             shown_prefix: secret.shown_prefix().to_owned(),
             create_time: now,
             last_used_time: None,
-            expire_time: wanted.expire_time.unwrap_or(now),
+            expire_time: *end.as_ref().unwrap_or(&now),
         };
         let made_id = token.api_token_id;
         let token = self
@@ -152,9 +158,11 @@ impl ApiTokens {
                 Box::pin(async move {
                     let user_id = once.user_id;
                     if let Some(answer) = request_ids::store::answered(transaction, &once).await? {
-                        let id = Uuid::from_slice(&answer).map_err(|_| StoreError::Corrupt("answer"))?;
-                        return store::by_id(transaction, user_id, id).await?.ok_or(TokenError::NotFound);
+                        let id = answer.first_chunk().ok_or(StoreError::Corrupt("answer"))?;
+                        let there = store::by_id(transaction, user_id, Uuid::from_bytes(*id)).await?;
+                        return there.map_or_else(|| as_made(&answer, token), Ok);
                     }
+                    end?;
                     let user = user::store::by_id(&mut *transaction, user_id).await?;
                     if user.is_none_or(|user| user.disabled_time.is_some()) {
                         return Err(TokenError::UserDisabled);
@@ -166,7 +174,7 @@ impl ApiTokens {
                     store::insert(transaction, user_id, hash, &token).await?;
                     let entry = Entry::new(Event::ApiTokenCreated, "").by(user_id).of(token.api_token_id);
                     audit::store::append(transaction, now, &entry.saying(token.scopes.join(" "))).await?;
-                    request_ids::store::keep(transaction, &once, token.api_token_id.as_bytes(), now).await?;
+                    request_ids::store::keep(transaction, &once, &answer_of(&token), now).await?;
                     Ok(token)
                 })
             })
@@ -211,25 +219,51 @@ impl ApiTokens {
     }
 }
 
+/// What is kept of a token that was made: its id, its times and the beginning of its secret. Name and scopes stand in the
+/// request itself.
+fn answer_of(token: &ApiToken) -> Vec<u8> {
+    let times = [token.create_time, token.expire_time].map(i64::to_be_bytes);
+    [token.api_token_id.as_bytes(), times.as_flattened(), token.shown_prefix.as_bytes()].concat()
+}
+
+/// The token as it was made; `again` is what the same request would make now. Answers of former versions have the id alone.
+fn as_made(answer: &[u8], again: ApiToken) -> Result<ApiToken, TokenError> {
+    let parts = answer.split_first_chunk().and_then(|(id, rest)| {
+        let (create_time, rest) = rest.split_first_chunk()?;
+        let (expire_time, prefix) = rest.split_first_chunk()?;
+        Some((id, create_time, expire_time, std::str::from_utf8(prefix).ok()?))
+    });
+    let (id, create_time, expire_time, shown_prefix) = parts.ok_or(TokenError::NotFound)?;
+    Ok(ApiToken {
+        api_token_id: Uuid::from_bytes(*id),
+        create_time: i64::from_be_bytes(*create_time),
+        expire_time: i64::from_be_bytes(*expire_time),
+        shown_prefix: shown_prefix.to_owned(),
+        ..again
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const DAY: i64 = 86_400_000_000;
 
-    fn checked(name: &str, scopes: &[&str], expire_time: Option<i64>) -> Result<Wanted, TokenError> {
+    fn checked(name: &str, scopes: &[&str], expire_time: Option<i64>) -> Result<(Wanted, i64), TokenError> {
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        Wanted { name: name.to_owned(), scopes, expire_time }.checked(&["a:read", "b:write"], 0)
+        let wanted = Wanted { name: name.to_owned(), scopes, expire_time }.checked(&["a:read", "b:write"])?;
+        let end = wanted.end(0)?;
+        Ok((wanted, end))
     }
 
     #[test]
     fn a_token_has_a_name_a_scope_and_an_end() {
-        let good = checked(" nightly 报表 ", &["b:write", "a:read", "a:read"], None).expect("good");
+        let (good, end) = checked(" nightly 报表 ", &["b:write", "a:read", "a:read"], None).expect("good");
         assert_eq!(
             (good.name.as_str(), good.scopes),
             ("nightly 报表", vec!["a:read".to_owned(), "b:write".to_owned()])
         );
-        assert_eq!(good.expire_time, Some(90 * DAY));
+        assert_eq!(end, 90 * DAY);
         assert!(checked("x", &["a:read"], Some(365 * DAY)).is_ok());
         for (name, scopes, expire_time) in [
             ("", &["a:read"][..], None),

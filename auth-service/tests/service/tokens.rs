@@ -137,6 +137,28 @@ async fn a_credential_is_good_for_what_it_is() {
     assert_eq!(reason(answer), ErrorReason::Unauthenticated, "a Caller for another service was taken");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_call_has_the_same_answer_whatever_became_of_the_token() {
+    let house = House::new().await;
+    let admin = house.administrator().await;
+    let mut tokens = house.tokens(&admin.secret).await;
+    let second = 1_000_000;
+    let short = CreateApiTokenRequest { expire_time: Some(timestamp(START + second)), ..wanted(&["user:read"]) };
+    let long = wanted(&["user:read"]);
+    let mut made = Vec::new();
+    for request in [&short, &long] {
+        made.push(tokens.create_api_token(request.clone()).await.expect("made").into_inner().api_token);
+    }
+    let api_token_id = made[1].clone().expect("a token").api_token_id;
+    let revoke = RevokeApiTokenRequest { api_token_id, request_id: request_id() };
+    tokens.revoke_api_token(revoke).await.expect("revoked");
+    house.frame.clock.advance(Duration::from_secs(2));
+    for (request, made) in [short, long].into_iter().zip(made) {
+        let again = tokens.create_api_token(request).await.expect("the same call").into_inner();
+        assert_eq!((again.api_token, again.secret.as_str()), (made, ""));
+    }
+}
+
 /// Collects everything that is logged, at every level.
 #[derive(Clone, Default)]
 struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
