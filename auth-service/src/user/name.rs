@@ -58,7 +58,7 @@ pub(crate) fn check_password(password: &str, username: &str) -> Result<(), Unacc
     if sequence || of_name { Err(Unacceptable::PasswordSimple) } else { Ok(()) }
 }
 
-/// A name for people as given by a person: trimmed; empty means `fallback`.
+/// A name for people as given by a person: trimmed; one of which nothing can be seen means `fallback`.
 ///
 /// # Errors
 /// [`Unacceptable::DisplayName`].
@@ -67,13 +67,21 @@ pub(crate) fn display_name(text: &str, fallback: &str) -> Result<String, Unaccep
     if text.chars().count() > DISPLAY_NAME_MAX_CHARS || text.chars().any(is_unprintable) {
         return Err(Unacceptable::DisplayName);
     }
-    Ok(if text.is_empty() { fallback.to_owned() } else { text.to_owned() })
+    Ok(if text.chars().all(is_invisible) { fallback.to_owned() } else { text.to_owned() })
 }
 
-/// A text from another system, without control characters and direction overrides, cut to `max_chars`.
+/// A text from another system, without control characters and direction overrides, trimmed and cut to `max_chars`; empty if
+/// nothing of it can be seen.
 #[must_use]
 pub(crate) fn cleaned(text: &str, max_chars: usize) -> String {
-    text.trim().chars().filter(|c| !is_unprintable(*c)).take(max_chars).collect()
+    let printable: String = text.chars().filter(|c| !is_unprintable(*c)).collect();
+    let cut: String = printable.trim().chars().take(max_chars).collect();
+    if cut.chars().all(is_invisible) { String::new() } else { cut }
+}
+
+/// What takes no ink: some names are written with such characters, and none with them alone.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200d}' | '\u{2060}')
 }
 
 /// Control characters, and those that turn the direction of the text around them.
@@ -119,7 +127,13 @@ mod tests {
     #[test]
     fn names_for_people_are_printable() {
         assert_eq!(display_name("  Ada 爱达 ", "x").as_deref(), Ok("Ada 爱达"));
-        assert_eq!(display_name(" ", "fallback").as_deref(), Ok("fallback"));
+        for nothing in ["", " ", "\u{200b}", " \u{200d}\u{2060} "] {
+            assert_eq!(display_name(nothing, "fallback").as_deref(), Ok("fallback"), "{nothing:?}");
+        }
+        assert_eq!(display_name("می\u{200c}نا", "x").as_deref(), Ok("می\u{200c}نا"), "a name may be written so");
+        for nothing in ["\u{200f} \u{200f}", "\u{200b}"] {
+            assert_eq!(cleaned(nothing, 9), "");
+        }
         for bad in ["a\nb", "a\u{202e}b", &"x".repeat(101)] {
             assert_eq!(display_name(bad, "x"), Err(Unacceptable::DisplayName));
         }
