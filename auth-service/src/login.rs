@@ -17,6 +17,7 @@ use fenxi_chassis::{
     sqlite::{Database, WriteError},
 };
 use fenxi_proto::return_to::NotAPath;
+use uuid::Uuid;
 
 pub(crate) use self::{
     admission::Admission,
@@ -27,7 +28,7 @@ pub(crate) use self::{
     state::LOGIN_ATTEMPT_MAX_SECS,
 };
 use crate::{
-    audit::{self, Entry},
+    audit::{self, Entry, Event},
     credential::Revocations,
     origin::Origin,
     provider::{
@@ -72,7 +73,7 @@ pub(crate) enum LoginError {
     TenantNotAllowed,
     /// The user is shut out here.
     #[error("this user is disabled; ask an administrator")]
-    UserDisabled,
+    UserDisabled(Uuid),
     /// The set-up token is wrong or used, or there is an administrator.
     #[error("the set-up link is wrong or used, or an administrator exists already")]
     SetUpTokenInvalid,
@@ -133,6 +134,13 @@ pub(crate) struct Login {
 }
 
 impl Login {
+    /// Tells the audit of a user who proved who they are and is shut out.
+    async fn shut_out(&self, user_id: Uuid, origin: &Origin) -> LoginError {
+        let entry = Entry::new(Event::LoginRefused, origin.ip_address()).by(user_id).saying("disabled");
+        self.audit(entry, origin).await;
+        LoginError::UserDisabled(user_id)
+    }
+
     /// Writes a line of the audit that belongs to no other transaction, about a login that was refused. It stays refused,
     /// whether or not the line could be written; and whoever asks again and again from one network is not told of each
     /// time, because the audit is kept for ever.

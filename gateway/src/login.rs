@@ -11,7 +11,7 @@ use fenxi_proto::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use tonic::{Code, Status, metadata::MetadataMap, service::interceptor::InterceptedService};
+use tonic::{Status, metadata::MetadataMap, service::interceptor::InterceptedService};
 
 use crate::{
     body::Body,
@@ -80,8 +80,9 @@ impl Login {
         let reason = error::reason_of(status).unwrap_or(ErrorReason::Internal);
         tracing::info!(reason = error::name(reason), "a login did not succeed");
         let mut answer = see_other(&format!("/login?error={}", error::name(reason)));
-        // An attempt is good for one use; one that met a pause of the service can be tried once more by reloading.
-        if status.code() != Code::Unavailable
+        // An attempt is good for one use. One that the service was not there for, or had no room for, is unused: going back
+        // to the callback tries it once more.
+        if !matches!(reason, ErrorReason::Unavailable | ErrorReason::Overloaded)
             && let Some(cookie) = self.cookies.set(Which::Attempt, "", 0)
         {
             answer.headers_mut().append(header::SET_COOKIE, cookie);

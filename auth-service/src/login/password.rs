@@ -133,9 +133,7 @@ impl Login {
         origin: &Origin,
     ) -> Result<SignedIn, LoginError> {
         if user.disabled_time.is_some() {
-            let entry = Entry::new(Event::LoginRefused, origin.ip_address()).by(user.user_id);
-            self.audit(entry.saying("disabled"), origin).await;
-            return Err(LoginError::UserDisabled);
+            return Err(self.shut_out(user.user_id, origin).await);
         }
         let now = self.clock.now_micros();
         let prepared = Prepared::new(self.ids.next(), METHOD_LOCAL, origin, self.lifetimes, now)?;

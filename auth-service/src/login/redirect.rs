@@ -26,10 +26,12 @@ use crate::{
     request_ids::keyed_digest,
     secret::{Secret, SecretHash, SecretKind, random_text},
     session::{Issued, Prepared},
-    user::{self, User},
+    user::{self, User, name::cleaned},
 };
 
 const MICROS_PER_SEC: i64 = 1_000_000;
+/// Of an error's name from outside, in characters.
+const ERROR_KEPT_MAX_CHARS: usize = 40;
 
 /// The configured identity providers. Clones share them.
 #[derive(Clone)]
@@ -126,14 +128,14 @@ impl Login {
         origin: &Origin,
     ) -> Result<(SignedIn, String), LoginError> {
         let provider = self.redirects.provider(&callback.login_method_id)?;
+        // Before the attempt is used up: whoever finds no place may come back with the same callback.
+        let place = provider.place()?;
         let attempt = self.use_attempt(callback, origin).await?;
         if !callback.error.is_empty() {
-            self.audit(Entry::new(Event::LoginRefused, origin.ip_address()).saying("refused at the provider"), origin)
-                .await;
-            return Err(LoginError::RefusedByUser);
+            return Err(self.error_over_there(&callback.error, origin).await);
         }
         let verifier = self.redirects.code_verifier(&callback.attempt_secret);
-        let profile = match provider.identify(&callback.code, &verifier).await {
+        let profile = match provider.identify(place, &callback.code, &verifier).await {
             Ok(profile) => profile,
             Err(refusal) => return Err(self.refused(refusal, origin).await),
         };
@@ -170,6 +172,17 @@ impl Login {
         }
     }
 
+    /// What an `error` of the authorization response means (RFC 6749, 4.1.2.1).
+    async fn error_over_there(&self, error: &str, origin: &Origin) -> LoginError {
+        let detail = format!("at the provider: {}", cleaned(error, ERROR_KEPT_MAX_CHARS));
+        self.audit(Entry::new(Event::LoginRefused, origin.ip_address()).saying(detail), origin).await;
+        match error {
+            "access_denied" => LoginError::RefusedByUser,
+            "server_error" | "temporarily_unavailable" => LoginError::Provider(Refusal::UNAVAILABLE),
+            _ => LoginError::Provider(Refusal::Misconfigured),
+        }
+    }
+
     async fn refused(&self, refusal: Refusal, origin: &Origin) -> LoginError {
         let event = match refusal {
             Refusal::CodeReplayed => Event::CodeReplayed,
@@ -186,7 +199,7 @@ impl Login {
         let prepared = Prepared::new(self.ids.next(), profile.identity_provider, origin, self.lifetimes, now)?;
         let new_user_id = self.ids.next();
         let ip_address = origin.ip_address();
-        let (user, issued, _): (User, Issued, Vec<Uuid>) = self
+        let saved: Result<(User, Issued, Vec<Uuid>), LoginError> = self
             .revocations
             .write_and_tell::<_, LoginError, _, _>(
                 &self.database.writer,
@@ -194,7 +207,7 @@ impl Login {
                     Box::pin(async move {
                         let (user, new) = user::store::save_at_login(transaction, &profile, new_user_id, now).await?;
                         if user.disabled_time.is_some() {
-                            return Err(LoginError::UserDisabled);
+                            return Err(LoginError::UserDisabled(user.user_id));
                         }
                         if new {
                             let entry = Entry::new(Event::UserCreated, ip_address.as_str()).by(user.user_id);
@@ -208,7 +221,11 @@ impl Login {
                 },
                 |revocations, (_, _, ended)| revocations.credentials_ended(ended),
             )
-            .await?;
+            .await;
+        let (user, issued, _) = match saved {
+            Err(LoginError::UserDisabled(user_id)) => return Err(self.shut_out(user_id, origin).await),
+            saved => saved?,
+        };
         Ok(SignedIn { user, issued })
     }
 }

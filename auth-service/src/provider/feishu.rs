@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use reqwest::{Client, RequestBuilder, Response, redirect};
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
 pub(crate) use self::refusal::Refusal;
@@ -72,6 +72,9 @@ pub(crate) struct Trip<'a> {
     /// The S256 challenge.
     pub(crate) code_challenge: &'a str,
 }
+
+/// A place among the logins that talk to a provider; dropped, it is free again.
+pub(crate) struct Place<'a>(#[expect(dead_code, reason = "held, never read")] SemaphorePermit<'a>);
 
 /// One configured provider. Clones share it.
 #[derive(Clone)]
@@ -150,13 +153,22 @@ impl Feishu {
         url
     }
 
+    /// A place among the logins under way.
+    pub(crate) fn place(&self) -> Result<Place<'_>, Refusal> {
+        self.0.logins.try_acquire().map(Place).map_err(|_| Refusal::Overloaded)
+    }
+
     /// Who came back with this code.
-    pub(crate) async fn identify(&self, code: &str, code_verifier: &str) -> Result<Profile, Refusal> {
+    pub(crate) async fn identify(
+        &self,
+        _place: Place<'_>,
+        code: &str,
+        code_verifier: &str,
+    ) -> Result<Profile, Refusal> {
         let plain = code.bytes().all(|b| b.is_ascii_graphic());
         if code.is_empty() || code.len() > CODE_MAX_CHARS || !plain {
             return Err(Refusal::CodeInvalid);
         }
-        let _login = self.0.logins.try_acquire().map_err(|_| Refusal::Overloaded)?;
         let access_token = self.access_token(code, code_verifier).await?;
         self.profile(&access_token).await
     }
@@ -190,7 +202,11 @@ impl Feishu {
         match self.ask_once(request(), &code).await {
             Err((_, Some(failed))) if Refusal::may_retry(Some(failed)) => {
                 tokio::time::sleep(RETRY_PAUSE).await;
-                self.ask_once(request(), &code).await.map_err(|(refusal, _)| refusal)
+                self.ask_once(request(), &code).await.map_err(|(refusal, _)| match refusal {
+                    // Seen before, and by us: the first request had done something after all. Nobody replays it.
+                    Refusal::CodeReplayed => Refusal::CodeInvalid,
+                    refusal => refusal,
+                })
             }
             answer => answer.map_err(|(refusal, _)| refusal),
         }

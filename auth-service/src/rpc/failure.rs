@@ -73,7 +73,7 @@ impl From<Refusal> for Failure {
                 Self::internal()
             }
             Refusal::Unavailable { retry_after } => {
-                Self::new(ErrorReason::IdpUnavailable, text).retry_after(retry_after)
+                Self::new(ErrorReason::IdpUnavailable, format!("{text}; begin again")).retry_after(retry_after)
             }
             Refusal::Overloaded => Self::new(ErrorReason::Overloaded, text).retry_after(BUSY_RETRY_AFTER),
         }
@@ -95,7 +95,7 @@ impl From<LoginError> for Failure {
             LoginError::RefusedByUser => Self::new(ErrorReason::LoginRefusedByUser, text),
             LoginError::Provider(refusal) => refusal.into(),
             LoginError::TenantNotAllowed => Self::new(ErrorReason::TenantNotAllowed, text),
-            LoginError::UserDisabled => Self::new(ErrorReason::UserDisabled, text),
+            LoginError::UserDisabled(_) => Self::new(ErrorReason::UserDisabled, text),
             LoginError::SetUpTokenInvalid => Self::new(ErrorReason::SetupTokenInvalid, text),
             LoginError::UsernameTaken => Self::new(ErrorReason::UsernameTaken, text),
             LoginError::Unacceptable(error) => error.into(),

@@ -139,5 +139,6 @@ async fn who_is_shut_out_here_is_not_let_in_by_the_provider() {
     users.disable_user(disable).await.expect("disabled");
     assert_eq!(reason(room.resolve(&secret).await), ErrorReason::Unauthenticated);
     assert_eq!(reason(room.login("feishu", &ada).await), ErrorReason::UserDisabled);
+    assert_eq!(room.audited("login_refused"), 1);
     assert_eq!(room.login_sessions(), 1, "the administrator's alone");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::fakes::feishu::{Consent, Endpoint, Fault, Person};
+use e2e::fakes::feishu::{CameBack, Consent, Endpoint, Fault, Person};
 use fenxi_proto::error::ErrorReason;
 use futures_util::future::join_all;
 use tonic::Status;
@@ -63,6 +63,22 @@ async fn whoever_says_no_over_there_is_not_signed_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_failed_over_there_is_not_said_to_be_the_persons_wish() {
+    let room = Room::new().await;
+    for (error, expected) in [
+        ("server_error", ErrorReason::IdpUnavailable),
+        ("temporarily_unavailable", ErrorReason::IdpUnavailable),
+        ("invalid_scope", ErrorReason::IdpMisconfigured),
+    ] {
+        let (attempt, back) = room.travel("feishu", &ada()).await;
+        let back = CameBack { code: String::new(), error: error.into(), ..back };
+        assert_eq!(reason(room.complete("feishu", &back, &attempt.secret).await), expected, "{error}");
+    }
+    assert_eq!(room.audited("login_refused"), 3);
+    assert_eq!(room.feishu.calls(Endpoint::Token), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_exchange_is_sent_again_once_and_only_where_nothing_happened() {
     let room = Room::new().await;
     for fault in [Fault::Code(500, 20_050), Fault::Code(503, 20_072)] {
@@ -78,6 +94,7 @@ async fn an_exchange_is_sent_again_once_and_only_where_nothing_happened() {
         room.feishu.fail_next(Endpoint::Token, Fault::Code(400, 20_065));
         assert_eq!(reason(room.login("feishu", &ada()).await), ErrorReason::LoginCodeInvalid);
     }
+    assert_eq!(room.audited("code_replayed"), 0, "our own second try is no replay");
     let before = room.feishu.calls(Endpoint::Token);
     room.feishu.fail_next(Endpoint::Token, Fault::Down);
     assert_eq!(reason(room.login("feishu", &ada()).await), ErrorReason::IdpUnavailable);
