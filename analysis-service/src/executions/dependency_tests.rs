@@ -1,6 +1,6 @@
 //! How an end decides for those that depend on it, also where a service has taken both up.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use fenxi_proto::analysis::v1::{FinishedEvent, Outcome, OutputEvent, StopCause, output_event::Event};
 
@@ -105,9 +105,10 @@ async fn what_was_taken_from_the_queue_just_before_a_crash_hands_on_what_it_depe
 
     let next = House::over(Arc::clone(&house.folder), &settings()).await;
     let works = next.executions.recover(|_| Fate::Lives).await.expect("recovered");
-    let mut logs = works.into_iter().map(|(_, work)| work.log);
-    let (again, waits) = (logs.next().expect("the first"), logs.next().expect("the last"));
-    assert_eq!((again.execution_id(), waits.execution_id()), (first.execution_id(), last.execution_id()));
+    let mut logs: HashMap<_, _> = works.into_iter().map(|(_, work)| (work.log.execution_id(), work.log)).collect();
+    let again = logs.remove(&first.execution_id()).expect("the first");
+    let waits = logs.remove(&last.execution_id()).expect("the last");
+    assert_eq!(logs.len(), 0, "what was taken has ended");
     assert_eq!(waits.readiness(), Readiness::Waits);
     again.finish(FinishedEvent { outcome: Outcome::Error.into(), ..FinishedEvent::default() }).await;
     assert_eq!(waits.readiness(), Readiness::Never);
