@@ -71,6 +71,9 @@ export const en = {
   outcome: {
     cancelled: "Cancelled", error: "Error", interrupted: "Stopped", killed: "Kernel died", lost: "Lost", ok: "Succeeded", timedOut: "Timed out",
   },
+  stop: {
+    before: "A cell before it failed.", kernel: "Its kernel ended before its turn came.", limit: "A limit was reached.", memory: "Memory was about to run out.", queueCleared: "All that waited was cancelled.",
+  },
   death: {
     deleted: "It was ended by hand.", exit: "Its process ended by itself (exit code {code}).", idle: "It was idle for too long.", limit: "It went over a limit: {detail}.",
     memory: "It needed more memory than it may have.", restarted: "It was restarted.", shutdown: "The service was stopped.", signal: "It was ended by signal {signal}.",

@@ -73,6 +73,9 @@ export const zh: Messages = {
   outcome: {
     cancelled: "已取消", error: "出错", interrupted: "已停止", killed: "内核终止", lost: "丢失", ok: "成功", timedOut: "超时",
   },
+  stop: {
+    before: "前面的单元格执行失败。", kernel: "轮到它之前，内核已结束。", limit: "达到了上限。", memory: "内存即将耗尽。", queueCleared: "所有等待中的运行均已取消。",
+  },
   death: {
     deleted: "已被手动结束。", exit: "进程自行退出（退出码 {code}）。", idle: "空闲时间过长。", limit: "超出限制：{detail}。",
     memory: "内存超出上限。", restarted: "已被重启。", shutdown: "服务已停止。", signal: "被信号 {signal} 终止。",

@@ -10,6 +10,7 @@ import type { Place } from "../../notebook/queue";
 import { useNow } from "../../ui/now";
 import { OutcomeBadge, OUTCOMES } from "../history/outcome";
 import { deathText } from "./death";
+import { stopText } from "./stop-cause";
 
 export type Status = "new" | "sending" | "queued" | "running" | "done" | "loading";
 
@@ -96,12 +97,12 @@ function Ended({ feed }: { feed: Feed | null }) {
   const finished = feed?.model.finished;
   if (!finished) return null;
   const tookMs = durationMs(finished.wallDuration);
-  const death = deathText(finished.death);
+  const why = deathText(finished.death) || stopText(finished.stopCause);
   return (
     <div className="cell-status small muted num" data-testid="cell-status" data-outcome={Outcome[finished.outcome]}>
       <OutcomeBadge outcome={finished.outcome} />
       {tookMs !== null && <span>{span(tookMs)}</span>}
-      {death && <span>{death}</span>}
+      {why && <span>{why}</span>}
     </div>
   );
 }
