@@ -92,18 +92,17 @@ impl Database {
         opened.await.with_context(|| format!("the database {} cannot be opened", path.display()))
     }
 
-    /// Ends the writer when what it was given is committed, then the readers. Bounded in time: what was acknowledged is on
-    /// the disk, and nothing else is lost with a connection that is not given back.
+    /// Ends the readers, then the writer when what it was given is committed. The last connection to go puts the log into
+    /// the file and removes it, which a reader could not: whoever copies the file of a stopped service has everything.
+    /// Bounded in time: what was acknowledged is on the disk, and nothing is lost with a connection that is not given back.
     pub async fn close(&self) {
         self.close_within(CLOSE_WAIT).await;
     }
 
     async fn close_within(&self, at_most: Duration) {
-        let closed = async {
-            self.writer.close().await;
-            self.reader.close().await;
-        };
-        if tokio::time::timeout(at_most, closed).await.is_err() {
+        let readers = tokio::time::timeout(at_most / 2, self.reader.close()).await;
+        let writer = tokio::time::timeout(at_most / 2, self.writer.close()).await;
+        if readers.is_err() || writer.is_err() {
             tracing::error!(wait_secs = at_most.as_secs(), "the database was not closed in time");
         }
     }
@@ -162,8 +161,27 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let database = Database::open(&folder.path().join("test.db"), &[]).await.expect("opened");
         let held = database.reader.acquire().await.expect("a reader");
-        database.close_within(Duration::from_millis(50)).await;
+        database.close_within(Duration::from_millis(100)).await;
         assert!(database.reader.is_closed());
         drop(held);
+    }
+
+    #[tokio::test]
+    async fn a_closed_database_is_one_file_with_everything() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let step = Step { number: 1, title: "a table", sql: "CREATE TABLE kept (number INTEGER)" };
+        let database = Database::open(&folder.path().join("test.db"), &[step]).await.expect("opened");
+        let read = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM kept").fetch_one(&database.reader).await;
+        assert_eq!(read.expect("read"), 0);
+        database.close().await;
+        let files: Vec<_> = std::fs::read_dir(folder.path())
+            .expect("a folder")
+            .map(|entry| entry.expect("a file").file_name())
+            .collect();
+        assert_eq!(files, ["test.db"]);
+        let options = SqliteConnectOptions::new().filename(folder.path().join("test.db")).immutable(true);
+        let mut alone = options.connect().await.expect("opened");
+        let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'kept'";
+        assert_eq!(sqlx::query_scalar::<_, i64>(tables).fetch_one(&mut alone).await.expect("read"), 1);
     }
 }
