@@ -1,6 +1,7 @@
 # Fenxi's commands. `make run` and `make test` install what they need and say so; nothing else has to be done before.
 
-FENXI_HOME ?= $(CURDIR)/data
+# Unset or empty: the folder `data` here.
+override FENXI_HOME := $(or $(FENXI_HOME),$(CURDIR)/data)
 # The profile that `make run` builds: `release`, or `dev` for a quick build.
 PROFILE ?= release
 PYTHON ?= python3
@@ -15,7 +16,7 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 run: tools kernel-env build ## Install what is missing, build, and run Fenxi on this machine
-	@exec $(PYTHON) deploy/local/run.py --binaries target/$(profile_dir) --python $(kernel_env)/bin/python
+	@exec $(PYTHON) deploy/local/run.py --binaries target/$(profile_dir) --python "$(kernel_env)/bin/python"
 
 build: web ## Build the page and the programs
 	@cargo build --quiet --profile $(PROFILE) --bin auth-service --bin analysis-service --bin kernel-supervisor --bin table-reader --bin gateway
@@ -39,7 +40,7 @@ web:
 	@exec deploy/local/web_build
 
 kernel-env:
-	@deploy/local/python_env $(kernel_env) $(PYTHON)
+	@deploy/local/python_env "$(kernel_env)" $(PYTHON)
 
 .PHONY: tools
 tools:
