@@ -95,8 +95,8 @@ fn bound_bundle(bundle: Option<&mut MimeBundle>) {
         clip(&mut part.mime_type, NAME_MAX_BYTES);
     }
     if bundle.metadata_json.len() > METADATA_MAX_BYTES {
-        // A part of a JSON text is none.
-        bundle.metadata_json.clear();
+        // A part of a JSON text is none. The room goes, too.
+        bundle.metadata_json = String::new();
     }
 }
 
@@ -117,6 +117,7 @@ pub(super) fn bound_error(error: &mut ErrorEvent, traceback_max_bytes: usize) {
     let end = error.traceback.len() - tail;
     let note = format!("... {} lines left out ...", end - head);
     error.traceback.splice(head..end, [note]);
+    error.traceback.shrink_to_fit();
 }
 
 /// An empty line takes room too.
@@ -137,17 +138,20 @@ fn fitting<'a>(lines: impl Iterator<Item = &'a String>, room: usize) -> usize {
     sums.take_while(|sum| *sum <= room).count()
 }
 
-/// Cuts `text` to `max_bytes` and a word about it.
+/// Cuts `text` to `max_bytes` and a word about it. What is cut takes no memory any more: an event counts by its bytes
+/// wherever it waits.
 pub(super) fn clip(text: &mut String, max_bytes: usize) {
     if text.len() > max_bytes {
         let left_out = text.len() - text.floor_char_boundary(max_bytes);
         text.truncate(text.floor_char_boundary(max_bytes));
         text.push_str(&format!("... [{left_out} bytes left out]"));
+        text.shrink_to_fit();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use fenxi_proto::analysis::v1::DisplayEvent;
     use proptest::prelude::*;
 
     use super::*;
@@ -161,6 +165,21 @@ mod tests {
                 _ => panic!("no stream"),
             })
             .collect()
+    }
+
+    #[test]
+    fn what_is_cut_takes_no_memory() {
+        let long = || "x".repeat(8 << 20);
+        let bundle = MimeBundle { parts: Vec::new(), metadata_json: long() };
+        let display = DisplayEvent { bundle: Some(bundle), display_id: long() };
+        let [Event::Display(display)] = &bound(Event::Display(display))[..] else { panic!("not one display") };
+        let metadata = display.bundle.as_ref().map_or(0, |bundle| bundle.metadata_json.capacity());
+        assert!(metadata + display.display_id.capacity() < 4 * NAME_MAX_BYTES, "{metadata}");
+        let error = ErrorEvent { name: long(), value: long(), traceback: vec![String::new(); 1 << 20] };
+        let [Event::Error(error)] = &bound(Event::Error(error))[..] else { panic!("not one error") };
+        let lines = error.traceback.capacity() * size_of::<String>();
+        let held = error.name.capacity() + error.value.capacity() + lines;
+        assert!(held < 32 * TRACEBACK_MAX_BYTES, "{held}");
     }
 
     proptest! {

@@ -209,6 +209,8 @@ fn stream(stream: Stream) -> Event {
 fn failed(mut failed: Failed) -> Event {
     let over = failed.traceback.len().saturating_sub(TRACEBACK_LINES_MAX);
     failed.traceback.drain(..over);
+    // Each line that is gone leaves its place.
+    failed.traceback.shrink_to_fit();
     Event::Error(ErrorEvent { name: failed.ename, value: failed.evalue, traceback: failed.traceback })
 }
 
