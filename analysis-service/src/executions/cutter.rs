@@ -32,6 +32,8 @@ enum Kind {
     Pinned,
     /// The code waits for an answer: what was said before must be readable.
     Prompt,
+    /// Something was left out before it came here.
+    LeftOut,
     /// What the service says itself.
     Flow,
 }
@@ -41,12 +43,10 @@ fn kind(event: &Event) -> Kind {
         Event::Stream(_) | Event::Display(_) | Event::UpdateDisplay(_) | Event::ClearOutput(_) => Kind::Output,
         Event::Result(_) | Event::Error(_) => Kind::Pinned,
         Event::InputRequest(_) => Kind::Prompt,
-        Event::Queued(_)
-        | Event::Started(_)
-        | Event::Notice(_)
-        | Event::Truncated(_)
-        | Event::InputReply(_)
-        | Event::Finished(_) => Kind::Flow,
+        Event::Truncated(_) => Kind::LeftOut,
+        Event::Queued(_) | Event::Started(_) | Event::Notice(_) | Event::InputReply(_) | Event::Finished(_) => {
+            Kind::Flow
+        }
     }
 }
 
@@ -128,15 +128,13 @@ impl Cutter {
     pub(super) fn take(&mut self, event: Event) -> Vec<Event> {
         match kind(&event) {
             Kind::Flow => {
-                match &event {
-                    // Something was left out before it came here.
-                    Event::Truncated(cut) => self.dropped_bytes += u64::try_from(cut.dropped_bytes).unwrap_or(0),
+                if let Event::InputReply(_) = &event {
                     // Code can ask again and again.
-                    Event::InputReply(_) => self.used += cost_bytes(&event),
-                    _ => {}
+                    self.used += cost_bytes(&event);
                 }
                 vec![event]
             }
+            Kind::LeftOut => self.left_out(event),
             Kind::Prompt => self.ask(event),
             Kind::Output | Kind::Pinned if !self.cutting => self.take_below(event),
             Kind::Output | Kind::Pinned if !self.told => {
@@ -164,6 +162,21 @@ impl Cutter {
         }
         self.ring_cost = 0;
         events
+    }
+
+    /// Passes the marker of what was left out, which takes of the limit as everything does: code can send any number of
+    /// messages that nobody takes. Above the limit the marker before the end tells of it.
+    fn left_out(&mut self, event: Event) -> Vec<Event> {
+        let bytes = if let Event::Truncated(cut) = &event { u64::try_from(cut.dropped_bytes).unwrap_or(0) } else { 0 };
+        let cost = cost_bytes(&event);
+        if !self.cutting && self.used + cost <= self.limit.max_bytes - self.limit.tail_bytes {
+            self.used += cost;
+            self.dropped_bytes += bytes;
+            return vec![event];
+        }
+        self.cutting = true;
+        self.drop_bytes(bytes);
+        if self.told { Vec::new() } else { vec![self.tell()] }
     }
 
     fn take_below(&mut self, event: Event) -> Vec<Event> {

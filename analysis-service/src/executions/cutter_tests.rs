@@ -60,6 +60,16 @@ fn one_thing_that_is_too_large_is_left_out_alone() {
 }
 
 /// What a later process finds in a log of these events.
+#[test]
+fn messages_that_nobody_takes_take_of_the_limit() {
+    let mut cutter = Cutter::new(LIMIT);
+    let left_out = Event::Truncated(TruncatedEvent { kept_bytes: 0, dropped_bytes: 7, limit_bytes: 1 });
+    let kept = run(&mut cutter, std::iter::repeat_n(left_out, 100_000));
+    assert!(length(&kept) <= LIMIT.max_bytes, "{} bytes", length(&kept));
+    assert_eq!((dropped(&kept), cutter.dropped_bytes()), (700_000, 700_000));
+    assert_eq!(notices(&kept), 1);
+}
+
 fn held(events: &[Event]) -> Held {
     let mut held = Held::default();
     for event in events {
