@@ -10,6 +10,8 @@ use crate::zmtp::MESSAGE_MAX_BYTES;
 
 /// The longest frame: the longest message of a kernel, with what is said of it.
 const FRAME_MAX_BYTES: u64 = MESSAGE_MAX_BYTES + (1 << 20);
+/// The longest frame of somebody who has not shown the key: a greeting, with a path in it.
+const GREETING_MAX_BYTES: u64 = 16 << 10;
 /// What stands before a message: its length.
 pub(crate) const LENGTH_BYTES: usize = 4;
 /// What is asked of the socket at once.
@@ -29,12 +31,29 @@ pub(crate) fn frame(message: &impl Message) -> Bytes {
 }
 
 /// Reads frames.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Frames {
     bytes: BytesMut,
+    max_bytes: u64,
+}
+
+impl Default for Frames {
+    fn default() -> Self {
+        Self { bytes: BytesMut::new(), max_bytes: FRAME_MAX_BYTES }
+    }
 }
 
 impl Frames {
+    /// Of somebody who has to show the key first: nothing large is kept for a stranger.
+    pub(crate) fn of_stranger() -> Self {
+        Self { max_bytes: GREETING_MAX_BYTES, ..Self::default() }
+    }
+
+    /// The key was shown.
+    pub(crate) fn trust(&mut self) {
+        self.max_bytes = FRAME_MAX_BYTES;
+    }
+
     /// The next message; `None` at the end. Cancel-safe.
     ///
     /// # Errors
@@ -64,7 +83,7 @@ impl Frames {
     fn take<M: Message + Default>(&mut self) -> io::Result<Result<M, usize>> {
         let Some(mut head) = self.bytes.get(..LENGTH_BYTES) else { return Ok(Err(LENGTH_BYTES)) };
         let announced = head.get_u32_le();
-        if u64::from(announced) > FRAME_MAX_BYTES {
+        if u64::from(announced) > self.max_bytes {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "what came is no frame"));
         }
         let length = LENGTH_BYTES + announced as usize;
@@ -138,6 +157,21 @@ mod tests {
         };
         let ((), read) = tokio::join!(writing, reading);
         assert_eq!(read, [message(1), message(2)]);
+    }
+
+    #[tokio::test]
+    async fn a_stranger_announces_nothing_large() {
+        let (one, two) = UnixStream::pair().expect("a pair");
+        let long = u32::try_from(GREETING_MAX_BYTES + 1).expect("small").to_le_bytes();
+        write(&one, &long).await.expect("written");
+        assert!(Frames::of_stranger().next::<Ask>(&two).await.is_err(), "a stranger was waited for");
+        let mut frames = Frames::of_stranger();
+        let large =
+            Ask::new(1, Asked::Hello(crate::protocol::Hello { key: vec![0; 20_000].into(), ..Default::default() }));
+        write(&one, &[&frame(&message(1))[..], &frame(&large)].concat()).await.expect("written");
+        assert_eq!(frames.next::<Ask>(&two).await.expect("a frame"), Some(message(1)));
+        frames.trust();
+        assert_eq!(frames.next::<Ask>(&two).await.expect("a frame"), Some(large));
     }
 
     #[tokio::test]

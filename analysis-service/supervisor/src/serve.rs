@@ -89,7 +89,8 @@ impl Strangers {
 /// # Errors
 /// One line that says what the system does not give.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).init();
+    // What it cannot write, on a full disk, it does not panic about.
+    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).log_internal_errors(false).init();
     // Of no terminal, so that nothing that ends there ends kernels.
     let _ = nix::unistd::setsid();
     std::env::set_current_dir("/")?;
@@ -160,7 +161,7 @@ async fn meet(
     if !is_own(&stream) {
         return;
     }
-    let mut frames = Frames::default();
+    let mut frames = Frames::of_stranger();
     let heard = tokio::select! {
         biased;
         // First: what has been said already counts.
@@ -178,6 +179,7 @@ async fn meet(
         tracing::warn!("somebody without the key was turned away");
         return;
     }
+    frames.trust();
     match asked {
         Some(Asked::Hello(hello)) => {
             let _ = news.send(News::Came(Duration::from_millis(hello.linger_ms))).await;
