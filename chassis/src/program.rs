@@ -1,6 +1,6 @@
 //! A service's `main`: configuration, logs, runtime, signals, and one clear line when it cannot start.
 
-use std::{future::Future, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{future::Future, io::Write as _, net::SocketAddr, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use clap::{CommandFactory, FromArgMatches};
@@ -62,10 +62,8 @@ where
     match run(config, serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            #[expect(clippy::print_stderr, reason = "the one line for whoever started the program")]
-            {
-                eprintln!("error: {error:#}");
-            }
+            // Where it cannot be written, as on a full disk, there is nobody to tell, and no reason to panic.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -19,7 +19,13 @@ const METRICS_KEPT: Duration = Duration::from_secs(5);
 /// The filter is not one.
 pub fn init_logs(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter).map_err(|error| anyhow::anyhow!("--log {filter:?}: {error}"))?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(true)
+        // It would print what it cannot write to the same place, and panic where that cannot be written either: where logs
+        // go to a file and the disk is full, whatever task says something.
+        .log_internal_errors(false);
     let set = match format {
         LogFormat::Text => subscriber.with_ansi(false).try_init(),
         LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
