@@ -11,9 +11,11 @@ import unittest.mock
 
 from fenxi_kernel import isolation
 from fenxi_kernel.isolation import joining, places
+from forkserver.house import wait_until
 from isolated import ALL, NO_NAMESPACES, PLAIN_UID, PROBE, ROOT, SETS, SHARED_USER, Failed, inside, plan
 from world import World
 
+GROUPS = list(PROBE["cgroups"].values())
 KERNEL = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -113,6 +115,23 @@ class Entering(unittest.TestCase):
         self.assertIn(f"isolation: descriptors: descriptor {opened} is an open folder", self.fails(ALL, world.plan()))
 
 
+def started_in(name) -> int:
+    """In how many groups of this name a process is that this one starts."""
+    said = subprocess.run(["cat", "/proc/self/cgroup"], capture_output=True, text=True, check=True).stdout
+    return said.count(f"/{name}\n")
+
+
+def removed(group) -> None:
+    """Removes a group, which counts as used for a moment after its last process has been waited for."""
+    wait_until(lambda: not _is_there(group), f"{group} stays in use")
+
+
+def _is_there(group) -> bool:
+    with contextlib.suppress(OSError):
+        os.rmdir(group)
+    return os.path.isdir(group)
+
+
 class Joining(unittest.TestCase):
     """No code runs before the process is in its control group."""
 
@@ -129,10 +148,41 @@ class Joining(unittest.TestCase):
         which = next(which for which in reversed(SETS) if not which.missing())
         world = World(which)
         self.addCleanup(world.close)
-        entered = world.plan(group={"name": "fenxi-kernel-never", "trees": 1})
+        entered = world.plan(group={"name": "fenxi-kernel-never", "trees": 1, "doors": []})
         with self.assertRaises(Failed) as raised:
             inside(which, entered, lambda ask: "code")
         self.assertIn("isolation: control group: the process is in 0 of 1 groups", str(raised.exception))
+
+    def test_one_that_is_not_let_in_ends_before_any_code(self):
+        which = next(which for which in reversed(SETS) if not which.missing())
+        world = World(which)
+        self.addCleanup(world.close)
+        entered = world.plan(group={"name": "never", "trees": 1, "doors": ["/nowhere/tasks"]})
+        with self.assertRaises(Failed) as raised:
+            inside(which, entered, lambda ask: "code")
+        self.assertIn("isolation: control group: /nowhere/tasks: ENOENT", str(raised.exception))
+
+    @unittest.skipUnless(ROOT and [tree for tree in GROUPS if tree["version"] == 1], "it takes root and version 1")
+    def test_all_code_runs_in_every_group_that_the_process_can_enter_by_itself(self):
+        name = f"fenxi-test-{os.getpid()}"
+        groups = [os.path.join(tree["path"], name) for tree in GROUPS if tree["version"] == 1]
+        for group in groups:
+            os.mkdir(group)
+            self.addCleanup(removed, group)
+        for which in SETS:
+            if which.missing():
+                continue
+            with self.subTest(which.name):
+                world = World(which)
+                self.addCleanup(world.close)
+                doors = [os.path.join(group, "tasks") for group in groups]
+                for door in doors:
+                    # As a manager hands groups to a service that is not root.
+                    os.chown(door, which.service_uid, -1)
+                entered = world.plan(group={"name": name, "trees": len(groups), "doors": doors})
+                # What it starts is there, too.
+                found = inside(which, entered, lambda ask: [joining._found(name), started_in(name)])
+                self.assertEqual(found, [len(groups)] * 2)
 
     def test_one_that_is_there_goes_on(self):
         if self.here is None:
@@ -144,7 +194,7 @@ class Joining(unittest.TestCase):
     @unittest.skipUnless(ROOT and PROBE["cgroups"], "it takes root and control groups")
     def test_it_waits_to_be_moved(self):
         joining._WAIT_SECS = 60
-        group = os.path.join(next(iter(PROBE["cgroups"].values()))["path"], f"fenxi-test-{os.getpid()}")
+        group = os.path.join(next(iter(PROBE["cgroups"].values()))["path"], f"fenxi-test-{os.getpid()}-moved")
         os.mkdir(group)
         self.addCleanup(os.rmdir, group)
         waiting = os.fork()

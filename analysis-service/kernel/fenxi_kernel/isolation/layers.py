@@ -44,7 +44,8 @@ def enter(plan: dict) -> None:
          "read": [folders and files to read and run], "read_files": [files or folders with data to read],
          "write": [own work folder, own folder of sockets], "tmp_bytes": of /tmp and /dev/shm together,
          "processes": most processes and threads or None, "network": bool,
-         "group": {"name": of control groups, "trees": in so many} to wait for until it is in them, or None,
+         "group": {"name": of control groups, "trees": in so many it has to be, "doors": [files by which it enters those
+                   that it was not born into and is not moved into]}, or None,
          "unshare": bool (enter the namespaces here; by default they are entered)}
 
     All paths are absolute. Paths to read that do not exist are passed over. ``"user"`` is the way of a service that is
@@ -70,6 +71,11 @@ def enter(plan: dict) -> None:
             raise ValueError("processes would be counted with those of the service, which has the same user")
         if uid == 0:
             raise ValueError("a kernel is not root: the service is, and a user of its own is missing")
+    group = plan.get("group")
+    if group:
+        # First, so that all memory that it takes and all that it starts is counted there; later they are out of sight.
+        with _layer("control group"):
+            joining.enter(group["doors"])
     if plan.get("unshare"):
         _unshare(names)
     _enter_namespaces(plan, names, uid, gid)
@@ -89,9 +95,9 @@ def enter(plan: dict) -> None:
     if layers["seccomp"]:
         with _layer("seccomp"):
             seccomp.install(_filter(plan, names))
-    if plan.get("group"):
+    if group:
         with _layer("control group"):
-            joining.wait(plan["group"]["name"], plan["group"]["trees"])
+            joining.wait(group["name"], group["trees"])
 
 
 def _unshare(names: set[str]) -> None:

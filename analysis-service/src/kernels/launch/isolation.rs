@@ -255,11 +255,11 @@ impl Isolation {
 }
 
 impl Plan {
-    /// Has the kernel's process wait until it is in this group, before any code runs: what it starts earlier would be left
+    /// Has the kernel's process enter this group, and go no further before it is there: what it starts earlier would be left
     /// outside.
-    pub(super) fn wait_for(&mut self, group: &Group) {
+    pub(super) fn enter(&mut self, group: &Group) {
         if let (Some(json), Some((name, trees))) = (&mut self.json, group.name()) {
-            json["group"] = serde_json::json!({"name": name, "trees": trees});
+            json["group"] = serde_json::json!({"name": name, "trees": trees, "doors": group.doors()});
         }
     }
 }

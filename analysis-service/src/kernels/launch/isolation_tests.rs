@@ -153,7 +153,7 @@ fn a_network_is_given_only_to_a_kernel_with_a_namespace_of_its_own() {
 }
 
 #[test]
-fn a_kernel_waits_until_it_is_in_every_tree_of_its_control_group() {
+fn a_kernel_enters_its_control_group_in_every_tree() {
     let folder = tempfile::tempdir().expect("a folder");
     let tree = |name: &str| {
         let path = folder.path().join(name);
@@ -164,6 +164,8 @@ fn a_kernel_waits_until_it_is_in_every_tree_of_its_control_group() {
         serde_json::from_value(serde_json::json!({"cpu": tree("cpu"), "pids": tree("pids")})).expect("trees");
     let limits = GroupLimits { memory_bytes: None, processes: 9, cpu_percent: None };
     let mut plan = plan(found(|_| {}), true);
-    plan.wait_for(&trees.make("k-1", limits).expect("a group"));
-    assert_eq!(plan.json.expect("a plan")["group"], serde_json::json!({"name": "fenxi-kernel-k-1", "trees": 2}));
+    plan.enter(&trees.make("k-1", limits).expect("a group"));
+    let doors = ["cpu", "pids"].map(|name| folder.path().join(name).join("fenxi-kernel-k-1/tasks"));
+    let group = serde_json::json!({"name": "fenxi-kernel-k-1", "trees": 2, "doors": doors});
+    assert_eq!(plan.json.expect("a plan")["group"], group);
 }

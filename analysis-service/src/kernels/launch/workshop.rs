@@ -207,7 +207,7 @@ impl Workshop {
         };
         let group = blocking(make).await?;
         if let Some(group) = &group {
-            plan.wait_for(group);
+            plan.enter(group);
         }
         let mut env = self.env(&work_dir);
         env.insert("TMPDIR".into(), tmp.into());
@@ -293,10 +293,10 @@ impl Prepared {
     pub(super) async fn launched_from(self, process: Process, start: KernelStart, forked: bool) -> Launched {
         let start_ticks = tree::start_ticks(process.pid().as_raw()).unwrap_or(0);
         let mut isolation = self.plan.told;
-        let joining = self.group.as_ref().map(|group| {
-            isolation.layers.push("cgroup".to_owned());
+        isolation.layers.extend(self.group.is_some().then(|| "cgroup".to_owned()));
+        let joining = self.group.as_ref().filter(|_| !forked).map(|group| {
             let (group, pid) = (Arc::clone(group), process.pid());
-            tokio::task::spawn_blocking(move || group.add(pid, forked))
+            tokio::task::spawn_blocking(move || group.add(pid))
         });
         let launched = Launched {
             joining,

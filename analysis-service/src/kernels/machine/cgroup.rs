@@ -217,14 +217,14 @@ impl Group {
         self.trees.first().map(|(_, folder)| folder.join("cgroup.procs"))
     }
 
-    /// Moves a process into the groups; into those of version 2 only if it was not born there.
-    pub(crate) fn add(&self, pid: Pid, born: bool) -> io::Result<()> {
-        for (tree, folder) in &self.trees {
-            if tree.version == 1 || !born {
-                fs::write(folder.join("cgroup.procs"), pid.to_string())?;
-            }
-        }
-        Ok(())
+    /// The files by which a process goes into the groups of version 1 by itself (`fenxi_kernel.isolation.joining`).
+    pub(crate) fn doors(&self) -> Vec<PathBuf> {
+        self.trees.iter().filter(|(tree, _)| tree.version == 1).map(|(_, folder)| folder.join("tasks")).collect()
+    }
+
+    /// Moves a process that was not born there into the group of version 2, if there is one.
+    pub(crate) fn add(&self, pid: Pid) -> io::Result<()> {
+        self.birthplace().map_or(Ok(()), |folder| fs::write(folder.join("cgroup.procs"), pid.to_string()))
     }
 
     /// How often the system has killed in it for want of memory since this was asked last.

@@ -48,6 +48,20 @@ fn version_1_is_a_folder_for_each_controller() {
 }
 
 #[test]
+fn a_process_goes_into_version_1_by_itself_and_is_moved_into_version_2() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, two) = (folder.path().join("1"), folder.path().join("2"));
+    let group = trees(&one, 1).make("a", LIMITS).expect("a group");
+    let doors = ["cpu", "memory", "pids"].map(|name| one.join(name).join("fenxi-kernel-a/tasks"));
+    group.add(Pid::from_raw(7)).expect("nothing to do");
+    assert!(group.doors() == doors && !one.join("cpu/fenxi-kernel-a/cgroup.procs").exists());
+    let group = trees(&two, 2).make("a", LIMITS).expect("a group");
+    group.add(Pid::from_raw(7)).expect("moved");
+    let moved = fs::read_to_string(two.join("fenxi-kernel-a/cgroup.procs")).expect("written");
+    assert_eq!((group.doors(), moved), (Vec::<PathBuf>::new(), "7".to_owned()));
+}
+
+#[test]
 fn without_a_limit_kernels_share_the_processors_alike() {
     for version in [1, 2] {
         let folder = tempfile::tempdir().expect("a folder");
