@@ -8,7 +8,7 @@ import sys
 from types import ModuleType
 from typing import NamedTuple
 
-from fenxi_kernel.forkserver import clone, extra, plug, prebuild, preload, settle, title
+from fenxi_kernel.forkserver import clone, extra, pages, plug, prebuild, preload, settle, title
 
 
 class Prepared(NamedTuple):
@@ -66,6 +66,7 @@ def prepare(*, deep: bool, wanted: list[str]) -> Prepared:
     plug.fill()
     # Frozen objects are never looked at again: a collection in a kernel would copy 55 MB of them.
     gc.freeze()
+    pages.enlarge()
     return prepared
 
 

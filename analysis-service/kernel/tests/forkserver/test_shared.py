@@ -1,10 +1,13 @@
 """What kernels share with their server: memory, and loaded modules."""
 
+import mmap
 import unittest
 
+from fenxi_kernel.forkserver import pages
 from forkserver.house import Housed, private_kib
 
 KIB_PER_MB = 1000 / 1.024
+LARGE_BYTES = 2 << 20
 
 # A table of 10 MB, read and drawn.
 WORK = """
@@ -30,6 +33,23 @@ ORDINARY = (
 )  # fmt: skip
 
 
+def collapses() -> bool:
+    """Whether memory can be moved into a large page here."""
+    memory = mmap.mmap(-1, 2 * LARGE_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.write(b"x" * len(memory))
+    try:
+        memory.madvise(pages.COLLAPSE)
+    except OSError:
+        return False
+    return True
+
+
+def kib_of(pid, name) -> int:
+    """A sum of all the memory of a process."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(f"{name}:"))
+
+
 class Deep(Housed):
     """With the application built before the fork."""
 
@@ -49,6 +69,12 @@ class Deep(Housed):
         self.assertLess(idle, self.idle_max_mb)
         self.assertLess(used, idle + 80)
         self.assertLess(released, used - 5)
+
+    @unittest.skipUnless(collapses(), "the system makes no large pages when it is asked to")
+    def test_the_servers_memory_is_in_large_pages(self):
+        # The rest is too small, lies between files, or was written to by the server since.
+        large, all_of_it = (kib_of(self.server.process.pid, name) for name in ("AnonHugePages", "Anonymous"))
+        self.assertGreater(large, all_of_it / 4)
 
     def test_nothing_is_imported_in_it(self):
         # What a kernel imports itself costs each of them time and memory: it belongs into preload.
