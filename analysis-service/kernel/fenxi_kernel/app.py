@@ -2,6 +2,8 @@
 
 import faulthandler
 import json
+import logging
+import os
 import signal
 import sys
 
@@ -116,7 +118,17 @@ class FenxiKernelApp(IPKernelApp):
         settings.FenxiKernel._execute_sleep = 0.0
         # No banner: nobody reads the terminal.
         self.parent_handle = 1
+        # ipykernel notes every message for a handler that throws the notes away.
+        self.logging_config = {"loggers": {type(self).__name__: {"level": logging.getLevelName(self.log_level)}}}
         self.update_config(settings)
+
+    def init_connection_file(self):
+        """Reads the file that the service has written, by its path. It is looked for nowhere else, and stays as it is."""
+        self.connection_dir = os.path.dirname(os.path.abspath(self.connection_file))
+        self.load_connection_file()
+
+    def write_connection_file(self, **kwargs):
+        """Writes nothing: see :meth:`init_connection_file`."""
 
     def init_poller(self):
         """Starts no watch on the parent: the process dies with it (PR_SET_PDEATHSIG)."""

@@ -73,6 +73,16 @@ class App(unittest.TestCase):
         self.assertEqual(second["execution_count"], first["execution_count"] + 1)
         self.assertEqual(self.run_code("print(_)")[1], "3\n")
 
+    def test_messages_are_not_noted(self):
+        # ipykernel has notes of each message made, which its handler throws away.
+        self.assertEqual(self.run_code("print(get_ipython().kernel.log.isEnabledFor(10))")[1], "False\n")
+
+    def test_its_connection_file_is_found_again_where_it_was_named(self):
+        folder = "print(get_ipython().kernel.parent.connection_dir)"
+        self.assertEqual(self.run_code(folder)[1], f"{self.home.name}\n")
+        named = "from ipykernel import connect\nprint(connect.get_connection_file())"
+        self.assertEqual(self.run_code(named)[1], f"{self.home.name}/connection.json\n")
+
     def test_an_await_is_interrupted(self):
         begun = time.monotonic()
         code = "import asyncio\nprint('on', flush=True)\nawait asyncio.sleep(600)"
