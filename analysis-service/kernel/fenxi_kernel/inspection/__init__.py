@@ -6,7 +6,7 @@ answered in a thread made for it, so that an idle kernel has none, and one whose
 - ``answers`` takes the questions, bounds their number and time, and sends what came of them;
 - ``budget`` takes the time away from code that keeps it; ``quiet`` takes the output away from it;
 - ``completions``, ``explain``, ``variables`` and ``preview`` find the answers;
-- ``brief`` and ``tables`` say how values look.
+- ``brief`` and ``tables`` say how values look, ``looks`` what Python's own are made of.
 
 Whatever is asked, no property of an object is evaluated and no table is copied. ``__repr__`` and ``__dir__`` may be the
 user's own code: it gets a bounded time, prints into nothing and cannot ask for input.

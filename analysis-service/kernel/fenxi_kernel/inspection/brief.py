@@ -1,8 +1,8 @@
 """Values as short text. However large or deep a value is, only its beginning is looked at."""
 
-import collections
-import itertools
 import types
+
+from fenxi_kernel.inspection.looks import UNKNOWN, Key, Look, look, maker
 
 # Longer names of classes are cut.
 _TYPE_MAX_CHARS = 200
@@ -11,15 +11,11 @@ _INT_MAX_BITS = 4_000
 # A container whose text is longer has an element a line.
 _LINE_MAX_CHARS = 80
 _ELLIPSIS = "..."
+# How deep into a value a listing looks.
+_LISTING_LEVEL = 4
+# What is written out whole is cut before it is written.
+_PLAIN = (str, bytes, bytearray)
 
-LIBRARY_CONTAINERS = (collections.OrderedDict, collections.defaultdict, collections.Counter)
-_BRACKETS = {
-    list: ("[", "]"), tuple: ("(", ")"), dict: ("{", "}"), set: ("{", "}"), frozenset: ("frozenset({", "})"),
-    collections.deque: ("deque([", "])"),
-}  # fmt: skip
-
-_mro = type.__dict__["__mro__"].__get__
-_dict = type.__dict__["__dict__"].__get__
 _module = type.__dict__["__module__"].__get__
 _qualname = type.__dict__["__qualname__"].__get__
 
@@ -54,68 +50,52 @@ def listing(value: object, chars: int, items: int) -> str:
     """As ``brief``; a container with an element a line, and a text as it is."""
     if type(value) is str:
         return cut(value, chars)
-    base = _container(type(value))
-    if base is None:
-        return brief(value, chars, items, 4)
-    begin, parts, end = _parts(value, base, chars, items, 4)
-    one_line = begin + ", ".join(parts) + end
-    if len(one_line) <= _LINE_MAX_CHARS:
-        return one_line
-    return cut(f"{begin}\n " + ",\n ".join(parts) + f"\n{end}", chars)
+    found = look(value, items)
+    if found is None:
+        return brief(value, chars, items, _LISTING_LEVEL)
+    parts = _parts(found, chars, items, _LISTING_LEVEL)
+    one_line = found.begin + ", ".join(parts) + found.end
+    if len(one_line) <= _LINE_MAX_CHARS or not found.begin:
+        return cut(one_line, chars)
+    return cut(f"{found.begin}\n " + ",\n ".join(parts) + f"\n{found.end}", chars)
 
 
 def _text(value, chars, items, level):
-    kind = type(value)
-    if kind is str or kind is bytes or kind is bytearray:
-        return repr(value[:chars]) + (_ELLIPSIS if len(value) > chars else "")
-    if kind is int and value.bit_length() > _INT_MAX_BITS:
-        return f"<an int of {value.bit_length()} bits>"
-    base = _container(kind)
-    if base is not None:
-        begin, parts, end = _parts(value, base, chars, items, level)
-        return begin + ", ".join(parts) + end
+    if value is UNKNOWN:
+        return _ELLIPSIS
+    writer = maker(type(value))
+    for plain in _PLAIN:
+        if writer is plain:
+            head = plain.__getitem__(value, slice(0, chars))
+            return repr(head) + (_ELLIPSIS if plain.__len__(value) > chars else "")
+    if writer is int and int.bit_length(value) > _INT_MAX_BITS:
+        return f"<an int of {int.bit_length(value)} bits>"
+    found = look(value, items)
+    if found is not None:
+        end = found.end if level > 0 else found.end.removeprefix(",")
+        return found.begin + ", ".join(_parts(found, chars, items, level)) + end
     shown = _table(value)
     return repr(value) if shown is None else shown
 
 
-def _container(kind: type) -> type | None:
-    """Which of Python's containers a class is, if it looks like one: its own ``__repr__`` would write out all of it, and
-    let nothing else run meanwhile."""
-    if kind in _BRACKETS:
-        return kind
-    for base in _BRACKETS:
-        if issubclass(kind, base):
-            own = next((each for each in _mro(kind) if "__repr__" in _dict(each)), None)
-            return base if own in (base, *LIBRARY_CONTAINERS) else None
-    return None
-
-
-def _parts(value, base, chars, items, level):
-    """The beginning of a container: its brackets, and some elements. Asks the container itself, not a class of the user's
-    that is derived from it."""
-    kind, length = type(value), base.__len__(value)
-    begin, end = _BRACKETS[base]
-    if kind is not base:
-        begin, end = f"{_qualname(kind)}({begin}", f"{end})"
-    if length == 0:
-        return ("set(", [], ")") if kind is set else (begin, [], end)
+def _parts(found: Look, chars: int, items: int, level: int) -> list[str]:
+    """The texts of what a value is made of, until there are enough of them."""
     if level <= 0:
-        return begin, [_ELLIPSIS], end
+        return [_ELLIPSIS] if found.length else []
     parts, used = [], 0
-    for element in itertools.islice(dict.items(value) if base is dict else base.__iter__(value), items):
-        if base is dict:
-            part = f"{_text(element[0], chars, items, level - 1)}: {_text(element[1], chars, items, level - 1)}"
-        else:
-            part = _text(element, chars, items, level - 1)
+    for head, element in found.elements:
+        part = _text(element, chars, items, level - 1)
+        if type(head) is Key:
+            part = f"{_text(head.value, chars, items, level - 1)}: {part}"
+        elif head is not None:
+            part = head + part
         parts.append(part)
         used += len(part) + 2
         if used > chars:
             break
-    if length > len(parts):
+    if found.length > len(parts):
         parts.append(_ELLIPSIS)
-    elif base is tuple and length == 1:
-        end = "," + end
-    return begin, parts, end
+    return parts
 
 
 def _table(value) -> str | None:

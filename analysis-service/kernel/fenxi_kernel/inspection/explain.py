@@ -12,6 +12,8 @@ _ALL_MAX_CHARS = 100_000
 _DOC_MAX_CHARS = 40_000
 _SOURCE_MAX_CHARS = 50_000
 _SIGNATURE_MAX_CHARS = 4_000
+# Of a parameter's default.
+_DEFAULT_MAX_CHARS = 80
 
 # The argument that native methods and functions have bound.
 _OF_ITSELF = re.compile(r"^\(\$\w+(?:, /(?=[,)]))?(?:, )?")
@@ -61,9 +63,34 @@ def _signature_text(value) -> str:
     makers = [inspect.getattr_static(value, name) for name in ("__init__", "__new__")] if isinstance(value, type) else []
     about = getattr(value, "__func__", value)
     if any(isinstance(each, types.FunctionType | staticmethod) for each in (about, *makers)):
-        return str(inspect.signature(value))
+        return str(_shortened(inspect.signature(value)))
     # Of native code. `inspect` would copy the list of all modules, and with it 10 MB of a forked kernel's memory.
     return _OF_ITSELF.sub("(", value.__text_signature__ or "")
+
+
+class _Short:
+    """Stands in a signature for a value, whose own text may be of any length."""
+
+    def __init__(self, value):
+        self._text = brief(value, _DEFAULT_MAX_CHARS)
+
+    def __repr__(self):
+        return self._text
+
+
+def _shortened(signature: inspect.Signature) -> inspect.Signature:
+    parameters = [
+        each.replace(default=_short(each.default), annotation=_short(each.annotation))
+        for each in signature.parameters.values()
+    ]
+    return signature.replace(parameters=parameters, return_annotation=_short(signature.return_annotation))
+
+
+def _short(value):
+    # Classes, and what is made of them, have a look of their own in annotations.
+    if issubclass(type(value), type) or type(value).__module__ in ("types", "typing"):
+        return value
+    return _Short(value)
 
 
 def _quietly(function, value) -> str:

@@ -5,8 +5,9 @@ import types
 from collections import deque
 
 from fenxi_kernel.inspection import tables
-from fenxi_kernel.inspection.brief import CALLABLES, LIBRARY_CONTAINERS, brief, type_name
+from fenxi_kernel.inspection.brief import CALLABLES, brief, type_name
 from fenxi_kernel.inspection.budget import Budget
+from fenxi_kernel.inspection.looks import LIBRARY_CONTAINERS
 
 _COUNT_MAX = 500
 _COLUMNS_MAX = 50
