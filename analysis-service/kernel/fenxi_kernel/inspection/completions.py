@@ -1,18 +1,25 @@
 """What may stand at the cursor, by IPython's own completer."""
 
+import contextlib
 import re
 import threading
-import warnings
+import types
 
 from fenxi_kernel.inspection import names
 from fenxi_kernel.inspection.budget import Budget, TooSlow
-from IPython.core.completer import provisionalcompleter, rectify_completions
+from IPython.core import completer
 
 _COUNT_MAX = 200
 _TEXT_MAX_CHARS = 1_000
 _DOTTED_NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*\Z")
 # IPython's words in ours; those that it uses for anything are looked up instead.
 _TYPES = {"magic": "magic", "path": "path", "param": "parameter", "dict key": "key", "unicode": "", "latex": ""}
+
+# Its warnings are about itself. To hide them as it asks for, the filters of the whole process would be replaced for as long
+# as a completion takes; a cell that replaces them meanwhile, as libraries do all the time, would leave them so.
+completer.warnings = types.SimpleNamespace(
+    warn=lambda *_, **__: None, filterwarnings=lambda *_, **__: None, catch_warnings=contextlib.nullcontext
+)
 
 # The completer keeps what it is working on in itself.
 _completer = threading.Lock()
@@ -24,9 +31,7 @@ def complete(shell, code: str, cursor: int, budget: Budget) -> dict:
     if not _completer.acquire(timeout=max(0.0, budget.rest())):
         raise TooSlow("another completion does not come to its end")
     try:
-        with provisionalcompleter(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = list(rectify_completions(code, shell.Completer.completions(code, cursor)))
+        found = list(completer.rectify_completions(code, shell.Completer.completions(code, cursor)))
     finally:
         _completer.release()
     start, end = (found[0].start, found[0].end) if found else (cursor, cursor)

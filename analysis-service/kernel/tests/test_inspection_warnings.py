@@ -1,0 +1,64 @@
+"""The warnings of a kernel stay as its cells have set them, whatever is looked at meanwhile."""
+
+from forkserver.house import Housed
+from test_inspection import complete, texts
+
+# Notes which threads replace the filters.
+WATCHED = """
+import threading, warnings
+replaced = []
+class Watched(warnings.catch_warnings):
+    def __enter__(self):
+        replaced.append(threading.current_thread().name)
+        return super().__enter__()
+warnings.catch_warnings = Watched
+import numpy, pandas, pyarrow
+frame = pandas.DataFrame({"a": [1, 2], "b": ["x", None], "c": pandas.to_datetime(["2024-01-02", None])})
+series, array, table = frame["a"], frame["a"].to_numpy(), pyarrow.table({"a": [1]})
+"""
+# Is completed while its cell has other filters than before and after it.
+SLOW = """
+import threading
+inside, go = threading.Event(), threading.Event()
+class Slow:
+    def __dir__(self):
+        inside.set()
+        go.wait(20)
+        return ["ab"]
+slow = Slow()
+"""
+CELL = """
+print("on", flush=True)
+inside.wait(20)
+with warnings.catch_warnings():
+    go.set()
+    warnings.simplefilter("error", FutureWarning)
+    while not completed():
+        time.sleep(0.01)
+"""
+
+
+class Warnings(Housed):
+    def test_no_completion_replaces_the_filters(self):
+        kernel = self.fork().start()
+        self.run_ok(WATCHED, kernel)
+        for code in ("fra", "frame['", "array.", "table.", "import js", "from json import ", "%ti", "'"):
+            self.assertEqual(complete(kernel, code)["status"], "ok", code)
+        self.assertNotIn("inspection", kernel.value("replaced"))
+
+    def test_a_completion_leaves_the_filters_of_a_cell_alone(self):
+        kernel = self.fork().start()
+        self.run_ok(f"import os, time, warnings\n{SLOW}\ndef completed(): return os.path.exists('completed')", kernel)
+        before = kernel.value("[str(each) for each in warnings.filters]")
+        found = []
+
+        def look(message):
+            if message["msg_type"] == "stream":
+                found.extend(texts(complete(kernel, "slow.a")))
+                open(f"{kernel.work}/completed", "w").close()
+
+        self.assertEqual(kernel.run(CELL, look).content["status"], "ok")
+        self.assertEqual(found, ["ab"])
+        self.assertEqual(kernel.value("[str(each) for each in warnings.filters]"), before)
+        text = self.run_ok("warnings.warn('seen')", kernel)
+        self.assertIn("UserWarning: seen", text)
