@@ -5,7 +5,7 @@ import re
 import threading
 import types
 
-from fenxi_kernel.inspection import names
+from fenxi_kernel.inspection import imports, names
 from fenxi_kernel.inspection.budget import Budget, TooSlow
 from IPython.core import completer
 
@@ -20,6 +20,7 @@ _TYPES = {"magic": "magic", "path": "path", "param": "parameter", "dict key": "k
 completer.warnings = types.SimpleNamespace(
     warn=lambda *_, **__: None, filterwarnings=lambda *_, **__: None, catch_warnings=contextlib.nullcontext
 )
+imports.install()
 
 # The completer keeps what it is working on in itself.
 _completer = threading.Lock()
