@@ -7,7 +7,7 @@ from collections import deque
 from fenxi_kernel.inspection import tables
 from fenxi_kernel.inspection.brief import CALLABLES, brief, type_name
 from fenxi_kernel.inspection.budget import Budget
-from fenxi_kernel.inspection.looks import LIBRARY_CONTAINERS
+from fenxi_kernel.inspection.looks import LIBRARY_CONTAINERS, maker
 
 _COUNT_MAX = 500
 _COLUMNS_MAX = 50
@@ -21,6 +21,10 @@ _FACTS_SECS = 1.0
 
 _SIZED = (str, bytes, bytearray, list, tuple, dict, set, frozenset, range, deque, *LIBRARY_CONTAINERS)
 _WEIGHED = (str, bytes, bytearray, int, float, complex, bool)
+# What the text of an exception may be made of, and how long each may be if there are several.
+_PLAIN = (str, bytes, int, float, bool, types.NoneType)
+_PART_MAX_CHARS = 10_000
+_OF_OS_ERRORS = [OSError.__dict__[name] for name in ("errno", "strerror", "filename", "filename2")]
 _TIME_UP = "the time of the answer was up"
 
 
@@ -105,14 +109,32 @@ def _summary(value: object, budget: Budget) -> tuple[str, str]:
 
 
 def reason(error: BaseException) -> str:
-    """An exception in a line. Its own text may be the user's code too, so only that of plain ones is taken."""
+    """An exception in a line. It is asked outside of any time, so nothing of it is that could be the user's code: only the
+    text of a plain one is taken, whose arguments are plain themselves."""
     kind = type_name(error)
+    text = _own_text(error)
+    return kind if text is None else brief_line(kind.removeprefix("fenxi_kernel.inspection.budget."), text)
+
+
+def _own_text(error: BaseException) -> str | None:
+    writer, arguments = maker(type(error), "__str__"), BaseException.args.__get__(error)
+    parts = arguments
+    if writer is OSError:
+        parts = (*arguments, *(member.__get__(error) for member in _OF_OS_ERRORS))
+    elif writer is not BaseException and writer is not KeyError:
+        return None
+    # By identity: a class of the user's may say that it equals another.
+    if not all(any(type(part) is plain for plain in _PLAIN) for part in parts):
+        return None
+    if writer is BaseException and len(arguments) == 1 and type(arguments[0]) is str:
+        return arguments[0]
+    if any(type(part) in (str, bytes) and len(part) > _PART_MAX_CHARS for part in parts):
+        return None
     try:
-        if type(error).__str__ in (BaseException.__str__, KeyError.__str__, OSError.__str__):
-            return brief_line(kind.removeprefix("fenxi_kernel.inspection.budget."), str(error))
-    except Exception:  # noqa: BLE001, S110  its arguments may be anything
-        pass
-    return kind
+        return writer.__str__(error)
+    except ValueError:
+        # A whole number of too many digits.
+        return None
 
 
 def brief_line(kind: str, text: str) -> str:
