@@ -3,12 +3,10 @@
 Only the page is taken out of a table, by slices, which copy nothing else. A library that is not loaded is not looked for.
 """
 
-import datetime
-import decimal
-import numbers
 import sys
 from typing import NamedTuple
 
+from fenxi_kernel.inspection.cells import Cells, elements, of, of_arrow, rendered
 from fenxi_kernel.inspection.brief import brief, cut
 
 _LABEL_MAX_CHARS = 200
@@ -29,13 +27,6 @@ class Column(NamedTuple):
     name: str
     dtype: str
     type: str
-
-
-class Cells(NamedTuple):
-    """Texts, and the numbers of those rows that have no value."""
-
-    values: list[str]
-    missing_rows: list[int]
 
 
 def kind_of(value: object) -> str | None:
@@ -95,8 +86,14 @@ def summary(value) -> str | None:
         return " ".join(text.split())
     if len(lengths) != 1:
         return f"{dtype(value)}, {' x '.join(f'{length:,}' for length in lengths)}"
-    head = [brief(item, 40) for item in value[: 2 * _EDGE_ITEMS].tolist()]
+    head = [_item(item) for item in elements(value[: 2 * _EDGE_ITEMS])]
     return "[" + ", ".join(head) + (", ...]" if lengths[0] > len(head) else "]")
+
+
+def _item(item) -> str:
+    numpy = sys.modules["numpy"]
+    # Its own text names its type, which is told beside it.
+    return str(item) if type(item) in (numpy.float16, numpy.float32) else brief(item, 40)
 
 
 def columns(value, start: int, count: int) -> list[Column]:
@@ -122,12 +119,19 @@ def cells(value, column: int, start: int, count: int, chars: int) -> Cells:
     elif _is(value, "pandas", "Series"):
         part = value.iloc[start:stop]
     elif _is(value, "pyarrow", "Table", "RecordBatch"):
-        return _rendered(value.column(column).slice(start, count).to_pylist(), None, chars)
+        return of_arrow(value.column(column).slice(start, count), chars)
     elif value.ndim == 2:
-        part = value[start:stop, column]
+        # A part of a matrix is a matrix.
+        part = (sys.modules["numpy"].asarray(value) if _is(value, "numpy", "matrix") else value)[start:stop, column]
     else:
         part = value[start:stop]
-    return _of(part, chars)
+    if _is(part, "pandas", "MultiIndex"):
+        return _levels(part, chars)
+    return of(part, chars)
+
+
+def _levels(index, chars: int) -> Cells:
+    return rendered([" / ".join(map(str, label)) for label in index], None, chars)
 
 
 def labels(value, start: int, count: int, chars: int) -> tuple[Column, Cells] | None:
@@ -139,10 +143,9 @@ def labels(value, start: int, count: int, chars: int) -> tuple[Column, Cells] | 
         return None
     part = index[start : start + count]
     if isinstance(part, pandas.MultiIndex):
-        return Column(cut(" / ".join(map(str, index.names)), _LABEL_MAX_CHARS), "object", "TEXT"), _rendered(
-            [" / ".join(map(str, label)) for label in part], None, chars
-        )
-    return _column(index.name, index.dtype), _of(part, chars)
+        name = cut(" / ".join(map(str, index.names)), _LABEL_MAX_CHARS)
+        return Column(name, "object", "TEXT"), _levels(part, chars)
+    return _column(index.name, index.dtype), of(part, chars)
 
 
 def _column(label, kind) -> Column:
@@ -176,47 +179,3 @@ def _arrow(kind) -> str:
         if any(test(kind) for test in tests):
             return name
     return "TEXT"
-
-
-def _of(part, chars) -> Cells:
-    """Cells of a part of a Series, an Index or an array."""
-    pandas = sys.modules.get("pandas")
-    # By place: a Series answers to its labels.
-    gone = pandas.isna(part) if pandas is not None else part != part
-    gone = gone.tolist()
-    # Not tolist() for numpy's moments and spans: it gives plain numbers.
-    values = list(pandas.Series(part)) if pandas is not None and part.dtype.kind in "mM" else part.tolist()
-    return _rendered(values, gone, chars)
-
-
-def _rendered(values, gone, chars) -> Cells:
-    texts, missing = [], []
-    for row, value in enumerate(values):
-        if value is None or (gone is not None and gone[row] is True):
-            missing.append(row)
-            texts.append("")
-        else:
-            texts.append(_cell(value, chars))
-    return Cells(texts, missing)
-
-
-def _cell(value, chars) -> str:
-    """A value as previews of datasets have it: numbers in full precision, dates in ISO 8601, bytes in hexadecimal."""
-    if type(value) is str:
-        return cut(value, chars)
-    if isinstance(value, bool) or type(value).__name__ == "bool":
-        return "true" if value else "false"
-    if isinstance(value, numbers.Integral):
-        return cut(str(int(value)), chars)
-    if isinstance(value, float):
-        return repr(float(value))
-    if isinstance(value, decimal.Decimal):
-        return str(value)
-    if isinstance(value, datetime.date | datetime.time):
-        return value.isoformat()
-    if isinstance(value, datetime.timedelta):
-        # pandas writes ISO 8601 of its own kind of spans only.
-        return value.isoformat() if hasattr(value, "isoformat") else str(value)
-    if type(value) is bytes:
-        return cut(value[:chars].hex(), chars)
-    return brief(value, chars)
