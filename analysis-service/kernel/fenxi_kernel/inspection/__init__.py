@@ -6,7 +6,7 @@ answered in a thread made for it, so that an idle kernel has none, and one whose
 - ``answers`` takes the questions, bounds their number and time, and sends what came of them;
 - ``budget`` takes the time away from code that keeps it; ``quiet`` takes the output away from it;
 - ``completions``, ``explain``, ``variables`` and ``preview`` find the answers;
-- ``names`` and ``imports`` find what a name means or may be, without running code;
+- ``names`` and ``imports`` find what a name means or may be, ``documents`` what is written about it;
 - ``brief``, ``tables`` and ``cells`` say how values look, ``looks`` what Python's own are made of.
 
 Whatever is asked, no module is imported for it, no property of an object evaluated and no table copied. ``__repr__`` and

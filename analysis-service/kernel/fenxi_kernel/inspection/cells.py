@@ -5,7 +5,6 @@ A cell that cannot be shown is said to be one. It costs no other its text.
 
 import datetime
 import decimal
-import numbers
 import sys
 from typing import NamedTuple
 
@@ -106,29 +105,34 @@ def _cell(value, chars: int) -> str:
     """Numbers in full precision, dates in ISO 8601, bytes in hexadecimal."""
     if type(value) is str:
         return cut(value, chars)
-    if isinstance(value, bool) or type(value).__name__ == "bool":
+    # By its real class: __class__ may be a property.
+    kind = type(value)
+    if kind is bool or _is_numpys(kind, "bool_"):
         return "true" if value else "false"
-    if isinstance(value, numbers.Integral):
+    if issubclass(kind, int) or _is_numpys(kind, "integer"):
         return brief(int(value), chars)
-    if isinstance(value, float):
+    if issubclass(kind, float):
         return repr(float(value))
-    if isinstance(value, decimal.Decimal):
+    if issubclass(kind, decimal.Decimal):
         return cut(str(value), chars)
-    if isinstance(value, datetime.date | datetime.time):
+    if issubclass(kind, datetime.date | datetime.time):
         return value.isoformat()
-    if isinstance(value, datetime.timedelta):
+    if issubclass(kind, datetime.timedelta):
         # pandas writes ISO 8601 of its own kind of spans only.
         return value.isoformat() if hasattr(value, "isoformat") else str(value)
-    if type(value) is bytes:
+    if kind is bytes:
         return cut(value[:chars].hex(), chars)
-    if _is_known_by_str(value):
+    if _is_known_by_str(kind):
         return cut(str(value), chars)
     return brief(value, chars)
 
 
-def _is_known_by_str(value) -> bool:
-    kind, numpy = type(value), sys.modules.get("numpy")
-    if numpy is not None and (kind is numpy.float32 or kind is numpy.float16 or kind is numpy.longdouble):
-        return True
+def _is_numpys(kind: type, *names: str) -> bool:
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and issubclass(kind, tuple(getattr(numpy, name) for name in names))
+
+
+def _is_known_by_str(kind: type) -> bool:
     loaded = ((sys.modules.get(library), name) for library, name in _BY_STR)
-    return any(module is not None and kind is getattr(module, name, None) for module, name in loaded)
+    known = any(module is not None and kind is getattr(module, name, None) for module, name in loaded)
+    return known or _is_numpys(kind, "float16", "float32", "longdouble")

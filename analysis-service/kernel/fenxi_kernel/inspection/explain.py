@@ -4,7 +4,7 @@ import inspect
 import re
 import types
 
-from fenxi_kernel.inspection import names, tables
+from fenxi_kernel.inspection import documents, names, tables
 from fenxi_kernel.inspection.brief import brief, cut, type_name
 from IPython.utils.tokenutil import token_at_cursor
 
@@ -44,10 +44,9 @@ def _lines(name: str, value: object, with_source: bool) -> list[str]:
     if kind == "variable":
         lines.append(f"Value: {brief(value)}")
     about = value if kind != "variable" else type(value)
-    lines += _section("Documentation", cut(_quietly(inspect.getdoc, about), _DOC_MAX_CHARS))
+    lines += _section("Documentation", cut(_quietly(documents.doc, about), _DOC_MAX_CHARS))
     if with_source:
-        about = value.fget if kind == "property" and isinstance(value, property) else about
-        lines += _section("Source", cut(_quietly(inspect.getsource, about), _SOURCE_MAX_CHARS))
+        lines += _section("Source", cut(_quietly(documents.source, about), _SOURCE_MAX_CHARS))
     return lines
 
 
@@ -60,9 +59,12 @@ def _signature(value) -> str:
 
 
 def _signature_text(value) -> str:
-    makers = [inspect.getattr_static(value, name) for name in ("__init__", "__new__")] if isinstance(value, type) else []
-    about = getattr(value, "__func__", value)
-    if any(isinstance(each, types.FunctionType | staticmethod) for each in (about, *makers)):
+    if not documents.may_be_asked(value):
+        return ""
+    is_class = documents.is_class(value)
+    makers = [inspect.getattr_static(value, name) for name in ("__init__", "__new__")] if is_class else []
+    about = value.__func__ if type(value) is types.MethodType else value
+    if any(type(each) in (types.FunctionType, staticmethod) for each in (about, *makers)):
         return str(_shortened(inspect.signature(value)))
     # Of native code. `inspect` would copy the list of all modules, and with it 10 MB of a forked kernel's memory.
     return _OF_ITSELF.sub("(", value.__text_signature__ or "")

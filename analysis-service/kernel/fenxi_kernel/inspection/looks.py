@@ -18,8 +18,9 @@ from typing import NamedTuple
 
 LIBRARY_CONTAINERS = (collections.OrderedDict, collections.defaultdict, collections.Counter)
 
-_mro = type.__dict__["__mro__"].__get__
-_dict = type.__dict__["__dict__"].__get__
+# Of a class, whatever its own class says.
+mro_of = type.__dict__["__mro__"].__get__
+dict_of = type.__dict__["__dict__"].__get__
 _qualname = type.__dict__["__qualname__"].__get__
 # What only code could tell.
 UNKNOWN = object()
@@ -42,7 +43,7 @@ class Look(NamedTuple):
 
 def maker(kind: type, method: str = "__repr__") -> type:
     """The class from which a class has a method; finding it runs no code of the user's."""
-    return next(each for each in _mro(kind) if method in _dict(each))
+    return next(each for each in mro_of(kind) if method in dict_of(each))
 
 
 def look(value: object, items: int) -> Look | None:
@@ -57,8 +58,8 @@ def look(value: object, items: int) -> Look | None:
         names = inspect.getattr_static(writer, "_fields", ())
         names = names if type(names) is tuple else ()
         return _named(_qualname(kind), zip(names, tuple.__iter__(value), strict=False), items, len(names))
-    if _is_made_by(writer, _DATACLASS_CODE) and "__dataclass_fields__" in _dict(writer):
-        fields = _dict(writer)["__dataclass_fields__"].values()
+    if _is_made_by(writer, _DATACLASS_CODE) and "__dataclass_fields__" in dict_of(writer):
+        fields = dict_of(writer)["__dataclass_fields__"].values()
         names = [each.name for each in fields if each.repr and each._field_type is dataclasses._FIELD]
         return _named(_qualname(kind), ((name, _held(value, name)) for name in names), items, len(names))
     return None
@@ -74,12 +75,12 @@ def _held(value: object, name: str) -> object:
         except AttributeError:
             return UNKNOWN
     # A property, or something like it.
-    return UNKNOWN if any("__set__" in _dict(each) for each in _mro(type(found))) else found
+    return UNKNOWN if any("__set__" in dict_of(each) for each in mro_of(type(found))) else found
 
 
 def _is_made_by(writer: type, code: types.CodeType) -> bool:
     """Whether a class has its ``__repr__`` from the library's maker of such classes."""
-    function = _dict(writer)["__repr__"]
+    function = dict_of(writer)["__repr__"]
     return type(function) is types.FunctionType and function.__code__ is code
 
 

@@ -6,6 +6,9 @@ import keyword
 import sys
 import types
 
+from fenxi_kernel.inspection import documents
+from fenxi_kernel.inspection.looks import maker
+
 _MISSING = object()
 _METHODS = (
     types.FunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, types.ClassMethodDescriptorType,
@@ -39,8 +42,7 @@ def attribute(value: object, name: str) -> object:
         return getattr(value, name, _MISSING) if type(value) is types.ModuleType else vars(value).get(name, _MISSING)
     found = inspect.getattr_static(value, name, _MISSING)
     if issubclass(type(found), _METHODS):
-        owner = (None, value) if isinstance(value, type) else (value, type(value))
-        return found.__get__(*owner)
+        return _bound(found, value)
     if found is _MISSING:
         pandas = sys.modules.get("pandas")
         if pandas is not None and type(value) is pandas.DataFrame and name in value.columns:
@@ -48,11 +50,26 @@ def attribute(value: object, name: str) -> object:
     return found
 
 
+def _bound(found, value):
+    is_class = documents.is_class(value)
+    owner = value if is_class else type(value)
+    binder = maker(type(found), "__get__")
+    if binder is staticmethod:
+        return found.__func__
+    if binder is classmethod:
+        # Its own binding would go on to that of a property in it.
+        return types.MethodType(found.__func__, owner) if callable(found.__func__) else found.__func__
+    # A class of the user's may bind as it likes: that is left.
+    if issubclass(type(found), classmethod | staticmethod):
+        return found
+    return found.__get__(None, owner) if is_class else found.__get__(value, owner)
+
+
 def kind_of(value: object) -> str:
     """A word for it, as completions have it."""
-    if isinstance(value, types.ModuleType):
-        return "module"
     kind = type(value)
+    if issubclass(kind, types.ModuleType):
+        return "module"
     if issubclass(kind, type):
         return "class"
     if issubclass(kind, property) or kind is types.GetSetDescriptorType or kind is types.MemberDescriptorType:

@@ -74,11 +74,16 @@ def _facts(name: str, value: object, columns_max: int, budget: Budget) -> dict:
             entry["kind"] = "VALUE"
             entry["summary_error"] = reason(error)
         return entry
-    if type(value) in _SIZED:
+    if _is_one_of(value, _SIZED):
         entry["length"] = len(value)
-    if type(value) in _WEIGHED:
+    if _is_one_of(value, _WEIGHED):
         entry["size_bytes"] = sys.getsizeof(value)
     return entry
+
+
+def _is_one_of(value: object, kinds) -> bool:
+    # By identity: the class of a class of the user's may say that it equals another.
+    return any(type(value) is kind for kind in kinds)
 
 
 def _table_facts(value, kind, columns_max) -> dict:
@@ -123,8 +128,7 @@ def _own_text(error: BaseException) -> str | None:
         parts = (*arguments, *(member.__get__(error) for member in _OF_OS_ERRORS))
     elif writer is not BaseException and writer is not KeyError:
         return None
-    # By identity: a class of the user's may say that it equals another.
-    if not all(any(type(part) is plain for plain in _PLAIN) for part in parts):
+    if not all(_is_one_of(part, _PLAIN) for part in parts):
         return None
     if writer is BaseException and len(arguments) == 1 and type(arguments[0]) is str:
         return arguments[0]
