@@ -15,6 +15,8 @@ REACHED = {
     "change_the_mode_of_a_file": {SHARED_USER},
     "change_the_mode_of_a_file_of_the_service": {SHARED_USER},
     "list_other_processes": {SHARED_USER},
+    "count_other_processes": {OWN_USER, PLAIN_START, SHARED_USER},
+    "wait_for_the_end_of_another": {OWN_USER, PLAIN_START, SHARED_USER},
     "connect_to_an_open_socket": {SHARED_USER},
     "connect_to_the_control_socket": {SHARED_USER},
     "read_anothers_shared_memory": {SHARED_USER},
