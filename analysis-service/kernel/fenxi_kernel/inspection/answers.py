@@ -24,6 +24,8 @@ _WATCH_SECS = 0.05
 # How long after its time a thread may come back and still be heard.
 _GRACE_SECS = 0.2
 
+quiet.keep_filters()
+
 
 class Answers:
     """The questions of one kernel. Used by the control channel's thread alone."""
