@@ -73,3 +73,27 @@ describe("a long log", () => {
     expect(log.plainText().split("\n").slice(0, 2)).toEqual(["line 0", "line 1"]);
   });
 });
+
+describe("any control", () => {
+  it("far to the right leaves a line that can be written over", () => {
+    expect(written("\x1b[2000Gab\by").plainText().trim()).toBe("ay");
+    expect(written("x".repeat(3000) + "\nshort\x1b[2A\x1b[2900G\x1b[Bab\by").plainText().slice(3001).replace(/ +/, "|")).toBe("short|ay");
+    const log = written("\x1b[99999999Ga", "\x1b[99999999Cb");
+    expect(log.plainText().length).toBe(2002);
+  });
+
+  it("in any order leaves lines whose characters are all there", () => {
+    let seed = 7;
+    const random = (below: number) => (seed = (seed * 48271) % 2147483647) % below;
+    const pieces = ["a", "b".repeat(50), "\ud83d\ude00", "\ud83d", "\r", "\b", "\n", "\x1b[31m", "\x1b[", "\x1b]", "\x07", "\x1b"];
+    for (let round = 0; round < 300; round++) {
+      const log = new TerminalLog();
+      for (let i = 0; i < 60; i++) {
+        const final = "ABCDGJKm"[random(8)] as string;
+        log.write(random(2) ? (pieces[random(pieces.length)] as string) : `\x1b[${random(5000)}${final}`);
+      }
+      for (const line of log.open) for (const segment of line) expect(typeof segment.text).toBe("string");
+      expect(log.plainText()).not.toContain("undefined");
+    }
+  });
+});

@@ -22,6 +22,8 @@ export const BLOCK_LINES = 250;
 export const OPEN_LINES = 60;
 /** Characters kept of an escape sequence that has not ended. */
 const ESCAPE_PENDING_MAX_CHARS = 512;
+/** Blanks that a cursor far behind the end of a line leaves at most; what it writes then stands there. */
+const PAD_MAX_CHARS = 1000;
 
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/g;
@@ -34,8 +36,7 @@ const OSC = /^\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)/;
 function countOf(text: string): number {
   let count = text.length;
   for (let i = 0; i < text.length - 1; i++) {
-    const code = text.charCodeAt(i);
-    if (code >= 0xd800 && code <= 0xdbff) {
+    if (text.codePointAt(i) as number > 0xffff) {
       count--;
       i++;
     }
@@ -151,8 +152,10 @@ export class TerminalLog {
     const line = this.open[this.row] as Line;
     const length = this.lengths[this.row] as number;
     const count = countOf(text);
+    // The cursor may stand anywhere; the line has only as many characters as are counted.
+    this.col = Math.min(this.col, length + PAD_MAX_CHARS);
     if (this.col >= length) {
-      if (this.col > length) this.append(line, " ".repeat(Math.min(this.col - length, 1000)), "");
+      if (this.col > length) this.append(line, " ".repeat(this.col - length), "");
       this.append(line, text, this.style);
       this.col = this.col + count;
       this.lengths[this.row] = this.col;

@@ -62,7 +62,7 @@ export const zh: Messages = {
     runStay: "运行并停留", undo: "撤销删除单元格", up: "上一个单元格",
   },
   output: {
-    chart: "图表", frameFailed: "无法绘制此输出：{reason}", imageBroken: "无法读取这张图片。", inputWanted: "请输入：", richOutput: "富文本输出",
+    broken: "无法绘制此输出。", chart: "图表", frameFailed: "无法绘制此输出：{reason}", imageBroken: "无法读取这张图片。", inputWanted: "请输入：", richOutput: "富文本输出",
     saveImage: "保存图片", send: "发送", showLarge: "显示较大的输出（{size}）", truncated: "此处省略了 {dropped} 的输出；单次运行最多保留 {limit}。",
     unknownForm: "此输出没有可以在这里显示的形式。",
   },

@@ -7,6 +7,7 @@ import { bytes } from "../i18n/format";
 import { useT } from "../i18n/i18n";
 import { NoticeKind } from "../gen/fenxi/analysis/v1/output_pb";
 import { noticeOf } from "./notice";
+import { OutputGuard } from "./output-guard";
 import { InputView } from "./input-view";
 import { RichView } from "./rich-view";
 import { AnsiText, TerminalView } from "./terminal-view";
@@ -24,14 +25,9 @@ export function Outputs({ model, executionId, onReply }: OutputsProps) {
   return (
     <div className="outputs" data-testid="outputs" role="log" aria-live="off">
       {model.items.map((item) => (
-        <ItemView
-          key={item.id}
-          item={item}
-          version={item.version}
-          executionId={executionId}
-          waiting={item === open}
-          onReply={onReply}
-        />
+        <OutputGuard key={item.id}>
+          <ItemView item={item} version={item.version} executionId={executionId} waiting={item === open} onReply={onReply} />
+        </OutputGuard>
       ))}
     </div>
   );
