@@ -7,10 +7,14 @@ import { loginState } from "../api/login-state";
 import { follow, type EventMessage, type LinkState } from "./follow";
 import { OutputModel } from "./model";
 import { pause, visible } from "./patience";
+import { takePlace } from "./places";
 import { Notifier } from "./store";
 
 /** A long log is drawn again this often at most. */
 const LONG_GAP_MS = 200;
+/** Without a place for a stream that lasts: how long one is open from its first message on, and how long none is. */
+const GLIMPSE_MS = 1_000;
+const GLIMPSE_GAP_MS = 2_000;
 
 const DISPLAYS = new Set<OutputEvent["event"]["case"]>(["display", "result", "updateDisplay"]);
 
@@ -83,10 +87,40 @@ export class Feed {
   private async *open(afterSequence: bigint, cut: AbortSignal): AsyncIterable<EventMessage> {
     const hidden = await visible(cut);
     const either = AbortSignal.any([cut, hidden.signal]);
+    const past = { executionId: this.executionId, afterSequence };
     try {
-      yield* executions.watchExecution({ executionId: this.executionId, afterSequence }, { signal: either });
+      // What has ended is said at one go.
+      if (this.ended) return yield* executions.watchExecution(past, { signal: either });
+      let place = await takePlace("output");
+      while (!place && !either.aborted) {
+        yield* this.glimpse(either);
+        await pause(GLIMPSE_GAP_MS, either);
+        place = await takePlace("output");
+      }
+      try {
+        yield* executions.watchExecution({ ...past, afterSequence: this.model.lastSequence }, { signal: either });
+      } finally {
+        place?.leave();
+      }
     } finally {
       hidden.dispose();
+    }
+  }
+
+  /** What is there to be said, and then no more: others have the places for streams that last. */
+  private async *glimpse(signal: AbortSignal): AsyncIterable<EventMessage> {
+    const over = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const past = { executionId: this.executionId, afterSequence: this.model.lastSequence };
+    try {
+      for await (const message of executions.watchExecution(past, { signal: AbortSignal.any([signal, over.signal]) })) {
+        timer ??= setTimeout(() => over.abort(), GLIMPSE_MS);
+        yield message;
+      }
+    } catch (error) {
+      if (!over.signal.aborted || signal.aborted) throw error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

@@ -1,7 +1,7 @@
 // When to wait and when to go on: pauses that end early with the network, streams that rest in hidden tabs.
 
-/** A hidden tab keeps its streams for so long; browsers give six connections a host, and other tabs need them. */
-export const HIDDEN_MAX_MS = 30_000;
+/** A hidden tab keeps its streams for so long: who only looks elsewhere comes back to them, and other tabs need the places. */
+export const HIDDEN_MAX_MS = 3_000;
 
 /** Waits; ends early when the network comes back, the tab is looked at again, or `signal` fires. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,14 +1,17 @@
 // The kernel as it stands, live: one stream that is opened again after every drop, until the kernel is gone. A tab that
-// nobody looks at has no stream and asks now and then.
+// nobody looks at, or for which no stream is left, asks now and then.
 import { mayReopen } from "../api/errors";
 import { loginState } from "../api/login-state";
 import { kernels } from "../api/transport";
 import { backoffMs, SILENCE_MAX_MS } from "../execution/follow";
 import { pause, visible } from "../execution/patience";
+import { takePlace, type Place } from "../execution/places";
 import { KernelState, type Kernel } from "../gen/fenxi/analysis/v1/kernel_pb";
 
 /** How often a hidden tab asks: it can still say that a kernel is about to be ended. */
 const HIDDEN_GAP_MS = 60_000;
+/** How often a tab asks for which no stream is left. */
+const GLIMPSE_GAP_MS = 2_000;
 /** How often a dead kernel is asked about: it may have been started again elsewhere. */
 const DEAD_GAP_MS = 15_000;
 
@@ -26,9 +29,10 @@ export async function watchKernel(kernelId: string, listener: KernelListener, si
   while (!signal.aborted) {
     let state: KernelState | undefined;
     let first = true;
+    const hidden = document.visibilityState === "hidden";
+    const place = hidden ? null : await takePlace("kernel");
     try {
-      const hidden = document.visibilityState === "hidden";
-      for await (const kernel of hidden ? glimpse(kernelId, signal) : stream(kernelId, signal)) {
+      for await (const kernel of place ? stream(kernelId, place, signal) : glimpse(kernelId, signal)) {
         attempt = 0;
         listener.onLink(true);
         if (!kernel) continue;
@@ -41,15 +45,22 @@ export async function watchKernel(kernelId: string, listener: KernelListener, si
       }
     } catch (error) {
       if (signal.aborted) return;
+      if (place?.lost.aborted) continue;
       if (!mayReopen(error)) {
         listener.onGone(error);
         await wake();
         continue;
       }
+    } finally {
+      place?.leave();
     }
     if (signal.aborted) return;
     if (state === KernelState.DEAD) {
       await either(wake, DEAD_GAP_MS, signal);
+      continue;
+    }
+    if (!place && !first) {
+      await either(wake, GLIMPSE_GAP_MS, signal);
       continue;
     }
     listener.onLink(false);
@@ -69,10 +80,10 @@ async function* glimpse(kernelId: string, signal: AbortSignal): AsyncGenerator<K
   yield (await kernels.getKernel({ kernelId }, { signal })).kernel;
 }
 
-async function* stream(kernelId: string, signal: AbortSignal): AsyncGenerator<Kernel | undefined> {
+async function* stream(kernelId: string, place: Place, signal: AbortSignal): AsyncGenerator<Kernel | undefined> {
   const hidden = await visible(signal);
   const silence = new AbortController();
-  const cut = AbortSignal.any([signal, hidden.signal, silence.signal]);
+  const cut = AbortSignal.any([signal, hidden.signal, silence.signal, place.lost]);
   let timer = setTimeout(() => silence.abort(), SILENCE_MAX_MS);
   try {
     for await (const message of kernels.watchKernel({ kernelId }, { signal: cut })) {

@@ -45,7 +45,10 @@ export class NotebookSession {
     this.draft = new Draft(userId, kernelId, draw);
     this.feeds = new Feeds(signal, {
       onOutput: () => this.notifier.touch(SUMMARY_GAP_MS),
-      onFinished: ({ executionId, model }) => this.runs.ended(executionId, model),
+      onFinished: ({ executionId, model, ended }) => {
+        this.runs.ended(executionId, model);
+        if (!ended) this.link.wake();
+      },
     });
     this.link = new KernelLink(kernelId, signal, { onKernel: (kernel, first) => this.kernelChanged(kernel, first), onLink: draw });
     this.queue = new Queue(kernelId, signal, {

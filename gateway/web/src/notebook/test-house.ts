@@ -27,6 +27,8 @@ export class Channel<T> {
   private readonly said: T[] = [];
   private wake: (() => void) | null = null;
   private ended = false;
+  /** Whether somebody reads it now. */
+  listened = false;
   say(message: T): void {
     this.said.push(message);
     this.wake?.();
@@ -37,11 +39,16 @@ export class Channel<T> {
   }
   async *read(signal: AbortSignal): AsyncGenerator<T> {
     signal.addEventListener("abort", () => this.wake?.());
-    for (;;) {
-      while (this.said.length > 0) yield this.said.shift() as T;
-      if (signal.aborted) throw new ConnectError("aborted", Code.Canceled);
-      if (this.ended) return;
-      await new Promise<void>((resolve) => (this.wake = resolve));
+    this.listened = true;
+    try {
+      for (;;) {
+        while (this.said.length > 0) yield this.said.shift() as T;
+        if (signal.aborted) throw new ConnectError("aborted", Code.Canceled);
+        if (this.ended) return;
+        await new Promise<void>((resolve) => (this.wake = resolve));
+      }
+    } finally {
+      this.listened = false;
     }
   }
 }
@@ -75,6 +82,8 @@ beforeEach(() => {
   const target = () => ({ addEventListener: () => {}, removeEventListener: () => {} });
   vi.stubGlobal("window", { ...target(), addEventListener: (name: string, listener: Listener) => name === "storage" && house.stored.push(listener) });
   vi.stubGlobal("document", { ...target(), visibilityState: "visible" });
+  const locks = { request: async (_: string, __: object, held: (free: object) => Promise<void>) => held({}) };
+  vi.stubGlobal("navigator", { locks });
   vi.stubGlobal("localStorage", { getItem: (key: string) => house.kept.get(key) ?? null, setItem: (key: string, text: string) => house.kept.set(key, text) });
   vi.stubGlobal("requestAnimationFrame", (then: () => void) => setTimeout(then, 16));
   service.kernels = {
