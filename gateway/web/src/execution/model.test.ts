@@ -38,6 +38,15 @@ describe("the output of an execution", () => {
     expect(model.items.map(textOf)).toEqual(["ab\n", "oops", "c"]);
   });
 
+  it("is long with many outputs too, and grows in place", () => {
+    const list = said(...Array.from({ length: 60 }, (_, at) => shown(String(at))));
+    const model = modelOf(list.slice(0, 50));
+    const { items } = model;
+    expect(model.isLong).toBe(false);
+    for (const event of list.slice(50)) model.apply(event);
+    expect([model.isLong, model.items === items, items.length]).toEqual([true, true, 60]);
+  });
+
   it("takes no event twice and refuses a gap", () => {
     const list = said(out("1"), out("2"), out("3"));
     const model = new OutputModel();

@@ -21,10 +21,12 @@ export type Phase = "unknown" | "queued" | "running" | "finished";
 
 type Unnumbered<T> = T extends unknown ? Omit<T, "id" | "version"> : never;
 
-/** Blocks of a terminal log from which it counts as long. */
+/** Blocks of a terminal log, or outputs, from which an execution's output counts as long. */
 const LONG_BLOCKS = 8;
+const LONG_ITEMS = 50;
 
 export class OutputModel {
+  /** Grows in place; who draws it is told by the feed. */
   items: OutputItem[] = [];
   phase: Phase = "unknown";
   lastSequence = 0n;
@@ -64,7 +66,7 @@ export class OutputModel {
 
   /** Whether the output is so long that drawing it at every frame would keep the page busy. */
   get isLong(): boolean {
-    return this.items.some((item) => item.kind === "stream" && item.log.blocks.length > LONG_BLOCKS);
+    return this.items.length > LONG_ITEMS || this.items.some((item) => item.kind === "stream" && item.log.blocks.length > LONG_BLOCKS);
   }
 
   /** The input that is waited for, if one is. */
@@ -163,7 +165,8 @@ export class OutputModel {
 
   private push(item: Unnumbered<OutputItem>): OutputItem {
     const numbered = { ...item, id: this.nextId++, version: 0 } as OutputItem;
-    this.items = [...this.items, numbered];
+    // In place: a run may show thousands, and a new list for each would take the square of that.
+    this.items.push(numbered);
     return numbered;
   }
 

@@ -47,7 +47,7 @@ export const en = {
     moveUp: "Move up", notSaved: "This browser has no room to keep your draft. Copy it before you leave the page.", nothingFound: "Nothing is known of this name.", output: "Output", placeholder: "Write {language}, then Shift+Enter to run",
     queued: "Waiting for its turn", queuedAt: "Waiting: {n} run before it|Waiting: {n} runs before it", queuedFor: "about {span}", reconnecting: "Connection lost. It runs on; output follows as soon as there is a way.", restart: "Restart kernel",
     restartText: "Code that runs is stopped and all variables are lost. The tables are loaded again.", restartTitle: "Restart the kernel?", run: "Run", runAll: "Run all",
-    running: "Running", sending: "Sending…", shortcuts: "Keyboard shortcuts", showAll: "Show all {n} lines", showLess: "Show less", startsAt: "Other kernels are being started. This one is number {n} in the line.", stop: "Stop", stopping: "Stopping…", tryThis: "Try",
+    running: "Running", sending: "Sending…", shortcuts: "Keyboard shortcuts", showAll: "Show all {n} lines", showLess: "Show less", showWhole: "Show all of it", startsAt: "Other kernels are being started. This one is number {n} in the line.", stop: "Stop", stopping: "Stopping…", tryThis: "Try",
     untitled: "Untitled analysis",
   },
   variables: {
@@ -60,7 +60,7 @@ export const en = {
     runStay: "Run and stay", undo: "Undo deleting a cell", up: "Previous cell",
   },
   output: {
-    broken: "This output cannot be drawn.", chart: "Chart", frameFailed: "This output could not be drawn: {reason}", imageBroken: "This picture cannot be read.", inputWanted: "Input:", richOutput: "Rich output",
+    between: "{between} outputs between. Show all {n}", broken: "This output cannot be drawn.", chart: "Chart", frameFailed: "This output could not be drawn: {reason}", imageBroken: "This picture cannot be read.", inputWanted: "Input:", richOutput: "Rich output",
     saveImage: "Save picture", send: "Send", showLarge: "Show large output ({size})", truncated: "{dropped} of output were left out here; one run may print {limit}.",
     unknownForm: "This output has no form that can be shown here.",
   },

@@ -49,7 +49,7 @@ export const zh: Messages = {
     moveUp: "上移", notSaved: "浏览器空间不足，草稿无法保存。离开页面前请先复制。", nothingFound: "没有找到这个名称的说明。", output: "输出", placeholder: "编写 {language}，按 Shift+Enter 运行",
     queued: "排队等待中", queuedAt: "排队中：前面还有 {n} 个", queuedFor: "约 {span}", reconnecting: "连接已断开。代码仍在运行，恢复后会自动补上输出。", restart: "重启内核",
     restartText: "正在运行的代码会停止，所有变量都会丢失。表格会重新加载。", restartTitle: "重启内核？", run: "运行", runAll: "全部运行",
-    running: "运行中", sending: "发送中…", shortcuts: "键盘快捷键", showAll: "显示全部 {n} 行", showLess: "收起", startsAt: "正在启动其他内核，本内核排在第 {n} 位。", stop: "停止", stopping: "正在停止…", tryThis: "试试",
+    running: "运行中", sending: "发送中…", shortcuts: "键盘快捷键", showAll: "显示全部 {n} 行", showLess: "收起", showWhole: "全部显示", startsAt: "正在启动其他内核，本内核排在第 {n} 位。", stop: "停止", stopping: "正在停止…", tryThis: "试试",
     untitled: "未命名分析",
   },
   variables: {
@@ -62,7 +62,7 @@ export const zh: Messages = {
     runStay: "运行并停留", undo: "撤销删除单元格", up: "上一个单元格",
   },
   output: {
-    broken: "无法绘制此输出。", chart: "图表", frameFailed: "无法绘制此输出：{reason}", imageBroken: "无法读取这张图片。", inputWanted: "请输入：", richOutput: "富文本输出",
+    between: "中间还有 {between} 项输出，显示全部 {n} 项", broken: "无法绘制此输出。", chart: "图表", frameFailed: "无法绘制此输出：{reason}", imageBroken: "无法读取这张图片。", inputWanted: "请输入：", richOutput: "富文本输出",
     saveImage: "保存图片", send: "发送", showLarge: "显示较大的输出（{size}）", truncated: "此处省略了 {dropped} 的输出；单次运行最多保留 {limit}。",
     unknownForm: "此输出没有可以在这里显示的形式。",
   },

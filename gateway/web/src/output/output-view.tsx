@@ -1,11 +1,13 @@
 // All that an execution said, in order.
 import { CircleAlert, Info, Scissors } from "lucide-react";
-import { memo, useMemo } from "react";
+import { memo, useMemo, useState } from "react";
 import type { OutputItem, OutputModel } from "../execution/model";
 import { TerminalLog } from "../execution/terminal";
 import { bytes } from "../i18n/format";
 import { useT } from "../i18n/i18n";
 import { NoticeKind } from "../gen/fenxi/analysis/v1/output_pb";
+import { Button } from "../ui/button";
+import { endsOf } from "./ends";
 import { noticeOf } from "./notice";
 import { OutputGuard } from "./output-guard";
 import { InputView } from "./input-view";
@@ -20,15 +22,25 @@ interface OutputsProps {
 }
 
 export function Outputs({ model, executionId, onReply }: OutputsProps) {
+  const t = useT();
+  const [all, setAll] = useState(false);
   if (model.items.length === 0) return null;
   const open = model.openInput;
+  const { first, last, between } = all ? { first: model.items, last: [], between: 0 } : endsOf(model.items);
+  const draw = (item: OutputItem) => (
+    <OutputGuard key={item.id}>
+      <ItemView item={item} version={item.version} executionId={executionId} waiting={item === open} onReply={onReply} />
+    </OutputGuard>
+  );
   return (
     <div className="outputs" data-testid="outputs" role="log" aria-live="off">
-      {model.items.map((item) => (
-        <OutputGuard key={item.id}>
-          <ItemView item={item} version={item.version} executionId={executionId} waiting={item === open} onReply={onReply} />
-        </OutputGuard>
-      ))}
+      {first.map(draw)}
+      {between > 0 && (
+        <Button size="s" className="out-between" onClick={() => setAll(true)} data-testid="show-all-outputs">
+          {t("output.between", { between, n: model.items.length })}
+        </Button>
+      )}
+      {last.map(draw)}
     </div>
   );
 }

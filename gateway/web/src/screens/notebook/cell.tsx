@@ -1,6 +1,6 @@
 // A cell: its code, the button that runs or stops it, what it said.
 import { ArrowDown, ArrowUp, Ellipsis, Play, Square, Trash2 } from "lucide-react";
-import { memo, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
+import { memo, useRef, type KeyboardEvent, type PointerEvent } from "react";
 import { errorText } from "../../api/errors";
 import { CodeEditor } from "../../editor/code-editor";
 import { CodeView } from "../../editor/code-view";
@@ -11,9 +11,9 @@ import type { Cell } from "../../notebook/document";
 import { languageName } from "../../notebook/language";
 import type { Place } from "../../notebook/queue";
 import type { NotebookSession } from "../../notebook/session";
-import { Outputs } from "../../output/output-view";
 import { Button, IconButton } from "../../ui/button";
 import { Menu } from "../../ui/menu";
+import { CellOutput } from "./cell-output";
 import { CellStatus, statusOf } from "./cell-status";
 
 /** What a cell asks of the notebook around it; the same for all cells, and for as long as the notebook is open. */
@@ -127,31 +127,6 @@ function EmptyCode({ label, language, onEdit }: { label: string; language: strin
   };
   return (
     <pre className="code-view muted" role="button" tabIndex={0} aria-label={label} onKeyDown={onKeyDown} onClick={onEdit}>{t("notebook.placeholder", { language })}</pre>
-  );
-}
-
-/** Output above this height scrolls until the person asks for all of it. */
-function CellOutput({ session, cell, feed }: { session: NotebookSession; cell: Cell; feed: Feed }) {
-  const t = useT();
-  const [whole, setWhole] = useState(false);
-  const lines = feed.model.items.reduce((sum, item) => sum + (item.kind === "stream" ? item.log.lineCount : 0), 0);
-  const long = lines > 40;
-  return (
-    <>
-      <div className={long && !whole ? "cell-out cell-out-short" : "cell-out"} {...(long && !whole ? { tabIndex: 0, role: "region", "aria-label": t("notebook.output") } : {})}>
-        <Outputs model={feed.model} executionId={feed.executionId} onReply={(inputId, value) => session.reply(cell, inputId, value)} />
-        {feed.failure !== null && (
-          <div className="notice notice-bad">
-            <span className="grow">{errorText(feed.failure)}</span>
-          </div>
-        )}
-      </div>
-      {long && (
-        <button type="button" className="cell-more small" onClick={() => setWhole(!whole)}>
-          {whole ? t("notebook.showLess") : t("notebook.showAll", { n: lines })}
-        </button>
-      )}
-    </>
   );
 }
 
