@@ -8,9 +8,6 @@ export interface Content {
   text: string | null;
 }
 
-/** Contents above this are for a click: a tab that fetches them unasked may freeze. */
-export const FETCH_UNASKED_MAX_BYTES = 32 * 1024 * 1024;
-
 async function read(executionId: string, sha256: string, sizeBytes: number, signal: AbortSignal) {
   const whole = new Uint8Array(sizeBytes);
   let offset = 0;
@@ -19,6 +16,16 @@ async function read(executionId: string, sha256: string, sizeBytes: number, sign
     offset += data.length;
   }
   return whole.subarray(0, Math.min(offset, sizeBytes));
+}
+
+/** The content at once, for a file that is saved. */
+export async function contentOf(executionId: string, part: MimePart): Promise<Content> {
+  const { content } = part;
+  if (content.case === "text") return { bytes: null, text: content.value };
+  if (content.case === "data") return { bytes: content.value as Uint8Array<ArrayBuffer>, text: null };
+  if (content.case !== "reference") return { bytes: null, text: "" };
+  const { sha256, sizeBytes } = content.value;
+  return { bytes: await read(executionId, sha256, Number(sizeBytes), new AbortController().signal), text: null };
 }
 
 /** The content, fetched where the event only refers to it. Contents never change, so they are kept. */
@@ -43,4 +50,12 @@ export function asText(content: Content): string {
 
 export function asBlob(content: Content, type: string): Blob {
   return new Blob([content.bytes ?? content.text ?? ""], { type });
+}
+
+/** Hands a file to the person. */
+export function saveAs(url: string, name: string): void {
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
 }

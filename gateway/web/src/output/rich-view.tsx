@@ -7,11 +7,15 @@ import { bytes } from "../i18n/format";
 import { useT } from "../i18n/i18n";
 import { Button, IconButton } from "../ui/button";
 import { choose, needsSandbox, sizeOf, type Choice } from "./choose";
-import { asBlob, asText, FETCH_UNASKED_MAX_BYTES, useContent, type Content } from "./content";
+import { asBlob, asText, contentOf, saveAs, useContent, type Content } from "./content";
 import { HtmlView } from "./html-view";
 import { indented } from "./json-text";
+import { blocksOf, fileNameOf, unaskedMaxBytes } from "./large";
 import { MarkdownView } from "./markdown-view";
 import { SandboxView } from "./sandbox-view";
+
+/** A blob's address stays for so long after the browser was told to save it. */
+const SAVED_AFTER_MS = 60_000;
 
 export function RichView({ bundle, executionId, executionCount }: { bundle: MimeBundle; executionId: string; executionCount: number }) {
   const t = useT();
@@ -27,9 +31,17 @@ export function RichView({ bundle, executionId, executionCount }: { bundle: Mime
 function Loaded({ choice, executionId }: { choice: Choice; executionId: string }) {
   const t = useT();
   const size = sizeOf(choice.part);
-  const [asked, setAsked] = useState(size <= FETCH_UNASKED_MAX_BYTES);
-  const { ready, error, retry } = useContent(executionId, choice.part, asked);
-  if (!asked) return <Button size="s" onClick={() => setAsked(true)}>{t("output.showLarge", { size: bytes(size) })}</Button>;
+  const [asked, setAsked] = useState(false);
+  const wanted = asked || size <= unaskedMaxBytes(choice.view);
+  const { ready, error, retry } = useContent(executionId, choice.part, wanted);
+  if (!wanted) {
+    return (
+      <div className="row wrap">
+        <Button size="s" onClick={() => setAsked(true)} data-testid="show-large">{t("output.showLarge", { size: bytes(size) })}</Button>
+        <SaveLarge choice={choice} executionId={executionId} />
+      </div>
+    );
+  }
   if (error) {
     return (
       <div className="notice notice-bad">
@@ -39,6 +51,31 @@ function Loaded({ choice, executionId }: { choice: Choice; executionId: string }
   }
   if (!ready) return <div className="skeleton" style={{ height: 160 }} role="status" aria-label={t("common.loading")} />;
   return <Shown choice={choice} content={ready} />;
+}
+
+/** A file of what is too large to be drawn unasked. */
+function SaveLarge({ choice: { part }, executionId }: { choice: Choice; executionId: string }) {
+  const t = useT();
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<unknown>(null);
+  const save = async () => {
+    setBusy(true);
+    setFailure(null);
+    try {
+      const url = URL.createObjectURL(asBlob(await contentOf(executionId, part), part.mimeType));
+      saveAs(url, fileNameOf(part.mimeType));
+      setTimeout(() => URL.revokeObjectURL(url), SAVED_AFTER_MS);
+    } catch (error) {
+      setFailure(error);
+    }
+    setBusy(false);
+  };
+  return (
+    <>
+      <Button size="s" icon={<Download />} busy={busy} onClick={() => void save()}>{t("output.save")}</Button>
+      {failure !== null && <span className="field-error">{errorText(failure)}</span>}
+    </>
+  );
 }
 
 function Shown({ choice, content }: { choice: Choice; content: Content }) {
@@ -57,13 +94,19 @@ function Shown({ choice, content }: { choice: Choice; content: Content }) {
     case "json":
       return <JsonView text={text} />;
     default:
-      return <pre className="term" data-testid="output-text">{text}</pre>;
+      return <pre className="term" data-testid="output-text"><Blocks text={text} /></pre>;
   }
 }
 
 function JsonView({ text }: { text: string }) {
   const shown = useMemo(() => indented(text), [text]);
-  return <pre className="term" data-testid="output-json">{shown}</pre>;
+  return <pre className="term" data-testid="output-json"><Blocks text={shown} /></pre>;
+}
+
+function Blocks({ text }: { text: string }) {
+  const blocks = useMemo(() => blocksOf(text), [text]);
+  if (blocks.length === 1) return text;
+  return blocks.map((block, at) => <span key={at} className="term-block">{block}</span>);
 }
 
 function ImageView({ content, type }: { content: Content; type: string }) {
@@ -78,16 +121,10 @@ function ImageView({ content, type }: { content: Content; type: string }) {
   }, [content.bytes, content.text, type]);
   if (broken) return <div className="notice notice-bad">{t("output.imageBroken")}</div>;
   if (!url) return null;
-  const download = () => {
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = `fenxi.${type.split("/")[1]?.replace("svg+xml", "svg") ?? "png"}`;
-    link.click();
-  };
   return (
     <figure className="out-image" data-testid="output-image" data-mime={type}>
       <img src={url} alt={t("output.chart")} onError={() => setBroken(true)} />
-      <IconButton label={t("output.saveImage")} icon={<Download />} size="s" onClick={download} />
+      <IconButton label={t("output.saveImage")} icon={<Download />} size="s" onClick={() => saveAs(url, fileNameOf(type))} />
     </figure>
   );
 }
