@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { BLOCK_LINES, OPEN_LINES, TerminalLog } from "./terminal";
 
 function written(...chunks: string[]): TerminalLog {
@@ -80,6 +80,27 @@ describe("any control", () => {
     expect(written("x".repeat(3000) + "\nshort\x1b[2A\x1b[2900G\x1b[Bab\by").plainText().slice(3001).replace(/ +/, "|")).toBe("short|ay");
     const log = written("\x1b[99999999Ga", "\x1b[99999999Cb");
     expect(log.plainText().length).toBe(2002);
+  });
+
+  it("leaves of a line what any terminal would leave, styles too", () => {
+    expect(written("\x1b[31mabc\x1b[0mdef\r\x1b[2Cxy").open[0]).toEqual([
+      { text: "ab", style: "1||" },
+      { text: "xyef", style: "" },
+    ]);
+    expect(written("abcdef\x1b[3D\x1b[1Kx").plainText()).toBe("   xef");
+    expect(written("abc\rabcdef\b\bX").plainText()).toBe("abcdXf");
+    expect(written("\ud83d\ude00\ud83d\ude00c\rab").plainText()).toBe("abc");
+    expect(written("abc\x1b[2K", "\x1b[9G\x1b[Kx").plainText()).toBe(`${" ".repeat(8)}x`);
+  });
+
+  it("touches of a very long line only what it writes over", () => {
+    const log = written("x".repeat(100_000));
+    const [from, iterator] = [vi.spyOn(Array, "from"), vi.spyOn(String.prototype, Symbol.iterator)];
+    for (let i = 0; i < 100; i++) log.write(`\r${i}`);
+    const lookedAt = from.mock.calls.length + iterator.mock.calls.length;
+    from.mockRestore();
+    iterator.mockRestore();
+    expect([lookedAt, log.open[0]?.length, log.plainText().slice(0, 4), log.plainText().length]).toEqual([0, 1, "99xx", 100_000]);
   });
 
   it("in any order leaves lines whose characters are all there", () => {

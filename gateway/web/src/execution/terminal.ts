@@ -155,31 +155,27 @@ export class TerminalLog {
     // The cursor may stand anywhere; the line has only as many characters as are counted.
     this.col = Math.min(this.col, length + PAD_MAX_CHARS);
     if (this.col >= length) {
-      if (this.col > length) this.append(line, " ".repeat(this.col - length), "");
-      this.append(line, text, this.style);
+      if (this.col > length) append(line, " ".repeat(this.col - length), "");
+      append(line, text, this.style);
       this.col = this.col + count;
       this.lengths[this.row] = this.col;
       return;
     }
-    const cells = cellsOf(line);
-    for (const char of text) {
-      cells[this.col++] = { text: char, style: this.style };
-    }
-    this.replace(cells);
-  }
-
-  private append(line: Line, text: string, style: StyleKey): void {
-    const last = line.at(-1);
-    if (last && last.style === style) last.text += text;
-    else line.push({ text, style });
+    // Only what is written over is touched: progress may be drawn at the beginning of a line of megabytes.
+    const [before, rest] = cut(line, this.col);
+    this.replace(joined(before, [{ text, style: this.style }], cut(rest, count)[1]), Math.max(length, this.col + count));
+    this.col += count;
   }
 
   private eraseInLine(mode: number): void {
-    const cells = cellsOf(this.open[this.row] as Line);
-    if (mode === 0) cells.length = Math.min(cells.length, this.col);
-    else if (mode === 2) cells.length = 0;
-    else for (let i = 0; i <= this.col && i < cells.length; i++) cells[i] = { text: " ", style: "" };
-    this.replace(cells);
+    const line = this.open[this.row] as Line;
+    const length = this.lengths[this.row] as number;
+    if (mode === 0) this.replace(cut(line, this.col)[0], Math.min(length, this.col));
+    else if (mode === 2) this.replace([], 0);
+    else {
+      const erased = Math.min(length, this.col + 1);
+      this.replace(joined([{ text: " ".repeat(erased), style: "" }], cut(line, erased)[1]), length);
+    }
   }
 
   private eraseBelow(mode: number): void {
@@ -197,14 +193,36 @@ export class TerminalLog {
     this.lengths.length = this.row + 1;
   }
 
-  private replace(cells: Segment[]): void {
-    const line: Line = [];
-    for (const cell of cells) this.append(line, cell.text, cell.style);
+  private replace(line: Line, length: number): void {
     this.open[this.row] = line;
-    this.lengths[this.row] = cells.length;
+    this.lengths[this.row] = length;
   }
 }
 
-function cellsOf(line: Line): Segment[] {
-  return line.flatMap((segment) => Array.from(segment.text, (text) => ({ text, style: segment.style })));
+function append(line: Line, text: string, style: StyleKey): void {
+  if (text === "") return;
+  const last = line.at(-1);
+  if (last && last.style === style) last.text += text;
+  else line.push({ text, style });
+}
+
+/** One line of several parts, whose segments are left as they are. */
+function joined(...parts: Line[]): Line {
+  const line: Line = [];
+  for (const part of parts) for (const { text, style } of part) append(line, text, style);
+  return line;
+}
+
+/** A line's first `count` characters and the rest. */
+function cut(line: Line, count: number): [Line, Line] {
+  let left = count;
+  for (const [index, { text, style }] of line.entries()) {
+    let at = 0;
+    for (; left > 0 && at < text.length; left--) at += (text.codePointAt(at) as number) > 0xffff ? 2 : 1;
+    if (at === text.length) continue;
+    const [before, after] = [line.slice(0, index), line.slice(index + 1)];
+    if (at > 0) before.push({ text: text.slice(0, at), style });
+    return [before, [{ text: text.slice(at), style }, ...after]];
+  }
+  return [line, []];
 }
