@@ -23,3 +23,8 @@ export async function makeDataset(item: UploadItem): Promise<Dataset | null> {
   else uploads.notifier.flush();
   return made;
 }
+
+/** Makes datasets of all files that are there, one after the other, each read as it was chosen or detected. */
+export async function makeAll(): Promise<void> {
+  for (const item of uploads.received) await makeDataset(item);
+}

@@ -70,3 +70,11 @@ test("the same file chosen twice is two uploads, and taking one off leaves the o
   await vi.advanceTimersByTimeAsync(100);
   expect([service.cancelled, kept.get(key), uploads.items]).toEqual([["old"], "new 1", [second]]);
 });
+
+test("a file that is there and no dataset yet is not left without a question", async () => {
+  const [item] = uploads.add([file]);
+  await vi.advanceTimersByTimeAsync(100);
+  expect([item?.phase, uploads.unfinished, uploads.received]).toEqual(["received", true, [item]]);
+  if (item) uploads.pause(item);
+  expect(uploads.unfinished).toBe(true);
+});

@@ -77,8 +77,14 @@ class UploadQueue {
     void queryClient.invalidateQueries();
   }
 
+  /** Whether leaving the page loses something: a file of which no dataset was made is found by nobody again. */
   get unfinished(): boolean {
-    return this.items.some((item) => ["waiting", "sending", "retrying"].includes(item.phase));
+    return this.items.some((item) => item.phase !== "done" && item.phase !== "failed");
+  }
+
+  /** Files that are there and wait for a person to make datasets of them. */
+  get received(): UploadItem[] {
+    return this.items.filter((item) => item.phase === "received");
   }
 
   private next(): void {

@@ -2,9 +2,9 @@ import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test, vi } from "vitest";
 import { DatasetSchema } from "../gen/fenxi/analysis/v1/dataset_pb";
-import { makeDataset } from "./make";
-import type { UploadItem } from "./queue";
-import { choose, mayMake, newReading, previewRows } from "./reading";
+import { makeAll, makeDataset } from "./make";
+import { uploads, type UploadItem } from "./queue";
+import { choose, mayMake, newReading, openOf, previewRows } from "./reading";
 
 const { calls, service } = vi.hoisted(() => {
   vi.stubGlobal("window", { addEventListener: () => {}, removeEventListener: () => {} });
@@ -53,4 +53,29 @@ test("choices are the upload's: they outlive a failure, which another choice for
   expect([chosen.phase, chosen.dataset]).toEqual(["done", dataset]);
   expect(calls.map((call) => call.options.sheet)).toEqual(["2025", "2025"]);
   expect(calls[0]?.requestId).not.toBe(calls[1]?.requestId);
+});
+
+test("the next file is open once one is done, unless a person closed it", () => {
+  const items = (["done", "failed", "received", "sending"] as const).map((phase, id) => ({ id, phase }));
+  expect(openOf(items, null)).toBe(2);
+  expect(openOf(items, 0)).toBe(2);
+  expect(openOf(items, 3)).toBe(3);
+  expect(openOf(items, 1)).toBe(1);
+  expect(openOf(items, "none")).toBe(null);
+  expect(openOf(items.slice(0, 2), 0)).toBe(null);
+});
+
+test("datasets are made of all files at once, and one that cannot be read stays and says why", async () => {
+  calls.length = 0;
+  const files = ["a", "b", "c"].map((name, id) => item({ id, reading: newReading({ name } as File) }));
+  uploads.items = files;
+  service.answer = async () => {
+    if (calls.length === 2) throw new ConnectError("no", Code.InvalidArgument);
+    return { dataset: create(DatasetSchema) };
+  };
+  await makeAll();
+  expect(calls.map(({ name }) => name)).toEqual(["a", "b", "c"]);
+  expect(files.map(({ phase }) => phase)).toEqual(["done", "received", "done"]);
+  expect(files.map(({ reading }) => reading.error !== null)).toEqual([false, true, false]);
+  uploads.items = [];
 });

@@ -42,6 +42,13 @@ export function previewRows({ phase, file, sentBytes }: Pick<UploadItem, "phase"
   return /\.(csv|tsv|txt|jsonl|ndjson)$/i.test(file.name) && sentBytes >= PREVIEW_FROM_BYTES ? BEGINNING_ROWS : 0;
 }
 
+/** The item that is open: what the person chose until it is done, then the first that needs a look; null where they closed it. */
+export function openOf(items: readonly Pick<UploadItem, "id" | "phase">[], chosen: number | "none" | null): number | null {
+  if (chosen === "none") return null;
+  const needsLook = items.filter(({ phase }) => phase !== "done");
+  return (needsLook.find(({ id }) => id === chosen) ?? needsLook.find(({ phase }) => phase !== "failed"))?.id ?? null;
+}
+
 /** Whether a dataset may be made: not of what cannot be read so; that it could not be looked at just now is no reason. */
 export function mayMake({ phase }: Pick<UploadItem, "phase">, previewError: unknown): boolean {
   return phase === "received" && (previewError === null || isTransient(previewError));

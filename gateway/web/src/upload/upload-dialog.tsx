@@ -1,12 +1,14 @@
 // The upload dialog: drop files, see them go, choose how each is read with a live preview, make datasets of them.
 import { FileUp } from "lucide-react";
-import { useEffect, useRef, useState, type DragEvent } from "react";
+import { useRef, useState, type DragEvent } from "react";
 import { useNotifier } from "../execution/store";
 import type { Dataset } from "../gen/fenxi/analysis/v1/dataset_pb";
 import { useT } from "../i18n/i18n";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
+import { makeAll } from "./make";
 import { uploads } from "./queue";
+import { openOf } from "./reading";
 import { UploadRow } from "./upload-row";
 import "./upload.css";
 
@@ -22,27 +24,31 @@ interface UploadDialogProps {
 export function UploadDialog({ open, onClose, onMade }: UploadDialogProps) {
   const t = useT();
   useNotifier(uploads.notifier);
-  const [current, setCurrent] = useState<number | null>(null);
-  const { items } = uploads;
-  useEffect(() => {
-    // The newest file that needs a look is the one that is open.
-    if (items.some((item) => item.id === current)) return;
-    setCurrent(items.find((item) => item.phase !== "done")?.id ?? null);
-  }, [items, current]);
+  const [chosen, setChosen] = useState<number | "none" | null>(null);
+  const { items, received } = uploads;
+  const current = openOf(items, chosen);
   const add = (files: Iterable<File>) => {
     const [first] = uploads.add(files);
-    if (first) setCurrent(first.id);
+    if (first) setChosen(first.id);
   };
   return (
     <Dialog open={open} onClose={onClose} title={t("upload.title")} wide testId="upload-dialog">
       <div className="stack">
         <DropZone onFiles={add} small={items.length > 0} />
+        {received.length > 1 && (
+          <div className="up-all">
+            <span className="grow muted">{t("upload.notYet", { n: received.length })}</span>
+            <Button variant="primary" size="s" busy={received.some((item) => item.reading.busy)} onClick={() => void makeAll()} data-testid="make-all">
+              {t("upload.makeAll", { n: received.length })}
+            </Button>
+          </div>
+        )}
         {items.map((item) => (
           <UploadRow
             key={item.id}
             item={item}
             open={item.id === current}
-            onOpen={() => setCurrent(item.id === current ? null : item.id)}
+            onOpen={() => setChosen(item.id === current ? "none" : item.id)}
             onMade={(dataset) => onMade?.(dataset)}
             onClose={onClose}
           />

@@ -29,13 +29,14 @@ export function UploadRow({ item, open, onOpen, onMade, onClose }: RowProps) {
   const t = useT();
   useNotifier(uploads.notifier);
   const share = item.file.size === 0 ? 1 : item.sentBytes / item.file.size;
+  const refusal = item.phase === "received" && !item.reading.busy ? item.reading.error : null;
   const moving = item.phase === "sending" || item.phase === "retrying" || item.phase === "waiting";
   return (
     <div className="up-item" data-testid="upload-item" data-phase={item.phase}>
       <div className="up-head">
         <button type="button" className="up-name" onClick={onOpen} aria-expanded={open}>
-          <span className={`up-icon up-${item.phase}`} aria-hidden>
-            {item.phase === "done" ? <Check /> : item.phase === "failed" ? <CircleAlert /> : <FileSpreadsheet />}
+          <span className={`up-icon up-${refusal === null ? item.phase : "failed"}`} aria-hidden>
+            {item.phase === "done" ? <Check /> : item.phase === "failed" || refusal !== null ? <CircleAlert /> : <FileSpreadsheet />}
           </span>
           <span className="grow">
             <span className="ellipsis up-file">{item.file.name}</span>
@@ -60,6 +61,7 @@ export function UploadRow({ item, open, onOpen, onMade, onClose }: RowProps) {
         </div>
       )}
       {item.phase === "failed" && <div className="notice notice-bad" role="alert">{failureText(item.error, t)}</div>}
+      {!open && refusal !== null && <div className="notice notice-bad" role="alert" data-testid="upload-error">{errorText(refusal)}</div>}
       {open && item.uploadId && item.phase !== "done" && item.phase !== "failed" && <ReadOptions item={item} onMade={onMade} />}
     </div>
   );
@@ -76,7 +78,7 @@ const PHASES: Record<UploadItem["phase"], MessageKey> = {
 };
 
 function stateLine(item: UploadItem, t: ReturnType<typeof useT>): string {
-  const parts = [t(PHASES[item.phase])];
+  const parts = [t(item.reading.busy ? "upload.making" : PHASES[item.phase])];
   if (item.phase === "sending" && item.bytesPerSecond > 0) {
     const leftMs = ((item.file.size - item.sentBytes) / item.bytesPerSecond) * 1000;
     parts.push(`${bytes(item.sentBytes)} / ${bytes(item.file.size)}`, `${bytes(item.bytesPerSecond)}/s`, t("upload.left", { span: span(leftMs) }));
