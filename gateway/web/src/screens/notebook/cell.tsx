@@ -109,7 +109,7 @@ export const CellView = memo(function CellView(props: CellProps) {
             <Button size="s" onClick={() => onRun("stay")}>{t("common.retry")}</Button>
           </div>
         )}
-        {feed && <CellOutput session={session} cell={cell} feed={feed} />}
+        {feed && <CellOutput session={session} cell={cell} feed={feed} working={working} />}
         <CellStatus status={status} label={label} feed={feed} stopping={props.stopping} place={props.place} />
       </div>
     </section>
