@@ -6,6 +6,7 @@ import { useT } from "../i18n/i18n";
 import { CodeView } from "./code-view";
 import type { Complete } from "./completion";
 import type { Inspect } from "./inspection";
+import type { Past } from "./undo";
 import { Button } from "../ui/button";
 import { editorNow, loadEditor, type EditorModule } from "./load";
 import "./code.css";
@@ -14,6 +15,9 @@ interface CodeEditorProps {
   code: string;
   label: string;
   caret?: number;
+  /** What can be undone since a former editor of this cell; given back when this one goes. */
+  past: Past | undefined;
+  onPast(past: Past): void;
   onChange(code: string): void;
   onRun(then: "next" | "stay" | "insert"): void;
   onLeave(): void;
@@ -39,7 +43,7 @@ export function CodeEditor(props: CodeEditorProps) {
     loading.catch(() => !gone && setFailed(true));
     const mount = (module: EditorModule) => {
       if (gone || !host.current) return;
-      const { code, label, caret, language } = latest.current;
+      const { code, label, caret, language, past } = latest.current;
       setReady(true);
       view.current = module.mountEditor({
         parent: host.current,
@@ -48,6 +52,7 @@ export function CodeEditor(props: CodeEditorProps) {
         language,
         placeholder: t("notebook.placeholder", { language: latest.current.languageName }),
         ...(caret === undefined ? {} : { caret }),
+        ...(past === undefined ? {} : { past }),
         onChange: (next) => latest.current.onChange(next),
         onRun: (then) => latest.current.onRun(then),
         onLeave: () => latest.current.onLeave(),
@@ -67,6 +72,8 @@ export function CodeEditor(props: CodeEditorProps) {
     void loading.then(mount, () => {});
     return () => {
       gone = true;
+      const past = view.current && editorNow()?.pastOf(view.current.state);
+      if (past) latest.current.onPast(past);
       view.current?.destroy();
       view.current = null;
     };

@@ -7,6 +7,7 @@ import { drawSelection, EditorView, highlightSpecialChars, keymap, placeholder }
 import { classHighlighter, highlightTree } from "@lezer/highlight";
 import { kernelSource, type Complete } from "./completion";
 import { languageNow, loadLanguage, parserNow } from "./languages";
+import { begun, pastOf, type Past } from "./undo";
 import { hideInspection, inspect, inspection, type Inspect, type InspectionWords } from "./inspection";
 
 export interface EditorOptions {
@@ -16,6 +17,8 @@ export interface EditorOptions {
   placeholder: string;
   /** Where the caret goes at first, in characters from the start; the end if unset. */
   caret?: number;
+  /** Of a former editor of this cell. */
+  past?: Past;
   onChange(code: string): void;
   /** Shift+Enter, Ctrl+Enter, Alt+Enter; never while an input method composes. */
   onRun(then: "next" | "stay" | "insert"): void;
@@ -120,13 +123,13 @@ export function mountEditor(options: EditorOptions): EditorView {
     EditorView.domEventHandlers({ blur: () => options.onBlur() }),
   ];
   const anchor = Math.min(options.caret ?? options.code.length, options.code.length);
-  const state = EditorState.create({ doc: options.code, selection: { anchor }, extensions });
+  const state = begun(options.code, anchor, options.past, extensions);
   const view = new EditorView({ state, parent: options.parent });
   view.focus();
   return view;
 }
 
-export { loadLanguage };
+export { loadLanguage, pastOf };
 
 /** Code in pieces of one colour each, without any where the language's support is not there; for code that is only read: far cheaper than an editor. */
 export function highlight(code: string, language: string): { text: string; classes: string }[] {

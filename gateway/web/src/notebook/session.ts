@@ -13,6 +13,7 @@ import * as doc from "./document";
 import { Draft } from "./draft";
 import { Feeds } from "./feeds";
 import { KernelLink } from "./kernel-link";
+import { Pasts } from "./pasts";
 import { Queue } from "./queue";
 import { listAll } from "./run";
 import { Runs } from "./runs";
@@ -33,6 +34,7 @@ export class NotebookSession {
   readonly queue: Queue;
   readonly runs: Runs;
   readonly stops: Stops;
+  readonly pasts = new Pasts();
   private readonly feeds: Feeds;
   private readonly ended = new AbortController();
 

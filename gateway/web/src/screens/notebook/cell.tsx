@@ -87,6 +87,8 @@ export const CellView = memo(function CellView(props: CellProps) {
               code={cell.code}
               label={label}
               {...(caret.current === undefined ? {} : { caret: caret.current })}
+              past={session.pasts.of(cell.id)}
+              onPast={(past) => session.pasts.keep(cell.id, past)}
               onChange={(code) => session.edit(cell.id, code)}
               onRun={onRun}
               onLeave={() => actions.leave(cell.id)}
