@@ -1,0 +1,86 @@
+// Outputs of every size: none takes the notebook with it, and a person sees what is new.
+import assert from "node:assert/strict";
+import { byId, ended, origin, run, setUp, story, upload } from "./page.mjs";
+
+/** Puts text in the place of what is written in the editor that is open. */
+const paste = (page, text) =>
+  page.evaluate((pasted) => {
+    const data = new DataTransfer();
+    data.setData("text/plain", pasted);
+    document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+  }, text);
+
+async function analysis(page) {
+  await page.goto(origin);
+  await byId(page, "new-analysis").click();
+  await byId(page, "new-analysis-dialog").getByRole("button", { name: /^Start/ }).click();
+  await byId(page, "notebook").waitFor();
+}
+
+await story("outputs", {}, async ({ page, context, picture }) => {
+  await setUp(page);
+  await analysis(page);
+
+  const far = await run(page, "print('\\x1b[2000Gab\\by'); print('after')");
+  await ended(far, "OK");
+  await far.getByText("after").waitFor();
+
+  // Output is followed while it comes, until a person scrolls up in it.
+  const log = await run(page, "import time\nfor i in range(100): print('line', i, flush=True)\nwhile True: time.sleep(0.1); i += 1; print('line', i, flush=True)");
+  const box = log.locator(".cell-out-short");
+  const left = () => box.evaluate((element) => element.scrollHeight - element.scrollTop - element.clientHeight);
+  await log.getByText("line 105").waitFor();
+  assert.ok(await left() < 40, "the end of the output is out of sight");
+  await picture("followed");
+  await box.hover();
+  await page.mouse.wheel(0, -600);
+  await page.waitForFunction((element) => element.scrollHeight - element.scrollTop - element.clientHeight > 200, await box.elementHandle());
+  const top = await box.evaluate((element) => element.scrollTop);
+  const shown = (await log.getByTestId("output-stdout").innerText()).match(/line \d+/g).length;
+  await log.getByText(`line ${shown + 5}`).waitFor();
+  assert.equal(await box.evaluate((element) => element.scrollTop), top, "what a person reads was scrolled away");
+  await byId(page, "stop").click();
+  await ended(log, "INTERRUPTED");
+
+  const many = await run(page, "from IPython.display import display\nfor i in range(3000): display(f'shown {i}')");
+  await ended(many, "OK");
+  await many.getByText("shown 2999").waitFor();
+  assert.equal(await many.getByTestId("output-text").count(), 100);
+  await many.getByRole("button", { name: "Show all of it" }).waitFor();
+  await picture("many");
+
+  const large = await run(page, "display({'application/json': {'numbers': list(range(500_000))}}, raw=True)");
+  await ended(large, "OK");
+  const save = page.waitForEvent("download");
+  await large.getByRole("button", { name: "Download" }).click();
+  assert.equal((await save).suggestedFilename(), "fenxi.json");
+  assert.equal(await large.getByTestId("output-json").count(), 0, "megabytes were drawn unasked");
+
+  // What cannot be drawn says so, and all else stays. Here pictures cannot.
+  await ended(await run(page, "from IPython.display import Image\nImage(data=bytes.fromhex('89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360000002000001e221bc330000000049454e44ae426082'))"), "OK");
+  const broken = await context.newPage();
+  await broken.addInitScript(() => {
+    URL.createObjectURL = () => {
+      throw new Error("not today");
+    };
+  });
+  await broken.goto(page.url());
+  await byId(broken, "output-broken").waitFor();
+  await broken.getByText("line 0").first().waitFor();
+  await broken.close();
+
+  // What was written over comes back after the editor was left.
+  const kept = await run(page, "kept = 1");
+  await ended(kept, "OK");
+  await kept.locator(".cell-code").click();
+  await kept.locator(".cm-content").waitFor();
+  await page.keyboard.press("Control+a");
+  await paste(page, "other = 2");
+  await page.keyboard.press("Control+Enter");
+  await page.keyboard.press("Escape");
+  await kept.locator(".cm-content").waitFor({ state: "detached" });
+  await page.keyboard.press("Enter");
+  await kept.locator(".cm-content").waitFor();
+  await page.keyboard.press("Control+z");
+  await kept.locator(".cm-content").getByText("kept = 1").waitFor();
+});
