@@ -17,6 +17,7 @@ import { deleteEntry, undelete } from "./delete";
 import { HistoryRow } from "./history-row";
 import { looksOn } from "./look-on";
 import { OUTCOMES } from "./outcome";
+import { SearchText } from "./search-text";
 import "./history.css";
 
 const SPANS_DAYS = [1, 7, 30, 365];
@@ -58,11 +59,15 @@ export function HistoryScreen() {
   const [filters, setFilters] = useFilters();
   const [query, setQuery] = useState(filters.query);
   const wanted = useDebounced(query.trim());
+  const [text] = useState(() => new SearchText(filters.query));
   useEffect(() => {
-    if (wanted !== filters.query) setFilters({ query: wanted });
+    if (text.rested(wanted)) setFilters({ query: wanted });
     // Only what was typed leads here; the address follows it.
     // oxlint-disable-next-line react-hooks/exhaustive-deps
   }, [wanted]);
+  useEffect(() => {
+    if (text.given(filters.query)) setQuery(filters.query);
+  }, [text, filters.query]);
   // A moment that stays the same while the filter does: otherwise each drawing would ask anew.
   const fromTime = useMemo(
     () => (filters.days > 0 ? { seconds: BigInt(Math.floor(Date.now() / 1000) - filters.days * DAY_SECONDS) } : undefined),
@@ -103,10 +108,7 @@ export function HistoryScreen() {
           <Skeleton rows={7} height={34} />
         ) : entries.length === 0 && filtered ? (
           <Empty icon={<SearchX />} title={t("common.noMatch")} text={t("common.noMatchText")}>
-            <Button onClick={() => {
-              setQuery("");
-              setFilters(NO_FILTERS);
-            }}>{t("history.clearFilters")}</Button>
+            <Button onClick={() => setFilters(NO_FILTERS)}>{t("history.clearFilters")}</Button>
           </Empty>
         ) : entries.length === 0 ? (
           <Empty icon={filters.deleted ? <Trash2 /> : <History />} title={t(filters.deleted ? "history.noneDeleted" : "history.none")} text={t(filters.deleted ? "history.noneDeletedText" : "history.noneText")} />
