@@ -60,6 +60,22 @@ await story("variables", {}, async ({ page, picture }) => {
 
   await page.reload();
   await variable("df").waitFor();
+
+  // On a phone it is not open unasked, and lies above the navigation.
+  await page.setViewportSize({ width: 390, height: 844 });
+  const edge = (element, side) => element.evaluate((node, name) => node.getBoundingClientRect()[name], side);
+  const places = page.locator(".side");
+  assert.ok((await edge(byId(page, "variables"), "bottom")) <= (await edge(places, "top")), "the panel lies under the navigation");
+  await picture("phone");
+  await page.reload();
+  await byId(page, "notebook").waitFor();
+  assert.equal(await byId(page, "variables").count(), 0);
+  await page.setViewportSize({ width: 800, height: 844 });
+  await byId(page, "show-variables").click();
+  await variable("df").waitFor();
+  assert.ok((await edge(byId(page, "variables"), "left")) >= (await edge(places, "right")), "the panel lies under the places");
+  await page.setViewportSize({ width: 1280, height: 860 });
+
   await byId(page, "variables").getByRole("button", { name: "Close" }).click();
   assert.equal(await byId(page, "variables").count(), 0);
 });

@@ -15,13 +15,16 @@ import "./variables.css";
 
 const STORED_AS = "fenxi.variables";
 
-/** Whether the panel is open, as this browser last had it. */
+/** On a phone the panel lies over the cells: it is open there only where it was asked for. */
+const PHONE = "(max-width: 640px)";
+
+/** Whether the panel is open, as this browser last had it beside the cells. */
 export function useVariablesOpen(): [boolean, (open: boolean) => void] {
-  const [open, setOpen] = useState(() => localStorage.getItem(STORED_AS) === "open");
+  const [open, setOpen] = useState(() => !window.matchMedia(PHONE).matches && localStorage.getItem(STORED_AS) === "open");
   return [
     open,
     (next) => {
-      localStorage.setItem(STORED_AS, next ? "open" : "closed");
+      if (!window.matchMedia(PHONE).matches) localStorage.setItem(STORED_AS, next ? "open" : "closed");
       setOpen(next);
     },
   ];
