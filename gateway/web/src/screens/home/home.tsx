@@ -1,5 +1,5 @@
 // The front page: analyses that are open, tables just brought in, what was done last.
-import { useQuery } from "@connectrpc/connect-query";
+import { useInfiniteQuery, useQuery } from "@connectrpc/connect-query";
 import { ArrowRight, Database, Plus, SquareTerminal, Upload } from "lucide-react";
 import { Link } from "wouter";
 import { DatasetService } from "../../gen/fenxi/analysis/v1/dataset_pb";
@@ -21,7 +21,8 @@ import { specOf } from "../../notebook/language";
 import { useKernelSpecs } from "./kernel-spec";
 import { KernelBadge } from "./kernel-state";
 import { NewAnalysis } from "./new-analysis";
-import { useRef, useState, type ReactNode } from "react";
+import { CARDS_STEP, drawnOf, liveFirst } from "./order";
+import { useMemo, useRef, useState, type ReactNode } from "react";
 import "./home.css";
 
 export function HomeScreen() {
@@ -29,7 +30,7 @@ export function HomeScreen() {
   const user = useUser();
   const upload = useUpload();
   const [creating, setCreating] = useState(false);
-  const warned = useKernels().data?.kernels.some((kernel) => kernel.idleWarningTime);
+  const warned = useKernels().kernels?.some((kernel) => kernel.idleWarningTime);
   return (
     <div className="screen">
       <PageHead tab={t("nav.home")} mark={warned ? "ending" : ""} title={t("home.hello", { name: user.displayName || user.username })} sub={t("home.lead")}>
@@ -59,28 +60,46 @@ function Section({ title, href, children }: { title: string; href?: string; chil
   );
 }
 
+/** As many as one answer holds: what lives is to be among them. */
+const PAGE_SIZE = 100;
+
 function useKernels() {
-  return useQuery(KernelService.method.listKernels, { pageSize: 20 }, { refetchInterval: 10_000 });
+  const list = useInfiniteQuery(
+    KernelService.method.listKernels,
+    { pageSize: PAGE_SIZE, pageToken: "" },
+    { pageParamKey: "pageToken", getNextPageParam: (page) => page.nextPageToken || undefined, refetchInterval: 10_000 },
+  );
+  const kernels = useMemo(() => list.data && liveFirst(list.data.pages.flatMap((page) => page.kernels)), [list.data]);
+  return { ...list, kernels };
 }
 
 function Kernels({ onNew }: { onNew(): void }) {
   const t = useT();
-  const { data, error, refetch } = useKernels();
+  const { kernels: all, error, refetch, hasNextPage, isFetchingNextPage, fetchNextPage } = useKernels();
   const { specs } = useKernelSpecs();
+  const [steps, setSteps] = useState(1);
+  const drawn = drawnOf(all ?? [], steps);
+  const more = () => {
+    setSteps(steps + 1);
+    if (hasNextPage && drawn + CARDS_STEP > (all?.length ?? 0)) void fetchNextPage();
+  };
   return (
     <Section title={t("home.analyses")}>
       {error ? (
         <div className="card"><Failed error={error} onRetry={() => void refetch()} /></div>
-      ) : !data ? (
+      ) : !all ? (
         <div className="card"><Skeleton rows={2} height={40} /></div>
-      ) : data.kernels.length === 0 ? (
+      ) : all.length === 0 ? (
         <div className="card">
           <Empty icon={<SquareTerminal />} title={t("home.noAnalyses")} text={t("home.noAnalysesText")}>
             <Button variant="primary" icon={<Plus />} onClick={onNew}>{t("home.newAnalysis")}</Button>
           </Empty>
         </div>
       ) : (
-        <div className="kernels">{data.kernels.map((kernel) => <KernelCard key={kernel.kernelId} kernel={kernel} kind={specs.length > 1 ? (specOf(kernel, specs)?.displayName ?? kernel.kernelSpec) : ""} onChange={refetch} />)}</div>
+        <>
+          <div className="kernels">{all.slice(0, drawn).map((kernel) => <KernelCard key={kernel.kernelId} kernel={kernel} kind={specs.length > 1 ? (specOf(kernel, specs)?.displayName ?? kernel.kernelSpec) : ""} onChange={refetch} />)}</div>
+          {(drawn < all.length || hasNextPage) && <Button className="more" busy={isFetchingNextPage} onClick={more} data-testid="more-kernels">{t("common.more")}</Button>}
+        </>
       )}
     </Section>
   );
