@@ -56,8 +56,13 @@ await story("outputs", {}, async ({ page, context, picture }) => {
   assert.equal((await save).suggestedFilename(), "fenxi.json");
   assert.equal(await large.getByTestId("output-json").count(), 0, "megabytes were drawn unasked");
 
+  // As large as it was asked to be, not as it is.
+  const sized = await run(page, "from IPython.display import Image\nImage(data=bytes.fromhex('89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360000002000001e221bc330000000049454e44ae426082'), width=200)");
+  await ended(sized, "OK");
+  await sized.locator("img").waitFor();
+  assert.equal(await sized.locator("img").evaluate((element) => element.clientWidth), 200);
+
   // What cannot be drawn says so, and all else stays. Here pictures cannot.
-  await ended(await run(page, "from IPython.display import Image\nImage(data=bytes.fromhex('89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360000002000001e221bc330000000049454e44ae426082'))"), "OK");
   const broken = await context.newPage();
   await broken.addInitScript(() => {
     URL.createObjectURL = () => {

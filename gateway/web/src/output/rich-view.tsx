@@ -12,6 +12,7 @@ import { HtmlView } from "./html-view";
 import { indented } from "./json-text";
 import { blocksOf, fileNameOf, unaskedMaxBytes } from "./large";
 import { MarkdownView } from "./markdown-view";
+import { pictureSize, type PictureSize } from "./picture-size";
 import { SandboxView } from "./sandbox-view";
 
 /** A blob's address stays for so long after the browser was told to save it. */
@@ -23,12 +24,12 @@ export function RichView({ bundle, executionId, executionCount }: { bundle: Mime
   if (!choice) return <div className="muted small out-pad">{t("output.unknownForm")}</div>;
   return (
     <div className="out-rich" data-result={executionCount > 0 || undefined}>
-      <Loaded choice={choice} executionId={executionId} />
+      <Loaded choice={choice} executionId={executionId} metadataJson={bundle.metadataJson} />
     </div>
   );
 }
 
-function Loaded({ choice, executionId }: { choice: Choice; executionId: string }) {
+function Loaded({ choice, executionId, metadataJson }: { choice: Choice; executionId: string; metadataJson: string }) {
   const t = useT();
   const size = sizeOf(choice.part);
   const [asked, setAsked] = useState(false);
@@ -50,7 +51,7 @@ function Loaded({ choice, executionId }: { choice: Choice; executionId: string }
     );
   }
   if (!ready) return <div className="skeleton" style={{ height: 160 }} role="status" aria-label={t("common.loading")} />;
-  return <Shown choice={choice} content={ready} />;
+  return <Shown choice={choice} content={ready} metadataJson={metadataJson} />;
 }
 
 /** A file of what is too large to be drawn unasked. */
@@ -78,7 +79,7 @@ function SaveLarge({ choice: { part }, executionId }: { choice: Choice; executio
   );
 }
 
-function Shown({ choice, content }: { choice: Choice; content: Content }) {
+function Shown({ choice, content, metadataJson }: { choice: Choice; content: Content; metadataJson: string }) {
   const t = useT();
   const text = useMemo(() => (choice.view === "image" || choice.view === "svg" ? "" : asText(content)), [choice.view, content]);
   switch (choice.view) {
@@ -90,7 +91,7 @@ function Shown({ choice, content }: { choice: Choice; content: Content }) {
       return <MarkdownView text={text} />;
     case "svg":
     case "image":
-      return <ImageView content={content} type={choice.part.mimeType} />;
+      return <ImageView content={content} type={choice.part.mimeType} size={pictureSize(metadataJson, choice.part.mimeType)} />;
     case "json":
       return <JsonView text={text} />;
     default:
@@ -109,7 +110,7 @@ function Blocks({ text }: { text: string }) {
   return blocks.map((block, at) => <span key={at} className="term-block">{block}</span>);
 }
 
-function ImageView({ content, type }: { content: Content; type: string }) {
+function ImageView({ content, type, size }: { content: Content; type: string; size: PictureSize }) {
   const t = useT();
   const [url, setUrl] = useState<string | null>(null);
   const [broken, setBroken] = useState(false);
@@ -123,7 +124,7 @@ function ImageView({ content, type }: { content: Content; type: string }) {
   if (!url) return null;
   return (
     <figure className="out-image" data-testid="output-image" data-mime={type}>
-      <img src={url} alt={t("output.chart")} onError={() => setBroken(true)} />
+      <img src={url} style={size} alt={t("output.chart")} onError={() => setBroken(true)} />
       <IconButton label={t("output.saveImage")} icon={<Download />} size="s" onClick={() => saveAs(url, fileNameOf(type))} />
     </figure>
   );
