@@ -45,30 +45,50 @@ function colour256(n: number): string {
 
 /** Applies the parameters of one `\x1b[…m` to a style. */
 export function applySgr(key: StyleKey, parameters: string): StyleKey {
-  const params = parameters === "" ? [0] : parameters.split(/[;:]/).map((part) => Number(part) || 0);
-  let style = parse(key);
-  for (let i = 0; i < params.length; i++) {
-    const n = params[i] ?? 0;
-    if (n === 0) style = { fg: "", bg: "", flags: "" };
-    else if (FLAG_OF[n]) {
-      if (!style.flags.includes(FLAG_OF[n])) style.flags = [...style.flags, FLAG_OF[n]].toSorted().join("");
-    } else if (OFF_OF[n]) {
-      const off = OFF_OF[n];
-      style.flags = [...style.flags].filter((flag) => !off.includes(flag)).join("");
-    } else if (n >= 30 && n <= 37) style.fg = String(n - 30);
-    else if (n >= 90 && n <= 97) style.fg = String(n - 82);
-    else if (n >= 40 && n <= 47) style.bg = String(n - 40);
-    else if (n >= 100 && n <= 107) style.bg = String(n - 92);
-    else if (n === 39) style.fg = "";
-    else if (n === 49) style.bg = "";
-    else if (n === 38 || n === 48) {
+  const groups = parameters.split(";");
+  const params = groups.map((group) => Number(group) || 0);
+  const style = parse(key);
+  for (let i = 0; i < groups.length; i++) {
+    const group = groups[i] as string;
+    const n = params[i] as number;
+    // What is joined by colons is one parameter, with all that belongs to it.
+    if (group.includes(":")) applyGroup(style, group.split(":"));
+    else if (n === 38 || n === 48 || n === 58) {
       const [colour, taken] = extended(params, i + 1);
-      if (n === 38) style.fg = colour;
-      else style.bg = colour;
+      paint(style, n, colour);
       i += taken;
-    }
+    } else applyOne(style, n);
   }
   return format(style);
+}
+
+function applyOne(style: Sgr, n: number): void {
+  if (n === 0) Object.assign(style, { fg: "", bg: "", flags: "" });
+  else if (FLAG_OF[n]) {
+    if (!style.flags.includes(FLAG_OF[n])) style.flags = [...style.flags, FLAG_OF[n]].toSorted().join("");
+  } else if (OFF_OF[n]) {
+    const off = OFF_OF[n];
+    style.flags = [...style.flags].filter((flag) => !off.includes(flag)).join("");
+  } else if (n >= 30 && n <= 37) style.fg = String(n - 30);
+  else if (n >= 90 && n <= 97) style.fg = String(n - 82);
+  else if (n >= 40 && n <= 47) style.bg = String(n - 40);
+  else if (n >= 100 && n <= 107) style.bg = String(n - 92);
+  else if (n === 39) style.fg = "";
+  else if (n === 49) style.bg = "";
+}
+
+/** `4:3` (a kind of underline), `38:5:n`, `38:2:r:g:b`, and `38:2:space:r:g:b` with a colour space that is mostly empty. */
+function applyGroup(style: Sgr, parts: string[]): void {
+  const [n = 0, kind = 0, ...rest] = parts.map((part) => Number(part) || 0);
+  if (n === 4) applyOne(style, kind === 0 ? 24 : 4);
+  else if (kind === 5) paint(style, n, extended([5, ...rest], 0)[0]);
+  else if (kind === 2) paint(style, n, extended([2, ...(rest.length > 3 ? rest.slice(1) : rest)], 0)[0]);
+}
+
+/** Of the colour of underlines (58) nothing is drawn. */
+function paint(style: Sgr, n: number, colour: string): void {
+  if (n === 38) style.fg = colour;
+  else if (n === 48) style.bg = colour;
 }
 
 /** What a style looks like: class names for its flags, inline colours. */

@@ -59,6 +59,24 @@ describe("colours", () => {
   });
 });
 
+describe("sequences that ask for nothing that is drawn", () => {
+  it("leave nothing behind, wherever they are cut", () => {
+    // Turning all attributes off by terminfo; a link with a long address; charset, keypad, alignment.
+    const link = `https://example.org/${"a".repeat(2_000)}`;
+    const whole = `\x1b[1mbold\x1b(B\x1b[m \x1b]8;;${link}\x1b\\text\x1b]8;;\x07\x1b)0\x1b=\x1b#8 end`;
+    expect(written(whole).plainText()).toBe("bold text end");
+    for (const cut of [9, 10, 11, 12, 18, 19, 600, 2_050, whole.length - 8, whole.length - 5]) {
+      expect(written(whole.slice(0, cut), whole.slice(cut)).plainText()).toBe("bold text end");
+    }
+  });
+
+  it("take what colons join as one parameter", () => {
+    const style = (sgr: string) => written(`\x1b[${sgr}mx`).open[0]?.[0]?.style;
+    expect([style("4:3"), style("4;4:0"), style("1;38:2::10:20:30;3")]).toEqual(["||u", "", "rgb(10,20,30)||bi"]);
+    expect([style("38:2:10:20:30"), style("48:5:196"), style("58:2::1:2:3"), style("58;2;1;2;3;3"), style("")]).toEqual(["rgb(10,20,30)||", "|rgb(255,0,0)|", "", "||i", ""]);
+  });
+});
+
 describe("a long log", () => {
   it("moves finished lines into blocks that stay as they are", () => {
     const log = new TerminalLog();

@@ -22,6 +22,8 @@ export const BLOCK_LINES = 250;
 export const OPEN_LINES = 60;
 /** Characters kept of an escape sequence that has not ended. */
 const ESCAPE_PENDING_MAX_CHARS = 512;
+/** Of a title or a link, which may hold a long address. */
+const OSC_PENDING_MAX_CHARS = 16 * 1024;
 /** Blanks that a cursor far behind the end of a line leaves at most; what it writes then stands there. */
 const PAD_MAX_CHARS = 1000;
 
@@ -31,6 +33,9 @@ const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/g;
 const CSI = /^\x1b\[([0-9;:?]*)[ -/]*([@-~])/;
 // eslint-disable-next-line no-control-regex
 const OSC = /^\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)/;
+// Character sets and the like: what `tput sgr0` sends too.
+// eslint-disable-next-line no-control-regex
+const NF = /^\x1b[ -/]+[0-~]/;
 
 /** Characters of a text as a person counts them: a surrogate pair is one. */
 function countOf(text: string): number {
@@ -120,16 +125,18 @@ export class TerminalLog {
 
   /** Handles the escape at `at`; gives its length, or 0 where it has not ended yet and waits for the next chunk. */
   private escape(text: string, at: number): number {
-    const rest = text.slice(at, at + ESCAPE_PENDING_MAX_CHARS);
+    const isOsc = text[at + 1] === "]";
+    const maxChars = isOsc ? OSC_PENDING_MAX_CHARS : ESCAPE_PENDING_MAX_CHARS;
+    const rest = text.slice(at, at + maxChars);
     const csi = CSI.exec(rest);
     if (csi) {
       this.csi(csi[1] ?? "", csi[2] ?? "");
       return csi[0].length;
     }
-    const osc = OSC.exec(rest);
-    if (osc) return osc[0].length;
-    const unfinished = rest.length === 1 || rest[1] === "[" || rest[1] === "]";
-    if (unfinished && rest.length < ESCAPE_PENDING_MAX_CHARS && at + rest.length === text.length) {
+    const whole = (isOsc ? OSC : NF).exec(rest);
+    if (whole) return whole[0].length;
+    const unfinished = rest.length === 1 || /^.[[\] -/]/s.test(rest);
+    if (unfinished && rest.length < maxChars && at + rest.length === text.length) {
       this.pending = rest;
       return 0;
     }
