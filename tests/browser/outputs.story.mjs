@@ -23,7 +23,7 @@ await story("outputs", {}, async ({ page, context, picture }) => {
 
   const far = await run(page, "print('\\x1b[2000Gab\\by'); print('after')");
   await ended(far, "OK");
-  await far.getByText("after").waitFor();
+  await far.getByTestId("output-stdout").getByText("after").waitFor();
 
   // Output is followed while it comes, until a person scrolls up in it.
   const log = await run(page, "import time\nfor i in range(100): print('line', i, flush=True)\nwhile True: time.sleep(0.1); i += 1; print('line', i, flush=True)");

@@ -1,4 +1,5 @@
 import { expect, test, vi } from "vitest";
+import { ExecutionState } from "../gen/fenxi/analysis/v1/execution_pb";
 import { KernelState } from "../gen/fenxi/analysis/v1/kernel_pb";
 import { Outcome } from "../gen/fenxi/analysis/v1/output_pb";
 import { execution, finished, house, kernel, refusal, sent, service, settle, watching, written } from "./test-house";
@@ -202,4 +203,49 @@ test("a cell that runs again lets go of what it said before", async () => {
   expect(house.session.feedOf("a")).toBeNull();
   await house.session.refresh();
   expect(house.session.feedOf("a")).toBeNull();
+});
+
+test("what a deleted cell runs is stopped, and nothing else; it comes back as it ended", async () => {
+  const cell = await sent("1", "2", "3");
+  house.sends[0]!.channel.say({ execution: execution("a", "1") });
+  await settle();
+  house.sends[1]!.channel.say({ execution: execution("b", "2") });
+  await settle();
+  house.alive = [execution("a", "1", ExecutionState.RUNNING), execution("b", "2")];
+  house.streams[0]!.say({ kernel: kernel({ revision: 1n, state: KernelState.BUSY, runningExecutionId: "a", queueLength: 1 }) });
+  await settle();
+  const [first, third] = [cell(0), cell(2)];
+  expect([house.session.works(first), house.session.works(third)]).toEqual([true, true]);
+  const back = house.session.remove(first.id);
+  await settle();
+  expect(house.cancelled).toEqual(["a"]);
+  // One that was on its way is stopped once it is known what it is.
+  house.session.remove(third.id);
+  house.sends[2]!.channel.say({ execution: execution("c", "3") });
+  await settle();
+  expect(house.cancelled).toEqual(["a", "c"]);
+  back();
+  await settle();
+  expect(house.session.document.cells.map((each) => each.code).filter(Boolean)).toEqual(["1", "2"]);
+  expect([cell(0).executionId, house.session.works(cell(0)), house.session.works(cell(1)), house.sends.length]).toEqual(["a", false, true, 3]);
+});
+
+test("a deleted cell that runs no more stops nothing; one whose run cannot be stopped says so", async () => {
+  const [failures, failed] = [[] as unknown[], refusal("UNAVAILABLE")];
+  const channels = watching();
+  const cell = await sent("1", "2");
+  house.sends[0]!.channel.say({ execution: execution("a", "1") });
+  await settle();
+  channels.get("a")!.say({ event: finished(1, Outcome.OK) });
+  house.sends[1]!.channel.say({ execution: execution("b", "2") });
+  await settle();
+  const [first, second] = [cell(0), cell(1)];
+  service.executions["cancelExecution"] = async ({ executionId }: { executionId: string }) => {
+    house.cancelled.push(executionId);
+    throw failed;
+  };
+  house.session.remove(first.id, (error) => failures.push(error));
+  house.session.remove(second.id, (error) => failures.push(error));
+  await settle();
+  expect([house.cancelled, failures]).toEqual([["b"], [failed]]);
 });

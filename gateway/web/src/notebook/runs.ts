@@ -119,7 +119,12 @@ export class Runs {
     this.host.onAccepted();
     this.batches.accepted(requestId, executionId);
     const { document } = this.draft;
-    if (!this.awaits(cellId, requestId)) return this.draft.change(doc.drop(document, executionId));
+    if (!this.awaits(cellId, requestId)) {
+      this.draft.change(doc.drop(document, executionId));
+      // Of a cell that was deleted meanwhile nobody would see it run. If that fails it can still be stopped with all else.
+      if (!this.draft.cell(cellId)) this.host.cancel(executionId).catch(() => {});
+      return;
+    }
     this.draft.change(doc.accept(document, cellId, executionId));
     this.show(execution);
   }

@@ -146,12 +146,19 @@ export class NotebookSession {
     this.link.keepForWriting();
   }
 
-  /** Removes a cell and gives what puts it back. */
-  remove(cellId: string): () => void {
+  /** Whether there is something of a cell to be stopped. */
+  works({ requestId, executionId }: doc.Cell): boolean {
+    return requestId !== null || this.feeds.isUnfinished(executionId);
+  }
+
+  /** Removes a cell, stops what it runs, which nobody would see any more, and gives what puts it back as it ended then. */
+  remove(cellId: string, onFailed: (error: unknown) => void = () => {}): () => void {
     const { draft } = this;
     const at = draft.document.cells.findIndex((cell) => cell.id === cellId);
     const cell = draft.document.cells[at];
     draft.change(doc.remove(draft.document, cellId));
+    // What is on its way is stopped when its answer says what it is.
+    if (cell && this.feeds.isUnfinished(cell.executionId)) this.stops.cell({ ...cell, requestId: null }).catch(onFailed);
     return () => {
       if (!cell || draft.cell(cellId)) return;
       draft.change(doc.restore(draft.document, at, cell));

@@ -83,7 +83,8 @@ function Notebook({ session }: { session: NotebookSession }) {
   const insertAt = (index: number, edit: boolean) => focusCell(session.draft.insert(index), edit);
   const remove = (id: string) => {
     const index = cells.findIndex((cell) => cell.id === id);
-    const restore = session.remove(id);
+    const worked = index >= 0 && session.works(cells[index] as Cell);
+    const restore = session.remove(id, toastError);
     const back = () => {
       undo.current = undo.current.filter((each) => each !== back);
       restore();
@@ -92,7 +93,7 @@ function Notebook({ session }: { session: NotebookSession }) {
     const next = session.document.cells[Math.min(index, session.document.cells.length - 1)];
     if (next) focusCell(next.id, false);
     else insertAt(0, false);
-    toast(t("notebook.cellDeleted"), { label: t("common.undo"), run: back });
+    toast(t(worked ? "notebook.cellDeletedStopped" : "notebook.cellDeleted"), { label: t("common.undo"), run: back });
   };
   const run = (id: string, then: "next" | "stay" | "insert") => {
     session.runs.one(id);
