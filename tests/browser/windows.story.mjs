@@ -25,7 +25,7 @@ await story("windows", {}, async ({ page, context, picture }) => {
   for (const { window, cell } of windows) {
     await byId(window, "stop").click();
     await ended(cell, "INTERRUPTED");
-    const lines = (await cell.getByTestId("output-stdout").innerText()).match(/line \d+/g);
+    const lines = (await cell.getByTestId("output-stdout").allInnerTexts()).join("\n").match(/line \d+/g);
     assert.deepEqual(lines, lines.map((_, at) => `line ${at}`), "lost or doubled");
   }
   await picture("stopped");
