@@ -23,4 +23,19 @@ await story("lists", {}, async ({ page }) => {
   await page.goto(`${origin}/history?q=important`);
   await byId(page, "history-row").filter({ hasText: "important" }).waitFor();
   assert.equal(await box.inputValue(), "important");
+
+  // Files that are chosen together: the next one opens once one is done, and the rest can be made at one go.
+  await page.goto(`${origin}/datasets`);
+  await page.getByRole("button", { name: "Upload" }).first().click();
+  const files = ["one", "two", "three", "four"].map((name) => ({ name: `${name}.csv`, mimeType: "text/csv", buffer: Buffer.from("a,b\n1,2\n") }));
+  await byId(page, "file-input").setInputFiles(files);
+  const items = (phase) => page.locator(`[data-testid=upload-item][data-phase=${phase}]`);
+  await items("received").nth(3).waitFor();
+  await items("received").filter({ hasText: "one.csv" }).getByTestId("complete-upload").click();
+  await items("done").filter({ hasText: "one.csv" }).waitFor();
+  await items("received").filter({ hasText: "two.csv" }).getByTestId("upload-preview").waitFor();
+  await byId(page, "make-all").click();
+  await items("done").nth(3).waitFor();
+  await page.keyboard.press("Escape");
+  await byId(page, "dataset-row").nth(3).waitFor();
 });
