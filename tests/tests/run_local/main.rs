@@ -1,6 +1,9 @@
 //! `make run` as a newcomer meets it: one link, one Ctrl-C, everything there the second time, and one clear line for each
 //! thing that can be in the way.
 
+#[cfg(test)]
+mod make;
+
 use std::{
     net::TcpListener,
     path::Path,
