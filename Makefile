@@ -10,13 +10,18 @@ export FENXI_HOME
 
 profile_dir = $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 kernel_env = $(FENXI_HOME)/python
+launch = $(PYTHON) deploy/local/run.py --binaries target/$(profile_dir) --python "$(kernel_env)/bin/python"
 
-.PHONY: help run build test lint bench bench-kernels soak web kernel-env
+.PHONY: help run run-check build test lint bench bench-kernels soak web kernel-env
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
-run: tools kernel-env build ## Install what is missing, build, and run Fenxi on this machine
-	@exec $(PYTHON) deploy/local/run.py --binaries target/$(profile_dir) --python "$(kernel_env)/bin/python"
+run: tools run-check kernel-env build ## Install what is missing, build, and run Fenxi on this machine
+	@exec $(launch)
+
+# Before the minutes that the environment and the build take.
+run-check: tools
+	@exec $(launch) --check
 
 build: web ## Build the page and the programs
 	@cargo build --quiet --profile $(PROFILE) --bin auth-service --bin analysis-service --bin kernel-supervisor --bin table-reader --bin gateway

@@ -5,22 +5,26 @@ Starts them on loopback, waits until all are ready, prints one URL, and stops th
 in memory that matters: whatever it makes (ports aside) stands in the folder. Needs nothing but Python 3.11.
 """
 
+import signal
+
+# Before anything else is read: until there is something to stop in order, Ctrl-C just ends this.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import contextlib
 import ctypes
-import fcntl
 import json
 import os
 import random
 import secrets
-import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+from preflight import Listen, Trouble, bindable, disk_with_room, home_folder, listen_on, private_folder
 
 READY_WAIT_SECS = 60
 STOP_WAIT_SECS = 40
@@ -29,18 +33,17 @@ LOG_MAX_BYTES = 64 << 20
 # Of what only these three services listen on: below what the system gives to connections that go out, of which one could
 # take a port before its service does.
 INNER_PORTS = range(20_000, 32_000)
-# What a program listens on to be reached by every address of the machine; nobody can type it.
-EVERY_ADDRESS = ("0.0.0.0", "[::]", "::")
-
-
-class Trouble(Exception):
-    """Something a person has to mend; its text is the one line that says what."""
+# Asks the services themselves, whatever proxy the environment names.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def main() -> int:
     arguments = parse()
     try:
-        return house(arguments)
+        home, lock = home_folder(arguments.home)
+        with lock:
+            listen = listen_on(arguments.listen)
+            return 0 if arguments.check else house(arguments, home, listen)
     except Trouble as trouble:
         print(f"error: {trouble}", file=sys.stderr)
         return 1
@@ -54,38 +57,31 @@ def parse() -> argparse.Namespace:
                         help="address and port of the page (FENXI_LISTEN, default 127.0.0.1:8080; port 0: any)")
     parser.add_argument("--binaries", type=Path, required=True, help="the folder with the programs")
     parser.add_argument("--python", type=Path, required=True, help="the interpreter that kernels run")
+    parser.add_argument("--check", action="store_true",
+                        help="start nothing, only say what would be in the way: the folder, its disk, the address")
     return parser.parse_args()
 
 
-def house(arguments: argparse.Namespace) -> int:
-    home = private_folder(arguments.home.absolute())
-    lock = only_one(home)
-    host, port = address(arguments.listen)
-    if host in EVERY_ADDRESS and not os.environ.get("FENXI_GATEWAY_PUBLIC_URL"):
-        raise Trouble(f"{arguments.listen} is every address of this machine: say in FENXI_GATEWAY_PUBLIC_URL the one that people "
-                      "type, such as http://192.168.1.5:8080")
-    port = free_port(host, port, wanted=arguments.listen)
-    ports = inner_ports("auth", "auth-admin", "analysis", "analysis-admin", "gateway-admin")
-    url = os.environ.get("FENXI_GATEWAY_PUBLIC_URL") or usual_url(host, port)
-    services = Services(home, settings(home, arguments, ports, f"{host}:{port}", url), arguments.binaries)
+def house(arguments: argparse.Namespace, home: Path, listen: Listen) -> int:
     stop = StopSignal()
+    ports = inner_ports("auth", "auth-admin", "analysis", "analysis-admin", "gateway-admin")
+    services = Services(home, settings(home, arguments, ports, listen), arguments.binaries)
     try:
         for name in ("auth-service", "analysis-service", "gateway"):
             services.start(name)
         services.wait_ready(stop)
         if not stop.asked:
-            announce(home, url)
+            announce(home, listen.url)
         while not stop.asked:
             services.check()
             time.sleep(0.2)
-        print("stopping ...", flush=True)
+        say("stopping ...")
     finally:
         clean = services.stop()
-        lock.close()
     return 0 if clean else 1
 
 
-def settings(home: Path, arguments: argparse.Namespace, ports: dict, listen: str, url: str) -> dict:
+def settings(home: Path, arguments: argparse.Namespace, ports: dict, listen: Listen) -> dict:
     """The variables of each program. What the environment sets already goes before these."""
     auth, analysis = (f"http://127.0.0.1:{ports[name]}" for name in ("auth", "analysis"))
     secret = {name: service_secret(home, name) for name in ("gateway", "analysis")}
@@ -94,7 +90,7 @@ def settings(home: Path, arguments: argparse.Namespace, ports: dict, listen: str
             "FENXI_AUTH_LISTEN": f"127.0.0.1:{ports['auth']}",
             "FENXI_AUTH_ADMIN_LISTEN": f"127.0.0.1:{ports['auth-admin']}",
             "FENXI_AUTH_DATA_DIR": str(private_folder(home / "auth")),
-            "FENXI_AUTH_PUBLIC_URL": url,
+            "FENXI_AUTH_PUBLIC_URL": listen.url,
             "FENXI_AUTH_GATEWAY_SECRET_FILE": str(secret["gateway"]),
             "FENXI_AUTH_ANALYSIS_SECRET_FILE": str(secret["analysis"]),
         },
@@ -109,11 +105,11 @@ def settings(home: Path, arguments: argparse.Namespace, ports: dict, listen: str
             "FENXI_ANALYSIS_KERNEL_LINGER_SECS": "0",
         },
         "gateway": {
-            "FENXI_GATEWAY_LISTEN": listen,
+            "FENXI_GATEWAY_LISTEN": listen.address,
             "FENXI_GATEWAY_ADMIN_LISTEN": f"127.0.0.1:{ports['gateway-admin']}",
             "FENXI_GATEWAY_AUTH_URL": auth,
             "FENXI_GATEWAY_ANALYSIS_URL": analysis,
-            "FENXI_GATEWAY_PUBLIC_URL": url,
+            "FENXI_GATEWAY_PUBLIC_URL": listen.url,
             "FENXI_GATEWAY_SECRET_FILE": str(secret["gateway"]),
         },
     }
@@ -123,7 +119,7 @@ class Services:
     """The three services, each in a session of its own, so that a Ctrl-C at the terminal reaches none of them unasked."""
 
     def __init__(self, home: Path, variables: dict, binaries: Path):
-        self.variables, self.binaries = variables, binaries
+        self.home, self.variables, self.binaries = home, variables, binaries
         self.logs = private_folder(home / "logs")
         self.running: dict[str, subprocess.Popen] = {}
 
@@ -156,6 +152,7 @@ class Services:
         """Raises if a program has ended by itself, with the end of its log."""
         for name, process in self.running.items():
             if process.poll() is not None:
+                disk_with_room(self.home)
                 path = self.logs / f"{name}.log"
                 tail = path.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
                 raise Trouble(f"{name} ended with {describe(process.returncode)}; the end of {path}:\n" + "\n".join(tail))
@@ -170,10 +167,11 @@ class Services:
                 try:
                     process.wait(STOP_WAIT_SECS)
                 except subprocess.TimeoutExpired:
-                    print(f"{name} did not stop within {STOP_WAIT_SECS} s and was killed", file=sys.stderr)
+                    say(f"{name} did not stop within {STOP_WAIT_SECS} s and was killed")
                     process.kill()
                     process.wait()
-            clean = clean and process.returncode == 0
+            # One that is told before it listens to signals ends by it.
+            clean = clean and process.returncode in (0, -signal.SIGTERM)
         return clean
 
 
@@ -186,7 +184,7 @@ def ready(name: str, variables: dict) -> bool:
     prefix = {"auth-service": "FENXI_AUTH", "analysis-service": "FENXI_ANALYSIS", "gateway": "FENXI_GATEWAY"}[name]
     admin = os.environ.get(f"{prefix}_ADMIN_LISTEN") or variables[f"{prefix}_ADMIN_LISTEN"]
     try:
-        with urllib.request.urlopen(f"http://{admin}/readyz", timeout=2) as answer:
+        with DIRECT.open(f"http://{admin}/readyz", timeout=2) as answer:
             return json.load(answer)["ready"]
     except (OSError, ValueError, KeyError, urllib.error.URLError):
         return False
@@ -195,42 +193,37 @@ def ready(name: str, variables: dict) -> bool:
 def announce(home: Path, url: str) -> None:
     token = home / "auth" / "first-admin-token"
     if token.exists():
-        print(f"Fenxi is ready. Make the first administrator (the link works once):\n\n  {url}/setup#token={token.read_text().strip()}\n")
+        say(f"Fenxi is ready. Make the first administrator (the link works once):\n\n  {url}/setup#token={token.read_text().strip()}\n")
     else:
-        print(f"Fenxi is ready:\n\n  {url}/\n")
-    print("Ctrl-C stops it: kernels end with it, and nothing that was stored is lost.", flush=True)
+        say(f"Fenxi is ready:\n\n  {url}/\n")
+    say("Ctrl-C stops it: kernels end with it, and nothing that was stored is lost.")
+
+
+def say(text: str) -> None:
+    """Prints it. Nobody may be there to read it, which must not keep the services from their end."""
+    try:
+        print(text, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class StopSignal:
-    """Set by SIGINT or SIGTERM."""
+    """Set by SIGINT, SIGTERM, SIGHUP, or the end of the terminal: where make leads the session, only make is told of it."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.told = False
+        self.terminal = os.isatty(0)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self.ask)
+            # nohup has it ignored, and means that.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self.tell)
 
-    def ask(self, *_: object) -> None:
-        self.asked = True
+    def tell(self, *_: object) -> None:
+        self.told = True
 
-
-def private_folder(path: Path) -> Path:
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        probe = path / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise Trouble(f"the folder {path} cannot be written ({error.strerror}): choose another with FENXI_HOME") from error
-    return path
-
-
-def only_one(home: Path):
-    lock = open(home / ".lock", "w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise Trouble(f"Fenxi runs already on {home}: stop it first, or choose another folder with FENXI_HOME") from error
-    return lock
+    @property
+    def asked(self) -> bool:
+        return self.told or (self.terminal and not os.isatty(0))
 
 
 def service_secret(home: Path, name: str) -> Path:
@@ -240,32 +233,6 @@ def service_secret(home: Path, name: str) -> Path:
         with os.fdopen(descriptor, "w") as file:
             file.write(f"fxs_{secrets.token_urlsafe(32)}\n")
     return path
-
-
-def address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise Trouble(f"FENXI_LISTEN {text!r} is no address and port, such as 127.0.0.1:8080")
-    return host, int(port)
-
-
-def usual_url(host: str, port: int) -> str:
-    return f"http://{'localhost' if host == '127.0.0.1' else host}:{port}"
-
-
-def free_port(host: str, port: int, wanted: str) -> int:
-    try:
-        return bindable(host, port)
-    except OSError as error:
-        raise Trouble(f"{wanted} cannot be listened on ({error.strerror}): choose another with FENXI_LISTEN, such as 127.0.0.1:8090") from error
-
-
-def bindable(host: str, port: int) -> int:
-    """The port that this one is when it is listened on, which 0 is not; raises OSError if it cannot be."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, port))
-        return probe.getsockname()[1]
 
 
 def inner_ports(*names: str) -> dict[str, int]:

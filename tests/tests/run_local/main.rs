@@ -2,7 +2,11 @@
 //! thing that can be in the way.
 
 #[cfg(test)]
+mod ends;
+#[cfg(test)]
 mod make;
+#[cfg(test)]
+mod obstacles;
 
 use std::{
     net::TcpListener,
@@ -47,8 +51,8 @@ fn launcher(home: &Path, listen: &str) -> anyhow::Result<Command> {
 }
 
 impl Running {
-    fn start(home: &Path) -> anyhow::Result<Self> {
-        let mut child = launcher(home, "127.0.0.1:0")?.spawn()?;
+    fn start(mut launcher: Command) -> anyhow::Result<Self> {
+        let mut child = launcher.spawn()?;
         let lines = BufReader::new(child.stdout.take().context("no output")?).lines();
         Ok(Self { child, lines })
     }
@@ -64,9 +68,12 @@ impl Running {
         anyhow::bail!("it ended with {output} before it was ready")
     }
 
+    fn pid(&self) -> anyhow::Result<Pid> {
+        Ok(Pid::from_raw(i32::try_from(self.child.id().context("it ended by itself")?)?))
+    }
+
     async fn interrupt(mut self) -> anyhow::Result<()> {
-        let pid = self.child.id().context("it ended by itself")?;
-        kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGINT)?;
+        kill(self.pid()?, Signal::SIGINT)?;
         let status = self.child.wait().await?;
         ensure!(status.success(), "{status}");
         Ok(())
@@ -78,16 +85,15 @@ async fn one_link_at_first_and_everything_still_there_the_second_time() -> anyho
     http_client_ready();
     let folder = tempfile::tempdir()?;
     let home = folder.path().join("new/data");
-    let mut first = Running::start(&home)?;
+    let mut first = Running::start(launcher(&home, "127.0.0.1:0")?)?;
     let link = first.url().await?;
     ensure!(link.contains("/setup#token="), "{link}");
-    let page = reqwest::get(link.split('#').next().unwrap_or_default()).await?;
-    ensure!(page.status().is_success(), "{}", page.status());
+    page(&link).await?;
     let refused = launcher(&home, "127.0.0.1:0")?.output().await?;
     one_line(&refused, "runs already")?;
     first.interrupt().await?;
 
-    let mut second = Running::start(&home)?;
+    let mut second = Running::start(launcher(&home, "127.0.0.1:0")?)?;
     ensure!(second.url().await?.contains(link.rsplit('#').next().unwrap_or_default()), "the link was made anew");
     second.interrupt().await?;
     let left = processes_of(&home)?;
@@ -96,14 +102,40 @@ async fn one_link_at_first_and_everything_still_there_the_second_time() -> anyho
 }
 
 #[tokio::test]
-async fn what_is_in_the_way_is_said_in_one_line() -> anyhow::Result<()> {
+async fn a_name_and_ipv6_are_addresses_too() -> anyhow::Result<()> {
+    http_client_ready();
     let folder = tempfile::tempdir()?;
-    let taken = TcpListener::bind("127.0.0.1:0")?;
-    let listen = taken.local_addr()?.to_string();
-    one_line(&launcher(folder.path(), &listen)?.output().await?, &listen)?;
-    one_line(&launcher(folder.path(), "nowhere")?.output().await?, "FENXI_LISTEN")?;
-    one_line(&launcher(folder.path(), "0.0.0.0:0")?.output().await?, "FENXI_GATEWAY_PUBLIC_URL")?;
-    one_line(&launcher(Path::new("/dev/null/data"), "127.0.0.1:0")?.output().await?, "/dev/null/data")?;
+    let mut named = Running::start(launcher(folder.path(), "localhost:0")?)?;
+    let link = named.url().await?;
+    ensure!(link.starts_with("http://localhost:"), "{link}");
+    page(&link).await?;
+    named.interrupt().await?;
+    if TcpListener::bind("[::1]:0").is_err() {
+        return Ok(());
+    }
+    let mut numbers = Running::start(launcher(folder.path(), "[::1]:0")?)?;
+    let link = numbers.url().await?;
+    ensure!(link.starts_with("http://[::1]:"), "{link}");
+    page(&link).await?;
+    numbers.interrupt().await
+}
+
+#[tokio::test]
+async fn a_proxy_in_the_environment_and_a_slash_at_the_end_are_no_matter() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut command = launcher(folder.path(), "127.0.0.1:0")?;
+    command.env("http_proxy", "http://127.0.0.1:9").env_remove("no_proxy").env_remove("NO_PROXY");
+    command.env("FENXI_GATEWAY_PUBLIC_URL", "http://localhost:8080/");
+    let mut running = Running::start(command)?;
+    let link = running.url().await?;
+    ensure!(link.starts_with("http://localhost:8080/setup#token="), "{link}");
+    running.interrupt().await
+}
+
+/// Gets the page that a link leads to.
+async fn page(link: &str) -> anyhow::Result<()> {
+    let page = reqwest::get(link.split('#').next().unwrap_or_default()).await?;
+    ensure!(page.status().is_success(), "{}", page.status());
     Ok(())
 }
 

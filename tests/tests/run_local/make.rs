@@ -51,6 +51,15 @@ fn a_home_may_have_a_space_and_an_empty_one_is_none() -> anyhow::Result<()> {
 }
 
 #[test]
+fn what_is_in_the_way_is_told_before_the_long_part() -> anyhow::Result<()> {
+    let plan = plan("/tmp/home")?;
+    let place = |what: &str| plan.lines().position(|line| line.contains(what));
+    let places = ["deploy/local/tools", "--check", "python_env", "web_build", "cargo build"].map(place);
+    ensure!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} in:\n{plan}");
+    Ok(())
+}
+
+#[test]
 fn a_folder_that_is_no_environment_is_left_alone() -> anyhow::Result<()> {
     let home = tempfile::tempdir()?;
     let folder = home.path().join("python");

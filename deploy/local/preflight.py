@@ -1,0 +1,103 @@
+"""What has to be right before Fenxi starts: its folder, the disk of it, and the address. Says in one line what is not."""
+
+import fcntl
+import ipaddress
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+# Less, and a service may be unable to write even why it ended.
+DISK_FREE_MIN_BYTES = 64 << 20
+# The path of a socket is at most 107 bytes long on Linux; a kernel's has 23 after the folder of all of them.
+SOCKET_FOLDER_MAX_BYTES = 107 - 23
+
+
+class Trouble(Exception):
+    """Something a person has to mend; its text is the one line that says what."""
+
+
+class Listen(NamedTuple):
+    """Where the page is."""
+
+    address: str
+    url: str
+
+
+def home_folder(path: Path) -> tuple[Path, TextIO]:
+    """The folder of all data, in which everything can be written, and the lock that keeps others out while it is open."""
+    home = private_folder(path.absolute())
+    lock = only_one(home)
+    disk_with_room(home)
+    short_enough(home)
+    return home, lock
+
+
+def private_folder(path: Path) -> Path:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise Trouble(f"the folder {path} cannot be written ({error.strerror}): choose another with FENXI_HOME") from error
+    return path
+
+
+def only_one(home: Path) -> TextIO:
+    lock = open(home / ".lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise Trouble(f"Fenxi runs already on {home}: stop it first, or choose another folder with FENXI_HOME") from error
+    return lock
+
+
+def disk_with_room(home: Path) -> None:
+    free = shutil.disk_usage(home).free
+    if free < DISK_FREE_MIN_BYTES:
+        raise Trouble(f"the disk of {home} is full ({free >> 20} MiB are free, {DISK_FREE_MIN_BYTES >> 20} are needed): "
+                      "make room, or choose another folder with FENXI_HOME")
+
+
+def short_enough(home: Path) -> None:
+    data = os.environ.get("FENXI_ANALYSIS_DATA_DIR") or home / "analysis"
+    sockets = os.path.realpath(os.environ.get("FENXI_ANALYSIS_KERNEL_RUN_DIR") or Path(data) / "run")
+    length = len(os.fsencode(sockets))
+    if length > SOCKET_FOLDER_MAX_BYTES:
+        raise Trouble(f"the path {sockets} is too long for the sockets in it ({length} bytes of at "
+                      f"most {SOCKET_FOLDER_MAX_BYTES}): choose a shorter FENXI_HOME")
+
+
+def listen_on(text: str) -> Listen:
+    """The address in numbers, of which the port is free, and what people type to reach it."""
+    name, _, port = text.rpartition(":")
+    name = name.removeprefix("[").removesuffix("]")
+    if not name or not port.isdecimal() or int(port) > 65535:
+        raise Trouble(f"FENXI_LISTEN {text!r} is no address and port, such as 127.0.0.1:8080")
+    try:
+        host = socket.getaddrinfo(name, int(port), type=socket.SOCK_STREAM)[0][4][0]
+        port = bindable(host, int(port))
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "no such name"
+        raise Trouble(f"{text} cannot be listened on ({reason}): choose another with FENXI_LISTEN, "
+                      "such as 127.0.0.1:8090") from error
+    url = os.environ.get("FENXI_GATEWAY_PUBLIC_URL")
+    if not url and ipaddress.ip_address(host).is_unspecified:
+        raise Trouble(f"{text} is every address of this machine: say in FENXI_GATEWAY_PUBLIC_URL the one that people "
+                      "type, such as https://fenxi.example")
+    usual = f"http://{'localhost' if name == '127.0.0.1' else bracketed(name)}:{port}"
+    return Listen(f"{bracketed(host)}:{port}", (url or usual).rstrip("/"))
+
+
+def bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def bindable(host: str, port: int) -> int:
+    """The port that this one is when it is listened on, which 0 is not; raises OSError if it cannot be."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+        return probe.getsockname()[1]
