@@ -15,7 +15,7 @@ use std::{path::Path, time::Duration};
 use anyhow::Context as _;
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, SqlSafeStr as _, SqlitePool,
-    migrate::{Migration, MigrationType, Migrator},
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -78,7 +78,7 @@ impl Database {
             let options = options(path);
             let writing = writing(&options);
             let mut connection = writing.clone().create_if_missing(true).connect().await?;
-            migrator(steps).run_direct(None, &mut connection, false).await?;
+            migrator(steps).run_direct(None, &mut connection, false).await.map_err(explained)?;
             let readers = SqlitePoolOptions::new()
                 .min_connections(1)
                 .max_connections(READERS)
@@ -146,6 +146,16 @@ fn migrator(steps: &[Step]) -> Migrator {
     Migrator::with_migrations(migrations)
 }
 
+/// Why the schema cannot be brought up to date, in words for who starts the service.
+fn explained(error: MigrateError) -> anyhow::Error {
+    match error {
+        MigrateError::VersionMissing(number) => anyhow::anyhow!(
+            "a newer Fenxi made it (step {number} of its schema is unknown here): run that one, or go back to a copy from before"
+        ),
+        other => other.into(),
+    }
+}
+
 /// Whether this is a violation of a UNIQUE or PRIMARY KEY rule, in either database.
 #[must_use]
 pub fn is_unique_violation(error: &sqlx::Error) -> bool {
@@ -164,6 +174,17 @@ mod tests {
         database.close_within(Duration::from_millis(100)).await;
         assert!(database.reader.is_closed());
         drop(held);
+    }
+
+    #[tokio::test]
+    async fn a_database_of_a_newer_version_is_called_that() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("test.db");
+        let step = |number| Step { number, title: "a table", sql: "SELECT 1" };
+        Database::open(&path, &[step(1), step(1100)]).await.expect("opened").close().await;
+        let error = Database::open(&path, &[step(1)]).await.expect_err("an older version opened it");
+        let line = format!("{error:#}");
+        assert!(line.contains("a newer Fenxi made it (step 1100 "), "{line}");
     }
 
     #[tokio::test]
