@@ -59,7 +59,6 @@ fn one_thing_that_is_too_large_is_left_out_alone() {
     assert_eq!((text(&kept[0]), text(&kept[2])), ("before", "after"));
 }
 
-/// What a later process finds in a log of these events.
 #[test]
 fn messages_that_nobody_takes_take_of_the_limit() {
     let mut cutter = Cutter::new(LIMIT);
@@ -70,6 +69,7 @@ fn messages_that_nobody_takes_take_of_the_limit() {
     assert_eq!(notices(&kept), 1);
 }
 
+/// What a later process finds in a log of these events.
 fn held(events: &[Event]) -> Held {
     let mut held = Held::default();
     for event in events {
