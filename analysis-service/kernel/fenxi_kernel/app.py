@@ -8,7 +8,7 @@ import signal
 import sys
 
 import zmq
-from fenxi_kernel import tracebacks
+from fenxi_kernel import interrupts, tracebacks
 from fenxi_kernel.inspection import quiet
 from fenxi_kernel.inspection.answers import KIND, Answers
 from fenxi_kernel.output_thread import QuietIOPubThread
@@ -59,6 +59,9 @@ class FenxiKernel(IPythonKernel):
             return self.session.unpack(frames[1].bytes)["msg_type"] == KIND
         except Exception:  # noqa: BLE001  ipykernel says what is wrong with it
             return False
+
+    def _cancel_on_sigint(self, future):
+        return interrupts.heeded(future, self.shell.user_global_ns)
 
     def _input_request(self, prompt, ident, parent, password=False):
         if quiet.is_here():
@@ -173,9 +176,7 @@ class FenxiKernelApp(IPKernelApp):
             faulthandler.register(STACKS_SIGNAL, file=original, all_threads=True, chain=False)
 
     def start(self):
-        loop = IOLoop.current().asyncio_loop
-        # Without this an interrupt of a cell that awaits is only seen when the next message arrives.
-        signal.set_wakeup_fd(loop._csock.fileno(), warn_on_full_buffer=False)
+        interrupts.wake(IOLoop.current().asyncio_loop)
         super().start()
         # The thread that was told to shut down still answers; ipykernel's end closes the output under it, and now and
         # then the two would wait for each other for ever.

@@ -208,9 +208,9 @@ _servers: dict[str, Server] = {}
 
 
 def shared_server(mode) -> Server:
-    """A server of the mode for all tests that do it no harm: its start takes seconds."""
+    """A server of the mode for all tests that do it no harm: its start takes seconds. "light" is one without libraries."""
     if mode not in _servers:
-        _servers[mode] = server = Server(mode)
+        _servers[mode] = server = Server(program=LIGHT) if mode == "light" else Server(mode)
         atexit.register(server.stop)
         server.greeting = server.ready()
     return _servers[mode]

@@ -1,0 +1,60 @@
+"""Interrupts of a cell that awaits. ipykernel only has such a cell cancelled at its next await: a loop or a long call after
+the first await would never see it, and the service ends a kernel that no interrupt ends, with all its variables.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+from IPython.core.interactiveshell import InteractiveShell
+
+_RUN_CODE = InteractiveShell.run_code.__code__
+
+
+@contextlib.contextmanager
+def heeded(cell: asyncio.Future, namespace: dict) -> Iterator[None]:
+    """Has SIGINT end the task of a cell whose globals these are: it raises in code that runs, and cancels what waits."""
+    loop = asyncio.get_running_loop()
+    owner = asyncio.current_task(loop)
+    wake(loop)
+
+    def heed(_number: int, frame: FrameType | None) -> None:
+        if _is_in_cell(frame, namespace):
+            # IPython catches it around the cell; anywhere else it would go through the loop and end the kernel.
+            raise KeyboardInterrupt
+        loop.call_soon_threadsafe(cell.cancel)
+        if asyncio.current_task(loop) not in (cell, owner) and _is_in(frame, namespace):
+            # Another task or a callback of the cell's: this ends it alone, and the loop goes on to cancel the cell.
+            raise asyncio.CancelledError
+
+    before = signal.signal(signal.SIGINT, heed)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def wake(loop: asyncio.AbstractEventLoop) -> None:
+    """Has signals wake the loop, which otherwise sees some of them with the next message only. A cell can undo it:
+    ``loop.remove_signal_handler`` does."""
+    signal.set_wakeup_fd(loop._csock.fileno(), warn_on_full_buffer=False)
+
+
+def _is_in_cell(frame: FrameType | None, namespace: dict) -> bool:
+    """Whether the cell itself is on the stack: not only something that it has started."""
+    return any(
+        inner.f_globals is namespace and inner.f_back is not None and inner.f_back.f_code is _RUN_CODE
+        for inner in _outward(frame)
+    )
+
+
+def _is_in(frame: FrameType | None, namespace: dict) -> bool:
+    return any(inner.f_globals is namespace for inner in _outward(frame))
+
+
+def _outward(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
