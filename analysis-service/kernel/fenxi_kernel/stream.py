@@ -3,6 +3,9 @@
 What is written to the file descriptors 1 and 2 reaches the stream through a pipe and a thread. ipykernel's thread may
 still hold some of it when the cell ends, and cuts characters at every 1,000th byte. Here whoever flushes the stream
 empties the pipe first, and characters stay whole.
+
+Whoever prints faster than is sent waits: neither a cell nor a process that it has left behind fills the memory, and one
+that prints without end keeps no cell from ending.
 """
 
 import codecs
@@ -12,6 +15,7 @@ import select
 import struct
 import termios
 import threading
+import time
 
 from fenxi_kernel.inspection import quiet
 from ipykernel.iostream import OutStream
@@ -19,6 +23,10 @@ from ipykernel.iostream import OutStream
 _READ_BYTES = 64 * 1024
 # A message of the protocol holds at most this much text: the service takes messages of a limited size.
 _TEXT_MAX_CHARS = 4 * 1024 * 1024
+# From so much on that is not sent, whoever prints waits.
+_UNSENT_MAX_CHARS = 64 * 1024
+# How long the thread that watches the pipe stands back at a time while others want it.
+_STAND_BACK_SECS = 0.001
 
 
 class FenxiOutStream(OutStream):
@@ -26,20 +34,44 @@ class FenxiOutStream(OutStream):
 
     def __init__(self, *args, **kwargs):
         self._pipe_lock = threading.RLock()
+        # Who empties the pipe now or waits for it, beside the thread that watches it.
+        self._before_watcher = set()
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._unsent_chars = 0
         super().__init__(*args, **kwargs)
 
     def write(self, string):
         if quiet.is_here():
             return len(string)
-        return super().write(string)
+        written = self._put(string)
+        self._keep_pace()
+        return written
 
     def flush(self):
         if quiet.is_here():
             return
         if self._fid is not None and self._should_watch and self._is_master_process():
-            self._take_from_pipe()
+            self._empty_pipe()
         super().flush()
+
+    def _put(self, string):
+        written = super().write(string)
+        # Of two threads one may go uncounted, once.
+        self._unsent_chars += len(string)
+        return written
+
+    def _keep_pace(self):
+        """Waits, if much is unsent, until it is sent."""
+        if self._unsent_chars < _UNSENT_MAX_CHARS or not self._is_master_process():
+            return
+        sender = self.pub_thread
+        if sender is None or not sender.thread.is_alive() or sender.thread is threading.current_thread():
+            self._flush()
+            return
+        sent = threading.Event()
+        sender.schedule(self._flush)
+        sender.schedule(sent.set)
+        sent.wait(self.flush_timeout)
 
     def _watch_pipe_fd(self):
         if self._fid is None:
@@ -51,19 +83,33 @@ class FenxiOutStream(OutStream):
             if not self._should_watch:
                 # A closed stream is woken by a byte that nobody wrote.
                 return
+            while self._before_watcher:
+                # The lock alone would be this thread's again before another wakes.
+                time.sleep(_STAND_BACK_SECS)
             if not self._take_from_pipe() and any(event & ~select.POLLIN for _, event in events):
                 return
+            self._keep_pace()
+
+    def _empty_pipe(self):
+        """Takes what the pipe holds, before the thread that watches it."""
+        me = object()
+        try:
+            self._before_watcher.add(me)
+            self._take_from_pipe()
+        finally:
+            self._before_watcher.discard(me)
 
     def _take_from_pipe(self):
-        """Takes what the pipe holds now; says whether there was anything."""
-        taken = False
+        """Takes what the pipe holds now, and not what comes meanwhile: that may never end. Says whether there was any."""
         with self._pipe_lock:
-            while self._fid is not None and self._waiting_bytes() > 0:
-                text = self._decoder.decode(os.read(self._fid, _READ_BYTES))
-                taken = True
+            left = waiting = self._waiting_bytes() if self._fid is not None else 0
+            while left > 0:
+                data = os.read(self._fid, min(left, _READ_BYTES))
+                left -= len(data)
+                text = self._decoder.decode(data)
                 if text:
-                    self.write(text)
-        return taken
+                    self._put(text)
+        return waiting > 0
 
     def _waiting_bytes(self):
         try:
@@ -75,3 +121,7 @@ class FenxiOutStream(OutStream):
         for parent, text in super()._flush_buffers():
             for start in range(0, len(text), _TEXT_MAX_CHARS):
                 yield parent, text[start : start + _TEXT_MAX_CHARS]
+
+    def _rotate_buffers(self):
+        self._unsent_chars = 0
+        return super()._rotate_buffers()
