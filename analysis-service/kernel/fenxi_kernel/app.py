@@ -8,7 +8,7 @@ import signal
 import sys
 
 import zmq
-from fenxi_kernel import interrupts, tracebacks
+from fenxi_kernel import interrupts, tracebacks, unkept
 from fenxi_kernel.inspection import quiet
 from fenxi_kernel.inspection.answers import KIND, Answers
 from fenxi_kernel.output_thread import QuietIOPubThread
@@ -174,6 +174,10 @@ class FenxiKernelApp(IPKernelApp):
             faulthandler.enable(file=original)
             # The handler needs neither the interpreter nor its lock. A cell that takes the signal for itself gets it.
             faulthandler.register(STACKS_SIGNAL, file=original, all_threads=True, chain=False)
+
+    def init_shell(self):
+        super().init_shell()
+        unkept.keep_no_output(self.shell)
 
     def start(self):
         interrupts.wake(IOLoop.current().asyncio_loop)
