@@ -40,6 +40,12 @@ class FenxiOutStream(OutStream):
         self._unsent_chars = 0
         super().__init__(*args, **kwargs)
 
+    def fileno(self):
+        """The descriptor whose pipe leads here: what a child process is given writes into the stream, too."""
+        if self._fid is None:
+            return super().fileno()
+        return self._original_stdstream_fd
+
     def write(self, string):
         if quiet.is_here():
             return len(string)
