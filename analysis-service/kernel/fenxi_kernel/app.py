@@ -38,6 +38,8 @@ class FenxiKernel(IPythonKernel):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
+        # debugpy, which has been imported by now, takes it for a client that never comes: breakpoint() would do nothing.
+        sys.breakpointhook = sys.__breakpointhook__
         self._answers = Answers(self)
 
     async def process_control(self, msg):
