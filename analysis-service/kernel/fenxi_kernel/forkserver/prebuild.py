@@ -60,6 +60,9 @@ def _run_cells(shell: ZMQInteractiveShell) -> None:
             shell.run_cell(cell, store_history=False, silent=True)
     finally:
         del shell._showtraceback
+        # An error that a debugger would open.
+        for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+            vars(sys).pop(name, None)
     shell.object_inspect_mime("print")
     _look_around(shell)
     shell.reset(new_session=True)
