@@ -16,7 +16,11 @@ import struct
 import termios
 import threading
 import time
+import weakref
+from collections import defaultdict
+from io import StringIO
 
+from fenxi_kernel.forked import Lines
 from fenxi_kernel.inspection import quiet
 from ipykernel.iostream import OutStream
 
@@ -38,7 +42,11 @@ class FenxiOutStream(OutStream):
         self._before_watcher = set()
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._unsent_chars = 0
+        # In a process that code has forked: what takes this stream's place.
+        self._lines = None
         super().__init__(*args, **kwargs)
+        this = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: this() is not None and this()._begin_in_child())
 
     def fileno(self):
         """The descriptor whose pipe leads here: what a child process is given writes into the stream, too."""
@@ -49,6 +57,10 @@ class FenxiOutStream(OutStream):
     def write(self, string):
         if quiet.is_here():
             return len(string)
+        if self._lines is not None:
+            if not isinstance(string, str):
+                raise TypeError(f"write() argument must be str, not {type(string).__name__}")
+            return self._lines.write(string)
         written = self._put(string)
         self._keep_pace()
         return written
@@ -56,9 +68,20 @@ class FenxiOutStream(OutStream):
     def flush(self):
         if quiet.is_here():
             return
-        if self._fid is not None and self._should_watch and self._is_master_process():
+        if self._lines is not None:
+            self._lines.flush()
+            return
+        if self._fid is not None and self._should_watch:
             self._empty_pipe()
         super().flush()
+
+    def _begin_in_child(self):
+        """Leaves what is unsent to the kernel, and its locks to the threads that are not here."""
+        self._buffer_lock, self._buffers = threading.RLock(), defaultdict(StringIO)
+        self._pipe_lock, self._before_watcher = threading.RLock(), set()
+        self._unsent_chars = 0
+        if self._fid is not None:
+            self._lines = Lines(self._original_stdstream_fd)
 
     def _put(self, string):
         written = super().write(string)
@@ -68,7 +91,7 @@ class FenxiOutStream(OutStream):
 
     def _keep_pace(self):
         """Waits, if much is unsent, until it is sent."""
-        if self._unsent_chars < _UNSENT_MAX_CHARS or not self._is_master_process():
+        if self._unsent_chars < _UNSENT_MAX_CHARS:
             return
         sender = self.pub_thread
         if sender is None or not sender.thread.is_alive() or sender.thread is threading.current_thread():
