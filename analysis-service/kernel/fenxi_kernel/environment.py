@@ -21,6 +21,7 @@ def prepare() -> None:
     """Sets the variables and the hooks. Called once, before anything large is imported."""
     set_variables()
     after_import("matplotlib.font_manager", _fonts)
+    after_import("joblib.externals.loky.process_executor", _workers)
 
 
 def set_variables() -> None:
@@ -34,6 +35,13 @@ def _fonts(module) -> None:
     from fenxi_kernel import fonts
 
     fonts.install(module)
+
+
+def _workers(module) -> None:
+    from fenxi_kernel import workers
+
+    # Looked up by its name for each process that is started.
+    module._process_worker = workers.work_by_lines
 
 
 def font_cache_directory() -> str:
