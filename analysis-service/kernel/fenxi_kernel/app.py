@@ -8,7 +8,7 @@ import signal
 import sys
 
 import zmq
-from fenxi_kernel import interrupts, tracebacks, unkept
+from fenxi_kernel import interrupts, main_module, tracebacks, unkept
 from fenxi_kernel.inspection import quiet
 from fenxi_kernel.inspection.answers import KIND, Answers
 from fenxi_kernel.output_thread import QuietIOPubThread
@@ -180,6 +180,7 @@ class FenxiKernelApp(IPKernelApp):
     def init_shell(self):
         super().init_shell()
         unkept.keep_no_output(self.shell)
+        main_module.survive_resets(self.shell)
 
     def start(self):
         interrupts.wake(IOLoop.current().asyncio_loop)
