@@ -61,6 +61,9 @@ class FenxiOutStream(OutStream):
             if not isinstance(string, str):
                 raise TypeError(f"write() argument must be str, not {type(string).__name__}")
             return self._lines.write(string)
+        if self._fid is not None and self._should_watch and self._waiting_bytes() > 0:
+            # It was written before.
+            self._empty_pipe()
         written = self._put(string)
         self._keep_pace()
         return written

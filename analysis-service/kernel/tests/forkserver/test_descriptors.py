@@ -27,6 +27,10 @@ class Descriptors(Housed):
         text = self.run_ok("import faulthandler\nfaulthandler.dump_traceback()")
         self.assertIn("Current thread", text)
 
+    def test_what_was_written_first_comes_first(self):
+        code = "import os\nfor i in range(100):\n    os.write(1, b'direct %d\\n' % i)\n    print('printed', i)"
+        self.assertEqual(self.run_ok(code), "".join(f"direct {i}\nprinted {i}\n" for i in range(100)))
+
     def test_crashes_are_still_told_in_the_log(self):
         self.assertEqual(self.kernel.value("[__import__('sys').stderr.fileno()]"), [2])
         kernel = self.fork().start()
