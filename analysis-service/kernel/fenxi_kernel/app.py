@@ -8,7 +8,7 @@ import signal
 import sys
 
 import zmq
-from fenxi_kernel import interrupts, main_module, tracebacks, unkept
+from fenxi_kernel import interrupts, main_module, startup, tracebacks, unkept
 from fenxi_kernel.inspection import quiet
 from fenxi_kernel.inspection.answers import KIND, Answers
 from fenxi_kernel.output_thread import QuietIOPubThread
@@ -176,6 +176,9 @@ class FenxiKernelApp(IPKernelApp):
             faulthandler.enable(file=original)
             # The handler needs neither the interpreter nor its lock. A cell that takes the signal for itself gets it.
             faulthandler.register(STACKS_SIGNAL, file=original, all_threads=True, chain=False)
+
+    def _run_startup_files(self):
+        startup.run(self.profile_dir.startup_dir, super()._run_startup_files)
 
     def init_shell(self):
         super().init_shell()
