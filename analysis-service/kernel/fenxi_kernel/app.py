@@ -65,6 +65,10 @@ class FenxiKernel(IPythonKernel):
     def _cancel_on_sigint(self, future):
         return interrupts.heeded(future, self.shell.user_global_ns)
 
+    def getpass(self, prompt="Password: ", stream=None, **options):
+        """Asks as Python's own does, which has a prompt."""
+        return super().getpass(prompt, stream, **options)
+
     def _input_request(self, prompt, ident, parent, password=False):
         if quiet.is_here():
             raise RuntimeError("nobody can be asked for input from here")

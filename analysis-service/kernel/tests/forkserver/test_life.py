@@ -40,6 +40,15 @@ class Deep(Housed):
 
                 self.assertEqual(self.kernel.run(code, answer).text, "分析\n")
 
+    def test_getpass_has_a_prompt_of_its_own(self):
+        def answer(message):
+            if message["msg_type"] == "execute_input":
+                asked = self.kernel.client.get_stdin_msg(timeout=LIMIT_SECS)["content"]
+                self.assertEqual(asked, {"prompt": "Password: ", "password": True})
+                self.kernel.client.input("x")
+
+        self.assertEqual(self.kernel.run("import getpass\nprint(getpass.getpass())", answer).text, "x\n")
+
     def control(self, kind, content):
         client = self.kernel.client
         message = client.session.msg(kind, content)
