@@ -9,21 +9,23 @@ that prints without end keeps no cell from ending.
 """
 
 import codecs
-import fcntl
 import os
 import select
 import struct
-import termios
 import threading
 import time
 import weakref
 from collections import defaultdict
+from fcntl import ioctl
 from io import StringIO
+from termios import FIONREAD
 
 from fenxi_kernel.forked import Lines
 from fenxi_kernel.inspection import quiet
 from ipykernel.iostream import OutStream
 
+# What FIONREAD gives of an empty pipe.
+_NO_BYTES = b"\0\0\0\0"
 _READ_BYTES = 64 * 1024
 # A message of the protocol holds at most this much text: the service takes messages of a limited size.
 _TEXT_MAX_CHARS = 4 * 1024 * 1024
@@ -61,11 +63,14 @@ class FenxiOutStream(OutStream):
             if not isinstance(string, str):
                 raise TypeError(f"write() argument must be str, not {type(string).__name__}")
             return self._lines.write(string)
-        if self._fid is not None and self._should_watch and self._waiting_bytes() > 0:
+        # Four times for each line that is printed: without a call of Python's more than is needed.
+        if self._should_watch and ioctl(self._fid, FIONREAD, _NO_BYTES) != _NO_BYTES:
             # It was written before.
             self._empty_pipe()
-        written = self._put(string)
-        self._keep_pace()
+        written = super().write(string)
+        self._unsent_chars += len(string)
+        if self._unsent_chars >= _UNSENT_MAX_CHARS:
+            self._keep_pace()
         return written
 
     def flush(self):
@@ -145,7 +150,7 @@ class FenxiOutStream(OutStream):
 
     def _waiting_bytes(self):
         try:
-            return struct.unpack("i", fcntl.ioctl(self._fid, termios.FIONREAD, b"\0\0\0\0"))[0]
+            return struct.unpack("i", ioctl(self._fid, FIONREAD, _NO_BYTES))[0]
         except OSError:
             return 0
 
