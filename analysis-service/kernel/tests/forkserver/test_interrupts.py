@@ -60,10 +60,10 @@ class Interrupts(Housed):
                 time.sleep(100_000)
             except KeyboardInterrupt:
                 print('caught')
-            print(await asyncio.sleep(0.01, 'went on'))
+            print(await asyncio.sleep(0.01, 'went further'))
         """
         reply = self.interrupted(code)
-        self.assertEqual((reply.content["status"], reply.text), ("ok", "on\ncaught\nwent on\n"))
+        self.assertEqual((reply.content["status"], reply.text), ("ok", "on\ncaught\nwent further\n"))
 
     def test_a_cell_cannot_switch_interrupts_off_by_handlers_of_its_loop(self):
         self.run_ok(NO_WAKE_UP)
