@@ -58,7 +58,14 @@ class App(unittest.TestCase):
                 text.append(message["content"]["text"])
             if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
                 break
-        return self.client.get_shell_msg(timeout=LIMIT_SECS)["content"], "".join(text)
+        return self.reply_to(asked)["content"], "".join(text)
+
+    def reply_to(self, asked):
+        # jupyter_client asks again and again whether a kernel is ready; answers to that come late on a busy machine.
+        while True:
+            message = self.client.get_shell_msg(timeout=LIMIT_SECS)
+            if message["parent_header"].get("msg_id") == asked:
+                return message
 
     def interrupt_when_running(self):
         while True:
@@ -144,7 +151,7 @@ class App(unittest.TestCase):
             elif message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
                 if message["parent_header"].get("msg_id") == asked:
                     break
-        self.client.get_shell_msg(timeout=LIMIT_SECS)
+        self.reply_to(asked)
         self.assertEqual("".join(text).split(), [str(i) for i in range(lines)])
 
 
