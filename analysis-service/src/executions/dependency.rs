@@ -102,18 +102,24 @@ impl Link {
         self.set_on(Some(on));
     }
 
-    /// Whether what it depends on lets it begin.
+    /// Whether what it depends on lets it begin. An execution asks with its own condition and no other.
     pub(super) fn readiness(&self, condition: Condition) -> Readiness {
         let mut at = self.on();
-        while let Some(link) = at {
-            match (link.verdict.get(), condition) {
-                (None, _) => return Readiness::Waits,
-                (Some(Verdict::Ok), _) | (Some(Verdict::Stopped), Condition::NotFailed) => return Readiness::Ready,
-                (Some(Verdict::TakenBack), Condition::NotFailed) => at = link.on(),
-                _ => return Readiness::Never,
-            }
+        let mut passed = false;
+        while let Some(link) = at.take_if(|link| condition == Condition::NotFailed && link.was_taken_back()) {
+            (at, passed) = (link.on(), true);
         }
-        Readiness::Ready
+        if passed {
+            // What was taken back is not walked over, nor kept, a second time.
+            self.set_on(at.clone());
+        }
+        match (at.map(|link| link.verdict.get().copied()), condition) {
+            (Some(None), _) => Readiness::Waits,
+            (None | Some(Some(Verdict::Ok)), _) | (Some(Some(Verdict::Stopped)), Condition::NotFailed) => {
+                Readiness::Ready
+            }
+            _ => Readiness::Never,
+        }
     }
 
     /// One that has ended like this.
@@ -130,7 +136,23 @@ impl Link {
     }
 
     fn set_on(&self, on: Option<Arc<Self>>) {
-        *self.on.lock().unwrap_or_else(PoisonError::into_inner) = on;
+        let former = std::mem::replace(&mut *self.on.lock().unwrap_or_else(PoisonError::into_inner), on);
+        // Perhaps the last of a row: not under the lock.
+        drop(former);
+    }
+
+    fn take_on(&mut self) -> Option<Arc<Self>> {
+        self.on.get_mut().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for Link {
+    /// One after the other: of a long row each would else be dropped inside of the one before it, on one stack.
+    fn drop(&mut self) {
+        let mut on = self.take_on();
+        while let Some(mut link) = on.and_then(Arc::into_inner) {
+            on = link.take_on();
+        }
     }
 }
 

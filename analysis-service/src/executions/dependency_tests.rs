@@ -66,6 +66,42 @@ fn what_was_taken_from_the_queue_hands_on_what_it_depended_on() {
 }
 
 #[test]
+fn a_row_of_any_length_that_was_taken_back_is_dropped_on_a_small_stack() {
+    let mut row = vec![Arc::new(Link::default())];
+    for _ in 0..200_000 {
+        row.extend(row.last().map(after));
+    }
+    for link in &row {
+        link.ended(Outcome::Cancelled, StopCause::Requested);
+    }
+    let last = row.pop();
+    drop(row);
+    drop(last);
+}
+
+#[test]
+fn who_waits_keeps_nothing_of_what_was_taken_back_before_it() {
+    let first = Arc::new(Link::default());
+    let mut last = after(&first);
+    // Each is taken back when the next one waits for it already.
+    for _ in 0..100 {
+        let next = after(&last);
+        last.ended(Outcome::Cancelled, StopCause::Requested);
+        assert_eq!(next.readiness(Condition::NotFailed), Readiness::Waits);
+        assert_eq!((Arc::strong_count(&last), Arc::strong_count(&first)), (1, 3), "it is kept");
+        last = next;
+        assert_eq!(Arc::strong_count(&first), 2);
+    }
+    first.ended(Outcome::Ok, StopCause::Unspecified);
+    assert_eq!(last.readiness(Condition::NotFailed), Readiness::Ready);
+    // It depends on nothing any more.
+    let alone = Arc::new(Link::default());
+    let waits = after(&alone);
+    alone.ended(Outcome::Cancelled, StopCause::Requested);
+    assert_eq!(ready(&waits), (Readiness::Never, Readiness::Ready));
+}
+
+#[test]
 fn nothing_is_kept_of_what_stands_before_an_end() {
     let first = Arc::new(Link::default());
     let second = after(&first);
