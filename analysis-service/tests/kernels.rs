@@ -35,5 +35,7 @@ mod registry;
 mod slow;
 #[path = "kernels/specs.rs"]
 mod specs;
+#[path = "kernels/taken_up.rs"]
+mod taken_up;
 #[path = "kernels/waiting.rs"]
 mod waiting;

@@ -110,6 +110,12 @@ impl Connection {
         std::str::from_utf8(self.talk.last_tag()).ok().filter(|tag| !tag.is_empty())
     }
 
+    /// Whether a message of this number was said since this service came: it is not heard again. Not known under a
+    /// supervisor of an earlier version, where none counts as new.
+    pub(crate) fn is_new(&self, number: u64) -> bool {
+        self.talk.is_new(number)
+    }
+
     /// The next thing that came. What was not sent yet is sent meanwhile. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Option<Incoming> {
         loop {

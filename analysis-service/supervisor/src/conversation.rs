@@ -100,8 +100,8 @@ impl Talk {
                 Wake::Listener(None) => return,
                 Wake::Listener(Some((stream, id, frames))) => {
                     self.journal.detach();
-                    let last_tag = self.last_tag.clone();
-                    let told = frame(&Tell::new(id, Told::Conversing(Conversing { last_tag })));
+                    let (last_tag, last_number) = (self.last_tag.clone(), Some(self.journal.last_number()));
+                    let told = frame(&Tell::new(id, Told::Conversing(Conversing { last_tag, last_number })));
                     // A new socket has room for so little.
                     listener = write(&stream, &told).await.is_ok().then(|| (Arc::new(stream), frames));
                     behind = false;

@@ -105,6 +105,11 @@ impl Journal {
         self.send(&mut inner);
     }
 
+    /// The number of the newest that came; 0 for none.
+    pub(crate) fn last_number(&self) -> u64 {
+        self.inner().last_number
+    }
+
     /// Forgets what came up to this number.
     pub(crate) fn acknowledge(&self, number: u64) {
         let mut inner = self.inner();

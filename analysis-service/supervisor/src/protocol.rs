@@ -167,6 +167,10 @@ pub(crate) struct Conversing {
     /// The tag of the newest tagged request that was sent to the kernel.
     #[prost(bytes = "bytes", tag = "1")]
     pub last_tag: Bytes,
+    /// The number of the newest message that the kernel had said by then; 0 for none. One that does not tell it is of an
+    /// earlier version.
+    #[prost(uint64, optional, tag = "2")]
+    pub last_number: Option<u64>,
 }
 
 /// A program to be started.

@@ -98,6 +98,7 @@ impl Driver {
             return;
         };
         let own = running.id == parent_id;
+        let is_new = self.live.as_ref().is_some_and(|live| live.connection.is_new(number));
         if own {
             running.last_heard = Instant::now();
         } else if matches!(said, Said::Idle) {
@@ -111,8 +112,8 @@ impl Driver {
                 running.work.log.hear(number, event).await;
             }
             // A thread of an execution that has ended prints on: the text is shown where someone looks.
-            // What is heard again before this one began is in the log of the one before.
-            Said::Event(event @ Event::Stream(_)) if running.started || !running.is_resumed => {
+            // What is heard again before this one began is in the log of the one before, whoever sent this one.
+            Said::Event(event @ Event::Stream(_)) if running.started || (!running.is_resumed && is_new) => {
                 running.work.log.hear(number, event).await;
             }
             Said::Began { execution_count } if own && !running.started => {

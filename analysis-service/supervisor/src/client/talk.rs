@@ -39,6 +39,8 @@ pub struct Talk {
     frames: Option<Frames>,
     /// The tag of the newest request with one that an earlier service sent, if any.
     last_tag: Bytes,
+    /// The newest message that the kernel had said before, if the supervisor tells it.
+    last_number: Option<u64>,
     /// Frames that the socket did not take yet; of the first, what is left of it.
     unsent: VecDeque<Bytes>,
     broken: bool,
@@ -61,10 +63,11 @@ impl Talk {
         let mut frames = Frames::default();
         let told = timeout(wait.saturating_add(ANSWER_GRACE), frames.next::<Tell>(&stream)).await??;
         match told.and_then(|tell| tell.told) {
-            Some(Told::Conversing(Conversing { last_tag })) => Ok(Self {
+            Some(Told::Conversing(Conversing { last_tag, last_number })) => Ok(Self {
                 stream: Arc::new(stream),
                 frames: Some(frames),
                 last_tag,
+                last_number,
                 unsent: VecDeque::new(),
                 broken: false,
             }),
@@ -77,6 +80,12 @@ impl Talk {
     #[must_use]
     pub fn last_tag(&self) -> &[u8] {
         &self.last_tag
+    }
+
+    /// Whether a message of this number was said since this talk began, for all that is known.
+    #[must_use]
+    pub fn is_new(&self, number: u64) -> bool {
+        self.last_number.is_some_and(|last| number > last)
     }
 
     /// The receiving half, once.
