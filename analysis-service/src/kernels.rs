@@ -19,4 +19,4 @@ mod starts;
 pub mod state;
 pub mod store;
 
-pub use driver::{KernelHandle, QueueSlot, Work};
+pub use driver::{AskedBefore, KernelHandle, QueueSlot, Work};

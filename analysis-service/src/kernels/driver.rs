@@ -37,7 +37,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{
     adopt::Adopted,
-    mailbox::{KernelHandle, QueueSlot, Work},
+    mailbox::{AskedBefore, KernelHandle, QueueSlot, Work},
 };
 use self::{
     ask::Asks,
@@ -60,7 +60,7 @@ use super::{
     model::{Kernel, Settings, TableSource},
     specs::Kinds,
     starts::{StartPlace, StartQueue},
-    state::{Action, Interrupter, State, death},
+    state::{Action, State, death},
     store::Store,
 };
 use crate::executions::log::Ending;
@@ -260,11 +260,8 @@ impl Driver {
             Request::Cancel { execution_id, taken, done } => {
                 let _ = done.send(self.cancel(execution_id, taken).await);
             }
-            Request::Interrupt { clear_queue, done } => {
-                if clear_queue {
-                    self.cancel_waiting(StopCause::QueueCleared, None).await;
-                }
-                self.interrupt(Interrupter::Person).await;
+            Request::Interrupt { clear_queue, before, done } => {
+                self.interrupt_for_person(clear_queue, before).await;
                 self.publish();
                 let _ = done.send(());
             }

@@ -126,6 +126,17 @@ impl House {
         edited.await.expect("changed");
     }
 
+    /// As if the interrupts that are noted had been for this execution, and not been carried out.
+    pub(crate) async fn forget_interrupts(&self, execution_id: Uuid) {
+        let edited = self.database.writer.write::<_, store::StoreError, _>(move |transaction| {
+            Box::pin(async move {
+                let sql = "UPDATE kernel_requests SET execution_id = $1 WHERE execution_id IS NOT NULL";
+                Ok(sqlx::query(sql).bind(execution_id).execute(transaction).await.map(drop)?)
+            })
+        });
+        edited.await.expect("changed");
+    }
+
     async fn over(folder: TempDir, settings: Settings, kinds_of: Option<(&Path, bool)>) -> Self {
         let (launchers, files) = match FORKS.get().filter(|_| kinds_of.is_none()) {
             Some(forks) => {

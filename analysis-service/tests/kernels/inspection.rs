@@ -125,7 +125,7 @@ pub(crate) async fn a_value_that_fails_says_so_and_prints_nothing() {
     let found = variables(&kernel).await;
     assert!(found["sleeping"].summary.is_empty() && !found["sleeping"].summary_error.is_empty());
     assert_eq!(found["loud"].summary, "loud");
-    kernel.interrupt(true).await;
+    kernel.interrupt(true, None).await.expect("asked");
     let ran = Ran::read(reader).await;
     assert_eq!((ran.outcome(), ran.text(StreamName::Stdout).as_str()), (Outcome::Interrupted, ""));
 }
@@ -175,7 +175,7 @@ pub(crate) async fn a_kernel_that_cannot_answer_holds_nobody_up() {
         }
     }
     assert!(late > 0 && refused > 0 && late <= 36, "{late} late, {refused} refused");
-    soon(kernel.interrupt(false)).await;
+    soon(kernel.interrupt(false, None)).await.expect("asked");
     assert_eq!(Ran::read(reader).await.outcome(), Outcome::Interrupted);
     assert_eq!(variables(&kernel).await["x"].summary, "1");
 }

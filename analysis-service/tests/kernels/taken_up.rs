@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use analysis_service::{executions::Acceptance, kernels::model::Settings};
-use fenxi_proto::analysis::v1::{Outcome, StreamName, output_event::Event};
+use fenxi_proto::analysis::v1::{KernelState, Outcome, StopCause, StreamName, output_event::Event};
+use uuid::Uuid;
 
-use crate::house::{House, Ran, USER, settings, soon};
+use crate::house::{House, Ran, USER, settings, soon, until_printed, until_state};
 
 /// The supervisor is told nothing by the way.
 const SELDOM: Duration = Duration::from_secs(3600);
@@ -26,11 +27,43 @@ async fn what_waits_has_nothing_in_its_log_of_what_ended_before() {
     let Acceptance::New(view, log) = house.executions.accept(new, Vec::new(), 0).await.expect("accepted") else {
         panic!("known already")
     };
+    let id = view.accepted.execution_id;
+    // It is written.
+    soon(house.executions.read(USER, id, 0).await.expect("a reader").1.next()).await.expect("an event");
     log.leave().await;
     let next = house.next(settings()).await;
-    let id = view.accepted.execution_id;
     let ran = Ran::read(next.executions.read(USER, id, 0).await.expect("a reader").1).await;
     assert_eq!((ran.text(StreamName::Stdout).as_str(), ran.outcome()), ("new\n", Outcome::Ok));
     let begun = ran.events.iter().position(|event| matches!(event, Event::Started(_)));
     assert_eq!(begun, Some(1), "{:?}", ran.events);
+}
+
+#[tokio::test]
+async fn an_interrupt_that_is_repeated_is_done_if_what_it_was_for_still_runs() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let (kernel_id, request_id) = (kernel.kernel_id(), Some(Uuid::from_u128(1)));
+    let interrupt = async || soon(house.registry.interrupt(USER, kernel_id, request_id, true)).await.expect("told");
+    let endless = "import time\nprint('on', flush=True)\ntime.sleep(600)";
+    let (_, mut reader) = house.send(&kernel, endless).await;
+    until_printed(&mut reader, "on\n").await;
+    interrupt().await;
+    assert_eq!(Ran::read(reader).await.outcome(), Outcome::Interrupted);
+    let (id, mut reader) = house.send(&kernel, endless).await;
+    until_printed(&mut reader, "on\n").await;
+    let (_, early) = house.send(&kernel, "print('early')").await;
+    house.clock.advance(Duration::from_secs(1));
+    let (_, late) = house.send(&kernel, "print('late')").await;
+    house.forget_interrupts(id).await;
+    interrupt().await;
+    assert_eq!(Ran::read(reader).await.outcome(), Outcome::Interrupted);
+    let early = Ran::read(early).await;
+    assert_eq!((early.outcome(), early.end.stop_cause()), (Outcome::Cancelled, StopCause::QueueCleared));
+    assert_eq!(Ran::read(late).await.text(StreamName::Stdout), "late\n", "it was not there when it was asked for");
+    // Another is not meant.
+    let (other, mut reader) = house.send(&kernel, endless).await;
+    until_printed(&mut reader, "on\n").await;
+    interrupt().await;
+    assert_eq!(kernel.snapshot().running_execution_id, Some(other));
+    until_state(&kernel, KernelState::Busy).await;
 }

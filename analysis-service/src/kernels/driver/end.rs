@@ -167,7 +167,21 @@ impl Driver {
 
     /// Ends everything that waits; with `death`, because of it.
     pub(super) async fn cancel_waiting(&mut self, cause: StopCause, death: Option<Death>) {
+        self.cancel_those(|_| true, cause, death).await;
+    }
+
+    /// The same, of those that are meant.
+    pub(super) async fn cancel_those(
+        &mut self,
+        meant: impl Fn(&Waiting) -> bool,
+        cause: StopCause,
+        death: Option<Death>,
+    ) {
         for waiting in std::mem::take(&mut self.waiting) {
+            if !meant(&waiting) {
+                self.waiting.push_back(waiting);
+                continue;
+            }
             let ending = cancelled(waiting.work, cause, death.clone()).await;
             self.note_ending(ending);
         }

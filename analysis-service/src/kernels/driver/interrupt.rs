@@ -5,7 +5,7 @@ use nix::sys::signal::Signal;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Driver, mailbox::Input, run::Running, settle::Overdue};
+use super::{AskedBefore, Driver, Waiting, mailbox::Input, run::Running, settle::Overdue};
 use crate::{
     executions::Taken,
     kernels::{
@@ -36,6 +36,19 @@ impl Driver {
             self.note_ending(ending);
         }
         true
+    }
+
+    /// Does what a person asked for; asked for before, what may not have been done of it.
+    pub(super) async fn interrupt_for_person(&mut self, clear_queue: bool, before: Option<AskedBefore>) {
+        if clear_queue {
+            let meant =
+                |waiting: &Waiting| before.is_none_or(|before| waiting.work.log.accepted().create_time <= before.time);
+            self.cancel_those(meant, StopCause::QueueCleared, None).await;
+        }
+        let runs = self.state.run().map(|run| run.execution_id);
+        if before.is_none_or(|before| before.execution_id == runs) {
+            self.interrupt(Interrupter::Person).await;
+        }
     }
 
     pub(super) async fn interrupt(&mut self, by: Interrupter) {

@@ -35,7 +35,7 @@ pub struct Work {
 pub(super) enum Request {
     Submit(Box<Work>, OwnedSemaphorePermit),
     Cancel { execution_id: Uuid, taken: Option<Taken>, done: oneshot::Sender<bool> },
-    Interrupt { clear_queue: bool, done: oneshot::Sender<()> },
+    Interrupt { clear_queue: bool, before: Option<AskedBefore>, done: oneshot::Sender<()> },
     Keep(oneshot::Sender<()>),
     Restart(oneshot::Sender<Result<(), KernelError>>),
     Stop(DeathCause, oneshot::Sender<()>),
@@ -43,6 +43,15 @@ pub(super) enum Request {
     Press(Pressure),
     Ask(Box<Ask>),
     Input { input: Box<Input>, done: oneshot::Sender<Result<(), KernelError>> },
+}
+
+/// An interrupt that was asked for before, and may have been carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskedBefore {
+    /// What ran then.
+    pub execution_id: Option<Uuid>,
+    /// When that was; unix microseconds.
+    pub time: i64,
 }
 
 /// A line of input.
@@ -120,12 +129,16 @@ impl KernelHandle {
         sent.is_ok() && answer.await.unwrap_or(false)
     }
 
-    /// Interrupts what runs; with `clear_queue`, what waits is cancelled too.
-    pub async fn interrupt(&self, clear_queue: bool) {
+    /// Interrupts what runs; with `clear_queue`, what waits is cancelled too. Asked for `before`, only what ran and waited
+    /// then is meant, and one that is being interrupted is left at that.
+    ///
+    /// # Errors
+    /// The kernel is not there any more, or is left to the next service.
+    pub async fn interrupt(&self, clear_queue: bool, before: Option<AskedBefore>) -> Result<(), KernelError> {
         let (done, answer) = oneshot::channel();
-        if self.requests.send(Request::Interrupt { clear_queue, done }).await.is_ok() {
-            let _ = answer.await;
-        }
+        let gone = || KernelError::NotFound;
+        self.requests.send(Request::Interrupt { clear_queue, before, done }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
     }
 
     /// Counts as use of it.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Registry;
 use crate::kernels::{
-    driver::KernelHandle,
+    driver::{AskedBefore, KernelHandle},
     model::{Kernel, KernelError},
     store::{Once, StoreError, Taken},
 };
@@ -28,10 +28,11 @@ enum Again {
 }
 
 impl Registry {
-    /// Interrupts what runs in a kernel; with `clear_queue`, what waits is cancelled too.
+    /// Interrupts what runs in a kernel; with `clear_queue`, what waits is cancelled too. A request that was taken before is
+    /// about what ran and waited then: the service may have ended before it was carried out.
     ///
     /// # Errors
-    /// [`KernelError::NotFound`], [`KernelError::RequestIdReused`], the database.
+    /// [`KernelError::NotFound`], [`KernelError::RequestIdReused`], [`KernelError::Stopping`], the database.
     pub async fn interrupt(
         &self,
         owner_user_id: Uuid,
@@ -42,10 +43,11 @@ impl Registry {
         let handle = self.kernel(owner_user_id, kernel_id)?;
         let what = if clear_queue { "interrupt and clear" } else { "interrupt" };
         let once = self.request(owner_user_id, kernel_id, request_id, what);
+        let once = once.map(|once| Once { execution_id: handle.snapshot().running_execution_id, ..once });
         let asked = handle.clone();
-        self.carry_out(kernel_id, once, Again::Told, async move {
-            asked.interrupt(clear_queue).await;
-            Ok(())
+        self.carry_out(kernel_id, once, Again::Done, move |taken: Option<Taken>| async move {
+            let before = taken.map(|taken| AskedBefore { execution_id: taken.execution_id, time: taken.create_time });
+            asked.interrupt(clear_queue, before).await
         })
         .await?;
         Ok(handle.snapshot())
@@ -64,7 +66,7 @@ impl Registry {
         let handle = self.kernel(owner_user_id, kernel_id)?;
         let once = self.request(owner_user_id, kernel_id, request_id, "keep");
         let asked = handle.clone();
-        self.carry_out(kernel_id, once, Again::Told, async move { asked.keep().await }).await?;
+        self.carry_out(kernel_id, once, Again::Told, move |_| async move { asked.keep().await }).await?;
         Ok(handle.snapshot())
     }
 
@@ -85,7 +87,7 @@ impl Registry {
         let once = self.request(owner_user_id, kernel_id, request_id, "restart");
         let once = once.map(|once| Once { generation: Some(next), ..once });
         let (registry, asked) = (self.clone(), handle.clone());
-        let act = async move { registry.start_anew(owner_user_id, kernel_id, &asked).await };
+        let act = move |_| async move { registry.start_anew(owner_user_id, kernel_id, &asked).await };
         self.carry_out(kernel_id, once, Again::DoneIfUnreached, act).await?;
         Ok(handle.snapshot())
     }
@@ -127,7 +129,7 @@ impl Registry {
         }
         let once = self.request(owner_user_id, kernel_id, request_id, "delete");
         let registry = self.clone();
-        let act = async move { Ok(registry.remove(kernel_id, DeathCause::Deleted).await?) };
+        let act = move |_| async move { Ok(registry.remove(kernel_id, DeathCause::Deleted).await?) };
         self.carry_out(kernel_id, once, Again::Done, act).await
     }
 
@@ -139,32 +141,41 @@ impl Registry {
             fingerprint: fingerprint(what, kernel_id),
             now,
             generation: None,
+            execution_id: None,
         })
     }
 
-    /// Does what a request asks for unless it was taken before; one without an id is always done.
-    async fn carry_out(
+    /// Does what a request asks for unless it was taken before; one without an id is always done. `act` is given how it was
+    /// taken before.
+    async fn carry_out<F>(
         &self,
         kernel_id: Uuid,
         once: Option<Once>,
         again: Again,
-        act: impl Future<Output = Result<(), KernelError>> + Send + 'static,
-    ) -> Result<(), KernelError> {
+        act: impl FnOnce(Option<Taken>) -> F + Send + 'static,
+    ) -> Result<(), KernelError>
+    where
+        F: Future<Output = Result<(), KernelError>> + Send + 'static,
+    {
         let registry = self.clone();
         let seen = tokio::spawn(async move {
-            let Some(once) = once else { return act.await };
+            let Some(once) = once else { return act(None).await };
             // Else it could be told that what has not begun yet was not done.
             let _turn = registry.0.turns.take((once.owner_user_id, once.request_id)).await;
             let store = &registry.0.parts.store;
-            match store.take(kernel_id, once.clone()).await? {
+            let before = store.take(kernel_id, once.clone()).await?;
+            match &before {
                 None => {}
                 Some(taken) if taken.fingerprint != once.fingerprint => return Err(KernelError::RequestIdReused),
                 Some(_) if again == Again::Told => return Ok(()),
-                Some(taken) if again == Again::DoneIfUnreached && registry.is_reached(&taken) => return Ok(()),
+                Some(taken) if again == Again::DoneIfUnreached && registry.is_reached(taken) => return Ok(()),
                 Some(_) => {}
             }
-            let done = act.await;
+            // What may be done already is not forgotten: it would be taken for new.
+            let forgets = before.is_none() || again != Again::Done;
+            let done = act(before).await;
             if done.is_err()
+                && forgets
                 && let Err(error) = store.give_back(&once).await
             {
                 tracing::error!(%kernel_id, %error, "a request that was refused stays taken");

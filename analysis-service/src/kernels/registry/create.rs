@@ -57,8 +57,14 @@ impl Registry {
         let kernel_spec = self.kind_of(&new)?;
         let datasets = self.named(owner_user_id, &new.datasets).await?;
         let now = self.0.parts.clock.now_micros();
-        let once =
-            Once { owner_user_id, request_id: new.request_id, fingerprint: fingerprint.clone(), now, generation: None };
+        let once = Once {
+            owner_user_id,
+            request_id: new.request_id,
+            fingerprint: fingerprint.clone(),
+            now,
+            generation: None,
+            execution_id: None,
+        };
         let display_name = match (new.display_name.is_empty(), datasets.first()) {
             (true, Some(first)) => first.name.clone(),
             _ => new.display_name,

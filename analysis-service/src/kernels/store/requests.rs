@@ -15,6 +15,10 @@ pub(crate) struct Taken {
     pub kernel_id: Uuid,
     /// See [`Once::generation`].
     pub generation: Option<i32>,
+    /// See [`Once::execution_id`].
+    pub execution_id: Option<Uuid>,
+    /// When it was noted; unix microseconds.
+    pub create_time: i64,
 }
 
 /// A request to be taken once.
@@ -27,6 +31,8 @@ pub(crate) struct Once {
     /// To which of the kernel's processes it leads, where it leads to one. The service may end between this note and the
     /// deed.
     pub generation: Option<i32>,
+    /// What ran when it was asked for, where it is about that.
+    pub execution_id: Option<Uuid>,
 }
 
 impl Store {
@@ -58,7 +64,8 @@ impl Store {
     /// The request of this id, if it was taken.
     pub(crate) async fn taken(&self, owner_user_id: Uuid, request_id: Uuid) -> Result<Option<Taken>, StoreError> {
         let row = sqlx::query(
-            "SELECT fingerprint, kernel_id, generation FROM kernel_requests WHERE owner_user_id = $1 AND request_id = $2",
+            "SELECT fingerprint, kernel_id, generation, execution_id, create_time FROM kernel_requests
+             WHERE owner_user_id = $1 AND request_id = $2",
         )
         .bind(owner_user_id)
         .bind(request_id)
@@ -89,8 +96,9 @@ pub(super) async fn take(
     kernel_id: Uuid,
 ) -> Result<Option<Taken>, StoreError> {
     let inserted = sqlx::query(
-        "INSERT INTO kernel_requests (owner_user_id, request_id, kernel_id, fingerprint, create_time, generation)
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (owner_user_id, request_id) DO NOTHING",
+        "INSERT INTO kernel_requests
+             (owner_user_id, request_id, kernel_id, fingerprint, create_time, generation, execution_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (owner_user_id, request_id) DO NOTHING",
     )
     .bind(once.owner_user_id)
     .bind(once.request_id)
@@ -98,6 +106,7 @@ pub(super) async fn take(
     .bind(once.fingerprint.as_slice())
     .bind(once.now)
     .bind(once.generation)
+    .bind(once.execution_id)
     .execute(&mut *transaction)
     .await;
     match inserted {
@@ -106,7 +115,8 @@ pub(super) async fn take(
         _ => {}
     }
     let row = sqlx::query(
-        "SELECT fingerprint, kernel_id, generation FROM kernel_requests WHERE owner_user_id = $1 AND request_id = $2",
+        "SELECT fingerprint, kernel_id, generation, execution_id, create_time FROM kernel_requests
+         WHERE owner_user_id = $1 AND request_id = $2",
     )
     .bind(once.owner_user_id)
     .bind(once.request_id)
@@ -120,5 +130,7 @@ fn read_taken(row: &SqliteRow) -> Result<Taken, StoreError> {
         fingerprint: row.try_get("fingerprint")?,
         kernel_id: row.try_get("kernel_id")?,
         generation: row.try_get("generation")?,
+        execution_id: row.try_get("execution_id")?,
+        create_time: row.try_get("create_time")?,
     })
 }

@@ -57,4 +57,10 @@ UPDATE kernels SET started_generation = generation;",
         // Of those that were noted before it is not known.
         sql: "ALTER TABLE kernel_requests ADD COLUMN generation INTEGER",
     },
+    Step {
+        number: 251,
+        title: "what requests are about",
+        // As above.
+        sql: "ALTER TABLE kernel_requests ADD COLUMN execution_id BLOB",
+    },
 ];
