@@ -208,7 +208,8 @@ impl Runner {
     /// nothing is said of what they do.
     fn truly(&self, refusal: RunError) -> RunError {
         match refusal {
-            RunError::Kernel(KernelError::Dead { .. } | KernelError::InputNotRequested) | RunError::Unsettled
+            RunError::Kernel(KernelError::Stopping | KernelError::Dead { .. } | KernelError::InputNotRequested)
+            | RunError::Unsettled
                 if self.kernels.is_stopping() =>
             {
                 RunError::Stopping

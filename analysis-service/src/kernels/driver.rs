@@ -23,7 +23,11 @@ mod settle;
 mod start;
 mod walks;
 
-use std::{collections::VecDeque, future::Future, sync::Arc};
+use std::{
+    collections::VecDeque,
+    future::Future,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use fenxi_chassis::clock::Clock;
 use fenxi_proto::analysis::v1::{Death, DeathCause, KernelState, StopCause};
@@ -74,6 +78,8 @@ pub(crate) struct Parts {
     pub store: Store,
     pub clock: Clock,
     pub settings: Settings,
+    /// The service is to end, and its kernels are ended or left.
+    pub stopping: Arc<AtomicBool>,
     /// Turns to start.
     pub starts: StartQueue,
     /// Turns to read /proc on the threads that may block.
@@ -160,7 +166,8 @@ impl Driver {
         let queue_max = kernel.limits.queue_max as usize;
         let (sender, requests) = mpsc::channel(REQUESTS_MAX + queue_max);
         let (published, watched) = watch::channel(Arc::new(kernel.clone()));
-        let handle = KernelHandle { requests: sender, queue: Arc::new(Semaphore::new(queue_max)), kernel: watched };
+        let (queue, stopping) = (Arc::new(Semaphore::new(queue_max)), Arc::clone(&parts.stopping));
+        let handle = KernelHandle { requests: sender, queue, kernel: watched, stopping };
         let disk = Disk::saved(kernel.disk_bytes);
         let driver = Self {
             parts,

@@ -11,10 +11,7 @@ mod turns;
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::Ordering},
     time::Duration,
 };
 
@@ -71,7 +68,6 @@ struct Inner {
     entries: Mutex<HashMap<Uuid, Entry>>,
     /// Requests with an id.
     turns: Turns,
-    stopping: AtomicBool,
 }
 
 struct Entry {
@@ -124,6 +120,7 @@ impl Registry {
             meters: Arc::new(Semaphore::new(METERS_MAX)),
             walks: Walks::default(),
             settings,
+            stopping: Arc::default(),
             clock: clock.clone(),
         });
         let registry = Self(Arc::new_cyclic(|inner| {
@@ -134,7 +131,6 @@ impl Registry {
                 parts: Arc::clone(&parts),
                 entries: Mutex::default(),
                 turns: Turns::default(),
-                stopping: AtomicBool::new(false),
             }
         }));
         registry.take_up(inherited).await?;
@@ -240,7 +236,7 @@ impl Registry {
 
     /// The service is to end, and its kernels are ended or left.
     pub(crate) fn is_stopping(&self) -> bool {
-        self.0.stopping.load(Ordering::SeqCst)
+        self.0.parts.stopping.load(Ordering::SeqCst)
     }
 
     fn check_limits(&self, entries: &HashMap<Uuid, Entry>, owner_user_id: Uuid) -> Result<(), KernelError> {

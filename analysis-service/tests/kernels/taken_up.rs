@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use analysis_service::{executions::Acceptance, kernels::model::Settings};
+use analysis_service::{
+    executions::Acceptance,
+    kernels::model::{KernelError, Settings},
+};
 use fenxi_proto::analysis::v1::{KernelState, Outcome, StopCause, StreamName, output_event::Event};
 use uuid::Uuid;
 
@@ -36,6 +39,41 @@ async fn what_waits_has_nothing_in_its_log_of_what_ended_before() {
     assert_eq!((ran.text(StreamName::Stdout).as_str(), ran.outcome()), ("new\n", Outcome::Ok));
     let begun = ran.events.iter().position(|event| matches!(event, Event::Started(_)));
     assert_eq!(begun, Some(1), "{:?}", ran.events);
+}
+
+/// Code that runs until it is interrupted, as often as it says.
+fn until_interrupted(times: u32) -> String {
+    format!(
+        "import time\nprint('on', flush=True)\nfor i in range({times}):\n    try:\n        while True: time.sleep(0.01)\n    \
+         except KeyboardInterrupt: print('heard', i, flush=True)"
+    )
+}
+
+#[tokio::test]
+async fn a_kernel_that_is_left_to_the_next_service_is_not_said_to_be_gone() {
+    let house = House::lasting(kept()).await;
+    let kernel = house.kernel().await;
+    let kernel_id = kernel.kernel_id();
+    let (id, mut reader) = house.send(&kernel, &until_interrupted(1)).await;
+    until_printed(&mut reader, "on\n").await;
+    soon(house.registry.leave()).await;
+    let request_id = Some(Uuid::from_u128(1));
+    // The second time as the first: nothing was done.
+    for _ in 0..2 {
+        let interrupted = soon(house.registry.interrupt(USER, kernel_id, request_id, false)).await;
+        assert!(matches!(interrupted, Err(KernelError::Stopping)), "{interrupted:?}");
+    }
+    let kept = soon(house.registry.keep(USER, kernel_id, None)).await;
+    assert!(matches!(kept, Err(KernelError::Stopping)), "{kept:?}");
+    let variables = soon(kernel.variables()).await;
+    assert!(matches!(variables, Err(KernelError::Stopping)), "{variables:?}");
+    let place = soon(kernel.reserve()).await;
+    assert!(matches!(place, Err(KernelError::Stopping)), "{place:?}");
+    // To the next service it is new.
+    let next = house.next(settings()).await;
+    soon(next.registry.interrupt(USER, kernel_id, request_id, false)).await.expect("interrupted");
+    let ran = Ran::read(next.executions.read(USER, id, 0).await.expect("a reader").1).await;
+    assert_eq!(ran.text(StreamName::Stdout), "on\nheard 0\n");
 }
 
 #[tokio::test]

@@ -9,7 +9,10 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Driver, KernelHandle, end, mailbox::Request};
+use super::{
+    Driver, KernelHandle, end,
+    mailbox::{Request, dead},
+};
 use crate::kernels::{connection::Message, model::KernelError, state::State};
 
 /// How long a question waits for its answer, in the list and with the kernel.
@@ -72,14 +75,9 @@ impl KernelHandle {
         let ask = Ask { way, kind, content, deadline: Instant::now() + ASK_MAX, answer };
         self.requests.try_send(Request::Ask(Box::new(ask))).map_err(|error| match error {
             TrySendError::Full(_) => too_much(),
-            TrySendError::Closed(_) => self.gone(),
+            TrySendError::Closed(_) => self.unheard(dead),
         })?;
-        answered.await.unwrap_or_else(|_| Err(self.gone()))
-    }
-
-    fn gone(&self) -> KernelError {
-        let kernel = self.snapshot();
-        KernelError::Dead { what: kernel.death.as_ref().map_or("it is being ended".into(), end::describe) }
+        answered.await.unwrap_or_else(|_| Err(self.unheard(dead)))
     }
 }
 
@@ -166,8 +164,9 @@ impl Driver {
     /// Sends what waits, and answers for the kernel where it cannot. Done after everything that happens.
     pub(super) fn tend_asks(&mut self) {
         self.asks.expire();
-        let lost = || KernelError::Dead {
-            what: self.kernel.death.as_ref().map_or("its process has ended".into(), end::describe),
+        let lost = || match &self.kernel.death {
+            _ if self.leaving => KernelError::Stopping,
+            death => KernelError::Dead { what: death.as_ref().map_or("its process has ended".into(), end::describe) },
         };
         let over = matches!(self.state, State::Dead(_)) || self.done;
         if over || self.live.is_none() {

@@ -1,6 +1,12 @@
 //! How everyone else reaches a kernel: requests into a bounded mailbox, and its state to watch.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
@@ -69,6 +75,8 @@ pub struct KernelHandle {
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) queue: Arc<Semaphore>,
     pub(super) kernel: watch::Receiver<Arc<Kernel>>,
+    /// See [`Parts::stopping`](super::Parts::stopping).
+    pub(super) stopping: Arc<AtomicBool>,
 }
 
 /// A place in a kernel's queue. Dropped unused, it is free again.
@@ -115,7 +123,7 @@ impl KernelHandle {
         }
         let full = || KernelError::QueueFull { limit: kernel.limits.queue_max };
         let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| full())?;
-        let request = self.requests.clone().reserve_owned().await.map_err(|_| dead(&self.snapshot()))?;
+        let request = self.requests.clone().reserve_owned().await.map_err(|_| self.unheard(dead))?;
         let position =
             u32::try_from(kernel.waiting.len()).unwrap_or(u32::MAX) + u32::from(kernel.running_execution_id.is_some());
         Ok(QueueSlot { place, request, position })
@@ -136,7 +144,7 @@ impl KernelHandle {
     /// The kernel is not there any more, or is left to the next service.
     pub async fn interrupt(&self, clear_queue: bool, before: Option<AskedBefore>) -> Result<(), KernelError> {
         let (done, answer) = oneshot::channel();
-        let gone = || KernelError::NotFound;
+        let gone = || self.unheard(|_| KernelError::NotFound);
         self.requests.send(Request::Interrupt { clear_queue, before, done }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())
     }
@@ -151,8 +159,8 @@ impl KernelHandle {
             return Err(dead(&kernel));
         }
         let (done, answer) = oneshot::channel();
-        self.requests.send(Request::Keep(done)).await.map_err(|_| dead(&self.snapshot()))?;
-        answer.await.map_err(|_| dead(&self.snapshot()))
+        self.requests.send(Request::Keep(done)).await.map_err(|_| self.unheard(dead))?;
+        answer.await.map_err(|_| self.unheard(dead))
     }
 
     /// Answers an `InputRequestEvent`, by its id and the line. The log says that this request was `taken`.
@@ -174,12 +182,17 @@ impl KernelHandle {
     /// Ends the process and starts another.
     ///
     /// # Errors
-    /// The kernel is being ended.
+    /// The kernel is being ended, or left to the next service.
     pub(crate) async fn restart(&self) -> Result<(), KernelError> {
         let (done, answer) = oneshot::channel();
-        let gone = || KernelError::NotFound;
+        let gone = || self.unheard(|_| KernelError::NotFound);
         self.requests.send(Request::Restart(done)).await.map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Why nobody is there who answers: a kernel that goes on in the next service has not ended.
+    pub(super) fn unheard(&self, otherwise: impl FnOnce(&Kernel) -> KernelError) -> KernelError {
+        if self.stopping.load(Ordering::SeqCst) { KernelError::Stopping } else { otherwise(&self.snapshot()) }
     }
 
     /// Ends the kernel, and its task with it; returns when nothing of it runs any more.
@@ -217,7 +230,7 @@ impl QueueSlot {
     }
 }
 
-fn dead(kernel: &Kernel) -> KernelError {
+pub(super) fn dead(kernel: &Kernel) -> KernelError {
     let death = kernel.death.as_ref();
     let what = death.map_or_else(|| "it is being ended".to_owned(), super::end::describe);
     KernelError::Dead { what }

@@ -33,7 +33,7 @@ impl Registry {
     }
 
     fn close(&self) -> Vec<KernelHandle> {
-        self.0.stopping.store(true, Ordering::SeqCst);
+        self.0.parts.stopping.store(true, Ordering::SeqCst);
         self.entries().values().filter_map(|entry| entry.handle.clone()).collect()
     }
 
