@@ -61,8 +61,8 @@ pub struct LogWriter {
     taken: Option<Taken>,
     /// It has told of an error.
     failed: bool,
-    /// The interrupt that had been sent by then.
-    interrupted: Option<NoticeKind>,
+    /// The interrupt that had been sent by then, and when.
+    interrupted: Option<(NoticeKind, i64)>,
     ended: bool,
 }
 
@@ -208,9 +208,9 @@ impl LogWriter {
         self.asked.clone()
     }
 
-    /// The interrupt that an earlier service sent, if any: a person's, or for the time limit.
+    /// The interrupt that an earlier service told of, if any, and when in unix microseconds: a person's, or for a limit.
     #[must_use]
-    pub fn interrupted(&self) -> Option<NoticeKind> {
+    pub fn interrupted(&self) -> Option<(NoticeKind, i64)> {
         self.interrupted
     }
 

@@ -33,8 +33,8 @@ pub(super) struct Held {
     pub(super) asked: Option<InputRequestEvent>,
     /// It has told of an error.
     pub(super) failed: bool,
-    /// The interrupt that was sent.
-    pub(super) interrupted: Option<NoticeKind>,
+    /// The interrupt that was sent, and when; in unix microseconds.
+    pub(super) interrupted: Option<(NoticeKind, i64)>,
 }
 
 /// An event that waits to be written, with the time at which it came and the request that was taken with it; or a request
@@ -88,7 +88,8 @@ impl Held {
                     self.cut = Cut::Open;
                 }
                 if matches!(kind, NoticeKind::InterruptSent | NoticeKind::TimeLimit | NoticeKind::MemoryInterrupt) {
-                    self.interrupted = Some(kind);
+                    let time = event.time.as_ref().map(fenxi_proto::time::unix_micros);
+                    self.interrupted = Some((kind, time.unwrap_or_default()));
                 }
             }
             _ => {}

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use analysis_service::{
     executions::Acceptance,
-    kernels::model::{KernelError, Settings},
+    kernels::{
+        model::{KernelError, Settings},
+        state::Ladder,
+    },
 };
 use fenxi_proto::analysis::v1::{KernelState, Outcome, StopCause, StreamName, output_event::Event};
 use uuid::Uuid;
@@ -47,6 +50,22 @@ fn until_interrupted(times: u32) -> String {
         "import time\nprint('on', flush=True)\nfor i in range({times}):\n    try:\n        while True: time.sleep(0.01)\n    \
          except KeyboardInterrupt: print('heard', i, flush=True)"
     )
+}
+
+#[tokio::test]
+async fn an_interrupt_that_was_told_before_the_code_was_under_way_is_sent_by_the_next_service() {
+    let ladder = Ladder { again: SELDOM, stacks: SELDOM, kill: SELDOM, ..Ladder::default() };
+    let house = House::lasting(Settings { ladder, ..kept() }).await;
+    let kernel = house.kernel().await;
+    let (id, mut reader) = house.send(&kernel, &until_interrupted(2)).await;
+    until_printed(&mut reader, "on\n").await;
+    assert!(soon(kernel.cancel(id, None)).await);
+    until_printed(&mut reader, "heard 0\n").await;
+    soon(house.registry.leave()).await;
+    // By the log, which has the time of a clock that stands, it was told when the code began.
+    let next = house.next(Settings { ladder, ..settings() }).await;
+    let ran = Ran::read(next.executions.read(USER, id, 0).await.expect("a reader").1).await;
+    assert_eq!(ran.text(StreamName::Stdout), "on\nheard 0\nheard 1\n");
 }
 
 #[tokio::test]

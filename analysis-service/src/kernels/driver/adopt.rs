@@ -132,12 +132,12 @@ impl Driver {
         let run = Run { execution_id: work.execution_id, deadline: Instant::now().checked_add(left) };
         // It is idle, as far as this service knows.
         let _ = self.state.begin(run);
-        let interrupted = work.log.interrupted();
+        let interrupted = work.log.interrupted().map(|(kind, _)| kind);
         let mut running = Running::resumed(work);
         match interrupted {
             Some(NoticeKind::TimeLimit) => running.interrupted = Some(Interrupter::TimeLimit),
             Some(kind) => {
-                // SIGINT was sent; the ladder is climbed from here on.
+                // SIGINT was sent, or is once the code is well under way; the ladder is climbed from here on.
                 let by = if kind == NoticeKind::MemoryInterrupt { Interrupter::Memory } else { Interrupter::Person };
                 running.interrupted = Some(by);
                 let _ = self.state.interrupt(by, Instant::now());

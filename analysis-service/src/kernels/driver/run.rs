@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fenxi_chassis::clock::micros;
 use fenxi_proto::analysis::v1::{
     DeathCause, DisplayEvent, FinishedEvent, InputRequestEvent, Outcome, StopCause, output_event::Event,
 };
@@ -96,9 +97,14 @@ impl Running {
 
     /// One that an earlier service sent to the kernel.
     pub(super) fn resumed(work: Work) -> Self {
-        let (started, input) = (work.log.start_time().is_some(), work.log.asked());
+        let (began, input) = (work.log.start_time(), work.log.asked());
+        // A SIGINT that was told so early was put off, and that service may have ended before it was sent. One too many
+        // is heeded no otherwise than the ladder's second.
+        let early = |told: i64| began.is_none_or(|began| told.saturating_sub(began) < micros(BEGIN_GRACE));
+        let signal_due = work.log.interrupted().is_some_and(|(_, told)| early(told));
+        let (started, started_at) = (began.is_some(), began.map(|_| Instant::now()));
         let mark = queue::mark(&work.code);
-        Self { started, started_at: started.then(Instant::now), input, is_resumed: true, ..Self::new(work, mark, None) }
+        Self { started, started_at, signal_due, input, is_resumed: true, ..Self::new(work, mark, None) }
     }
 
     /// The first message of the kernel's that a later service would have to hear again.
@@ -130,7 +136,8 @@ impl Running {
 
     /// When the SIGINT that was asked for is to be sent.
     pub(super) fn signal_at(&self) -> Option<Instant> {
-        self.started_at.filter(|_| self.signal_due).map(|at| at + BEGIN_GRACE)
+        // What has a reply has ended.
+        self.started_at.filter(|_| self.signal_due && self.reply.is_none()).map(|at| at + BEGIN_GRACE)
     }
 
     /// Takes the SIGINT that is due, once.
