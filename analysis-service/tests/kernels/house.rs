@@ -1,5 +1,8 @@
 //! A registry of kernels and a room of executions in a folder of their own.
 
+#[path = "house/lasting.rs"]
+mod lasting;
+
 use std::{
     collections::HashMap,
     future::Future,
@@ -10,12 +13,12 @@ use std::{
 };
 
 use analysis_service::{
-    executions::{self, Acceptance, Executions, Fate, LogReader, NewExecution},
+    executions::{self, Acceptance, Executions, LogReader, NewExecution},
     kernels::{
         KernelHandle, Work,
         launch::{Apart, ForkLauncher, Launched, Launcher, Level, Workshop},
         model::{Kernel, KernelError, KernelTable, Settings, TableSource, TableUnavailable},
-        registry::{Adopted, Inherited, NewDataset, NewKernel, Registry},
+        registry::{NewDataset, NewKernel, Registry},
         specs::{self as kinds, Launchers},
         store::{self, Store},
     },
@@ -161,24 +164,6 @@ impl House {
         Self::with_launchers(folder, settings, launchers, files).await
     }
 
-    /// One whose kernels outlive it.
-    pub(crate) async fn lasting(settings: Settings) -> Self {
-        let folder = tempfile::tempdir_in("/tmp").expect("a folder");
-        let (workshop, _) = lasting_workshop(folder.path(), LIMIT).await;
-        let files = folder.path().to_owned();
-        Self::with_launchers(folder, settings, Launchers::plain(&workshop, Vec::new()), files).await
-    }
-
-    /// The next house after this one, which has left its kernels. They end with it.
-    pub(crate) async fn next(self, settings: Settings) -> Self {
-        self.executions.drain(LIMIT).await;
-        self.database.close().await;
-        let folder = self.folder;
-        let (workshop, kept) = lasting_workshop(folder.path(), Duration::ZERO).await;
-        let files = folder.path().to_owned();
-        Self::taking_up(folder, settings, Launchers::plain(&workshop, Vec::new()), files, kept).await
-    }
-
     pub(crate) async fn with_launchers(
         folder: TempDir,
         settings: Settings,
@@ -212,7 +197,7 @@ impl House {
         let tables = Tables::default();
         let store = Store::new(database.clone(), settings.limits);
         let (source, lifecycle) = (source(&tables), Lifecycle::new());
-        let inherited = inherited(kept, &executions).await;
+        let inherited = lasting::inherited(kept, &executions).await;
         let registry = Registry::open(launchers, source, store, settings, clock.clone(), &lifecycle, inherited);
         Self { registry: registry.await.expect("a registry"), executions, clock, tables, files, database, folder }
     }
@@ -307,31 +292,6 @@ impl House {
         assert_eq!(ran.outcome(), Outcome::Ok, "{:?}", ran.events);
         ran.text(StreamName::Stdout)
     }
-}
-
-/// What these kernels of an earlier house are to go on with.
-async fn inherited(kept: Vec<Launched>, executions: &Executions) -> Inherited {
-    let mut inherited = Inherited::default();
-    if kept.is_empty() {
-        return inherited;
-    }
-    for launched in kept {
-        let adopted = soon(Adopted::connect(launched)).await.expect("it can be talked to");
-        inherited.kernels.insert(adopted.kernel_id(), adopted);
-    }
-    for (kernel_id, work) in executions.recover(|_| Fate::Lives).await.expect("taken up") {
-        inherited.works.entry(kernel_id).or_default().push(work);
-    }
-    inherited
-}
-
-/// The workshop of a house that leaves its kernels for so long, and those that an earlier one left.
-async fn lasting_workshop(folder: &Path, linger: Duration) -> (Workshop, Vec<Launched>) {
-    let (supervisor, held) = supervisor(folder, linger).await;
-    let (run, work) = (folder.join("run"), folder.join("work"));
-    let workshop = Workshop::open(&python(), &run, &work, apart(), (supervisor, &held)).expect("a workshop");
-    let kept = workshop.take_up(held).await;
-    (workshop, kept)
 }
 
 /// The supervisor of a folder's kernels, which ends with this process.
