@@ -5,6 +5,7 @@ the first await would never see it, and the service ends a kernel that no interr
 import asyncio
 import contextlib
 import signal
+import sys
 from collections.abc import Iterator
 from types import FrameType
 
@@ -34,6 +35,26 @@ def heeded(cell: asyncio.Future, namespace: dict) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def show_no_handler(shell: InteractiveShell) -> None:
+    """Has tracebacks end where the code was interrupted, as those of other cells do, and not in here."""
+    show = shell.showtraceback
+
+    def show_those_of_the_code(exc_tuple=None, *args, **kwargs):
+        error = sys.exc_info()[1] if exc_tuple is None else exc_tuple[1]
+        _leave_out_handler(error)
+        show(exc_tuple, *args, **kwargs)
+
+    shell.showtraceback = show_those_of_the_code
+
+
+def _leave_out_handler(error: BaseException | None) -> None:
+    entry = error.__traceback__ if error is not None else None
+    while entry is not None and entry.tb_next is not None:
+        if entry.tb_next.tb_frame.f_code.co_filename == __file__:
+            entry.tb_next = None
+        entry = entry.tb_next
 
 
 def wake(loop: asyncio.AbstractEventLoop) -> None:

@@ -51,6 +51,13 @@ class Interrupts(Housed):
                 self.assertIn(reply.content.get("ename"), ("KeyboardInterrupt", "CancelledError"))
                 self.assertEqual(self.run_ok("print(kept, await asyncio.sleep(0, 'goes on'))"), "1 goes on\n")
 
+    def test_its_traceback_ends_in_the_cell(self):
+        reply = self.interrupted("import asyncio\nawait asyncio.sleep(0)\nprint('on', flush=True)\nwhile True: pass")
+        text = "".join(reply.content["traceback"])
+        self.assertEqual(reply.content["ename"], "KeyboardInterrupt")
+        self.assertIn("while", text)
+        self.assertNotIn("fenxi_kernel", text)
+
     def test_a_cell_that_catches_it_goes_on(self):
         code = """
             import asyncio, time
