@@ -187,7 +187,7 @@ class FenxiKernelApp(IPKernelApp):
     def init_shell(self):
         super().init_shell()
         unkept.keep_no_output(self.shell)
-        interrupts.show_no_handler(self.shell)
+        interrupts.end_tracebacks_in_cells(self.shell)
         main_module.survive_resets(self.shell)
 
     def start(self):

@@ -9,9 +9,12 @@ import sys
 from collections.abc import Iterator
 from types import FrameType
 
+from fenxi_kernel import stream
 from IPython.core.interactiveshell import InteractiveShell
 
 _RUN_CODE = InteractiveShell.run_code.__code__
+# No code of a cell's runs below these: what lies there says nothing of the cell, and shows folders of the server.
+_BELOW_CELLS = frozenset((__file__, stream.__file__))
 
 
 @contextlib.contextmanager
@@ -25,10 +28,12 @@ def heeded(cell: asyncio.Future, namespace: dict) -> Iterator[None]:
         if _is_in_cell(frame, namespace):
             # IPython catches it around the cell; anywhere else it would go through the loop and end the kernel.
             raise KeyboardInterrupt
-        loop.call_soon_threadsafe(cell.cancel)
         if asyncio.current_task(loop) not in (cell, owner) and _is_in(frame, namespace):
-            # Another task or a callback of the cell's: this ends it alone, and the loop goes on to cancel the cell.
+            # Another task or a callback of the cell's: this ends it alone. Those that have not begun must not, and the
+            # loop would come to them first.
+            cell.cancel()
             raise asyncio.CancelledError
+        loop.call_soon_threadsafe(cell.cancel)
 
     before = signal.signal(signal.SIGINT, heed)
     try:
@@ -37,22 +42,22 @@ def heeded(cell: asyncio.Future, namespace: dict) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def show_no_handler(shell: InteractiveShell) -> None:
-    """Has tracebacks end where the code was interrupted, as those of other cells do, and not in here."""
+def end_tracebacks_in_cells(shell: InteractiveShell) -> None:
+    """Has tracebacks end where code was interrupted or printed, and not in the handler here or in the stream."""
     show = shell.showtraceback
 
     def show_those_of_the_code(exc_tuple=None, *args, **kwargs):
         error = sys.exc_info()[1] if exc_tuple is None else exc_tuple[1]
-        _leave_out_handler(error)
+        _end_in_cell(error)
         show(exc_tuple, *args, **kwargs)
 
     shell.showtraceback = show_those_of_the_code
 
 
-def _leave_out_handler(error: BaseException | None) -> None:
+def _end_in_cell(error: BaseException | None) -> None:
     entry = error.__traceback__ if error is not None else None
     while entry is not None and entry.tb_next is not None:
-        if entry.tb_next.tb_frame.f_code.co_filename == __file__:
+        if entry.tb_next.tb_frame.f_code.co_filename in _BELOW_CELLS:
             entry.tb_next = None
         entry = entry.tb_next
 
