@@ -63,7 +63,7 @@ class FenxiKernel(IPythonKernel):
             return False
 
     def _cancel_on_sigint(self, future):
-        return interrupts.heeded(future, self.shell.user_global_ns)
+        return interrupts.heeded(future, self.shell)
 
     def getpass(self, prompt="Password: ", stream=None, **options):
         """Asks as Python's own does, which has a prompt."""

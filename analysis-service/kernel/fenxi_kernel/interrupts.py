@@ -18,27 +18,43 @@ _BELOW_CELLS = frozenset((__file__, stream.__file__))
 
 
 @contextlib.contextmanager
-def heeded(cell: asyncio.Future, namespace: dict) -> Iterator[None]:
-    """Has SIGINT end the task of a cell whose globals these are: it raises in code that runs, and cancels what waits."""
+def heeded(cell: asyncio.Future, shell: InteractiveShell) -> Iterator[None]:
+    """Has SIGINT end the task of a cell of this shell: it raises in code that runs, and cancels what waits."""
     loop = asyncio.get_running_loop()
     owner = asyncio.current_task(loop)
+    namespace, run_code = shell.user_global_ns, shell.run_code
+    between = False
     wake(loop)
 
     def heed(_number: int, frame: FrameType | None) -> None:
-        if _is_in_cell(frame, namespace):
-            # IPython catches it around the cell; anywhere else it would go through the loop and end the kernel.
+        nonlocal between
+        if any(inner.f_code in around for inner in _outward(frame)):
+            # The cell itself runs, and not only something that it has started. IPython catches it around the cell;
+            # anywhere else it would go through the loop and end the kernel.
             raise KeyboardInterrupt
         if asyncio.current_task(loop) not in (cell, owner) and _is_in(frame, namespace):
             # Another task or a callback of the cell's: this ends it alone. Those that have not begun must not, and the
             # loop would come to them first.
             cell.cancel()
             raise asyncio.CancelledError
-        loop.call_soon_threadsafe(cell.cancel)
+        if asyncio.current_task(loop) is cell:
+            between = True
+        else:
+            loop.call_soon_threadsafe(cell.cancel)
 
+    async def run_unless_interrupted(*args, **kwargs):
+        # IPython runs a cell statement by statement: one that came between two of them ends it before the next.
+        if between:
+            raise KeyboardInterrupt
+        return await run_code(*args, **kwargs)
+
+    around = (_RUN_CODE, run_unless_interrupted.__code__)
     before = signal.signal(signal.SIGINT, heed)
+    shell.run_code = run_unless_interrupted
     try:
         yield
     finally:
+        del shell.run_code
         signal.signal(signal.SIGINT, before)
 
 
@@ -66,14 +82,6 @@ def wake(loop: asyncio.AbstractEventLoop) -> None:
     """Has signals wake the loop, which otherwise sees some of them with the next message only. A cell can undo it:
     ``loop.remove_signal_handler`` does."""
     signal.set_wakeup_fd(loop._csock.fileno(), warn_on_full_buffer=False)
-
-
-def _is_in_cell(frame: FrameType | None, namespace: dict) -> bool:
-    """Whether the cell itself is on the stack: not only something that it has started."""
-    return any(
-        inner.f_globals is namespace and inner.f_back is not None and inner.f_back.f_code is _RUN_CODE
-        for inner in _outward(frame)
-    )
 
 
 def _is_in(frame: FrameType | None, namespace: dict) -> bool:

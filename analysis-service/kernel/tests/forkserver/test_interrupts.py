@@ -56,7 +56,7 @@ class Interrupts(Housed):
 
     def test_its_traceback_ends_in_the_cell(self):
         # A loop is interrupted in the cell, one that prints nearly always in the stream.
-        for loop in ("print('on', flush=True)\nwhile True: pass", "while True: print('on', flush=True)"):
+        for loop in ("if print('on', flush=True) is None:\n    while True: pass", "while True: print('on', flush=True)"):
             for start in ("", "import asyncio\nawait asyncio.sleep(0)\n"):
                 with self.subTest(start=start, loop=loop):
                     reply = self.interrupted(start + loop)
@@ -65,6 +65,22 @@ class Interrupts(Housed):
                     self.assertIn("while", text)
                     self.assertNotIn("fenxi_kernel", text)
                     self.assertNotIn("ipykernel", text)
+
+    def test_it_is_heeded_between_two_statements(self):
+        # The kernel's own compiler of statements, in which nothing of the cell's is on the stack.
+        code = """
+            import asyncio, os, signal
+            def compile_late(*args, _compile=get_ipython().compile.__class__.__call__):
+                if armed:
+                    armed.clear()
+                    os.kill(os.getpid(), signal.SIGINT)
+                return _compile(*args)
+            get_ipython().compile.__class__.__call__, armed = compile_late, []
+        """
+        self.run_ok(code)
+        reply = self.kernel.run("await asyncio.sleep(0)\nran = 'before'; armed.append(1)\nran = 'after'")
+        self.assertEqual(reply.content.get("ename"), "KeyboardInterrupt")
+        self.assertEqual(self.run_ok("print(ran)"), "before\n")
 
     def test_a_cell_that_catches_it_goes_on(self):
         code = """
