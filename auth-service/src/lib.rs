@@ -15,7 +15,6 @@ mod secret;
 mod session;
 mod statistics;
 mod store;
-mod store_rows;
 mod token;
 mod user;
 

@@ -8,6 +8,7 @@
 //! house holds every store to it.
 
 mod refusal;
+mod shapes;
 mod writer;
 
 use std::{path::Path, time::Duration};
@@ -21,6 +22,7 @@ use sqlx::{
 
 pub use self::{
     refusal::{BUSY_RETRY_AFTER, read_refusal},
+    shapes::Shapes,
     writer::{Transaction, WriteError, Writer},
 };
 

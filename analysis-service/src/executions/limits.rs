@@ -86,4 +86,4 @@ pub(super) const DEPENDENCY_STEPS_MAX: usize = 1000;
 /// How long an execution may run before its row is written; the rows of shorter ones are written with their end.
 pub(super) const ROW_WAIT: Duration = Duration::from_secs(1);
 /// How often ends are stored: what ended in between is stored in one transaction.
-pub(super) const SAVE_EVERY: Duration = Duration::from_millis(100);
+pub(super) const SAVE_EVERY: Duration = Duration::from_millis(200);

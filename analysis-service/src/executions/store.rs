@@ -4,6 +4,7 @@
 //! transaction. What the database does not have yet is in the journal, in the spool and in memory. Times are Unix
 //! microseconds.
 
+mod ends;
 mod old;
 mod requests;
 mod rows;
@@ -15,7 +16,10 @@ use fenxi_proto::analysis::v1::{Outcome, StopCause};
 use sqlx::{QueryBuilder, Row as _, Sqlite, query::Query, sqlite::SqliteArguments};
 use uuid::Uuid;
 
-use self::rows::{place, stored};
+use self::{
+    ends::Ends,
+    rows::{place, stored},
+};
 use super::{Accepted, limits::PAGE_CODE_MAX_BYTES, requests::Taken};
 use crate::{objects::ContentId, outbox};
 
@@ -130,6 +134,7 @@ impl Filter {
 #[derive(Clone, Debug)]
 pub(super) struct Store {
     database: Database,
+    ends: Ends,
 }
 
 /// Ids in one question.
@@ -140,7 +145,7 @@ const COLUMNS: &str = "execution_id, user_id, request_id, request_hash, kernel_i
 
 impl Store {
     pub(super) fn new(database: Database) -> Self {
-        Self { database }
+        Self { ends: Ends::start(database.writer.clone()), database }
     }
 
     /// Accepts an execution, durably, unless the user's request is known.
@@ -173,7 +178,7 @@ impl Store {
 
     /// Stores an end, with its log and its outbox row, in one transaction. A second end changes nothing.
     pub(super) async fn finish(&self, finish: Arc<Finish>) -> Result<(), StoreError> {
-        self.database.writer.write(move |tx| Box::pin(async move { store_end(tx, &finish).await })).await
+        self.ends.store(finish).await
     }
 
     /// Those of these executions that the database has, and whether they have ended.
@@ -265,14 +270,16 @@ async fn insert(tx: &mut Transaction, accepted: &Accepted) -> Result<(), StoreEr
                (execution_id, user_id, request_id, request_hash, kernel_id, code, datasets, create_time, \
                time_limit, continue_on_error, depends_on, depends_on_condition) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-    bound(sql, accepted)?.execute(tx).await?;
+    bound(sqlx::query(sql), accepted)?.execute(tx).await?;
     Ok(())
 }
 
-/// A statement whose first twelve parameters are what was accepted.
-fn bound<'a>(sql: &'static str, accepted: &'a Accepted) -> Result<Query<'a, Sqlite, SqliteArguments>, StoreError> {
+type Statement<'a> = Query<'a, Sqlite, SqliteArguments>;
+
+/// The statement with its next twelve parameters, which are what was accepted.
+fn bound<'a>(statement: Statement<'a>, accepted: &'a Accepted) -> Result<Statement<'a>, StoreError> {
     let datasets = serde_json::to_string(&accepted.datasets).map_err(|error| StoreError::Row(error.to_string()))?;
-    Ok(sqlx::query(sql)
+    Ok(statement
         .bind(accepted.execution_id)
         .bind(accepted.user_id)
         .bind(accepted.request_id)
@@ -285,47 +292,6 @@ fn bound<'a>(sql: &'static str, accepted: &'a Accepted) -> Result<Query<'a, Sqli
         .bind(accepted.continue_on_error)
         .bind(accepted.depends_on.map(|on| on.execution_id))
         .bind(accepted.depends_on.map_or(0, |on| on.condition as i32)))
-}
-
-async fn store_end(tx: &mut Transaction, finish: &Finish) -> Result<(), StoreError> {
-    let (accepted, end) = (&finish.accepted, &finish.end);
-    let id = accepted.execution_id;
-    // Most rows are not there before their end.
-    let sql = "INSERT INTO execution \
-               (execution_id, user_id, request_id, request_hash, kernel_id, code, datasets, create_time, \
-               time_limit, continue_on_error, depends_on, depends_on_condition, outcome, stop_cause, start_time, \
-               end_time, last_sequence, execution_count, log_place) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
-               ON CONFLICT (execution_id) DO UPDATE SET outcome = excluded.outcome, \
-               stop_cause = excluded.stop_cause, start_time = excluded.start_time, end_time = excluded.end_time, \
-               last_sequence = excluded.last_sequence, execution_count = excluded.execution_count, \
-               log_place = excluded.log_place WHERE execution.outcome = 0";
-    let updated = bound(sql, accepted)?
-        .bind(i32::from(end.outcome))
-        .bind(i32::from(end.stop_cause))
-        .bind(end.start_time)
-        .bind(end.end_time)
-        .bind(end.last_sequence)
-        .bind(end.execution_count)
-        .bind(end.log_place as i32)
-        .execute(&mut *tx)
-        .await?;
-    if updated.rows_affected() == 0 {
-        return Ok(());
-    }
-    if end.log_place == LogPlace::Row {
-        let sql = "INSERT INTO execution_log (execution_id, log) VALUES ($1, $2)";
-        sqlx::query(sql).bind(id).bind(&finish.log).execute(&mut *tx).await?;
-    }
-    for (content, bytes) in &finish.contents {
-        let sql = "INSERT INTO execution_content (execution_id, sha256, bytes) VALUES ($1, $2, $3) \
-                   ON CONFLICT (execution_id, sha256) DO NOTHING";
-        let bytes = i64::try_from(*bytes).unwrap_or(i64::MAX);
-        sqlx::query(sql).bind(id).bind(content.to_string()).bind(bytes).execute(&mut *tx).await?;
-    }
-    requests::insert(tx, accepted, end).await?;
-    outbox::insert(tx, &finish.history).await?;
-    Ok(())
 }
 
 fn concat_columns(rest: &str) -> String {

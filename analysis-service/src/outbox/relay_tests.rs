@@ -176,7 +176,7 @@ impl Outbox {
         let written: Result<(), StoreError> = self
             .database
             .writer
-            .write(move |tx| Box::pin(async move { Ok(crate::outbox::insert(tx, &item).await?) }))
+            .write(move |tx| Box::pin(async move { Ok(crate::outbox::insert(tx, &[&item]).await?) }))
             .await;
         written.expect("written");
         self.wake.wake();

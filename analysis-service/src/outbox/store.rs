@@ -1,6 +1,8 @@
 //! The table `outbox`. Times are Unix microseconds.
 
-use fenxi_chassis::sqlite::{Database, Transaction, WriteError};
+use std::sync::LazyLock;
+
+use fenxi_chassis::sqlite::{Database, Shapes, Transaction, WriteError};
 use sqlx::Row as _;
 use uuid::Uuid;
 
@@ -35,10 +37,23 @@ pub(super) struct Waiting {
     pub(super) set_aside: i64,
 }
 
-/// Writes an entry, within the transaction that makes it true.
-pub(crate) async fn insert(tx: &mut Transaction, item: &Item) -> Result<(), sqlx::Error> {
-    let sql = "INSERT INTO outbox (history_entry_id, item, create_time) VALUES ($1, $2, $3)";
-    sqlx::query(sql).bind(item.history_entry_id).bind(&item.item).bind(item.create_time).execute(tx).await?;
+static INSERT: LazyLock<Shapes> = LazyLock::new(|| {
+    let head = "INSERT INTO outbox (history_entry_id, item, create_time) VALUES ";
+    Shapes::new(head, "({1}, {2}, {3})", ", ", "", 3)
+});
+
+static DELETE: LazyLock<Shapes> =
+    LazyLock::new(|| Shapes::new("DELETE FROM outbox WHERE history_entry_id IN (", "{1}", ", ", ")", 1));
+
+/// Writes entries, within the transaction that makes them true.
+pub(crate) async fn insert(tx: &mut Transaction, items: &[&Item]) -> Result<(), sqlx::Error> {
+    for (sql, piece) in INSERT.chunks(items) {
+        let mut statement = sqlx::query(sql);
+        for item in piece {
+            statement = statement.bind(item.history_entry_id).bind(&item.item).bind(item.create_time);
+        }
+        statement.execute(&mut *tx).await?;
+    }
     Ok(())
 }
 
@@ -108,9 +123,9 @@ impl Store {
             .writer
             .write(move |tx| {
                 Box::pin(async move {
-                    for id in ids {
-                        let sql = "DELETE FROM outbox WHERE history_entry_id = $1";
-                        sqlx::query(sql).bind(id).execute(&mut *tx).await?;
+                    for (sql, piece) in DELETE.chunks(&ids) {
+                        let statement = piece.iter().fold(sqlx::query(sql), |statement, id| statement.bind(id));
+                        statement.execute(&mut *tx).await?;
                     }
                     Ok(())
                 })

@@ -2,12 +2,12 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use fenxi_chassis::sqlite::Transaction;
+use fenxi_chassis::sqlite::{Shapes, Transaction};
 use sqlx::{Row as _, SqlitePool};
 use uuid::Uuid;
 
 use super::{Changes, DAYS_MAX, Day, Statistics};
-use crate::{store::StoreError, store_rows::Shapes};
+use crate::store::StoreError;
 
 static DAYS: LazyLock<Shapes> = LazyLock::new(|| {
     let head = "INSERT INTO history_day (user_id, day, total, succeeded) VALUES ";

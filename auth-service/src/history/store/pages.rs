@@ -4,11 +4,12 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
+use fenxi_chassis::sqlite::Shapes;
 use sqlx::{Row as _, SqliteConnection};
 use uuid::Uuid;
 
 use super::{dialect::empty_bytes, packed};
-use crate::{store::StoreError, store_rows::Shapes};
+use crate::store::StoreError;
 
 /// Pages in one statement.
 pub(crate) const PAGES_MAX: usize = 16;

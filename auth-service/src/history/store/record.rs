@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use fenxi_chassis::sqlite::Transaction;
+use fenxi_chassis::sqlite::{Shapes, Transaction};
 use sqlx::Row as _;
 use uuid::Uuid;
 
@@ -13,7 +13,6 @@ use super::{
 use crate::{
     statistics::{self, Change, Changes},
     store::StoreError,
-    store_rows::Shapes,
 };
 
 static CONTENT: LazyLock<Shapes> = LazyLock::new(|| {

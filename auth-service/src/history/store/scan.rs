@@ -2,11 +2,12 @@
 
 use std::sync::LazyLock;
 
+use fenxi_chassis::sqlite::Shapes;
 use sqlx::{Row as _, SqlitePool};
 use uuid::Uuid;
 
 use super::{super::entry::Entry, packed, pages::Range};
-use crate::{store::StoreError, store_rows::Shapes};
+use crate::store::StoreError;
 
 /// Codes in one statement.
 pub(crate) const CODES_MAX: usize = 64;

@@ -6,12 +6,14 @@
 const SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 
 /// One statement in every size.
-pub(crate) struct Shapes([(usize, &'static str); SIZES.len()]);
+#[derive(Debug)]
+pub struct Shapes([(usize, &'static str); SIZES.len()]);
 
 impl Shapes {
-    /// `head`, then `row` once or more with `between` in between, then `tail`. In `row`, `{1}` to `{9}` stand for its own
+    /// `head`, then `row` once or more with `between` in between, then `tail`. In `row`, `{1}` and so on stand for its own
     /// parameters, of which there are `parameters`. Made once a process: the texts are never freed.
-    pub(crate) fn new(head: &str, row: &str, between: &str, tail: &str, parameters: usize) -> Self {
+    #[must_use]
+    pub fn new(head: &str, row: &str, between: &str, tail: &str, parameters: usize) -> Self {
         Self(SIZES.map(|size| {
             let rows: Vec<_> = (0..size).map(|at| numbered(row, at * parameters, parameters)).collect();
             (size, &*format!("{head}{}{tail}", rows.join(between)).leak())
@@ -19,7 +21,7 @@ impl Shapes {
     }
 
     /// The items in pieces, each with the statement of its size.
-    pub(crate) fn chunks<'s, 'i, T>(
+    pub fn chunks<'s, 'i, T>(
         &'s self,
         items: &'i [T],
     ) -> impl Iterator<Item = (&'static str, &'i [T])> + use<'s, 'i, T> {
@@ -33,7 +35,8 @@ impl Shapes {
     }
 
     /// The smallest statement that so many items fit into, with its size; the largest one for more than that.
-    pub(crate) fn fitting(&self, items: usize) -> (usize, &'static str) {
+    #[must_use]
+    pub fn fitting(&self, items: usize) -> (usize, &'static str) {
         let fits = self.0.iter().rev().find(|(size, _)| *size >= items);
         *fits.unwrap_or(&self.0[0])
     }
