@@ -1,5 +1,7 @@
 // Outputs of every size: none takes the notebook with it, and a person sees what is new.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { byId, ended, origin, run, setUp, story, upload } from "./page.mjs";
 
 /** Puts text in the place of what is written in the editor that is open. */
@@ -9,6 +11,31 @@ const paste = (page, text) =>
     data.setData("text/plain", pasted);
     document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
   }, text);
+
+/** Saves the notebook by an entry of its menu; gives where the file is. */
+async function saved(page, entry) {
+  const download = page.waitForEvent("download");
+  await page.locator(".toolbar").getByRole("button", { name: "More actions" }).click();
+  await page.getByRole("menuitem", { name: entry }).click();
+  return (await download).path();
+}
+
+/** Files that a notebook is saved as are good to those who read them. */
+async function exported(page) {
+  const path = await saved(page, "Download as notebook");
+  const python = process.env.FENXI_TEST_PYTHON;
+  execFileSync(python, ["-c", "import nbformat, sys; nbformat.validate(nbformat.read(sys.argv[1], as_version=4))", path]);
+  const { cells } = JSON.parse(readFileSync(path, "utf8"));
+  const outputs = cells.flatMap((cell) => cell.outputs);
+  // What the page has never fetched is in it too.
+  assert.equal(outputs.find((each) => each.data?.["application/json"])?.data["application/json"].numbers.length, 500_000);
+  assert.ok(outputs.some((each) => each.data?.["image/png"]?.startsWith("iVBOR")), "the picture is not in the file");
+  assert.deepEqual(cells[0].outputs[0].text.at(-1), "after\n");
+  assert.ok(cells.every((cell) => cell.source.length > 0 && cell.execution_count > 0), "a cell has lost its code or its number");
+  const script = await saved(page, "Download as Python script");
+  execFileSync(python, ["-c", "import sys; compile(open(sys.argv[1]).read(), 'script', 'exec')", script]);
+  assert.equal(readFileSync(script, "utf8").split("# %%\n").length - 1, cells.length);
+}
 
 async function analysis(page) {
   await page.goto(origin);
@@ -61,6 +88,8 @@ await story("outputs", {}, async ({ page, context, picture }) => {
   await ended(sized, "OK");
   await sized.locator("img").waitFor();
   assert.equal(await sized.locator("img").evaluate((element) => element.clientWidth), 200);
+
+  await exported(page);
 
   // What cannot be drawn says so, and all else stays. Here pictures cannot.
   const broken = await context.newPage();

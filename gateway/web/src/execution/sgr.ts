@@ -91,6 +91,21 @@ function paint(style: Sgr, n: number, colour: string): void {
   else if (n === 48) style.bg = colour;
 }
 
+/** The escape sequence that sets a style, whatever was set before. */
+export function escapeOf(key: StyleKey): string {
+  const { fg, bg, flags } = parse(key);
+  const codes = Object.entries(FLAG_OF).flatMap(([code, flag]) => (flags.includes(flag) ? code : []));
+  return `\x1b[${["0", ...codes, ...colourCode(fg, 30), ...colourCode(bg, 40)].join(";")}m`;
+}
+
+/** A colour as parameters, of text (30) or of what is behind it (40). */
+function colourCode(colour: string, base: number): string[] {
+  if (colour === "") return [];
+  const number = Number(colour);
+  if (Number.isNaN(number)) return [`${base + 8};2;${(colour.match(/\d+/g) ?? []).join(";")}`];
+  return [String(number < 8 ? base + number : base + 52 + number)];
+}
+
 /** What a style looks like: class names for its flags, inline colours. */
 export function styleOf(key: StyleKey): { className: string; style: Colours } {
   const { fg, bg, flags } = parse(key);

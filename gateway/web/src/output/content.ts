@@ -52,6 +52,16 @@ export function asBlob(content: Content, type: string): Blob {
   return new Blob([content.bytes ?? content.text ?? ""], { type });
 }
 
+/** A blob's address stays for so long after the browser was told to save it. */
+const SAVED_AFTER_MS = 60_000;
+
+/** Hands a file that was just made to the person. */
+export function saveBlob(blob: Blob, name: string): void {
+  const url = URL.createObjectURL(blob);
+  saveAs(url, name);
+  setTimeout(() => URL.revokeObjectURL(url), SAVED_AFTER_MS);
+}
+
 /** Hands a file to the person. */
 export function saveAs(url: string, name: string): void {
   const link = document.createElement("a");

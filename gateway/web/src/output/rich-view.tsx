@@ -7,16 +7,13 @@ import { bytes } from "../i18n/format";
 import { useT } from "../i18n/i18n";
 import { Button, IconButton } from "../ui/button";
 import { choose, needsSandbox, sizeOf, type Choice } from "./choose";
-import { asBlob, asText, contentOf, saveAs, useContent, type Content } from "./content";
+import { asBlob, asText, contentOf, saveAs, saveBlob, useContent, type Content } from "./content";
 import { HtmlView } from "./html-view";
 import { indented } from "./json-text";
 import { blocksOf, fileNameOf, unaskedMaxBytes } from "./large";
 import { MarkdownView } from "./markdown-view";
 import { pictureSize, type PictureSize } from "./picture-size";
 import { SandboxView } from "./sandbox-view";
-
-/** A blob's address stays for so long after the browser was told to save it. */
-const SAVED_AFTER_MS = 60_000;
 
 export function RichView({ bundle, executionId, executionCount }: { bundle: MimeBundle; executionId: string; executionCount: number }) {
   const t = useT();
@@ -63,9 +60,7 @@ function SaveLarge({ choice: { part }, executionId }: { choice: Choice; executio
     setBusy(true);
     setFailure(null);
     try {
-      const url = URL.createObjectURL(asBlob(await contentOf(executionId, part), part.mimeType));
-      saveAs(url, fileNameOf(part.mimeType));
-      setTimeout(() => URL.revokeObjectURL(url), SAVED_AFTER_MS);
+      saveBlob(asBlob(await contentOf(executionId, part), part.mimeType), fileNameOf(part.mimeType));
     } catch (error) {
       setFailure(error);
     }

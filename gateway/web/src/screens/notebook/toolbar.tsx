@@ -1,5 +1,5 @@
 // The head of a notebook: its name, the kernel as it stands, and the buttons that concern all of it.
-import { Braces, Ellipsis, FastForward, Globe, Keyboard, ListX, Power, RotateCcw, Square } from "lucide-react";
+import { Braces, Download, Ellipsis, FastForward, FileCode, Globe, Keyboard, ListX, Power, RotateCcw, Square } from "lucide-react";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { newRequestId, queryClient } from "../../api/query";
@@ -17,6 +17,7 @@ import { Menu } from "../../ui/menu";
 import { Popover } from "../../ui/popover";
 import { toastError } from "../../ui/toast";
 import { KernelBadge } from "../home/kernel-state";
+import { useExport } from "./use-export";
 
 interface ToolbarProps {
   session: NotebookSession;
@@ -38,6 +39,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
   const [, go] = useLocation();
   const [ending, setEnding] = useState(false);
   const { kernel } = session;
+  const { save, busy: saving, isPython } = useExport(session, spec);
   const end = async () => {
     setEnding(false);
     try {
@@ -82,6 +84,9 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
         <Menu
           trigger={<IconButton label={t("common.moreActions")} icon={<Ellipsis />} size="s" />}
           entries={[
+            { label: t(saving ? "notebook.exporting" : "notebook.exportIpynb"), icon: <Download />, disabled: saving || session.loading, onSelect: () => void save("ipynb") },
+            ...(isPython ? [{ label: t("notebook.exportPy"), icon: <FileCode />, disabled: saving, onSelect: () => void save("py") }] : []),
+            "line",
             { label: t("notebook.restart"), icon: <RotateCcw />, onSelect: onRestart },
             { label: t("notebook.shortcuts"), icon: <Keyboard />, onSelect: onHelp },
             "line",
