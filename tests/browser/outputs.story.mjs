@@ -117,4 +117,10 @@ await story("outputs", {}, async ({ page, context, picture }) => {
   await kept.locator(".cm-content").waitFor();
   await page.keyboard.press("Control+z");
   await kept.locator(".cm-content").getByText("kept = 1").waitFor();
+
+  // What is kept as it is written has not to be saved, least of all as the browser would.
+  await page.evaluate(() => addEventListener("keydown", (event) => (globalThis.prevented = event.defaultPrevented)));
+  await page.keyboard.press("Control+s");
+  await byId(page, "toast").getByText("Nothing is left to save").waitFor();
+  assert.equal(await page.evaluate(() => globalThis.prevented), true, "the browser would save the page");
 });

@@ -45,7 +45,7 @@ export const zh: Messages = {
     editorFailed: "编辑器加载失败。已写的内容都已保留。",
     end: "结束内核", endText: "正在运行的代码会停止，变量会丢失。历史记录会保留。", endTitle: "结束这个内核？", exportAbsent: "未包含在此文件中：{what}（{size}）", exportIncomplete: "{n} 个单元格的输出不全：仍在运行，或未能取得。",
     exporting: "正在生成文件…", exportIpynb: "下载为笔记本（.ipynb）", exportLeftOut: "{n} 项输出未完整写入文件：单个文件的全部输出最多 {limit}，已不再保留的内容也无法写入。", exportPy: "下载为 Python 脚本（.py）", forceRestart: "强制重启",
-    gone: "这个分析已不存在", goneText: "它的内核早已结束，运行过的内容可在历史中查看。", idleSoon: "这里已有一段时间没有运行代码。", inspectAsking: "正在询问内核…", inspectCut: "内容较长，仅显示前 {n} 个字符。", kernelSilent: "内核现在没有响应。", memory: "内核占用的内存", moveDown: "下移",
+    gone: "这个分析已不存在", goneText: "它的内核早已结束，运行过的内容可在历史中查看。", idleSoon: "这里已有一段时间没有运行代码。", inspectAsking: "正在询问内核…", inspectCut: "内容较长，仅显示前 {n} 个字符。", kept: "无需手动保存：输入的内容随时保存在此浏览器中，运行过的内容保存在服务中。", kernelSilent: "内核现在没有响应。", memory: "内核占用的内存", moveDown: "下移",
     network: "网络", networkNone: "此内核的网络授权已被收回，现在不能访问任何地址。", networkText: "内核可以访问：",
     moveUp: "上移", notSaved: "浏览器空间不足，草稿无法保存。离开页面前请先复制。", nothingFound: "没有找到这个名称的说明。", output: "输出", placeholder: "编写 {language}，按 Shift+Enter 运行",
     queued: "排队等待中", queuedAt: "排队中：前面还有 {n} 个", queuedFor: "约 {span}", reconnecting: "连接已断开。代码仍在运行，恢复后会自动补上输出。", restart: "重启内核",

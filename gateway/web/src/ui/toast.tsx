@@ -22,9 +22,15 @@ function drop(id: number): void {
   notifier.flush();
 }
 
+/** What is said again stands once: repeated, it would drive others out that can still be undone. */
+export function withNewest(shown: Toast[], newest: Toast): Toast[] {
+  const others = shown.filter((each) => each.action || each.text !== newest.text);
+  return [...others.slice(1 - TOASTS_MAX), newest];
+}
+
 export function toast(text: string, action?: Toast["action"], bad = false): void {
   const id = nextId++;
-  toasts = [...toasts.slice(1 - TOASTS_MAX), { id, text, bad, ...(action ? { action } : {}) }];
+  toasts = withNewest(toasts, { id, text, bad, ...(action ? { action } : {}) });
   setTimeout(() => drop(id), action ? SHOWN_WITH_ACTION_MS : SHOWN_MS);
   notifier.flush();
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { commandReader } from "./keys";
+import { commandReader, isSave } from "./keys";
 
 const press = (key: string, more: object = {}) => ({
   key, shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, timeStamp: 0, composing: false, ...more,
@@ -26,6 +26,13 @@ describe("keys of a notebook", () => {
     expect(read(press("a", { timeStamp: 450 }))).toBe("above");
     expect(read(press("d", { timeStamp: 500 }))).toBeNull();
     expect(read(press("d", { timeStamp: 2000 }))).toBeNull();
+  });
+
+  it("save with Ctrl or Cmd and S, and with nothing else", () => {
+    expect(["s", "S"].map((key) => isSave(press(key, { ctrlKey: true })))).toEqual([true, true]);
+    expect(isSave(press("s", { metaKey: true }))).toBe(true);
+    for (const more of [{}, { ctrlKey: true, shiftKey: true }, { ctrlKey: true, altKey: true }]) expect(isSave(press("s", more))).toBe(false);
+    expect(isSave(press("a", { ctrlKey: true }))).toBe(false);
   });
 
   it("leave the browser's own combinations alone", () => {

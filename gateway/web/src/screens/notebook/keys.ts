@@ -46,6 +46,11 @@ export function commandReader(): (pressed: Pressed) => Command | null {
   };
 }
 
+/** Ctrl+S or Cmd+S, wherever it is pressed. */
+export function isSave({ key, shiftKey, ctrlKey, metaKey, altKey }: Omit<Pressed, "timeStamp" | "composing">): boolean {
+  return key.toLowerCase() === "s" && ctrlKey !== metaKey && !shiftKey && !altKey;
+}
+
 /** Whether the press belongs to what is focused, not to the notebook. */
 export function isTyping(event: KeyboardEvent): boolean {
   const target = event.target as HTMLElement;

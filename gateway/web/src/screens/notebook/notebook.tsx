@@ -21,6 +21,7 @@ import { KernelNotice } from "./kernel-notice";
 import { Starters } from "./starters";
 import { commandReader, isControl, isTyping, type Command } from "./keys";
 import { Toolbar } from "./toolbar";
+import { useSaveKey } from "./use-save-key";
 import { useSession } from "./use-session";
 import { useVariablesOpen, Variables } from "./variables";
 import "./notebook.css";
@@ -70,6 +71,7 @@ function Notebook({ session }: { session: NotebookSession }) {
       element?.scrollIntoView({ block: "nearest" });
     });
   };
+  useSaveKey(session);
   useTitle(session.kernel?.displayName || t("notebook.untitled"), session.mark);
   const fresh = !session.loading && cells.length === 1 && cells[0]?.code === "" && !cells[0].executionId;
   const opened = useRef(false);
