@@ -123,4 +123,12 @@ await story("outputs", {}, async ({ page, context, picture }) => {
   await page.keyboard.press("Control+s");
   await byId(page, "toast").getByText("Nothing is left to save").waitFor();
   assert.equal(await page.evaluate(() => globalThis.prevented), true, "the browser would save the page");
+
+  // Another cell like this one.
+  const cells = byId(page, "cell");
+  const before = await cells.count();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Shift+Alt+ArrowDown");
+  await cells.nth(before).waitFor();
+  await page.locator(".cell-on").getByText("kept = 1").waitFor();
 });

@@ -40,6 +40,7 @@ export const en = {
   notebook: {
     addCell: "Add a cell", cancelWaiting: "Cancel the one that waits|Cancel the {n} that wait", cellDeleted: "Cell deleted", cellDeletedStopped: "Cell deleted, and what it ran is stopped", code: "code", cellLabel: "Cell {n}", cells: "Cells", deadDetail: "Last lines of its log",
     deadText: "Everything shown below is kept. Restarting loads the tables again; variables are lost.", deadTitle: "The kernel has ended.", deleteCell: "Delete cell",
+    duplicate: "Duplicate",
     editorFailed: "The editor could not be loaded. What you wrote is kept.",
     end: "End kernel", endText: "Code that runs is stopped and variables are lost. The history stays.", endTitle: "End this kernel?", exportAbsent: "Not in this file: {what} ({size})", exportIncomplete: "The output of {n} cell is not whole in the file: it runs still, or could not be had.|The output of {n} cells is not whole in the file: they run still, or it could not be had.",
     exporting: "Making the file…", exportIpynb: "Download as notebook (.ipynb)", exportLeftOut: "{n} output is not whole in the file: all of them together may take {limit}, and what is kept no more is not in it.|{n} outputs are not whole in the file: all of them together may take {limit}, and what is kept no more is not in it.", exportPy: "Download as Python script (.py)", forceRestart: "Force restart",
@@ -56,7 +57,7 @@ export const en = {
     noSummary: "not shown: {reason}", refresh: "Refresh", rows: "{n} row|{n} rows", title: "Variables",
   },
   keys: {
-    above: "Insert a cell above", below: "Insert a cell below", command: "Leave the editor", delete: "Delete the cell", down: "Next cell", edit: "Edit the cell", help: "This help", inspect: "What the name at the cursor is; again to go into it",
+    above: "Insert a cell above", below: "Insert a cell below", command: "Leave the editor", delete: "Delete the cell", down: "Next cell", duplicate: "Duplicate the cell", edit: "Edit the cell", help: "This help", inspect: "What the name at the cursor is; again to go into it",
     interrupt: "Stop", move: "Move the cell", restart: "Restart the kernel", runInsert: "Run and insert a cell below", runNext: "Run and go to the next cell",
     runStay: "Run and stay", undo: "Undo deleting a cell", up: "Previous cell",
   },

@@ -42,6 +42,7 @@ export const zh: Messages = {
   notebook: {
     addCell: "添加单元格", cancelWaiting: "取消排队的 {n} 个", cellDeleted: "已删除单元格", cellDeletedStopped: "已删除单元格，并停止其运行", code: "代码", cellLabel: "单元格 {n}", cells: "单元格", deadDetail: "内核日志的最后几行",
     deadText: "下面的内容都已保留。重启会重新加载表格，但变量会丢失。", deadTitle: "内核已结束。", deleteCell: "删除单元格",
+    duplicate: "复制为新单元格",
     editorFailed: "编辑器加载失败。已写的内容都已保留。",
     end: "结束内核", endText: "正在运行的代码会停止，变量会丢失。历史记录会保留。", endTitle: "结束这个内核？", exportAbsent: "未包含在此文件中：{what}（{size}）", exportIncomplete: "{n} 个单元格的输出不全：仍在运行，或未能取得。",
     exporting: "正在生成文件…", exportIpynb: "下载为笔记本（.ipynb）", exportLeftOut: "{n} 项输出未完整写入文件：单个文件的全部输出最多 {limit}，已不再保留的内容也无法写入。", exportPy: "下载为 Python 脚本（.py）", forceRestart: "强制重启",
@@ -58,7 +59,7 @@ export const zh: Messages = {
     noSummary: "无法显示：{reason}", refresh: "刷新", rows: "{n} 行", title: "变量",
   },
   keys: {
-    above: "在上方插入单元格", below: "在下方插入单元格", command: "退出编辑", delete: "删除单元格", down: "下一个单元格", edit: "编辑单元格", help: "显示本帮助", inspect: "查看光标处名称的说明，再按一次进入",
+    above: "在上方插入单元格", below: "在下方插入单元格", command: "退出编辑", delete: "删除单元格", down: "下一个单元格", duplicate: "复制为新单元格", edit: "编辑单元格", help: "显示本帮助", inspect: "查看光标处名称的说明，再按一次进入",
     interrupt: "停止运行", move: "移动单元格", restart: "重启内核", runInsert: "运行并在下方插入", runNext: "运行并跳到下一个",
     runStay: "运行并停留", undo: "撤销删除单元格", up: "上一个单元格",
   },

@@ -35,10 +35,17 @@ export class Draft {
     return true;
   }
 
-  insert(at: number): string {
+  insert(at: number, code = ""): string {
     const id = newRequestId();
-    this.change(doc.insert(this.document, at, doc.newCell(id)));
+    this.change(doc.insert(this.document, at, doc.newCell(id, code)));
     return id;
+  }
+
+  /** Puts another cell with the same code behind a cell; gives its id, or null where there is none. */
+  duplicate(cellId: string): string | null {
+    const at = this.document.cells.findIndex((each) => each.id === cellId);
+    const cell = this.document.cells[at];
+    return cell ? this.insert(at + 1, cell.code) : null;
   }
 
   move(cellId: string, by: number): void {

@@ -190,3 +190,17 @@ test("two tabs keep what is written in both, and a tab that is only open keeps n
   expect(JSON.parse(house.kept.get(key as string) ?? "").cells.map((cell: { code: string }) => cell.code)).toEqual(expect.arrayContaining(["here", "there"]));
   other.stop();
 });
+
+test("a duplicate stands behind its cell, with the code as it is written now and without what it ran", async () => {
+  const at = await sent("a", "b");
+  house.sends[0]!.channel.say({ execution: execution("1", "a") });
+  await settle();
+  const { session } = house;
+  session.edit(at(0).id, "a now");
+  const id = session.draft.duplicate(at(0).id);
+  const from = session.document.cells.findIndex((cell) => cell.id === at(0).id);
+  expect(session.document.cells[from + 1]).toEqual({ id, code: "a now", executionId: null, requestId: null });
+  expect(session.document.cells[from + 2]?.id).toBe(at(1).id);
+  expect([...house.kept.values()].join()).toContain(id);
+  expect(session.draft.duplicate("none")).toBeNull();
+});

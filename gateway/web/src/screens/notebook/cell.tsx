@@ -1,5 +1,5 @@
 // A cell: its code, the button that runs or stops it, what it said.
-import { ArrowDown, ArrowUp, Ellipsis, Play, Square, Trash2 } from "lucide-react";
+import { ArrowDown, ArrowUp, CopyPlus, Ellipsis, Play, Square, Trash2 } from "lucide-react";
 import { memo, useRef, type KeyboardEvent, type PointerEvent } from "react";
 import { errorText } from "../../api/errors";
 import { CodeEditor } from "../../editor/code-editor";
@@ -23,6 +23,7 @@ export interface CellActions {
   run(id: string, then: "next" | "stay" | "insert"): void;
   stop(id: string): void;
   remove(id: string): void;
+  duplicate(id: string): void;
   move(id: string, by: number): void;
 }
 
@@ -104,7 +105,7 @@ export const CellView = memo(function CellView(props: CellProps) {
             <CodeView code={cell.code} language={language} />
           )}
         </div>
-        <CellMenu onDelete={() => actions.remove(cell.id)} onMove={(by) => actions.move(cell.id, by)} />
+        <CellMenu onDelete={() => actions.remove(cell.id)} onDuplicate={() => actions.duplicate(cell.id)} onMove={(by) => actions.move(cell.id, by)} />
         {refusal !== undefined && (
           <div className="notice notice-bad" role="alert">
             <span className="grow">{errorText(refusal)}</span>
@@ -132,13 +133,14 @@ function EmptyCode({ label, language, onEdit }: { label: string; language: strin
   );
 }
 
-function CellMenu({ onDelete, onMove }: { onDelete(): void; onMove(by: number): void }) {
+function CellMenu({ onDelete, onDuplicate, onMove }: { onDelete(): void; onDuplicate(): void; onMove(by: number): void }) {
   const t = useT();
   return (
     <div className="cell-menu">
       <Menu
         trigger={<IconButton label={t("common.moreActions")} icon={<Ellipsis />} size="s" />}
         entries={[
+          { label: t("notebook.duplicate"), icon: <CopyPlus />, onSelect: onDuplicate },
           { label: t("notebook.moveUp"), icon: <ArrowUp />, onSelect: () => onMove(-1) },
           { label: t("notebook.moveDown"), icon: <ArrowDown />, onSelect: () => onMove(1) },
           "line",

@@ -6,7 +6,7 @@ import { Dialog } from "../../ui/dialog";
 const KEYS: [string[], MessageKey][] = [
   [["Shift", "Enter"], "keys.runNext"], [["Ctrl", "Enter"], "keys.runStay"], [["Alt", "Enter"], "keys.runInsert"],
   [["Enter"], "keys.edit"], [["Shift", "Tab"], "keys.inspect"], [["Esc"], "keys.command"], [["↑"], "keys.up"], [["↓"], "keys.down"], [["A"], "keys.above"], [["B"], "keys.below"],
-  [["D", "D"], "keys.delete"], [["Z"], "keys.undo"], [["Alt", "↑ ↓"], "keys.move"], [["I", "I"], "keys.interrupt"], [["0", "0"], "keys.restart"], [["?"], "keys.help"],
+  [["D", "D"], "keys.delete"], [["Z"], "keys.undo"], [["Alt", "↑ ↓"], "keys.move"], [["Shift", "Alt", "↓"], "keys.duplicate"], [["I", "I"], "keys.interrupt"], [["0", "0"], "keys.restart"], [["?"], "keys.help"],
 ];
 
 export function Help({ open, onClose }: { open: boolean; onClose(): void }) {

@@ -28,6 +28,13 @@ describe("keys of a notebook", () => {
     expect(read(press("d", { timeStamp: 2000 }))).toBeNull();
   });
 
+  it("move a cell, or make another of it", () => {
+    const read = commandReader();
+    expect(read(press("ArrowUp", { altKey: true }))).toBe("move-up");
+    expect(read(press("ArrowDown", { altKey: true }))).toBe("move-down");
+    expect(read(press("ArrowDown", { altKey: true, shiftKey: true }))).toBe("duplicate");
+  });
+
   it("save with Ctrl or Cmd and S, and with nothing else", () => {
     expect(["s", "S"].map((key) => isSave(press(key, { ctrlKey: true })))).toEqual([true, true]);
     expect(isSave(press("s", { metaKey: true }))).toBe(true);

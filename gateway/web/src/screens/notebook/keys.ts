@@ -3,7 +3,7 @@ import type { KeyboardEvent } from "react";
 
 export type Command =
   | "run-next" | "run-stay" | "run-insert" | "edit" | "up" | "down" | "above" | "below" | "delete" | "undo" | "move-up" | "move-down"
-  | "interrupt" | "restart" | "help";
+  | "duplicate" | "interrupt" | "restart" | "help";
 
 /** Two presses of one key, within this time, are one command. */
 const DOUBLE_MAX_MS = 800;
@@ -31,6 +31,7 @@ export function commandReader(): (pressed: Pressed) => Command | null {
     if (key === "Enter" && shiftKey) return "run-next";
     if (key === "Enter" && (ctrlKey || metaKey)) return "run-stay";
     if (key === "Enter" && altKey) return "run-insert";
+    if (altKey && shiftKey && key === "ArrowDown") return "duplicate";
     if (altKey && key === "ArrowUp") return "move-up";
     if (altKey && key === "ArrowDown") return "move-down";
     if (ctrlKey || metaKey || altKey) return null;

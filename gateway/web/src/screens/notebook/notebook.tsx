@@ -105,6 +105,7 @@ function Notebook({ session }: { session: NotebookSession }) {
     else focusCell(session.document.cells[index + 1]?.id, editing);
   };
   const move = (id: string, by: number) => session.draft.move(id, by);
+  const duplicate = (id: string) => focusCell(session.draft.duplicate(id) ?? undefined, false);
   const select = (id: string, edit: boolean) => {
     setSelected(id);
     setEditing(edit);
@@ -113,7 +114,7 @@ function Notebook({ session }: { session: NotebookSession }) {
     const cell = session.document.cells.find((each) => each.id === id);
     if (cell) void session.stops.cell(cell).catch(toastError);
   };
-  const actions = useStable<CellActions>({ select, leave: (id) => focusCell(id, false), run, stop, remove, move });
+  const actions = useStable<CellActions>({ select, leave: (id) => focusCell(id, false), run, stop, remove, duplicate, move });
   const focusSelected = () => {
     const editor = editing ? host.current?.querySelector<HTMLElement>(".cell-edit .cm-content") : null;
     if (editor) editor.focus();
@@ -133,6 +134,7 @@ function Notebook({ session }: { session: NotebookSession }) {
     else if (command === "above") insertAt(at, false);
     else if (command === "below") insertAt(at + 1, false);
     else if (command === "delete") remove(id);
+    else if (command === "duplicate") duplicate(id);
     else if (command === "move-up") session.draft.move(id, -1);
     else if (command === "move-down") session.draft.move(id, 1);
     else run(id, command === "run-next" ? "next" : command === "run-stay" ? "stay" : "insert");
