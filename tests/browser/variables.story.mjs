@@ -38,7 +38,7 @@ await story("variables", {}, async ({ page, picture }) => {
   await preview.getByRole("rowheader", { name: "51", exact: true }).waitFor();
   await page.keyboard.press("Escape");
   await variable("broken").click();
-  await preview.getByText("This value cannot be shown. the value cannot be shown: ValueError: no").waitFor();
+  await preview.getByText("This value cannot be shown. ValueError: no").waitFor();
   await page.keyboard.press("Escape");
 
   const busy = await run(page, "while True:\n    pass");

@@ -1,9 +1,10 @@
 // What a person is told about an error, and whether trying again may help.
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { ErrorReason } from "../gen/fenxi/errors/v1/errors_pb";
-import { currentMessages, type Messages } from "../i18n/i18n";
+import { currentLanguage, currentMessages, type Messages } from "../i18n/i18n";
 import { detailsOf } from "./error-details";
 import { loginState } from "./login-state";
+import { ownText } from "./own-text";
 
 type ReasonName = keyof typeof ErrorReason;
 
@@ -39,21 +40,24 @@ export function isNotFound(error: unknown): boolean {
   return codeOf(error) === Code.NotFound;
 }
 
-/** What a reason of the contract's error table means, if it is one we know. */
-export function reasonText(reason: string): string | undefined {
+/** What a reason of the contract's error table means, if it is one we know, with the service's `own` words where they say more. */
+export function reasonText(reason: string, own = ""): string | undefined {
   const reasons: Record<string, string> = currentMessages().reasons;
-  return Object.hasOwn(reasons, reason) ? reasons[reason] : undefined;
+  if (!Object.hasOwn(reasons, reason)) return undefined;
+  const known = reasons[reason] as string;
+  return OWN_TEXT.has(reason as ReasonName) ? withOwn(known, own) : known;
+}
+
+/** A sentence of ours and what the service says of it, if it does. */
+export function withOwn(known: string, own: string): string {
+  return own === "" ? known : `${known}${currentLanguage() === "en" ? " " : ""}${ownText(own)}`;
 }
 
 /** One or two sentences in the page's language. */
 export function errorText(error: unknown): string {
   const connect = ConnectError.from(error);
   const { reason, fields } = detailsOf(error);
-  const messages = currentMessages();
-  const known = reasonText(reason);
-  const own = fields[0]?.description || connect.rawMessage;
-  if (known) return OWN_TEXT.has(reason as ReasonName) && own ? `${known} ${own}` : known;
-  return byCode(connect, messages);
+  return reasonText(reason, fields[0]?.description || connect.rawMessage) ?? byCode(connect, currentMessages());
 }
 
 function byCode(error: ConnectError, messages: Messages): string {
@@ -71,6 +75,6 @@ function byCode(error: ConnectError, messages: Messages): string {
     case Code.Unknown:
       return /fetch|network|load failed/i.test(error.rawMessage) ? messages.reasons.UNAVAILABLE : error.rawMessage;
     default:
-      return error.rawMessage || messages.reasons.INTERNAL;
+      return error.rawMessage ? ownText(error.rawMessage) : messages.reasons.INTERNAL;
   }
 }

@@ -4,7 +4,7 @@ import { useNotifier } from "../execution/store";
 import type { Dataset } from "../gen/fenxi/analysis/v1/dataset_pb";
 import { bytes, span } from "../i18n/format";
 import { useT, type MessageKey } from "../i18n/i18n";
-import { errorText, reasonText } from "../api/errors";
+import { errorText, reasonText, withOwn } from "../api/errors";
 import { IconButton, LinkButton } from "../ui/button";
 import { ReadOptions } from "./read-options";
 import { uploads, type UploadItem } from "./queue";
@@ -21,8 +21,8 @@ interface RowProps {
 /** A file answered by the upload route has a plain status; calls have a reason. */
 function failureText(error: unknown, t: ReturnType<typeof useT>): string {
   if (!(error instanceof TusError)) return errorText(error);
-  if (error.status === 413) return `${t("upload.tooLarge")} ${error.message}`.trim();
-  return reasonText(error.reason) ?? `${t("upload.failed")} ${error.message}`.trim();
+  if (error.status === 413) return withOwn(t("upload.tooLarge"), error.message);
+  return reasonText(error.reason, error.message) ?? withOwn(t("upload.failed"), error.message);
 }
 
 export function UploadRow({ item, open, onOpen, onMade, onClose }: RowProps) {
