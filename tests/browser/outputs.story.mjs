@@ -30,11 +30,36 @@ async function exported(page) {
   // What the page has never fetched is in it too.
   assert.equal(outputs.find((each) => each.data?.["application/json"])?.data["application/json"].numbers.length, 500_000);
   assert.ok(outputs.some((each) => each.data?.["image/png"]?.startsWith("iVBOR")), "the picture is not in the file");
-  assert.deepEqual(cells[0].outputs[0].text.at(-1), "after\n");
+  assert.ok(outputs.some((each) => each.text?.at(-1) === "after\n"), "what was printed is not in the file");
+  assert.ok(outputs.some((each) => each.data?.["text/latex"]?.[0].startsWith("$")), "a formula is not in the file");
   assert.ok(cells.every((cell) => cell.source.length > 0 && cell.execution_count > 0), "a cell has lost its code or its number");
   const script = await saved(page, "Download as Python script");
   execFileSync(python, ["-c", "import sys; compile(open(sys.argv[1]).read(), 'script', 'exec')", script]);
   assert.equal(readFileSync(script, "utf8").split("# %%\n").length - 1, cells.length);
+}
+
+/** Formulas are drawn with fonts of the page's own, which nobody fetches who has no formula. */
+async function formulas(page) {
+  const fetched = [];
+  page.on("request", (request) => /katex/i.test(request.url()) && fetched.push(request.url()));
+  const none = await run(page, "from IPython.display import Latex, Markdown\nMarkdown('*no* formula: from $5 to $6')");
+  await none.getByTestId("output-markdown").getByText("formula: from $5 to $6").waitFor();
+  assert.deepEqual(fetched, []);
+  const text = String.raw`So $e^{i\pi}$ is\n\n$$\n\begin{aligned}\na_1 &= \sum_{n=1}^{\infty} b_n * c_n \\\n- d &= \text{能量}\n\end{aligned}\n$$`;
+  const markdown = await run(page, `Markdown(r'''${text.replaceAll(String.raw`\n`, "\n")}''')`);
+  await markdown.locator(".katex").nth(1).waitFor();
+  const both = await run(page, String.raw`class Both:
+    def _repr_latex_(self): return r'$\displaystyle \frac{\sqrt{x}}{2}$'
+    def _repr_svg_(self): return '<svg xmlns="http://www.w3.org/2000/svg"></svg>'
+Both()`);
+  await both.getByTestId("output-latex").locator(".katex").waitFor();
+  const unknown = String.raw`\begin{tabular}{l} a \end{tabular} and $\nosuch$`;
+  const latex = await run(page, `Latex(r'${unknown}')`);
+  await latex.getByTestId("output-latex").getByText(unknown).waitFor();
+  const table = await run(page, String.raw`Latex(r'\begin{tabular}{l} b \end{tabular}')`);
+  await table.getByTestId("output-text").getByText("tabular").waitFor();
+  await page.waitForFunction(() => [...document.fonts].some((font) => font.family.includes("KaTeX_Main") && font.status === "loaded"));
+  assert.ok(fetched.some((url) => url.endsWith(".woff2")), "the fonts were not fetched");
 }
 
 async function analysis(page) {
@@ -47,6 +72,9 @@ async function analysis(page) {
 await story("outputs", {}, async ({ page, context, picture }) => {
   await setUp(page);
   await analysis(page);
+
+  await formulas(page);
+  await picture("formulas");
 
   const far = await run(page, "print('\\x1b[2000Gab\\by'); print('after')");
   await ended(far, "OK");

@@ -1,5 +1,6 @@
 // Which of an output's forms to show, and how: decided by MIME type and by what is in it.
 import type { MimeBundle, MimePart } from "../gen/fenxi/analysis/v1/output_pb";
+import { hasMaths } from "./maths";
 
 export type View = "plotly" | "html" | "sandbox-html" | "svg" | "image" | "markdown" | "latex" | "json" | "text";
 
@@ -20,7 +21,19 @@ const ORDER: [RegExp, View][] = [
   [/^text\/plain$/, "text"],
 ];
 
+/** What is shown rather than a formula; its pictures are not: sympy makes them for pages that draw no formulas. */
+const BEFORE_FORMULAS = /^(application\/vnd\.plotly\.v1\+json|text\/html|text\/markdown)$/;
+
+/** LaTeX with something that is drawn here. Of what is too large to be in the bundle its beginning tells. */
+function isFormula({ mimeType, content }: MimePart): boolean {
+  if (mimeType !== "text/latex") return false;
+  return content.case === "text" ? hasMaths(content.value) : content.case === "reference" && content.value.head.startsWith("$");
+}
+
 export function choose(bundle: MimeBundle): Choice | null {
+  const rich = bundle.parts.some(({ mimeType }) => BEFORE_FORMULAS.test(mimeType));
+  const formula = rich ? undefined : bundle.parts.find(isFormula);
+  if (formula) return { view: "latex", part: formula };
   for (const [type, view] of ORDER) {
     const part = bundle.parts.find((each) => type.test(each.mimeType));
     if (part) return { view, part };

@@ -1,9 +1,10 @@
 // HTML that only shows: cleaned to tables, text and inline pictures, and put in the page as nodes, never as a string.
 import DOMPurify from "dompurify";
 import { useEffect, useRef } from "react";
+import { MATHS_CLASS } from "./typeset";
 
-/** `table` classes that pandas gives and our style sheet knows; others could borrow the app's looks. */
-const CLASSES = new Set(["dataframe"]);
+/** `table` classes that pandas gives and our style sheet knows, and our own of formulas; others could borrow the app's looks. */
+const CLASSES = new Set(["dataframe", MATHS_CLASS]);
 
 const purifier = DOMPurify(window);
 purifier.addHook("afterSanitizeAttributes", (node) => {
@@ -31,10 +32,14 @@ export function clean(html: string): DocumentFragment {
   return purifier.sanitize(html, { ...RULES, FORBID_TAGS: [...RULES.FORBID_TAGS], FORBID_ATTR: [...RULES.FORBID_ATTR] });
 }
 
-export function HtmlView({ html }: { html: string }) {
+/** `onDrawn` is told each time that other HTML stands in the page; it is the same function always. */
+export function HtmlView({ html, onDrawn }: { html: string; onDrawn?: (host: HTMLElement) => void }) {
   const host = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    host.current?.replaceChildren(clean(html));
-  }, [html]);
+    const { current } = host;
+    if (!current) return;
+    current.replaceChildren(clean(html));
+    onDrawn?.(current);
+  }, [html, onDrawn]);
   return <div ref={host} className="rich-html" data-testid="output-html" />;
 }

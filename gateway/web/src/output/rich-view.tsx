@@ -10,8 +10,10 @@ import { choose, needsSandbox, sizeOf, type Choice } from "./choose";
 import { asBlob, asText, contentOf, saveAs, saveBlob, useContent, type Content } from "./content";
 import { HtmlView } from "./html-view";
 import { indented } from "./json-text";
+import { LatexView } from "./latex-view";
 import { blocksOf, fileNameOf, unaskedMaxBytes } from "./large";
 import { MarkdownView } from "./markdown-view";
+import { hasMaths } from "./maths";
 import { pictureSize, type PictureSize } from "./picture-size";
 import { SandboxView } from "./sandbox-view";
 
@@ -90,6 +92,7 @@ function Shown({ choice, content, metadataJson }: { choice: Choice; content: Con
     case "json":
       return <JsonView text={text} />;
     default:
+      if (choice.view === "latex" && hasMaths(text)) return <LatexView text={text} />;
       return <pre className="term" data-testid="output-text"><Blocks text={text} /></pre>;
   }
 }
