@@ -1,9 +1,29 @@
 //! The audit: what happened to credentials and users, append-only, without a secret in it. Rooms append to it within the
-//! transaction that they tell of; nobody changes it, and the database refuses it.
+//! transaction that they tell of; nobody changes it, and the database refuses it. Its oldest lines go when they are older,
+//! or more, than are to be kept.
 
 pub(crate) mod store;
 
+use std::time::Duration;
+
+use fenxi_chassis::clock::micros;
 use uuid::Uuid;
+
+/// How much of the audit is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    /// How old a line may be.
+    pub(crate) age_max: Duration,
+    /// How many lines there may be.
+    pub(crate) lines_max: i64,
+}
+
+impl Kept {
+    /// From when on lines are kept.
+    fn since(self, now: i64) -> i64 {
+        now.saturating_sub(micros(self.age_max))
+    }
+}
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Removes what ended by itself, a bounded batch at a time, so that no other write waits long for it.
+//! Removes what ended by itself, and the oldest of the audit, a bounded batch at a time, so that no other write waits long for it.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use fenxi_chassis::{
 use futures_util::future::BoxFuture;
 
 use crate::{
-    login,
+    audit, login,
     request_ids::{self, ANSWER_KEPT_SECS},
     session::{self, Lifetimes, NETWORK_KNOWN_FOR},
     store::StoreError,
@@ -33,6 +33,7 @@ pub(crate) struct Cleanup {
     pub(crate) database: Database,
     pub(crate) clock: Clock,
     pub(crate) lifetimes: Lifetimes,
+    pub(crate) audit: audit::Kept,
 }
 
 impl Cleanup {
@@ -67,6 +68,8 @@ impl Cleanup {
         rows += self.batches(move |t| Box::pin(token::store::remove_ended(t, now, ROWS_PER_WRITE))).await?;
         rows +=
             self.batches(move |t| Box::pin(request_ids::store::remove_old(t, answers_before, ROWS_PER_WRITE))).await?;
+        let audit = self.audit;
+        rows += self.batches(move |t| Box::pin(audit::store::remove_oldest(t, audit, now, ROWS_PER_WRITE))).await?;
         Ok(rows)
     }
 
@@ -93,6 +96,7 @@ mod tests {
     use super::*;
 
     const START: i64 = 1_795_000_000_000_000;
+    const LONG: Duration = Duration::from_secs(86_400);
 
     async fn run(database: &Database, sql: &'static str) -> Result<u64, StoreError> {
         database
@@ -132,8 +136,9 @@ mod tests {
             run(&database, sql).await.expect("inserted");
         }
         let clock = Clock::manual(START + 1_200 * MICROS_PER_SEC);
-        let lifetimes = Lifetimes { idle_max: Duration::from_secs(86_400), age_max: Duration::from_secs(86_400) };
-        let cleanup = Cleanup { database: database.clone(), clock: clock.clone(), lifetimes };
+        let lifetimes = Lifetimes { idle_max: LONG, age_max: LONG };
+        let audit = audit::Kept { age_max: LONG, lines_max: 1 };
+        let cleanup = Cleanup { database: database.clone(), clock: clock.clone(), lifetimes, audit };
         assert_eq!(cleanup.round().await.expect("cleaned"), 2 * 1_200);
         assert_eq!((rows(&database, "login_session").await, rows(&database, "api_token").await), (100, 100));
         assert_eq!(rows(&database, "login_attempt").await, 1_300, "a replay is still to be recognised");
@@ -165,14 +170,55 @@ mod tests {
         format!("{numbers}{}", rows[table]).leak()
     }
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn the_audit_cannot_be_changed() {
-        let folder = tempfile::tempdir().expect("a folder");
+    /// A database whose audit has these many lines, one a second from START on.
+    async fn audited(folder: &tempfile::TempDir, lines: i64) -> Database {
         let database = Database::open(&folder.path().join("auth.db"), crate::store::STEPS).await.expect("opened");
+        let insert = "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 9999) \
+                      INSERT INTO audit_event (audit_event_id, event_time, event, ip_address, detail) \
+                      SELECT CAST(i AS BLOB), 1795000000000000 + i * 1000000, 'login_failed', '', '' FROM n LIMIT ";
+        run(&database, format!("{insert}{lines}").leak()).await.expect("appended");
+        database
+    }
+
+    /// How many lines the audit has, and how many seconds after START the oldest is from.
+    async fn oldest(database: &Database) -> (i64, i64) {
+        let sql = "SELECT COUNT(*), COALESCE(MIN(event_time), 0) FROM audit_event";
+        let row = sqlx::query(sql).fetch_one(&database.reader).await.expect("counted");
+        (row.get(0), (row.get::<i64, _>(1) - START) / MICROS_PER_SEC)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_audit_loses_what_is_too_old_or_too_much_from_its_oldest_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = audited(&folder, 3_000).await;
+        let clock = Clock::manual(START + 3_000 * MICROS_PER_SEC);
+        let lifetimes = Lifetimes { idle_max: LONG, age_max: LONG };
+        let clean = async |age_max_secs, lines_max| {
+            let audit = audit::Kept { age_max: Duration::from_secs(age_max_secs), lines_max };
+            let cleanup = Cleanup { database: database.clone(), clock: clock.clone(), lifetimes, audit };
+            cleanup.round().await.expect("cleaned")
+        };
+        assert_eq!((clean(3_000, 3_000).await, oldest(&database).await), (0, (3_000, 0)));
+        assert_eq!((clean(3_000, 1_300).await, oldest(&database).await), (1_700, (1_300, 1_700)));
+        assert_eq!((clean(1_000, 1_300).await, oldest(&database).await), (300, (1_000, 2_000)));
+        // A clock that was put back: a line that is older than the one before it waits for that one.
         let insert = "INSERT INTO audit_event (audit_event_id, event_time, event, ip_address, detail) \
                       VALUES (x'01', 0, 'login_failed', '', '')";
         run(&database, insert).await.expect("appended");
+        assert_eq!(clean(1_000, 1_300).await, 0);
+        clock.advance(LONG);
+        assert_eq!((clean(1_000, 1_300).await, oldest(&database).await.0), (1_001, 0));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_audit_cannot_be_changed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = audited(&folder, 3).await;
         assert!(run(&database, "UPDATE audit_event SET event = 'nothing'").await.is_err());
-        assert!(run(&database, "DELETE FROM audit_event").await.is_err());
+        for number in [2, 3] {
+            let sql = format!("DELETE FROM audit_event WHERE rowid = {number}").leak();
+            assert!(run(&database, sql).await.is_err(), "line {number} was taken from behind an older one");
+        }
+        assert_eq!(run(&database, "DELETE FROM audit_event WHERE rowid < 2").await.expect("the oldest"), 1);
     }
 }

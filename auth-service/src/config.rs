@@ -45,6 +45,10 @@ pub struct Config {
     #[command(flatten)]
     pub password: PasswordConfig,
 
+    /// How much of the audit is kept.
+    #[command(flatten)]
+    pub audit: AuditConfig,
+
     /// Seconds that one request to an identity provider may take
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=60))]
     pub provider_wait_secs: u32,
@@ -102,6 +106,18 @@ pub struct PasswordConfig {
     /// Password checks at one time
     #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub password_parallel: u32,
+}
+
+/// How much of the audit is kept.
+#[derive(Clone, Debug, clap::Args)]
+pub struct AuditConfig {
+    /// Seconds after which a line of the audit (logins, tokens, changes of users) is removed
+    #[arg(long, value_name = "SECONDS", default_value_t = 365 * 86_400, value_parser = clap::value_parser!(u32).range(86_400..))]
+    pub audit_max_secs: u32,
+
+    /// Lines of the audit that are kept; of more, the oldest are removed
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..))]
+    pub audit_lines_max: u32,
 }
 
 // clap reads no `concat!` in a doc comment, so that each text stands twice.
@@ -187,6 +203,14 @@ pub struct ProviderSettings {
     pub accounts_url: Option<Url>,
     /// Instead of the brand's own.
     pub open_url: Option<Url>,
+}
+
+impl AuditConfig {
+    /// This old, a line goes.
+    #[must_use]
+    pub fn age_max(&self) -> Duration {
+        Duration::from_secs(self.audit_max_secs.into())
+    }
 }
 
 impl LoginSessionConfig {

@@ -71,7 +71,9 @@ pub async fn serve(config: Config, listener: TcpListener, frame: Frame) -> anyho
     let lifecycle = &frame.lifecycle;
     lifecycle.spawn(parts.keys.clone().keep_tended(lifecycle.clone()));
     lifecycle.spawn(parts.touches.clone().keep_flushed(parts.database.clone(), lifecycle.clone()));
-    let cleanup = Cleanup { database: parts.database.clone(), clock: frame.clock.clone(), lifetimes: parts.lifetimes };
+    let audit = audit::Kept { age_max: config.audit.age_max(), lines_max: config.audit.audit_lines_max.into() };
+    let (database, clock) = (parts.database.clone(), frame.clock.clone());
+    let cleanup = Cleanup { database, clock, lifetimes: parts.lifetimes, audit };
     lifecycle.spawn(cleanup.keep_clean(lifecycle.clone()));
     let routes = parts.routes();
     lifecycle.set_ready("database", true);

@@ -28,5 +28,10 @@ pub(crate) const STEPS: &[fenxi_chassis::sqlite::Step] = &[
         title: "known networks",
         sql: include_str!("../migrations/sqlite/0002_known_network.sql"),
     },
+    fenxi_chassis::sqlite::Step {
+        number: 3,
+        title: "the oldest lines of the audit",
+        sql: include_str!("../migrations/sqlite/0003_audit_oldest.sql"),
+    },
     crate::history::STEP,
 ];

@@ -2,7 +2,7 @@
 
 use fenxi_chassis::{id, sqlite::Transaction};
 
-use super::Entry;
+use super::{Entry, Kept};
 use crate::store::StoreError;
 
 /// Appends a line.
@@ -23,4 +23,28 @@ pub(crate) async fn append(transaction: &mut Transaction, now: i64, entry: &Entr
     .execute(transaction)
     .await?;
     Ok(())
+}
+
+/// Removes of the oldest `limit` lines those that are older or more than are kept, from the oldest on to the first that
+/// stays; says how many.
+pub(crate) async fn remove_oldest(
+    transaction: &mut Transaction,
+    kept: Kept,
+    now: i64,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    // Lines are removed from one end alone, so that the numbers of those that are left have no gap and tell how many they are.
+    let removed = sqlx::query(
+        "DELETE FROM audit_event WHERE rowid < ( \
+         SELECT COALESCE(MIN(oldest.number) FILTER (WHERE oldest.event_time >= $1 AND oldest.number > last.number - $2), \
+         MAX(oldest.number) + 1) \
+         FROM (SELECT rowid AS number, event_time FROM audit_event ORDER BY rowid LIMIT $3 + 0) AS oldest, \
+         (SELECT MAX(rowid) AS number FROM audit_event) AS last)",
+    )
+    .bind(kept.since(now))
+    .bind(kept.lines_max)
+    .bind(limit)
+    .execute(transaction)
+    .await?;
+    Ok(removed.rows_affected())
 }
