@@ -146,7 +146,8 @@ impl Callers {
             }
             self.cache.invalidate(&key).await;
         }
-        Err(refusal::unauthenticated().into())
+        // auth-service called it good each time, and each time something was revoked meanwhile that may be it: nobody knows.
+        Err(refusal::unavailable(Backend::Auth.name()).into())
     }
 
     /// Tells when a stream must end before its time: its credential is revoked, or the gateway stops.

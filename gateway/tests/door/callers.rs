@@ -78,6 +78,32 @@ async fn a_revoked_credential_loses_its_calls_and_its_open_streams() {
     auth.get_current_user(by("fxt_ann", GetCurrentUserRequest {})).await.expect("another's is good");
 }
 
+/// Clients sign people out when they are told that a credential is bad.
+#[tokio::test]
+async fn a_good_credential_amid_revocations_is_told_to_come_again() {
+    let house = House::start(&[]).await;
+    let resolved = || house.state.resolved.load(Ordering::SeqCst);
+    let hold = ExecuteRequest { code: "1 hold".into(), ..Default::default() };
+    let mut executions = ExecutionServiceClient::new(house.channel());
+    let _watched = executions.execute(by("fxt_ann", hold)).await.expect("a stream");
+    let mut auth = AuthServiceClient::new(house.channel());
+    let mut again = auth.clone();
+    let asked = tokio::spawn(async move { auth.get_current_user(by("fxt_slow", GetCurrentUserRequest {})).await });
+    for burst in 1..=2 {
+        until("slow is asked about", || resolved() == 2 * burst).await;
+        house.state.say_revoked("fxt_slow");
+        // It is heard when what was said after it is: that has the gateway look at ann's stream.
+        house.state.say_revoked("fxt_ann");
+        until("both were heard", || resolved() == 2 * burst + 1).await;
+        house.state.slow.add_permits(1);
+    }
+    let status = asked.await.expect("ran").expect_err("nobody knows");
+    assert_eq!(error::reason_of(&status), Some(ErrorReason::Unavailable), "{status:?}");
+    assert!(status.get_details_retry_info().and_then(|info| info.retry_delay).is_some(), "{status:?}");
+    house.state.slow.add_permits(1);
+    again.get_current_user(by("fxt_slow", GetCurrentUserRequest {})).await.expect("good all the time");
+}
+
 /// Revokes a credential and waits until the gateway knows.
 async fn revoke(house: &House, credential: &str) {
     house.state.revoke(credential);

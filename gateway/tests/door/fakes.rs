@@ -8,10 +8,7 @@ use std::{
     collections::{HashMap, HashSet},
     net::SocketAddr,
     pin::Pin,
-    sync::{
-        Arc, Mutex,
-        atomic::AtomicUsize,
-    },
+    sync::{Arc, Mutex, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -51,7 +48,7 @@ pub(crate) struct State {
     pub(crate) feeds: AtomicUsize,
     /// Streams that are open.
     pub(crate) streams: Arc<AtomicUsize>,
-    /// Lets creations of a file called `slow` go on, one for each permit.
+    /// Lets creations of a file called `slow`, and questions about a user called so, go on: one for each permit.
     pub(crate) slow: Semaphore,
     /// Uploads by id.
     pub(crate) uploads: Mutex<HashMap<String, Kept>>,
@@ -94,6 +91,11 @@ impl State {
     /// Revokes a credential and says so.
     pub(crate) fn revoke(&self, credential: &str) {
         self.revoked.lock().expect("sound").insert(credential.to_owned());
+        self.say_revoked(credential);
+    }
+
+    /// Says that a credential is revoked.
+    pub(crate) fn say_revoked(&self, credential: &str) {
         let message = WatchRevocationsResponse { credential_id: id_of(credential), user_id: String::new() };
         self.feed.send(message).expect("somebody watches");
     }
