@@ -1,6 +1,7 @@
 //! A service's gRPC server: its limits, health, reflection, the check of every caller, and an end without torn answers.
 
 mod reasons;
+pub mod reflection;
 
 use std::time::Duration;
 
@@ -56,13 +57,7 @@ pub async fn serve(
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(fenxi_proto::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .context("reflection")?;
-    let mut routes = routes;
-    routes = routes.add_service(health).add_service(reflection);
+    let routes = reflection::add(routes.add_service(health))?;
     let stopping = lifecycle.clone();
     let server = Server::builder()
         .trace_fn(span)

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use fenxi_chassis::lifecycle::Lifecycle;
+use fenxi_chassis::{lifecycle::Lifecycle, server::reflection};
 use fenxi_proto::error::{ErrorReason, Failure};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use http::{Request, Response};
@@ -33,12 +33,7 @@ impl Local {
     pub(crate) async fn new(lifecycle: Lifecycle) -> anyhow::Result<Self> {
         let (reporter, health) = tonic_health::server::health_reporter();
         reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(fenxi_proto::FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .build_v1()?;
-        let mut routes = Routes::new(health);
-        routes = routes.add_service(reflection);
+        let routes = reflection::add(Routes::new(health))?;
         Ok(Self { routes: routes.prepare(), lifecycle })
     }
 

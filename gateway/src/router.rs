@@ -2,6 +2,10 @@
 
 use crate::contract::{self, Method};
 
+/// What the gateway answers itself.
+const LOCAL_PREFIXES: [&str; 3] =
+    ["/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"];
+
 /// Where a path leads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Route<'a> {
@@ -26,7 +30,7 @@ pub(crate) fn route(path: &str) -> Route<'_> {
     if path.starts_with("/fenxi.") {
         return contract::method(path).map_or(Route::UnknownRpc, Route::Rpc);
     }
-    if path.starts_with("/grpc.health.v1.Health/") || path.starts_with("/grpc.reflection.v1.ServerReflection/") {
+    if LOCAL_PREFIXES.iter().any(|prefix| path.starts_with(prefix)) {
         return Route::Local;
     }
     if path.starts_with("/grpc.") {
@@ -50,6 +54,10 @@ mod tests {
         assert!(matches!(route("/fenxi.auth.v1.AuthService/Nothing"), Route::UnknownRpc));
         assert!(matches!(route("/fenxi.auth.v1.AuthService/Logout/"), Route::UnknownRpc));
         assert!(matches!(route("/grpc.health.v1.Health/Check"), Route::Local));
+        for version in ["v1", "v1alpha"] {
+            let path = format!("/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo");
+            assert!(matches!(route(&path), Route::Local), "{path}");
+        }
         assert!(matches!(route("/grpc.other/X"), Route::UnknownRpc));
         assert!(matches!(route("/uploads"), Route::Uploads));
         assert!(matches!(route("/uploads/abc"), Route::Upload("abc")));

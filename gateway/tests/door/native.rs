@@ -112,21 +112,31 @@ async fn health_and_reflection_answer_for_the_gateway() {
     let answer = health.check(tonic_health::pb::HealthCheckRequest::default()).await.expect("healthy").into_inner();
     assert_eq!(answer.status(), tonic_health::pb::health_check_response::ServingStatus::Serving);
 
-    use tonic_reflection::pb::v1::{
-        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
-        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
-    };
-    let ask = ServerReflectionRequest {
-        host: String::new(),
-        message_request: Some(MessageRequest::ListServices(String::new())),
-    };
-    let mut reflection = ServerReflectionClient::new(house.channel());
-    let request = Request::new(tokio_stream::iter([ask]));
-    let mut answers = reflection.server_reflection_info(request).await.expect("a stream").into_inner();
-    let answer = answers.message().await.expect("an answer").expect("an answer");
-    let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else { panic!("{answer:?}") };
-    assert!(list.service.iter().any(|service| service.name == "fenxi.analysis.v1.ExecutionService"), "{list:?}");
+    reflected!(house, v1);
+    // What grpcurl and older clients ask for.
+    reflected!(house, v1alpha);
 }
+
+/// Asks a version of reflection, which are alike but for their names, for the services.
+macro_rules! reflected {
+    ($house:expr, $version:ident) => {{
+        use tonic_reflection::pb::$version::{
+            ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+            server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+        };
+        let ask = ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(MessageRequest::ListServices(String::new())),
+        };
+        let mut reflection = ServerReflectionClient::new($house.channel());
+        let request = Request::new(tokio_stream::iter([ask]));
+        let mut answers = reflection.server_reflection_info(request).await.expect("a stream").into_inner();
+        let answer = answers.message().await.expect("an answer").expect("an answer");
+        let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else { panic!("{answer:?}") };
+        assert!(list.service.iter().any(|service| service.name == "fenxi.analysis.v1.ExecutionService"), "{list:?}");
+    }};
+}
+use reflected;
 
 /// A client's stream of messages that has begun and goes on: its end, and what keeps it open.
 async fn write_on(house: &House) -> (JoinHandle<Result<(), Status>>, mpsc::Sender<WriteUploadRequest>) {
