@@ -30,6 +30,9 @@ use crate::{
     uploads::Uploads,
 };
 
+/// What asks whether the gateway can serve.
+const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
+
 /// Every part of the gateway that a request may meet.
 pub(crate) struct House {
     pub(crate) guard: Guard,
@@ -75,7 +78,7 @@ pub(crate) fn answer(
 async fn elsewhere(house: &House, client: Client, request: Request<Incoming>) -> Response<Body> {
     let (path, method) = (request.uri().path().to_owned(), request.method().clone());
     let answer = match router::route(&path) {
-        Route::Local => local(house, request).await,
+        Route::Local => local(house, &client, request).await,
         Route::Uploads => house.uploads.answer(house, &client, None, request).await,
         Route::Upload(id) => house.uploads.answer(house, &client, Some(id), request).await,
         Route::Callback(method) => callback(house, &client, method, &request).await,
@@ -169,18 +172,27 @@ pub(crate) async fn caller(
     credential: Option<&Secret>,
     backend: Backend,
 ) -> Result<Arc<Caller>, Status> {
-    let credential = credential.ok_or_else(refusal::unauthenticated)?;
-    // c. An unknown credential makes auth-service work, so the address pays for it.
+    // c. An unknown credential makes auth-service work, so the address pays for it, and for a call without any.
     let source = Source { limits: &house.limits, address: client.address };
+    let Some(credential) = credential else {
+        source.check()?;
+        return Err(refusal::unauthenticated().into());
+    };
     let caller = house.callers.resolve(credential, backend, Some(source)).await?;
     // d. From here on the user is known, and counted by themselves, on whatever devices.
     house.limits.check_user(caller.user_key)?;
     Ok(caller)
 }
 
-async fn local(house: &House, request: Request<Incoming>) -> Response<Body> {
+async fn local(house: &House, client: &Client, request: Request<Incoming>) -> Response<Body> {
+    // A probe that is told to come later would have a gateway taken out of service that only others have kept busy.
+    let probe = request.uri().path() == HEALTH_CHECK;
     match Guard::wire(request.method(), request.version(), request.headers()) {
-        Ok(Wire::Native) => house.local.answer(request).await,
+        Ok(Wire::Native) if probe => house.local.answer(request).await,
+        Ok(Wire::Native) => match house.limits.check_address(client.address) {
+            Ok(()) => house.local.answer(request).await,
+            Err(failure) => refusal::rpc(Wire::Native, &failure.into()),
+        },
         Ok(Wire::Web) => {
             let text = "health and reflection speak native gRPC";
             refusal::rpc(Wire::Web, &Failure::new(ErrorReason::MethodUnknown, text).into())

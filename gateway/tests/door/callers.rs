@@ -15,6 +15,7 @@ use tokio::{
     net::TcpStream,
 };
 use tonic::Code;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt as _;
 
 use crate::{
@@ -221,4 +222,35 @@ async fn rates_are_counted_by_address_before_the_credential_is_known_and_by_user
     let status = auth.get_current_user(by("fxt_unknown2", GetCurrentUserRequest {})).await.expect_err("limited");
     assert_eq!(error::reason_of(&status), Some(ErrorReason::RateLimited), "{status:?}");
     assert_eq!(house.state.resolved.load(Ordering::SeqCst), 3, "guessing was not bounded");
+}
+
+#[tokio::test]
+async fn calls_without_any_credential_are_counted_by_address() {
+    let house = House::start(&["--address-rate-per-sec=1", "--address-rate-burst=3"]).await;
+    let mut auth = AuthServiceClient::new(house.channel());
+    for _ in 0..3 {
+        let status = auth.get_current_user(GetCurrentUserRequest {}).await.expect_err("without");
+        assert_eq!(error::reason_of(&status), Some(ErrorReason::Unauthenticated), "{status:?}");
+    }
+    let limited = loop {
+        let status = auth.get_current_user(GetCurrentUserRequest {}).await.expect_err("without");
+        match error::reason_of(&status) {
+            Some(ErrorReason::Unauthenticated) => tokio::task::yield_now().await,
+            _ => break status,
+        }
+    };
+    assert_eq!(error::reason_of(&limited), Some(ErrorReason::RateLimited), "{limited:?}");
+    assert!(limited.get_details_retry_info().and_then(|info| info.retry_delay).is_some(), "{limited:?}");
+    let mut health = HealthClient::new(house.channel());
+    let watched = loop {
+        match health.watch(HealthCheckRequest::default()).await {
+            Ok(_) => tokio::task::yield_now().await,
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(error::reason_of(&watched), Some(ErrorReason::RateLimited), "{watched:?}");
+    for _ in 0..10 {
+        let healthy = health.check(HealthCheckRequest::default()).await;
+        healthy.expect("probes are not held back by what others ask");
+    }
 }
