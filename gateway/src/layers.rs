@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use tonic::Status;
 
 use crate::{
+    arriving::Arriving,
     assets::{self, Assets},
     body::Body,
     caller::{Caller, Callers},
@@ -58,6 +59,7 @@ pub(crate) fn answer(
 ) -> impl Future<Output = Response<Body>> {
     // Parted before it waits for anything, so that there is room for it once and not at each step.
     let (head, body) = request.into_parts();
+    let body = Arriving::new(body, head.version, &head.headers, &house.proxy.limits);
     async move {
         // 1. Who is on the line: everything after counts and logs by it. Headers were bounded before they came here.
         let address = net::client_address(peer.ip(), &head.headers, &house.trusted_proxies, &house.notices);
@@ -75,7 +77,7 @@ pub(crate) fn answer(
 }
 
 /// Everything but the RPCs of the contract.
-async fn elsewhere(house: &House, client: Client, request: Request<Incoming>) -> Response<Body> {
+async fn elsewhere(house: &House, client: Client, request: Request<Arriving>) -> Response<Body> {
     let (path, method) = (request.uri().path().to_owned(), request.method().clone());
     let answer = match router::route(&path) {
         Route::Local => local(house, &client, request).await,
@@ -112,7 +114,7 @@ async fn rpc(
     client: &Client,
     method: Option<&'static Method>,
     head: &Parts,
-    body: Incoming,
+    body: Arriving,
 ) -> Response<Body> {
     // a. The guard goes first: only what it admits is looked at any further, and only it reads cookies.
     let wire = match Guard::wire(&head.method, head.version, &head.headers) {
@@ -184,7 +186,7 @@ pub(crate) async fn caller(
     Ok(caller)
 }
 
-async fn local(house: &House, client: &Client, request: Request<Incoming>) -> Response<Body> {
+async fn local(house: &House, client: &Client, request: Request<Arriving>) -> Response<Body> {
     // A probe that is told to come later would have a gateway taken out of service that only others have kept busy.
     let probe = request.uri().path() == HEALTH_CHECK;
     match Guard::wire(request.method(), request.version(), request.headers()) {
@@ -201,7 +203,7 @@ async fn local(house: &House, client: &Client, request: Request<Incoming>) -> Re
     }
 }
 
-async fn callback(house: &House, client: &Client, method: &str, request: &Request<Incoming>) -> Response<Body> {
+async fn callback(house: &House, client: &Client, method: &str, request: &Request<Arriving>) -> Response<Body> {
     if let Err(failure) = house.limits.check_address(client.address) {
         return refusal::http_from(&failure.into());
     }

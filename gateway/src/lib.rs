@@ -3,6 +3,7 @@
 //! This file is the one place where every part is built and tied to the others. `layers` shows the way of a request,
 //! `router` every path.
 
+mod arriving;
 mod assets;
 mod body;
 mod caller;

@@ -13,11 +13,10 @@ use fenxi_proto::error::{ErrorReason, Failure};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame};
-use hyper::body::Incoming;
 use tonic::{Status, body::Body as TonicBody, service::Routes};
 use tower::ServiceExt as _;
 
-use crate::{BoxError, body::Body, guard::Wire, refusal};
+use crate::{BoxError, arriving::Arriving, body::Body, guard::Wire, refusal};
 
 /// How long such a call may last: whoever watches longer than this asks again. They are open to everybody, so that without
 /// an end they would hold a connection for ever.
@@ -37,7 +36,7 @@ impl Local {
         Ok(Self { routes: routes.prepare(), lifecycle })
     }
 
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    pub(crate) async fn answer(&self, request: Request<Arriving>) -> Response<Body> {
         let mut end = over(self.lifecycle.clone(), LIFE_MAX).boxed();
         let answering = pin!(self.routes.clone().oneshot(request.map(TonicBody::new)));
         tokio::select! {

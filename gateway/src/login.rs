@@ -10,10 +10,10 @@ use fenxi_proto::{
     return_to,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 use tonic::{Status, metadata::MetadataMap, service::interceptor::InterceptedService};
 
 use crate::{
+    arriving::Arriving,
     body::Body,
     contract::Backend,
     cookies::{Cookies, Which},
@@ -47,7 +47,7 @@ impl Login {
         &self,
         client: &Client,
         method_id: &str,
-        request: &Request<Incoming>,
+        request: &Request<Arriving>,
     ) -> Response<Body> {
         if request.method() != Method::GET {
             return refusal::http(StatusCode::METHOD_NOT_ALLOWED, "INVALID_FIELD", "the callback is a GET");

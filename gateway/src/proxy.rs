@@ -16,7 +16,6 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use fenxi_proto::error::{ErrorReason, Failure};
 use futures_util::future::OptionFuture;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 use tonic::{Code, Status};
 
@@ -29,6 +28,7 @@ use self::{
     upstream::{Away, Lease, Upstream},
 };
 use crate::{
+    arriving::Arriving,
     body::Body,
     caller::{Caller, Callers},
     config::Calls,
@@ -76,7 +76,7 @@ impl Proxy {
         call: Call<'_>,
         callers: &Arc<Callers>,
         incoming: &HeaderMap,
-        body: Incoming,
+        body: Arriving,
     ) -> Result<Response<Body>, (Failure, CallMeter)> {
         let Call { method, wire, client, admitted, caller, meter } = call;
         let Ok(allowed) = deadline::time_allowed(method, incoming, &self.limits) else {

@@ -16,11 +16,11 @@ use fenxi_proto::{
     error::{ErrorReason, Failure},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 use tonic::{Status, metadata::MetadataMap};
 
 use self::piece::Piece;
 use crate::{
+    arriving::Arriving,
     body::Body,
     caller::Caller,
     config::Calls,
@@ -60,7 +60,7 @@ impl Uploads {
         house: &House,
         client: &Client,
         upload_id: Option<&str>,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
     ) -> Response<Body> {
         let request = Piece::of(request, &self.limits);
         let mut answer = self.route(house, client, upload_id, request).await.unwrap_or_else(|refused| refused);

@@ -11,7 +11,6 @@ use std::{
 use bytes::Bytes;
 use fenxi_proto::error::{ErrorReason, Failure};
 use http_body::{Body, Frame};
-use hyper::body::Incoming;
 use tokio::{
     sync::oneshot,
     time::{Instant, Sleep},
@@ -20,6 +19,7 @@ use tokio::{
 use super::{frames::Frames, unhurried::LINGER};
 use crate::{
     BoxError,
+    arriving::Arriving,
     config::{Calls, secs},
     contract::Method,
 };
@@ -30,7 +30,7 @@ pub(crate) type Verdict = Arc<OnceLock<Failure>>;
 /// A client's body. Its size is never told: frames are passed as they come, and a broken client does not keep what it
 /// promises.
 pub(crate) struct ClientBody {
-    inner: Incoming,
+    inner: Arriving,
     frames: Frames,
     one_message: bool,
     idle_max: Duration,
@@ -48,7 +48,7 @@ pub(crate) struct ClientBody {
 }
 
 impl ClientBody {
-    pub(crate) fn new(inner: Incoming, method: &Method, limits: &Calls) -> (Self, Verdict) {
+    pub(crate) fn new(inner: Arriving, method: &Method, limits: &Calls) -> (Self, Verdict) {
         let verdict = Verdict::default();
         let one_message = !method.client_streams;
         let body = Self {

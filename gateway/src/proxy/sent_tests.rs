@@ -31,8 +31,11 @@ async fn sent(frames: &[&'static [u8]], ends: bool) -> (ClientBody, Verdict, Cal
     // The client's task writes all that it has before it waits.
     tokio::task::yield_now().await;
     let (bodies, mut arrived) = mpsc::channel(1);
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        bodies.try_send(request.into_body()).expect("awaited");
+    let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
+        let (head, body) = request.into_parts();
+        let limits = Config::parse_from(["gateway"]).calls;
+        let body = Arriving::new(body, head.version, &head.headers, &limits);
+        bodies.try_send(body).expect("awaited");
         async { Ok::<Response<Empty<Bytes>>, Infallible>(std::future::pending().await) }
     });
     let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());

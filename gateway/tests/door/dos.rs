@@ -4,11 +4,12 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
 use fenxi_proto::{
-    analysis::v1::{ExecuteRequest, execution_service_client::ExecutionServiceClient},
+    analysis::v1::{ExecuteRequest, GetExecutionRequest, execution_service_client::ExecutionServiceClient},
     auth::v1::GetCurrentUserRequest,
 };
 use http::{Request, StatusCode, Version};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+use tonic::Code;
 
 use crate::{
     fakes::until,
@@ -55,6 +56,48 @@ async fn lengths_that_lie_cost_nothing_and_are_named() {
         assert_ne!(answer.code(), Some(8), "4 MiB are allowed");
     }
     assert_eq!(house.state.count("GetCurrentUser"), 0);
+}
+
+/// Bytes that nobody reads would break the connection, and the refusal with it.
+#[tokio::test]
+async fn a_call_that_is_refused_early_hears_it_after_its_whole_body() {
+    let house = House::start(&[]).await;
+    let web = "content-type: application/grpc-web\r\n";
+    let call = format!("POST {CURRENT_USER} HTTP/1.1\r\n");
+    let by_bob = "authorization: Bearer fxt_bob\r\n";
+    for (told, head) in [
+        ("grpc-status: 16", format!("{call}{web}x-grpc-web: 1\r\nsec-fetch-site: same-origin\r\n")),
+        ("grpc-status: 16", format!("{call}{web}authorization: Bearer fxt_unknown\r\n")),
+        ("grpc-status: 12", format!("POST /fenxi.nothing.v1.Service/Method HTTP/1.1\r\n{web}{by_bob}")),
+        // The body begins with the length of a message: larger than one may be.
+        ("grpc-status: 8", format!("{call}{web}{by_bob}")),
+        ("HTTP/1.1 403", format!("{call}{web}x-grpc-web: 1\r\nsec-fetch-site: cross-site\r\n")),
+        ("HTTP/1.1 405", format!("PUT {CURRENT_USER} HTTP/1.1\r\n")),
+        ("HTTP/1.1 405", "POST / HTTP/1.1\r\n".to_owned()),
+        ("HTTP/1.1 415", format!("{call}content-type: application/json\r\n")),
+    ] {
+        let answers = raw::send_before_reading(house.gateway, &head).await;
+        assert!(answers.contains(told) && answers.contains("HTTP/1.1 204"), "{told}: {answers}");
+    }
+    assert_eq!(house.state.count("GetCurrentUser"), 0);
+}
+
+/// Behind a proxy that speaks HTTP/2 to the gateway, a connection is everybody's.
+#[tokio::test]
+async fn calls_that_are_refused_early_do_not_end_the_connection() {
+    let house = House::start(&["--address-rate-per-sec=0"]).await;
+    let mut executions = ExecutionServiceClient::new(house.channel());
+    let hold = ExecuteRequest { code: "1 hold".into(), ..Default::default() };
+    let mut held = executions.execute(by("fxt_ann", hold)).await.expect("a stream").into_inner();
+    held.message().await.expect("a message");
+    for _ in 0..3_000 {
+        // Refused before its message has arrived, more often than not.
+        let status = executions.get_execution(GetExecutionRequest::default()).await.expect_err("without");
+        assert_eq!(status.code(), Code::Unauthenticated, "{status:?}");
+    }
+    house.state.revoke("fxt_ann");
+    let status = held.message().await.expect_err("cut for a reason of its own");
+    assert_eq!(status.code(), Code::Unauthenticated, "{status:?}");
 }
 
 #[tokio::test]

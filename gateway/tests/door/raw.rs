@@ -124,6 +124,17 @@ pub(crate) async fn exchange(gateway: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     read_to_close(&mut stream).await
 }
 
+/// Sends these headers and 8 MB over HTTP/1.1 before anything is read, and then asks for something else.
+pub(crate) async fn send_before_reading(gateway: SocketAddr, head: &str) -> String {
+    let mut stream = TcpStream::connect(gateway).await.expect("a connection");
+    let head = format!("{head}host: x\r\ncontent-length: 8000000\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    stream.write_all(&vec![7; 8_000_000]).await.expect("everything is taken");
+    let next = "OPTIONS /uploads HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    stream.write_all(next.as_bytes()).await.expect("sent");
+    String::from_utf8_lossy(&read_to_close(&mut stream).await).into_owned()
+}
+
 /// Reads until the other end closes, in whatever way.
 pub(crate) async fn read_to_close(stream: &mut TcpStream) -> Vec<u8> {
     let mut read = Vec::new();

@@ -229,17 +229,6 @@ async fn a_creation_that_is_repeated_never_writes_its_bytes_twice() {
     }
 }
 
-/// Sends these headers and 8 MB over HTTP/1.1 before anything is read, and then asks for something else.
-async fn send_before_reading(house: &House, head: &str) -> String {
-    let mut stream = TcpStream::connect(house.gateway).await.expect("a connection");
-    let head = format!("{head}host: x\r\ntus-resumable: 1.0.0\r\ncontent-length: 8000000\r\n\r\n");
-    stream.write_all(head.as_bytes()).await.expect("sent");
-    stream.write_all(&vec![7; 8_000_000]).await.expect("everything is taken");
-    let next = "OPTIONS /uploads HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    stream.write_all(next.as_bytes()).await.expect("sent");
-    String::from_utf8_lossy(&raw::read_to_close(&mut stream).await).into_owned()
-}
-
 /// Bytes that nobody reads would break the connection, and the answer with it.
 #[tokio::test]
 async fn a_body_that_is_left_does_not_cost_its_client_the_answer() {
@@ -261,7 +250,7 @@ async fn a_body_that_is_left_does_not_cost_its_client_the_answer() {
         (415, format!("PATCH /uploads/{key} HTTP/1.1\r\nauthorization: Bearer fxt_bob\r\n")),
         (503, format!("PATCH {full} HTTP/1.1\r\n{by_bob}upload-offset: 0\r\n")),
     ] {
-        let answers = send_before_reading(&house, &head).await;
+        let answers = raw::send_before_reading(house.gateway, &format!("{head}tus-resumable: 1.0.0\r\n")).await;
         let told = answers.starts_with(&format!("HTTP/1.1 {status}")) && answers.contains("HTTP/1.1 204");
         assert!(told, "{status}: {answers}");
     }
