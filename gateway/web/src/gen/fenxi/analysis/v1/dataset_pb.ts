@@ -220,14 +220,14 @@ export type ParseOptions = Message<"fenxi.analysis.v1.ParseOptions"> & {
   quote: string;
 
   /**
-   * Whether the first row names the columns.
+   * Whether the first row names the columns; delimited text and workbooks only.
    *
    * @generated from field: fenxi.analysis.v1.HeaderMode header = 5;
    */
   header: HeaderMode;
 
   /**
-   * The sheet's name; workbooks only. Unset: the first with cells.
+   * The sheet's name; workbooks only. Unset: the first with cells, a hidden one only where no other has any.
    *
    * @generated from field: string sheet = 6;
    */
@@ -346,7 +346,7 @@ export type ColumnSummary = Message<"fenxi.analysis.v1.ColumnSummary"> & {
   standardDeviation?: number | undefined;
 
   /**
-   * Equal-width bins from min to max, for numbers and dates; at most 20.
+   * Equal-width bins from min to max, for numbers, dates and times; at most 20.
    *
    * @generated from field: repeated fenxi.analysis.v1.HistogramBin histogram = 8;
    */
@@ -879,7 +879,7 @@ export type ListDatasetsRequest = Message<"fenxi.analysis.v1.ListDatasetsRequest
   pageToken: string;
 
   /**
-   * Datasets whose name contains this text, case-insensitive.
+   * Datasets whose name contains this text, case-insensitive; at most 200 characters.
    *
    * @generated from field: string query = 3;
    */
