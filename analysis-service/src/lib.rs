@@ -41,7 +41,7 @@ use executions::{Executions, Fate, run::Runner};
 use fenxi_proto::history::v1::history_service_client::HistoryServiceClient;
 use kernels::{
     config::{KernelSettings, KernelStart},
-    launch::{ForkLauncher, Launched, Level, Workshop},
+    launch::{ForkLauncher, Launched, Level, Workshop, socket_folder},
     model::{KernelTable, TableSource, TableUnavailable},
     network::{KernelNetwork, NetworkSource, Reach},
     registry::{Adopted, Inherited, Registry, left_behind},
@@ -190,12 +190,11 @@ async fn launcher(
         settings.kernel_start == KernelStart::Fork || apart.level != Level::Strict,
         "--kernel-isolation strict needs --kernel-start fork: a plain kernel cannot enter every namespace"
     );
-    fenxi_chassis::files::private_folder(&run)?;
+    let run = tokio::task::spawn_blocking(move || socket_folder(&run)).await??;
     let specs = kernel_specs(settings, &[&run, &data]).await?;
     let supervisor = supervisor::Settings {
         program: settings.supervisor()?,
-        // Links are followed once and for all: the path of a socket has to stay short and valid.
-        socket: run.canonicalize()?.join("supervisor.sock"),
+        socket: run.join("supervisor.sock"),
         linger: settings.linger(),
     };
     let (supervisor, held) = Supervisor::open(supervisor).await.context("the supervisor of kernels")?;

@@ -37,7 +37,7 @@ pub use self::{
     isolation::{Apart, Level},
     plain::PlainLauncher,
     program::ProgramLauncher,
-    workshop::Workshop,
+    workshop::{Workshop, socket_folder},
 };
 use super::{
     connection::Endpoint,

@@ -137,9 +137,25 @@ async fn a_path_too_long_for_sockets_and_a_missing_python_are_said() {
         opened.expect_err("refused").to_string()
     };
     let error = open("/bin/sh", &dir.path().join("x".repeat(100)));
-    assert!(error.contains("too long a path"), "{error}");
+    assert!(error.contains("--kernel-run-dir") && error.contains("room for 84"), "{error}");
     let error = open("/nonexistent", dir.path());
     assert!(error.contains("/nonexistent"), "{error}");
+}
+
+#[test]
+fn a_service_says_before_anything_else_that_sockets_have_too_long_a_path() {
+    let dir = tempfile::tempdir_in("/tmp").expect("a folder");
+    let run = dir.path().join("x".repeat(100));
+    let ended = std::process::Command::new(env!("CARGO_BIN_EXE_analysis-service"))
+        .args(["--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(dir.path())
+        .arg("--kernel-run-dir")
+        .arg(&run)
+        .output()
+        .expect("started");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(!ended.status.success() && said.contains("--kernel-run-dir"), "{said}");
+    assert!(said.contains("room for 84") && !said.contains("SUN_LEN"), "{said}");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use anyhow::Context as _;
 use fenxi_proto::analysis::v1::KernelStart;
 use fenxi_supervisor::{
     Channel, HEARTBEAT_NUMBER,
@@ -74,6 +75,24 @@ pub(super) struct Prepared {
     pub limits: Limits,
 }
 
+/// Makes the folder of sockets and gives it by its true path: links are followed once and for all, since the path of a socket
+/// has to stay short and valid. Blocks.
+///
+/// # Errors
+/// One line that names the setting, the folder and what is wrong with it.
+pub fn socket_folder(run_dir: &Path) -> anyhow::Result<PathBuf> {
+    const MAX_BYTES: usize = SOCKET_PATH_MAX_BYTES - SOCKET_PATH_ADDED_BYTES;
+    fenxi_chassis::files::private_folder(run_dir).context("--kernel-run-dir")?;
+    let folder = run_dir.canonicalize().context("--kernel-run-dir")?;
+    let bytes = folder.as_os_str().len();
+    anyhow::ensure!(
+        bytes <= MAX_BYTES,
+        "--kernel-run-dir {}: the path has {bytes} bytes, and sockets in it leave room for {MAX_BYTES}: choose a shorter one",
+        folder.display(),
+    );
+    Ok(folder)
+}
+
 impl Workshop {
     /// Makes the folders, writes the Python side of kernels into them, and ends what a former service left running and the
     /// supervisor does not hold.
@@ -94,16 +113,8 @@ impl Workshop {
             "--python {}: no interpreter is there; make one with deploy/local/python_env",
             python.display()
         );
-        fenxi_chassis::files::private_folder(run_dir)?;
         fenxi_chassis::files::private_folder(work_dir)?;
-        let (run_dir, work_dir) = (run_dir.canonicalize()?, work_dir.canonicalize()?);
-        let longest = run_dir.as_os_str().len() + SOCKET_PATH_ADDED_BYTES;
-        anyhow::ensure!(
-            longest <= SOCKET_PATH_MAX_BYTES,
-            "the folder {} has too long a path for sockets in it: {} bytes are allowed",
-            run_dir.display(),
-            SOCKET_PATH_MAX_BYTES - SOCKET_PATH_ADDED_BYTES
-        );
+        let (run_dir, work_dir) = (socket_folder(run_dir)?, work_dir.canonicalize()?);
         let left = records::sweep(&run_dir, &work_dir, held, apart.uid_first);
         let library = python::write(&run_dir)?;
         let python = std::path::absolute(python)?;
