@@ -125,7 +125,7 @@ impl Callers {
             return Ok(caller);
         }
         Box::pin(self.resolve(&caller.credential, backend, None)).await.map_err(|status| match status.code() {
-            Code::Unauthenticated | Code::PermissionDenied => refusal::unauthenticated(),
+            code if is_refusal(code) => refusal::unauthenticated(),
             _ => refusal::unavailable(Backend::Auth.name()),
         })
     }
@@ -159,6 +159,14 @@ impl Callers {
         attend::attend(self.clone(), caller, backend)
     }
 
+    /// A refusal of a credential; or that nobody knows, where auth-service refuses the gateway that asks.
+    fn meant(&self, status: Status) -> Status {
+        if is_refusal(status.code()) && self.revocations.is_refused() {
+            return refusal::unavailable(Backend::Auth.name()).into();
+        }
+        status
+    }
+
     async fn ask(&self, credential: &Secret, backend: Backend, source: Option<Source<'_>>) -> Result<Caller, Status> {
         source.map_or(Ok(()), |source| source.check())?;
         let resolved_at = Instant::now();
@@ -170,7 +178,7 @@ impl Callers {
         let answer = tokio::time::timeout(RESOLVE_WAIT, client.resolve_credential(question)).await;
         let answer = answer
             .map_err(|_| Status::from(refusal::unavailable(Backend::Auth.name())))?
-            .map_err(|status| typed_failure(Backend::Auth, status))?
+            .map_err(|status| self.meant(typed_failure(Backend::Auth, status)))?
             .into_inner();
         let end_micros = answer.expire_time.as_ref().map_or(0, unix_micros);
         let left = Duration::from_micros(u64::try_from(end_micros - self.clock.now_micros()).unwrap_or(0));
@@ -188,6 +196,11 @@ impl Callers {
             expires_at: Instant::now() + left,
         })
     }
+}
+
+/// Whether a service will not have a caller.
+fn is_refusal(code: Code) -> bool {
+    matches!(code, Code::Unauthenticated | Code::PermissionDenied)
 }
 
 /// A user id as a key; an id that is no UUID is hashed.

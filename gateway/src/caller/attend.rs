@@ -4,9 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use fenxi_proto::error::Failure;
 use tokio::{sync::oneshot, time::Instant};
-use tonic::Code;
 
-use super::{Caller, Callers, or_never};
+use super::{Caller, Callers, is_refusal, or_never};
 use crate::{contract::Backend, refusal};
 
 /// How long a stream may outlive its Caller while auth-service cannot be asked. It is asked again before the last minute of
@@ -55,7 +54,7 @@ async fn watch(
                 check_at = Some(stale_at(&fresh));
                 caller = Some(fresh);
             }
-            Err(status) if matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied) => {
+            Err(status) if is_refusal(status.code()) => {
                 return send(tell, refusal::unauthenticated());
             }
             // Nobody knows. The stream goes on until the feed is back and wakes this again, or the next look.

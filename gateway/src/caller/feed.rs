@@ -13,8 +13,8 @@ use fenxi_proto::auth::v1::{WatchRevocationsRequest, WatchRevocationsResponse};
 use tokio::{sync::watch, time::timeout};
 use tonic::Status;
 
-use super::{Caller, Callers};
-use crate::meters;
+use super::{Caller, Callers, is_refusal};
+use crate::{config::PREFIX, meters};
 
 /// Longer than this without a heartbeat (one comes every 10 s), and the feed counts as broken.
 const SILENCE_MAX: Duration = Duration::from_secs(25);
@@ -31,6 +31,8 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(360);
 /// What was revoked lately.
 pub(crate) struct Revocations {
     up: AtomicBool,
+    /// auth-service would not take the gateway's own proof when the feed was to be opened last.
+    refused: AtomicBool,
     said: RwLock<Said>,
     changes: watch::Sender<u64>,
 }
@@ -45,12 +47,17 @@ struct Said {
 impl Revocations {
     pub(crate) fn new() -> Self {
         let said = RwLock::new(Said { forget_before: None, ids: HashMap::new() });
-        Self { up: AtomicBool::new(false), said, changes: watch::Sender::new(0) }
+        Self { up: AtomicBool::new(false), refused: AtomicBool::new(false), said, changes: watch::Sender::new(0) }
     }
 
     /// Whether the feed is in force.
     pub(crate) fn is_up(&self) -> bool {
         self.up.load(Ordering::Acquire)
+    }
+
+    /// Whether auth-service refuses the gateway itself.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Acquire)
     }
 
     /// Whether something was revoked since this Caller was resolved that may be it.
@@ -123,8 +130,17 @@ async fn watch_once(callers: &Callers) -> bool {
         let first = stream.message().await?.ok_or_else(|| Status::unavailable("the feed ended at once"))?;
         Ok::<_, Status>((stream, first))
     };
-    let (mut stream, first) = match timeout(OPEN_WAIT, open).await {
+    let opened = timeout(OPEN_WAIT, open).await;
+    let refused = matches!(&opened, Ok(Err(status)) if is_refusal(status.code()));
+    callers.revocations.refused.store(refused, Ordering::Release);
+    let (mut stream, first) = match opened {
         Ok(Ok(opened)) => opened,
+        Ok(Err(_)) if refused => {
+            tracing::error!(
+                "auth-service refuses this gateway: {PREFIX}_SECRET_FILE is to hold what its --gateway-secret-file holds"
+            );
+            return false;
+        }
         Ok(Err(status)) => {
             tracing::warn!(code = ?status.code(), message = status.message(), "the feed of revocations cannot be opened");
             return false;

@@ -199,6 +199,25 @@ async fn without_the_feed_nothing_is_believed_and_with_it_streams_are_looked_at_
     up.await.expect("calls are back");
 }
 
+/// As after its secret was changed in one of the two places: no credential is bad for that.
+#[tokio::test]
+async fn where_auth_service_refuses_the_gateway_no_credential_is_called_bad() {
+    let mut house = House::start(&[]).await;
+    let mut auth = AuthServiceClient::new(house.channel());
+    auth.get_current_user(by("fxt_bob", GetCurrentUserRequest {})).await.expect("good");
+    house.auth.kill();
+    house.state.refuses_gateway.store(true, Ordering::SeqCst);
+    house.auth = fakes::auth_service(&house.state, house.auth.address).await;
+    // The first refusal is known to the gateway when it tries again.
+    until("it is refused twice", || house.state.feeds_refused.load(Ordering::SeqCst) >= 2).await;
+    let status = auth.get_current_user(by("fxt_bob", GetCurrentUserRequest {})).await.expect_err("nobody knows");
+    assert_eq!(error::reason_of(&status), Some(ErrorReason::Unavailable), "{status:?}");
+    let feeds = house.state.feeds.load(Ordering::SeqCst);
+    house.state.refuses_gateway.store(false, Ordering::SeqCst);
+    until("the feed is open again", || house.state.feeds.load(Ordering::SeqCst) > feeds).await;
+    auth.get_current_user(by("fxt_bob", GetCurrentUserRequest {})).await.expect("good again");
+}
+
 #[tokio::test]
 async fn rates_are_counted_by_address_before_the_credential_is_known_and_by_user_after() {
     let house = House::start(&[

@@ -8,7 +8,10 @@ use std::{
     collections::{HashMap, HashSet},
     net::SocketAddr,
     pin::Pin,
-    sync::{Arc, Mutex, atomic::AtomicUsize},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize},
+    },
     time::Duration,
 };
 
@@ -44,6 +47,10 @@ pub(crate) struct State {
     pub(crate) revoked: Mutex<HashSet<String>>,
     /// Says a revocation to whoever watches.
     pub(crate) feed: broadcast::Sender<WatchRevocationsResponse>,
+    /// Whether the gateway's own secret is not the one that is asked for.
+    pub(crate) refuses_gateway: AtomicBool,
+    /// Feeds that were refused for that.
+    pub(crate) feeds_refused: AtomicUsize,
     /// Feeds that are open.
     pub(crate) feeds: AtomicUsize,
     /// Streams that are open.
@@ -61,6 +68,8 @@ impl Default for State {
             resolved: AtomicUsize::new(0),
             revoked: Mutex::default(),
             feed: broadcast::channel(64).0,
+            refuses_gateway: AtomicBool::new(false),
+            feeds_refused: AtomicUsize::new(0),
             feeds: AtomicUsize::new(0),
             streams: Arc::default(),
             slow: Semaphore::new(0),

@@ -25,7 +25,7 @@ impl auth::caller_service_server::CallerService for Auth {
         &self,
         request: Request<auth::ResolveCredentialRequest>,
     ) -> Result<Response<auth::ResolveCredentialResponse>, Status> {
-        by_gateway(&request)?;
+        self.by_gateway(&request)?;
         self.0.resolved.fetch_add(1, Ordering::SeqCst);
         let asked = request.into_inner();
         let user = asked.credential.strip_prefix("fxl_").or_else(|| asked.credential.strip_prefix("fxt_"));
@@ -50,7 +50,9 @@ impl auth::caller_service_server::CallerService for Auth {
         &self,
         request: Request<auth::WatchRevocationsRequest>,
     ) -> Result<Response<Self::WatchRevocationsStream>, Status> {
-        by_gateway(&request)?;
+        self.by_gateway(&request).inspect_err(|_| {
+            self.0.feeds_refused.fetch_add(1, Ordering::SeqCst);
+        })?;
         let told = self.0.feed.subscribe();
         self.0.feeds.fetch_add(1, Ordering::SeqCst);
         let heartbeat = stream::iter([Ok(auth::WatchRevocationsResponse::default())]);
@@ -62,9 +64,12 @@ impl auth::caller_service_server::CallerService for Auth {
     }
 }
 
-fn by_gateway<T>(request: &Request<T>) -> Result<(), Status> {
-    let proof = request.metadata().get("authorization").and_then(|proof| proof.to_str().ok());
-    (proof == Some(&format!("Bearer {GATEWAY_SECRET}"))).then_some(()).ok_or_else(|| Status::unauthenticated("who?"))
+impl Auth {
+    fn by_gateway<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        let proof = request.metadata().get("authorization").and_then(|proof| proof.to_str().ok());
+        let good = proof == Some(&format!("Bearer {GATEWAY_SECRET}")) && !self.0.refuses_gateway.load(Ordering::SeqCst);
+        good.then_some(()).ok_or_else(|| Failure::new(ErrorReason::Unauthenticated, "who?").into())
+    }
 }
 
 fake!(auth::auth_service_server::AuthService, Auth, {
