@@ -19,6 +19,8 @@ mod kept;
 mod kinds;
 #[path = "executions/life.rs"]
 mod life;
+#[path = "executions/machine.rs"]
+mod machine;
 #[path = "executions/network.rs"]
 mod network;
 #[path = "executions/outliving.rs"]

@@ -5,7 +5,7 @@ use nix::sys::signal::Signal;
 
 use crate::{
     house::{assert_dense, end, next, texts},
-    outliving::Machine,
+    machine::Machine,
 };
 
 const LIMITS: &[&str] = &["--output-max-bytes", "200000", "--output-tail-bytes", "50000"];

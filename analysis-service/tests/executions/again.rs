@@ -11,7 +11,8 @@ use tonic::Status;
 
 use crate::{
     house::{User, assert_dense, end, id, next, soon, texts},
-    outliving::{Machine, long_cell, until_printed},
+    machine::Machine,
+    outliving::{long_cell, until_printed},
 };
 
 async fn cancel(user: &User, execution_id: &str, request_id: &str) -> Result<Execution, Status> {

@@ -11,7 +11,8 @@ use nix::sys::signal::Signal;
 
 use crate::{
     house::{House, end, id, request, rest, soon, texts},
-    outliving::{Machine, until_printed},
+    machine::Machine,
+    outliving::until_printed,
 };
 
 fn after(kernel: &str, code: &str, on: &str, condition: DependencyCondition) -> ExecuteRequest {

@@ -15,7 +15,7 @@ use nix::{
 
 use crate::{
     house::{soon, texts},
-    outliving::Machine,
+    machine::Machine,
 };
 
 /// As many as are kept ready without being told.

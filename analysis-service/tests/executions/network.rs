@@ -16,7 +16,7 @@ use tonic::Code;
 
 use crate::{
     house::{User, id, texts},
-    outliving::Machine,
+    machine::Machine,
 };
 
 /// What code in a kernel tries: by what libraries do by themselves, and past that.

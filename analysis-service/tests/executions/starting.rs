@@ -9,7 +9,8 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use crate::{
     house::{assert_dense, end, id, texts},
-    outliving::{Machine, until_printed},
+    machine::Machine,
+    outliving::until_printed,
 };
 
 /// Counts how often it runs in a kernel's folder.

@@ -2,6 +2,8 @@
 
 #[path = "house/lasting.rs"]
 mod lasting;
+#[path = "house/said.rs"]
+mod said;
 
 use std::{
     collections::HashMap,
@@ -17,7 +19,7 @@ use analysis_service::{
     kernels::{
         KernelHandle, Work,
         launch::{Apart, ForkLauncher, Launched, Launcher, Level, Workshop},
-        model::{Kernel, KernelError, KernelTable, Settings, TableSource, TableUnavailable},
+        model::{KernelError, KernelTable, Settings, TableSource, TableUnavailable},
         registry::{NewDataset, NewKernel, Registry},
         specs::{self as kinds, Launchers},
         store::{self, Store},
@@ -26,13 +28,13 @@ use analysis_service::{
     outbox,
 };
 use fenxi_chassis::{clock::Clock, config, id, lifecycle::Lifecycle, sqlite::Database};
-use fenxi_proto::analysis::v1::{
-    FinishedEvent, KernelState, Outcome, OutputEvent, StreamName, mime_part::Content, output_event::Event,
-};
+use fenxi_proto::analysis::v1::{Outcome, StreamName};
 use fenxi_supervisor::client::{self as supervisor, Held, Supervisor};
 use futures_util::FutureExt as _;
 use tempfile::TempDir;
 use uuid::Uuid;
+
+pub(crate) use self::said::{Ran, next, until, until_kernel, until_printed, until_state};
 
 pub(crate) const USER: Uuid = Uuid::from_u128(0xA);
 /// No story takes as long on any machine; reaching it is the failure.
@@ -62,13 +64,6 @@ pub(crate) struct Forks {
 
 /// The tables that this house's datasets have, by id.
 pub(crate) type Tables = Arc<Mutex<HashMap<Uuid, (String, PathBuf)>>>;
-
-/// What an execution said.
-#[derive(Debug)]
-pub(crate) struct Ran {
-    pub(crate) events: Vec<Event>,
-    pub(crate) end: FinishedEvent,
-}
 
 /// Fails the test if the future takes longer than any machine needs.
 pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
@@ -358,73 +353,4 @@ fn source(tables: &Tables) -> TableSource {
             async move { found.map(|(_, path)| KernelTable { path, hold: Arc::new(()) }) }.boxed()
         }),
     }
-}
-
-impl Ran {
-    /// Reads a log to its end.
-    pub(crate) async fn read(mut reader: LogReader) -> Self {
-        let mut events = Vec::new();
-        while let Some(event) = next(&mut reader).await {
-            events.push(event);
-        }
-        let Some(Event::Finished(end)) = events.last().cloned() else { panic!("no end: {events:?}") };
-        let ends = events.iter().filter(|event| matches!(event, Event::Finished(_))).count();
-        assert_eq!(ends, 1, "one end and no more");
-        Self { events, end }
-    }
-
-    pub(crate) fn outcome(&self) -> Outcome {
-        self.end.outcome()
-    }
-
-    pub(crate) fn text(&self, name: StreamName) -> String {
-        let texts = self.events.iter().filter_map(|event| match event {
-            Event::Stream(stream) if stream.name() == name => Some(stream.text.as_str()),
-            _ => None,
-        });
-        texts.collect()
-    }
-
-    /// The `text/plain` of its result.
-    pub(crate) fn result(&self) -> String {
-        let result = self.events.iter().find_map(|event| match event {
-            Event::Result(result) => result.bundle.as_ref(),
-            _ => None,
-        });
-        let parts = &result.expect("a result").parts;
-        let plain = parts.iter().find(|part| part.mime_type == "text/plain").expect("plain text");
-        let Some(Content::Text(text)) = &plain.content else { panic!("no text") };
-        text.clone()
-    }
-}
-
-/// The next event of a log, without its number.
-pub(crate) async fn next(reader: &mut LogReader) -> Option<Event> {
-    let event: Option<OutputEvent> = soon(reader.next()).await.expect("an event");
-    event.map(|event| event.event.expect("something said"))
-}
-
-/// Waits for an event.
-pub(crate) async fn until(reader: &mut LogReader, mut wanted: impl FnMut(&Event) -> bool) -> Event {
-    while let Some(event) = next(reader).await {
-        if wanted(&event) {
-            return event;
-        }
-    }
-    panic!("the log ended without it");
-}
-
-/// Waits until code says so by printing.
-pub(crate) async fn until_printed(reader: &mut LogReader, text: &str) {
-    until(reader, |event| matches!(event, Event::Stream(stream) if stream.text.contains(text))).await;
-}
-
-/// Waits until a kernel stands there.
-pub(crate) async fn until_state(kernel: &KernelHandle, state: KernelState) -> Arc<Kernel> {
-    until_kernel(kernel, |kernel| kernel.state == state).await
-}
-
-pub(crate) async fn until_kernel(kernel: &KernelHandle, wanted: impl FnMut(&Arc<Kernel>) -> bool) -> Arc<Kernel> {
-    let mut watch = kernel.watch();
-    Arc::clone(&*soon(watch.wait_for(wanted)).await.expect("the kernel is there"))
 }

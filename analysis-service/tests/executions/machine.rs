@@ -1,0 +1,151 @@
+//! A service in a process of its own: what can be stopped, killed and replaced, and run out of disk.
+
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use fenxi_proto::analysis::v1::GetKernelRequest;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use crate::{
+    house::{Auth, SECRET, User, id, python, soon},
+    specs::{describe, stock},
+};
+
+/// How long the kernels of these stories wait for the next service.
+const LINGER_SECS: u32 = 120;
+
+/// A service in a process of its own, which can be killed.
+pub(crate) struct Machine {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) auth: Auth,
+    pub(crate) url: String,
+    child: Child,
+    pub(crate) user_id: Uuid,
+    kernel_start: &'static str,
+    /// Settings beside the usual ones.
+    more: &'static [&'static str],
+}
+
+impl Machine {
+    pub(crate) async fn start() -> Self {
+        Self::start_with("plain").await
+    }
+
+    pub(crate) async fn start_with(kernel_start: &'static str) -> Self {
+        Self::start_with_settings(kernel_start, &[]).await
+    }
+
+    pub(crate) async fn start_with_settings(kernel_start: &'static str, more: &'static [&'static str]) -> Self {
+        let auth = Auth::serve().await;
+        let folder = tempfile::tempdir_in("/tmp").expect("a folder");
+        std::fs::write(folder.path().join("secret"), SECRET).expect("written");
+        let (child, url) = spawn(folder.path(), &auth, kernel_start, more).await;
+        let user_id = Uuid::parse_str(&id()).expect("an id");
+        let machine = Self { folder, auth, url, child, user_id, kernel_start, more };
+        machine.ready().await;
+        machine
+    }
+
+    pub(crate) fn user(&self) -> User {
+        self.auth.user(&self.url, self.user_id)
+    }
+
+    async fn ready(&self) {
+        let user = self.user();
+        let request = GetKernelRequest { kernel_id: id() };
+        soon(async {
+            // No such kernel: but somebody is there who says so.
+            while user.kernels.clone().get_kernel(request.clone()).await.expect_err("none").code()
+                != tonic::Code::NotFound
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    }
+
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")), signal).expect("sent");
+        self.child.wait().expect("ended");
+    }
+
+    /// Ends the service by this signal and starts the next.
+    pub(crate) async fn replace(&mut self, signal: Signal) {
+        self.signal(signal);
+        self.start_again().await;
+    }
+
+    /// Starts the next service after one that has ended.
+    pub(crate) async fn start_again(&mut self) {
+        (self.child, self.url) = spawn(self.folder.path(), &self.auth, self.kernel_start, self.more).await;
+        self.ready().await;
+    }
+
+    /// From here on it can write no file beyond what this machine's database and journal have.
+    pub(crate) fn fill_disk(&self) {
+        self.hold_files_to("2097152");
+    }
+
+    pub(crate) fn free_disk(&self) {
+        self.hold_files_to("unlimited");
+    }
+
+    fn hold_files_to(&self, bytes: &str) {
+        let (pid, limit) = (self.child.id().to_string(), format!("--fsize={bytes}:"));
+        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().expect("prlimit").success());
+    }
+
+    pub(crate) fn supervisor(&self) -> Pid {
+        let socket = self.folder.path().join("data/run/supervisor.sock").display().to_string();
+        let found = std::fs::read_dir("/proc").expect("there").flatten().find_map(|entry| {
+            let pid = entry.file_name().to_str()?.parse().ok()?;
+            let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+            String::from_utf8_lossy(&line).contains(&socket).then_some(pid)
+        });
+        Pid::from_raw(found.expect("a supervisor"))
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = kill(self.supervisor(), Signal::SIGKILL);
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn spawn(folder: &Path, auth: &Auth, kernel_start: &str, more: &[&str]) -> (Child, String) {
+    let specs = folder.join("specs");
+    if !specs.is_dir() {
+        describe(&specs, "stock", &stock(&python(), "signal"));
+    }
+    let free = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
+    // A file that may not grow is an error to it, as a full disk is, and not its end.
+    let child = Command::new("env")
+        .args(["--ignore-signal=XFSZ", env!("CARGO_BIN_EXE_analysis-service")])
+        .args(["--auth-url", &auth.url, "--listen", &free.to_string(), "--kernel-start", kernel_start])
+        .args(["--kernel-linger-secs", &LINGER_SECS.to_string()])
+        .arg("--admin-listen")
+        .arg("127.0.0.1:0")
+        .arg("--secret-file")
+        .arg(folder.join("secret"))
+        .arg("--data-dir")
+        .arg(folder.join("data"))
+        .arg("--python")
+        .arg(python())
+        .arg("--kernel-specs-dir")
+        .arg(specs)
+        .args(more)
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started");
+    (child, format!("http://{free}"))
+}
