@@ -79,6 +79,12 @@ async fn a_call_that_is_refused_early_hears_it_after_its_whole_body() {
         let answers = raw::send_before_reading(house.gateway, &head).await;
         assert!(answers.contains(told) && answers.contains("HTTP/1.1 204"), "{told}: {answers}");
     }
+    let last = format!("{call}{web}connection: close\r\nx-grpc-web: 1\r\nsec-fetch-site: same-origin\r\n");
+    let mut stream = TcpStream::connect(house.gateway).await.expect("a connection");
+    stream.write_all(format!("{last}host: x\r\ncontent-length: 8000000\r\n\r\n").as_bytes()).await.expect("sent");
+    stream.write_all(&vec![7; 8_000_000]).await.expect("everything is taken of the last call of a connection, too");
+    let answer = String::from_utf8_lossy(&raw::read_to_close(&mut stream).await).into_owned();
+    assert!(answer.contains("grpc-status: 16"), "{answer}");
     assert_eq!(house.state.count("GetCurrentUser"), 0);
 }
 
