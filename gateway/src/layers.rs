@@ -205,7 +205,8 @@ async fn local(house: &House, client: &Client, request: Request<Arriving>) -> Re
 
 async fn callback(house: &House, client: &Client, method: &str, request: &Request<Arriving>) -> Response<Body> {
     if let Err(failure) = house.limits.check_address(client.address) {
-        return refusal::http_from(&failure.into());
+        // Somebody looks at it: a page in their language, from which they can go on.
+        return house.login.failed(&failure.into());
     }
     house.login.callback(client, method, request).await
 }

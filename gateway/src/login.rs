@@ -76,13 +76,14 @@ impl Login {
         }
     }
 
-    fn failed(&self, status: &Status) -> Response<Body> {
+    /// The way to the page that says why it did not succeed.
+    pub(crate) fn failed(&self, status: &Status) -> Response<Body> {
         let reason = error::reason_of(status).unwrap_or(ErrorReason::Internal);
         tracing::info!(reason = error::name(reason), "a login did not succeed");
         let mut answer = see_other(&format!("/login?error={}", error::name(reason)));
         // An attempt is good for one use. One that the service was not there for, or had no room for, is unused: going back
         // to the callback tries it once more.
-        if !matches!(reason, ErrorReason::Unavailable | ErrorReason::Overloaded)
+        if !matches!(reason, ErrorReason::Unavailable | ErrorReason::Overloaded | ErrorReason::RateLimited)
             && let Some(cookie) = self.cookies.set(Which::Attempt, "", 0)
         {
             answer.headers_mut().append(header::SET_COOKIE, cookie);

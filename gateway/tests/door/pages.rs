@@ -73,3 +73,20 @@ async fn the_way_back_from_a_login_signs_in_and_leads_into_the_app_only() {
     let answer = raw::send(house.gateway, VERSIONS[0], posted, Bytes::new()).await;
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
 }
+
+#[tokio::test]
+async fn whoever_comes_back_from_a_login_too_soon_sees_a_page_and_can_come_again() {
+    let house = House::start(&["--address-rate-per-sec=1", "--address-rate-burst=1"]).await;
+    let back = || {
+        let request = Request::get("/auth/feishu/callback?code=c-1&state=s");
+        raw::send(house.gateway, VERSIONS[0], request.header("cookie", "__Host-fenxi-attempt=attempt-1"), Bytes::new())
+    };
+    let limited = loop {
+        let answer = back().await;
+        if !answer.cookies().iter().any(|cookie| cookie.contains("-session=")) {
+            break answer;
+        }
+    };
+    assert_eq!((limited.status, limited.header("location")), (StatusCode::SEE_OTHER, "/login?error=RATE_LIMITED"));
+    assert!(limited.cookies().is_empty(), "the attempt was taken away unused: {:?}", limited.cookies());
+}
