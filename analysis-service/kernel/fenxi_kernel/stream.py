@@ -42,6 +42,8 @@ class FenxiOutStream(OutStream):
         self._pipe_lock = threading.RLock()
         # Who empties the pipe now or waits for it, beside the thread that watches it.
         self._before_watcher = set()
+        # Something of the pipe's is on its way into the stream.
+        self._taking = False
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._unsent_chars = 0
         # In a process that code has forked: what takes this stream's place.
@@ -64,7 +66,8 @@ class FenxiOutStream(OutStream):
                 raise TypeError(f"write() argument must be str, not {type(string).__name__}")
             return self._lines.write(string)
         # Four times for each line that is printed: without a call of Python's more than is needed.
-        if self._should_watch and ioctl(self._fid, FIONREAD, _NO_BYTES) != _NO_BYTES:
+        # In this order: what the pipe does not hold any more is being taken, or was.
+        if self._should_watch and (ioctl(self._fid, FIONREAD, _NO_BYTES) != _NO_BYTES or self._taking):
             # It was written before.
             self._empty_pipe()
         written = super().write(string)
@@ -86,7 +89,7 @@ class FenxiOutStream(OutStream):
     def _begin_in_child(self):
         """Leaves what is unsent to the kernel, and its locks to the threads that are not here."""
         self._buffer_lock, self._buffers = threading.RLock(), defaultdict(StringIO)
-        self._pipe_lock, self._before_watcher = threading.RLock(), set()
+        self._pipe_lock, self._before_watcher, self._taking = threading.RLock(), set(), False
         self._unsent_chars = 0
         if self._fid is not None:
             self._lines = Lines(self._original_stdstream_fd)
@@ -140,12 +143,16 @@ class FenxiOutStream(OutStream):
         """Takes what the pipe holds now, and not what comes meanwhile: that may never end. Says whether there was any."""
         with self._pipe_lock:
             left = waiting = self._waiting_bytes() if self._fid is not None else 0
-            while left > 0:
-                data = os.read(self._fid, min(left, _READ_BYTES))
-                left -= len(data)
-                text = self._decoder.decode(data)
-                if text:
-                    self._put(text)
+            self._taking = waiting > 0
+            try:
+                while left > 0:
+                    data = os.read(self._fid, min(left, _READ_BYTES))
+                    left -= len(data)
+                    text = self._decoder.decode(data)
+                    if text:
+                        self._put(text)
+            finally:
+                self._taking = False
         return waiting > 0
 
     def _waiting_bytes(self):

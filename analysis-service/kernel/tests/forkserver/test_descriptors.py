@@ -31,6 +31,26 @@ class Descriptors(Housed):
         code = "import os\nfor i in range(100):\n    os.write(1, b'direct %d\\n' % i)\n    print('printed', i)"
         self.assertEqual(self.run_ok(code), "".join(f"direct {i}\nprinted {i}\n" for i in range(100)))
 
+    def test_what_is_being_taken_from_the_pipe_comes_first(self):
+        code = """
+            import os, threading, time, types
+            from fenxi_kernel import stream
+            taken = threading.Event()
+            def read(*args):
+                data = os.read(*args)
+                taken.set()
+                time.sleep(0.2)
+                return data
+            stream.os = types.SimpleNamespace(read=read)
+            try:
+                os.write(1, b'direct\\n')
+                taken.wait()
+                print('printed')
+            finally:
+                stream.os = os
+        """
+        self.assertEqual(self.run_ok(code), "direct\nprinted\n")
+
     def test_crashes_are_still_told_in_the_log(self):
         self.assertEqual(self.kernel.value("[__import__('sys').stderr.fileno()]"), [2])
         kernel = self.fork().start()
