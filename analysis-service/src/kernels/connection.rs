@@ -19,6 +19,7 @@ use tokio::{
     task::JoinSet,
     time::Instant,
 };
+use uuid::Uuid;
 
 pub(crate) use self::wire::Message;
 use self::wire::{Signer, WireError};
@@ -167,6 +168,11 @@ impl Connection {
     fn acknowledged(&mut self) -> u64 {
         (self.acknowledged, self.unacknowledged_bytes) = (self.written, 0);
         self.written
+    }
+
+    /// The kernel is this user's from here on, whose kernels share what the supervisor keeps of them.
+    pub(crate) fn belongs_to(&mut self, owner_user_id: Uuid) {
+        self.talk.belongs_to(owner_user_id.to_string());
     }
 
     /// Sends a request on shell; the answer names `id` as its parent.

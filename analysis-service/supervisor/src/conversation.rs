@@ -4,18 +4,14 @@
 use std::{io, path::Path, sync::Arc};
 
 use bytes::Bytes;
-use tokio::{
-    net::UnixStream,
-    sync::{Semaphore, mpsc},
-    task::JoinSet,
-    time::Instant,
-};
+use tokio::{net::UnixStream, sync::mpsc, task::JoinSet, time::Instant};
 
 use crate::{
     channels::{Channels, Outgoing},
     frames::{Frames, frame, write},
     journal::Journal,
     protocol::{Ask, Asked, Channel, Closed, Conversing, Heard, Oversized, Send, Tell, Told},
+    room::Common,
     zmtp::{Reader, Received},
 };
 
@@ -32,14 +28,14 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    /// Connects to a kernel's sockets, waiting for them until `deadline`, and listens from then on. `all` is the room that
-    /// all journals share.
+    /// Connects to a kernel's sockets, waiting for them until `deadline`, and listens from then on. `common` is the room that
+    /// all kernels share.
     ///
     /// # Errors
     /// There are no sockets in time, or they do not work.
-    pub(crate) async fn open(prefix: &Path, deadline: Instant, all: Arc<Semaphore>) -> io::Result<Self> {
+    pub(crate) async fn open(prefix: &Path, deadline: Instant, common: Common) -> io::Result<Self> {
         let Channels { readers, outgoing } = Channels::open(prefix, deadline).await?;
-        let journal = Arc::new(Journal::new(all));
+        let journal = Arc::new(Journal::new(common));
         let mut tasks = JoinSet::new();
         for (channel, reader) in readers {
             tasks.spawn(listen(channel, reader, Arc::clone(&journal)));
@@ -165,6 +161,7 @@ impl Talk {
                 }
             }
             Asked::Acknowledge(number) => self.journal.acknowledge(number),
+            Asked::BelongsTo(owner) => self.journal.allowance().belongs_to(&owner),
             _ => {}
         }
     }
@@ -175,5 +172,68 @@ async fn sent(outgoing: &mut [(Channel, Outgoing)]) {
     match outgoing.iter_mut().find(|(_, outgoing)| outgoing.is_behind()) {
         Some((_, outgoing)) => outgoing.go_on().await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::UnixListener,
+        sync::oneshot,
+    };
+
+    use super::*;
+    use crate::{
+        sockets::socket_path,
+        zmtp::{self, peer},
+    };
+
+    const LIMIT: Duration = Duration::from_secs(60);
+    /// More than the little that counts as nobody's.
+    const SAID_BYTES: usize = 2 << 20;
+
+    /// A kernel's sockets. On iopub it says something when it is asked for the first time.
+    fn kernel(prefix: &Path) -> JoinSet<UnixStream> {
+        let (mut peers, (asked, told)) = (JoinSet::new(), oneshot::channel());
+        let (mut asked, mut told) = (Some(asked), Some(told));
+        for channel in [Channel::Iopub, Channel::Shell, Channel::Stdin, Channel::Control] {
+            let socket = UnixListener::bind(socket_path(prefix, channel as u8)).expect("a socket");
+            let asked = asked.take_if(|_| channel == Channel::Shell);
+            let told = told.take_if(|_| channel == Channel::Iopub);
+            peers.spawn(async move {
+                let mut stream = peer(&socket).await;
+                if let Some(told) = told {
+                    told.await.expect("asked");
+                    stream.write_all(&zmtp::message(&[vec![7; SAID_BYTES].into()])).await.expect("sent");
+                }
+                stream.read_u8().await.ok();
+                asked.map(|asked| asked.send(())).transpose().expect("iopub waits");
+                stream
+            });
+        }
+        peers
+    }
+
+    #[tokio::test]
+    async fn what_a_kernel_says_counts_as_its_owners_once_that_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (prefix, common) = (folder.path().join("k"), Common::new());
+        let _kernel = kernel(&prefix);
+        let conversation = Conversation::open(&prefix, Instant::now() + LIMIT, common.clone()).await.expect("a kernel");
+        let (service, ours) = UnixStream::pair().expect("a pair");
+        let request = Send { channel: Channel::Shell.into(), frames: vec!["x".into()], ..Send::default() };
+        for asked in [Asked::BelongsTo("a".into()), Asked::Send(request)] {
+            write(&service, &frame(&Ask::new(0, asked))).await.expect("written");
+        }
+        conversation.attach((ours, 1, Frames::default())).await;
+        let said = async {
+            while common.taken_kib("a") != (SAID_BYTES >> 10, SAID_BYTES >> 10) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(LIMIT, said).await.expect("it is another's");
     }
 }

@@ -16,14 +16,13 @@ use bytes::Bytes;
 use nix::sys::signal::Signal;
 use tokio::{
     net::UnixStream,
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{mpsc, oneshot},
     time::{Instant, timeout},
 };
 use tokio_util::task::TaskTracker;
 
 use crate::{
     conversation::{Conversation, Listener},
-    journal::ALL_KEPT_MAX_KIB,
     log::LogTail,
     process::{
         End, Process, Spawned, Spawner, Spec,
@@ -31,6 +30,7 @@ use crate::{
         rights::Listener as NetworkListener,
     },
     protocol::{Ended, Held, Started, Tell, Told},
+    room::Common,
 };
 
 /// Orders to one child that wait; it takes them at once.
@@ -49,7 +49,7 @@ pub(crate) struct House {
     tasks: TaskTracker,
     last_child: AtomicU64,
     /// Room for what kernels say.
-    room: Arc<Semaphore>,
+    room: Common,
     /// Counts the services that came and went: what one of them asked for is not started for the next.
     reign: AtomicU64,
     /// The service that is told of ends.
@@ -90,7 +90,7 @@ impl House {
             // Not those of a former supervisor: what is said late of its children must not meet another.
             last_child: AtomicU64::new(u64::from(rand::random::<u32>()) << 24),
             reign: AtomicU64::new(0),
-            room: Arc::new(Semaphore::new(ALL_KEPT_MAX_KIB as usize)),
+            room: Common::new(),
             owner: Mutex::default(),
         }))
     }
@@ -235,7 +235,7 @@ impl House {
         let conversation = match known {
             None => return Err((gone(), listener.0)),
             Some(Some(conversation)) => conversation,
-            Some(None) => match Conversation::open(prefix, deadline, Arc::clone(&self.room)).await {
+            Some(None) => match Conversation::open(prefix, deadline, self.room.clone()).await {
                 Ok(conversation) => Arc::new(conversation),
                 Err(error) => return Err((error, listener.0)),
             },

@@ -7,22 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{
-    net::UnixStream,
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
-};
+use tokio::{net::UnixStream, sync::Notify};
 
 use crate::{
     frames::{frame, push},
     protocol::{Tell, Told},
+    room::{Allowance, Common, Room},
 };
-
-/// What is kept of one kernel, in units of 1 KiB: more than the longest message. A kernel waits when it is used up.
-const KEPT_MAX_KIB: u32 = 128 * 1024;
-/// What every kernel may say, however much is kept of others, in units of 1 KiB.
-const FLOOR_KIB: usize = 1024;
-/// What is kept of all kernels beyond that, in units of 1 KiB.
-pub(crate) const ALL_KEPT_MAX_KIB: u32 = 1024 * 1024;
 
 /// The journal of one kernel.
 #[derive(Debug)]
@@ -30,8 +21,7 @@ pub(crate) struct Journal {
     inner: Mutex<Inner>,
     /// Told when the listener's socket takes no more.
     behind: Notify,
-    own: Arc<Semaphore>,
-    all: Arc<Semaphore>,
+    allowance: Allowance,
 }
 
 #[derive(Debug, Default)]
@@ -52,48 +42,28 @@ struct Entry {
     _room: Room,
 }
 
-/// Room for one message, given back when the message is forgotten.
-#[derive(Debug)]
-pub(crate) struct Room {
-    own: Option<OwnedSemaphorePermit>,
-    all: Option<OwnedSemaphorePermit>,
-}
-
-impl Room {
-    /// Gives back what is more than room for so many bytes.
-    pub(crate) fn shrink(&mut self, bytes: usize) {
-        for permit in [&mut self.own, &mut self.all].into_iter().flatten() {
-            drop(permit.split(permit.num_permits().saturating_sub(units(bytes) as usize)));
-        }
-    }
-}
-
-/// Room for so many bytes, in units of 1 KiB.
-fn units(bytes: usize) -> u32 {
-    u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).clamp(1, KEPT_MAX_KIB)
-}
-
 impl Journal {
-    /// An empty one; `all` is what all journals share, of [`ALL_KEPT_MAX_KIB`].
-    pub(crate) fn new(all: Arc<Semaphore>) -> Self {
-        let own = Arc::new(Semaphore::new(KEPT_MAX_KIB as usize));
-        Self { inner: Mutex::default(), behind: Notify::new(), own, all }
+    /// An empty one; `common` is what all journals share.
+    pub(crate) fn new(common: Common) -> Self {
+        Self { inner: Mutex::default(), behind: Notify::new(), allowance: Allowance::new(common) }
+    }
+
+    /// Where there is room for what comes.
+    pub(crate) fn allowance(&self) -> &Allowance {
+        &self.allowance
     }
 
     /// Waits for room for a message of so many bytes.
     pub(crate) async fn room(&self, bytes: usize) -> Room {
-        let units = units(bytes);
-        // The semaphores are never closed. The own one first: a kernel that waits for itself holds nothing of the others'.
-        let own = Arc::clone(&self.own).acquire_many_owned(units).await.ok();
-        let taken = (KEPT_MAX_KIB as usize).saturating_sub(self.own.available_permits());
-        let all = if taken <= FLOOR_KIB { None } else { Arc::clone(&self.all).acquire_many_owned(units).await.ok() };
-        Room { own, all }
+        let mut room = self.allowance.announce(bytes).await;
+        self.allowance.count(&mut room, bytes).await;
+        room
     }
 
     /// Room that is taken of the kernel's own, in units of 1 KiB.
     #[cfg(test)]
     pub(crate) fn taken_kib(&self) -> usize {
-        KEPT_MAX_KIB as usize - self.own.available_permits()
+        self.allowance.taken_kib()
     }
 
     /// Keeps what came, under the next number, and sends it if somebody listens.
@@ -166,7 +136,7 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{frames::Frames, protocol::Closed};
+    use crate::{frames::Frames, protocol::Closed, room::FLOOR_KIB};
 
     async fn say(journal: &Journal) {
         let room = journal.room(100).await;
@@ -185,7 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_comes_later_hears_what_is_not_acknowledged_and_what_follows() {
-        let journal = Journal::new(Arc::new(Semaphore::new(ALL_KEPT_MAX_KIB as usize)));
+        let journal = Journal::new(Common::new());
         for _ in 0..3 {
             say(&journal).await;
         }
@@ -203,8 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_acknowledged_gives_its_room_back_and_what_was_not_sent_stays() {
-        let all = Arc::new(Semaphore::new(ALL_KEPT_MAX_KIB as usize));
-        let journal = Journal::new(Arc::clone(&all));
+        let journal = Journal::new(Common::new());
         let left = || journal.taken_kib();
         say(&journal).await;
         journal.acknowledge(1);
@@ -218,8 +187,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_kernel_can_say_a_little_however_much_others_have_said() {
-        let all = Arc::new(Semaphore::new(0));
-        let journal = Journal::new(Arc::clone(&all));
+        let journal = Journal::new(Common::of(0));
+        // The one that may be beyond.
+        let _beyond = journal.room(FLOOR_KIB * 1024 + 1).await;
+        let journal = Journal::new(journal.allowance().common());
         say(&journal).await;
         let more = journal.room(FLOOR_KIB * 1024);
         assert!(tokio::time::timeout(std::time::Duration::from_millis(50), more).await.is_err(), "there is no limit");

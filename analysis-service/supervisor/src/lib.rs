@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `process`, `log` | the operating system's part; what a process itself writes |
 //! | `zmtp`, `sockets`, `channels` | the wire of a kernel's sockets; what each is for; all of one kernel |
+//! | `room` | how much is kept of a kernel, of an owner's kernels and of all |
 //! | `journal`, `conversation` | what a kernel said and is not written down yet; the exchange with the service |
 //! | `house`, `control`, `serve` | all children; what the service asks for; the socket |
 //! | `protocol`, `frames` | what goes over the socket, for both sides |
@@ -24,6 +25,7 @@ mod journal;
 mod log;
 pub mod process;
 mod protocol;
+mod room;
 mod serve;
 mod sockets;
 mod zmtp;

@@ -18,7 +18,7 @@ pub(crate) struct Ask {
     /// Comes back with the answer; 0 where none is wanted.
     #[prost(uint64, tag = "1")]
     pub id: u64,
-    #[prost(oneof = "Asked", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
+    #[prost(oneof = "Asked", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14")]
     pub asked: Option<Asked>,
 }
 
@@ -60,6 +60,9 @@ pub(crate) enum Asked {
     /// Answered with `Done`, and the listener beside it.
     #[prost(message, tag = "13")]
     TakeListener(TakeListener),
+    /// The kernel is of this owner, whose kernels share what may be kept of them. Not answered.
+    #[prost(string, tag = "14")]
+    BelongsTo(String),
 }
 
 /// From the supervisor.

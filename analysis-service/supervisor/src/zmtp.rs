@@ -24,7 +24,7 @@ use self::{
         read_frame_head, ready,
     },
 };
-use crate::journal::{Journal, Room};
+use crate::{journal::Journal, room::Room};
 
 mod partial;
 mod wire;
@@ -35,6 +35,8 @@ pub const MESSAGE_MAX_BYTES: u64 = 96 * 1024 * 1024;
 /// others' too.
 const PATIENCE: Patience = Patience { time: Duration::from_secs(60), bytes_per_sec: 1 << 20 };
 const READ_BUFFER_BYTES: usize = 64 * 1024;
+/// What is read of a large message at once, at most, and counted beforehand.
+const STEP_MAX_BYTES: u64 = 64 * 1024;
 
 /// What we are to the peer.
 #[derive(Clone, Copy, Debug)]
@@ -136,7 +138,7 @@ impl Reader {
             } else {
                 let last = flags & FLAG_MORE == 0;
                 partial.make_room(journal, len, last, self.patience).await;
-                self.read_into(&mut partial, len).await?;
+                self.read_into(&mut partial, len, journal).await?;
             }
             if flags & FLAG_MORE == 0 {
                 return Ok(Some(partial.whole(journal).await));
@@ -158,7 +160,7 @@ impl Reader {
     }
 
     /// Reads a frame of this length; one that is not whole in time is dropped.
-    async fn read_into(&mut self, partial: &mut Partial, len: u64) -> io::Result<()> {
+    async fn read_into(&mut self, partial: &mut Partial, len: u64, journal: &Journal) -> io::Result<()> {
         if partial.until().is_none() {
             partial.add(read_frame(&mut self.read, len).await?);
             return Ok(());
@@ -170,7 +172,9 @@ impl Reader {
                 partial.add(body.into());
                 return Ok(());
             }
-            match in_time(partial.until(), (&mut self.read).take(left).read_buf(&mut body)).await {
+            let next = left.min(STEP_MAX_BYTES);
+            partial.count(journal, body.len() as u64 + next).await;
+            match in_time(partial.until(), (&mut self.read).take(next).read_buf(&mut body)).await {
                 Some(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Some(read) => drop(read?),
                 None => {
@@ -220,5 +224,7 @@ async fn in_time<T>(until: Option<Instant>, work: impl Future<Output = T>) -> Op
     }
 }
 
+#[cfg(test)]
+pub(crate) use self::tests::peer;
 #[cfg(test)]
 mod tests;

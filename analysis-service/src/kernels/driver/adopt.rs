@@ -75,7 +75,8 @@ fn refused(launched: &Launched, error: &ConnectError) {
 impl Driver {
     /// Starts the task of a kernel that an earlier service left, with what was accepted for it.
     pub(crate) fn adopt(parts: Arc<Parts>, mut kernel: Kernel, adopted: Adopted, works: Vec<Work>) -> KernelHandle {
-        let Adopted { live, sent } = adopted;
+        let Adopted { mut live, sent } = adopted;
+        live.connection.belongs_to(kernel.owner_user_id);
         kernel.state = KernelState::Idle;
         kernel.start = live.launched.start;
         kernel.isolation = Some(live.launched.isolation.clone());

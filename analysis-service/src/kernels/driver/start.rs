@@ -220,6 +220,7 @@ impl Plan {
     /// Makes a kernel that answers its owner's.
     async fn hand_out(&self, ready: Ready, tables: TableLoader) -> Result<Box<Live>, StartError> {
         let Ready { mut launched, mut connection } = ready;
+        connection.belongs_to(self.owner_user_id);
         launched.open_network().await;
         let (tables, notices) = self.load(&mut connection, &mut launched, tables).await;
         if self.cancel.is_cancelled() {

@@ -112,6 +112,11 @@ impl Talk {
         self.hand_over(Asked::Acknowledge(number));
     }
 
+    /// From here on the kernel is of this owner, whose kernels share what the supervisor keeps of them.
+    pub fn belongs_to(&mut self, owner: String) {
+        self.hand_over(Asked::BelongsTo(owner));
+    }
+
     /// Whether there is something that the socket did not take.
     #[must_use]
     pub fn is_behind(&self) -> bool {

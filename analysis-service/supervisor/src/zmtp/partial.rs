@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{MESSAGE_MAX_BYTES, Patience, Received};
-use crate::journal::{Journal, Room};
+use crate::{journal::Journal, room::Room};
 
 /// The most frames of one message.
 pub(super) const MESSAGE_MAX_FRAMES: usize = 64;
@@ -32,14 +32,25 @@ impl Partial {
         self.dropped == 0 && fits
     }
 
-    /// Waits for room for the message if this frame makes it a large one: all of it at once, also for what may follow. Who
-    /// waits for more while it holds some, could wait for others that do the same.
+    /// Waits for room for the message if this frame makes it a large one: all of it at once, also for what may follow. A
+    /// kernel that waits for more while it has some, could wait for others of its owner that do the same.
     pub(super) async fn make_room(&mut self, journal: &Journal, len: u64, last: bool, patience: Patience) {
         let bytes = self.kept + len;
         if self.room.is_none() && bytes > UNCOUNTED_MAX_BYTES {
             let most = if last { bytes } else { MESSAGE_MAX_BYTES };
-            let room = journal.room(usize::try_from(most).unwrap_or(usize::MAX)).await;
+            let room = journal.allowance().announce(usize::try_from(most).unwrap_or(usize::MAX)).await;
             self.room = Some((room, patience.until(most)));
+        }
+    }
+
+    /// Waits until so many bytes of a frame may come to what has come of a large message before. The kernel is given the
+    /// time for that.
+    pub(super) async fn count(&mut self, journal: &Journal, coming: u64) {
+        if let Some((room, until)) = &mut self.room {
+            let asked = Instant::now();
+            let bytes = usize::try_from(self.kept + coming).unwrap_or(usize::MAX);
+            journal.allowance().count(room, bytes).await;
+            *until += asked.elapsed();
         }
     }
 

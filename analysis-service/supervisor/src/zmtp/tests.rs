@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use tokio::{io::AsyncReadExt as _, net::UnixListener, sync::Semaphore, task::JoinHandle};
+use tokio::{io::AsyncReadExt as _, net::UnixListener, task::JoinHandle};
 
 use super::{
     partial::MESSAGE_MAX_FRAMES,
     wire::{FLAG_LONG, GREETING_BYTES, greeting, ready},
     *,
 };
-use crate::journal::ALL_KEPT_MAX_KIB;
+use crate::room::Common;
 
 fn journal() -> Arc<Journal> {
-    Arc::new(Journal::new(Arc::new(Semaphore::new(ALL_KEPT_MAX_KIB as usize))))
+    Arc::new(Journal::new(Common::new()))
 }
 
 /// The next message, with its room given back.
@@ -20,21 +20,24 @@ async fn received(reader: &mut Reader) -> io::Result<Option<Received>> {
     Ok(reader.receive(&journal()).await?.map(|(received, _)| received))
 }
 
+/// The peer of the next who connects, after the handshake.
+pub(crate) async fn peer(listener: &UnixListener) -> UnixStream {
+    let (mut stream, _) = listener.accept().await.expect("a client");
+    stream.write_all(&greeting()).await.expect("sent");
+    // All that the client says: a socket closed with something unread in it would reset the other end.
+    stream.read_exact(&mut [0; GREETING_BYTES]).await.expect("a greeting");
+    let (_, length) = (stream.read_u8().await, stream.read_u8().await.expect("a length"));
+    stream.read_exact(&mut vec![0; length.into()]).await.expect("a handshake");
+    stream.write_all(&ready(Socket::Subscriber)).await.expect("sent");
+    stream
+}
+
 /// A reader, and its peer after the handshake.
 async fn pair() -> (Reader, UnixStream) {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("s");
     let listener = UnixListener::bind(&path).expect("a socket");
-    let peer = async {
-        let (mut stream, _) = listener.accept().await.expect("a client");
-        // All that the client says: a socket closed with something unread in it would reset the other end.
-        let said = GREETING_BYTES + ready(Socket::Dealer { identity: "me" }).len();
-        stream.write_all(&greeting()).await.expect("sent");
-        stream.read_exact(&mut vec![0; said]).await.expect("a handshake");
-        stream.write_all(&ready(Socket::Subscriber)).await.expect("sent");
-        stream
-    };
-    let (client, stream) = tokio::join!(connect(&path, Socket::Dealer { identity: "me" }), peer);
+    let (client, stream) = tokio::join!(connect(&path, Socket::Dealer { identity: "me" }), peer(&listener));
     (client.expect("connected").0, stream)
 }
 
@@ -95,6 +98,22 @@ async fn what_has_no_room_is_not_read() {
     assert!(also.is_err(), "two longest messages of one kernel are kept");
     assert!(!sending.is_finished(), "it is read without room");
     sending.abort();
+    reading.abort();
+}
+
+#[tokio::test]
+async fn what_was_announced_and_does_not_come_keeps_nobody_waiting() {
+    let ((reader, mut peer), common) = (pair().await, Common::new());
+    let journal = Arc::new(Journal::new(common.clone()));
+    journal.allowance().belongs_to("a");
+    let most = usize::try_from(MESSAGE_MAX_BYTES >> 10).expect("fits");
+    let head = [&[FLAG_LONG][..], &MESSAGE_MAX_BYTES.to_be_bytes()].concat();
+    let reading = receiving(reader, &journal);
+    peer.write_all(&[head, vec![0; LARGE]].concat()).await.expect("sent");
+    let step = usize::try_from(STEP_MAX_BYTES >> 10).expect("fits");
+    while common.taken_kib("a") != (LARGE_KIB + step, most) {
+        tokio::task::yield_now().await;
+    }
     reading.abort();
 }
 
