@@ -17,7 +17,7 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _},
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
@@ -54,7 +54,7 @@ pub(super) struct Entry {
     pub(super) body: Vec<u8>,
 }
 
-/// A durable record whose content the database does not have yet.
+/// A durable record whose content the database does not have yet. Dropped, it stays open: it is the next start's.
 #[derive(Debug)]
 pub(super) struct Ticket {
     file: usize,
@@ -70,14 +70,23 @@ impl Ticket {
 }
 
 enum Command {
-    Add { entry: Entry, answer: oneshot::Sender<Option<Ticket>> },
-    TakeBack(Ticket),
+    Add {
+        entry: Entry,
+        answer: oneshot::Sender<Option<Ticket>>,
+    },
+    /// There is something to be taken back.
+    Look,
 }
+
+/// Records that nobody was told of, to be taken back: no more than two files hold. Beside the queue, which can be full: one
+/// that stayed open would keep its file from being written over, and be an execution without an end at the next start.
+type Returned = Arc<Mutex<Vec<Ticket>>>;
 
 /// The way to the thread. Clones lead to the same one.
 #[derive(Clone, Debug)]
 pub(super) struct Journal {
     commands: SyncSender<Command>,
+    returned: Returned,
     /// Whether what an earlier process left has been taken over.
     begun: Arc<AtomicBool>,
 }
@@ -86,6 +95,12 @@ impl Journal {
     /// Opens the files, makes them where missing, and gives what they hold. Nothing is taken before
     /// [`Journal::begin`], unless they hold nothing. Blocks.
     pub(super) fn open(folder: &Path) -> io::Result<(Self, Vec<Entry>)> {
+        let (journal, desk, entries) = Self::prepare(folder)?;
+        thread::Builder::new().name("exec-journal".into()).spawn(move || desk.run())?;
+        Ok((journal, entries))
+    }
+
+    fn prepare(folder: &Path) -> io::Result<(Self, Desk, Vec<Entry>)> {
         fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
         let (first, mut entries) = Part::open(&folder.join("0"))?;
         let (second, more) = Part::open(&folder.join("1"))?;
@@ -93,10 +108,11 @@ impl Journal {
         entries.extend(more);
         let (commands, queue) = sync_channel(JOURNAL_COMMANDS_MAX);
         let round = first.round.max(second.round);
-        let desk = Desk { parts: [first, second], current: 0, round, broken: false, waiting: Vec::new(), due: None };
-        thread::Builder::new().name("exec-journal".into()).spawn(move || desk.run(&queue))?;
+        let (returned, waiting) = (Returned::default(), Vec::new());
+        let (desk_returned, parts) = (Arc::clone(&returned), [first, second]);
+        let desk = Desk { queue, parts, current: 0, round, broken: false, waiting, returned: desk_returned, due: None };
         let begun = Arc::new(AtomicBool::new(entries.is_empty()));
-        Ok((Self { commands, begun }, entries))
+        Ok((Self { commands, returned, begun }, desk, entries))
     }
 
     /// What it held is in the database now: it may be written over.
@@ -116,8 +132,9 @@ impl Journal {
 
     /// Takes a record back: nobody was told of it.
     pub(super) fn take_back(&self, ticket: Ticket) {
-        // Left behind, it keeps its file from being written over, and the next start finds an execution without an end.
-        self.commands.try_send(Command::TakeBack(ticket)).ok();
+        self.returned.lock().unwrap_or_else(PoisonError::into_inner).push(ticket);
+        // Where there is no room, the thread has something to do, and looks behind it.
+        self.commands.try_send(Command::Look).ok();
     }
 }
 
@@ -164,30 +181,33 @@ impl Part {
 
 /// The thread's side.
 struct Desk {
+    queue: Receiver<Command>,
     parts: [Part; 2],
     current: usize,
     round: u32,
     /// A write failed: what is on disk is not known any more.
     broken: bool,
     /// Who is told after the next sync.
-    waiting: Vec<(oneshot::Sender<Option<Ticket>>, Ticket)>,
+    waiting: Vec<(Kind, oneshot::Sender<Option<Ticket>>, Ticket)>,
+    returned: Returned,
     /// When the next sync is, if it is due for nobody who waits.
     due: Option<Instant>,
 }
 
 impl Desk {
-    fn run(mut self, queue: &Receiver<Command>) {
+    fn run(mut self) {
         loop {
             let command = match self.due {
-                None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(due) => queue.recv_timeout(due.saturating_duration_since(Instant::now())),
+                None => self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(due) => self.queue.recv_timeout(due.saturating_duration_since(Instant::now())),
             };
             match command {
                 Ok(command) => {
                     let mut waited_for = self.take(command);
-                    while let Ok(command) = queue.try_recv() {
+                    while let Ok(command) = self.queue.try_recv() {
                         waited_for |= self.take(command);
                     }
+                    self.take_back();
                     if waited_for {
                         self.sync();
                     }
@@ -203,7 +223,7 @@ impl Desk {
         match command {
             Command::Add { entry, answer } => match self.write(&entry) {
                 Some(ticket) => {
-                    self.waiting.push((answer, ticket));
+                    self.waiting.push((entry.kind, answer, ticket));
                     if entry.kind == Kind::Accepted {
                         return true;
                     }
@@ -211,16 +231,21 @@ impl Desk {
                 }
                 None => drop(answer.send(None)),
             },
-            Command::TakeBack(ticket) => {
-                if let Some(part) = self.parts.get_mut(ticket.file) {
-                    self.broken |= part.file.write_all_at(&[0], ticket.offset).is_err();
-                    part.unsynced = true;
-                    self.sync_soon();
-                }
-                ticket.settle();
-            }
+            Command::Look => {}
         }
         false
+    }
+
+    fn take_back(&mut self) {
+        let returned = std::mem::take(&mut *self.returned.lock().unwrap_or_else(PoisonError::into_inner));
+        for ticket in returned {
+            if let Some(part) = self.parts.get_mut(ticket.file) {
+                self.broken |= part.file.write_all_at(&[0], ticket.offset).is_err();
+                part.unsynced = true;
+                self.sync_soon();
+            }
+            ticket.settle();
+        }
     }
 
     fn sync_soon(&mut self) {
@@ -271,14 +296,14 @@ impl Desk {
         if let Err(error) = &synced {
             self.fail(error);
         }
-        for (answer, ticket) in self.waiting.drain(..) {
-            if synced.is_ok() {
-                // Nobody there to take it: it stays open, and the next start looks at it.
-                answer.send(Some(ticket)).ok();
-            } else {
-                answer.send(None).ok();
+        for (kind, answer, ticket) in std::mem::take(&mut self.waiting) {
+            let untaken = answer.send(Some(ticket).filter(|_| synced.is_ok())).err().flatten();
+            if let Some(ticket) = untaken.filter(|_| kind == Kind::Accepted) {
+                // Whoever asked has left, and nobody was told. An end is the next start's: nobody else leaves one.
+                self.returned.lock().unwrap_or_else(PoisonError::into_inner).push(ticket);
             }
         }
+        self.take_back();
     }
 
     fn fail(&mut self, error: &io::Error) {

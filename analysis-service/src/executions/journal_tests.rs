@@ -116,3 +116,34 @@ fn no_bytes_are_a_panic() {
         assert!(read(&noise).1.is_empty());
     }
 }
+
+fn entry(kind: Kind, number: u128) -> Entry {
+    Entry { kind, id: id(number), body: vec![7; 100] }
+}
+
+#[test]
+fn what_is_taken_back_while_the_queue_is_full_is_gone_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (journal, mut desk, _) = Journal::prepare(folder.path()).expect("prepared");
+    let ticket = desk.write(&entry(Kind::Accepted, 1)).expect("written");
+    while journal.commands.try_send(Command::Look).is_ok() {}
+    journal.take_back(ticket);
+    let open = Arc::clone(&desk.parts[0].open);
+    drop(journal);
+    desk.run();
+    assert_eq!((open.load(Ordering::Acquire), self::open(folder.path()).1), (0, Vec::new()));
+}
+
+#[test]
+fn an_acceptance_whose_asker_left_is_taken_back_and_an_end_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (journal, desk, _) = Journal::prepare(folder.path()).expect("prepared");
+    for entry in [entry(Kind::Accepted, 1), entry(Kind::Ended, 2)] {
+        let (answer, _) = oneshot::channel();
+        journal.commands.try_send(Command::Add { entry, answer }).expect("room");
+    }
+    let open = Arc::clone(&desk.parts[0].open);
+    drop(journal);
+    desk.run();
+    assert_eq!((open.load(Ordering::Acquire), self::open(folder.path()).1), (1, vec![id(2)]));
+}
