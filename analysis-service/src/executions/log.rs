@@ -180,6 +180,14 @@ impl LogWriter {
         self.taken = taken;
     }
 
+    /// The same of a request that an earlier service took and did not write down.
+    pub fn take_again(&mut self, taken: Option<Taken>) {
+        if let Some(taken) = taken {
+            self.live.requests().add(taken);
+        }
+        self.take(taken);
+    }
+
     /// Writes down that the request was taken, if nothing came of it that has it beside it.
     pub async fn note_taken(&mut self) {
         let Some(taken) = self.taken.take() else { return };

@@ -29,11 +29,11 @@ impl Taken {
     }
 
     /// As the log has it.
-    pub(super) fn write(&self) -> Vec<u8> {
+    pub(crate) fn write(&self) -> Vec<u8> {
         [self.request_id.as_bytes().as_slice(), &self.hash].concat()
     }
 
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let (id, hash) = bytes.split_first_chunk::<ID_BYTES>()?;
         Some(Self { request_id: Uuid::from_bytes(*id), hash: hash.try_into().ok()? })
     }

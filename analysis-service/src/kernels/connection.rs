@@ -11,7 +11,7 @@ use std::{io, path::PathBuf, sync::Arc};
 use bytes::Bytes;
 use fenxi_supervisor::{
     Channel,
-    client::{Heard, Hearing, Line, NotSent, Talk},
+    client::{Heard, Hearing, Line, Mark, NotSent, Talk},
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -111,6 +111,11 @@ impl Connection {
         std::str::from_utf8(self.talk.last_tag()).ok().filter(|tag| !tag.is_empty())
     }
 
+    /// What was noted of the answer that was sent to this kernel last, if an earlier service sent one.
+    pub(crate) fn last_note(&self) -> &[u8] {
+        self.talk.last_note()
+    }
+
     /// Whether a message of this number was said since this service came: it is not heard again. Not known under a
     /// supervisor of an earlier version, where none counts as new.
     pub(crate) fn is_new(&self, number: u64) -> bool {
@@ -177,23 +182,24 @@ impl Connection {
 
     /// Sends a request on shell; the answer names `id` as its parent.
     pub(crate) fn request(&mut self, id: &str, kind: &str, content: &serde_json::Value) -> Result<(), NotSent> {
-        self.send(Channel::Shell, id, kind, content, Bytes::new())
+        self.send(Channel::Shell, id, kind, content, Mark::default())
     }
 
     /// Sends code to be run. A later service is told of this execution, if it is the last.
     pub(crate) fn execute(&mut self, id: &str, content: &serde_json::Value) -> Result<(), NotSent> {
-        self.send(Channel::Shell, id, "execute_request", content, Bytes::copy_from_slice(id.as_bytes()))
+        let mark = Mark { tag: Bytes::copy_from_slice(id.as_bytes()), ..Mark::default() };
+        self.send(Channel::Shell, id, "execute_request", content, mark)
     }
 
     /// Sends a request on control, which the kernel hears while it runs code; the answer names `id` as its parent.
     pub(crate) fn ask(&mut self, id: &str, kind: &str, content: &serde_json::Value) -> Result<(), NotSent> {
-        self.send(Channel::Control, id, kind, content, Bytes::new())
+        self.send(Channel::Control, id, kind, content, Mark::default())
     }
 
-    /// Answers a question of the kernel.
-    pub(crate) fn input_reply(&mut self, id: &str, value: &str) -> Result<(), NotSent> {
+    /// Answers a question of the kernel. A later service is told the note, if this is the last answer.
+    pub(crate) fn input_reply(&mut self, id: &str, value: &str, note: Bytes) -> Result<(), NotSent> {
         let content = serde_json::json!({ "value": value, "status": "ok" });
-        self.send(Channel::Stdin, id, "input_reply", &content, Bytes::new())
+        self.send(Channel::Stdin, id, "input_reply", &content, Mark { note, ..Mark::default() })
     }
 
     fn send(
@@ -202,12 +208,12 @@ impl Connection {
         id: &str,
         kind: &str,
         content: &serde_json::Value,
-        tag: Bytes,
+        mark: Mark,
     ) -> Result<(), NotSent> {
         let content = serde_json::to_vec(content).map_err(|_| NotSent)?;
         let frames = self.signer.frames(id, kind, Bytes::from_static(b"{}"), content);
         let acknowledged = self.acknowledged();
-        self.talk.send(channel, frames, tag, acknowledged)
+        self.talk.send(channel, frames, mark, acknowledged)
     }
 }
 

@@ -12,6 +12,7 @@ mod guard;
 mod hear;
 mod held;
 mod idle;
+mod input;
 mod interrupt;
 mod mailbox;
 mod meter;

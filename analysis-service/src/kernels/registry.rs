@@ -168,7 +168,7 @@ impl Registry {
                         // Left between the end of its start and the word of it. From here on it runs code.
                         parts.store.started(kernel_id, kernel.generation).await?;
                     }
-                    Driver::adopt(Arc::clone(parts), kernel.clone(), adopted, works())
+                    Driver::adopt(Arc::clone(parts), kernel.clone(), adopted, works()).await
                 }
                 (None, Stood::Starting) => {
                     parts.store.begun_anew(kernel_id).await?;

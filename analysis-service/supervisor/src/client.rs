@@ -22,7 +22,7 @@ use nix::{sys::signal::Signal, unistd::Pid};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use self::link::{Answer, Link, Request};
-pub use self::talk::{Heard, Hearing, NotSent, Talk};
+pub use self::talk::{Heard, Hearing, Mark, NotSent, Talk};
 use crate::{
     process::{End, Ended, Spec},
     protocol::{Asked, Fork, Held as ToldHeld, Hold, ServerReady, Spawn, Started, Told, Variable},

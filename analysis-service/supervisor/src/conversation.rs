@@ -41,7 +41,7 @@ impl Conversation {
             tasks.spawn(listen(channel, reader, Arc::clone(&journal)));
         }
         let (listeners, waiting) = mpsc::channel(LISTENERS_MAX);
-        let talk = Talk { outgoing, journal, waiting, last_tag: Bytes::new(), _tasks: tasks };
+        let talk = Talk { outgoing, journal, waiting, last_tag: Bytes::new(), last_note: Bytes::new(), _tasks: tasks };
         tokio::spawn(talk.run());
         Ok(Self { listeners })
     }
@@ -76,6 +76,7 @@ struct Talk {
     journal: Arc<Journal>,
     waiting: mpsc::Receiver<Listener>,
     last_tag: Bytes,
+    last_note: Bytes,
     _tasks: JoinSet<()>,
 }
 
@@ -95,9 +96,16 @@ impl Talk {
             match self.wake(&mut listener, behind).await {
                 Wake::Listener(None) => return,
                 Wake::Listener(Some((stream, id, frames))) => {
+                    if let Some((former, frames)) = listener {
+                        self.hear_out(&former, frames).await;
+                    }
                     self.journal.detach();
-                    let (last_tag, last_number) = (self.last_tag.clone(), Some(self.journal.last_number()));
-                    let told = frame(&Tell::new(id, Told::Conversing(Conversing { last_tag, last_number })));
+                    let conversing = Conversing {
+                        last_tag: self.last_tag.clone(),
+                        last_number: Some(self.journal.last_number()),
+                        last_note: self.last_note.clone(),
+                    };
+                    let told = frame(&Tell::new(id, Told::Conversing(conversing)));
                     // A new socket has room for so little.
                     listener = write(&stream, &told).await.is_ok().then(|| (Arc::new(stream), frames));
                     behind = false;
@@ -147,17 +155,37 @@ impl Talk {
         }
     }
 
+    /// Takes what a service had asked for before the next one came, and is not read yet: it may have written down that it
+    /// did. No more than a socket holds.
+    async fn hear_out(&mut self, stream: &UnixStream, mut frames: Frames) {
+        loop {
+            let asked = tokio::select! {
+                biased;
+                asked = frames.next(stream) => asked,
+                // By then the runtime has looked whether there is more.
+                () = tokio::task::yield_now() => return,
+            };
+            match asked {
+                Ok(Some(Ask { asked: Some(asked), .. })) => self.take(asked),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
     fn take(&mut self, asked: Asked) {
         match asked {
-            Asked::Send(Send { channel, frames, tag, acknowledged }) => {
+            Asked::Send(Send { channel, frames, tag, acknowledged, note }) => {
                 self.journal.acknowledge(acknowledged);
                 let Some((_, outgoing)) = self.outgoing.iter_mut().find(|(open, _)| i32::from(*open) == channel) else {
                     return;
                 };
                 outgoing.send(&frames);
-                if !tag.is_empty() {
-                    // A copy: the frame it came in is larger.
-                    self.last_tag = Bytes::copy_from_slice(&tag);
+                for (new, last) in [(tag, &mut self.last_tag), (note, &mut self.last_note)] {
+                    if !new.is_empty() {
+                        // A copy: the frame it came in is larger.
+                        *last = Bytes::copy_from_slice(&new);
+                    }
                 }
             }
             Asked::Acknowledge(number) => self.journal.acknowledge(number),
@@ -235,5 +263,27 @@ mod tests {
             }
         };
         tokio::time::timeout(LIMIT, said).await.expect("it is another's");
+    }
+
+    #[tokio::test]
+    async fn what_a_service_had_asked_for_is_done_though_the_next_one_comes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let prefix = folder.path().join("k");
+        let _kernel = kernel(&prefix);
+        let conversation = Conversation::open(&prefix, Instant::now() + LIMIT, Common::new()).await.expect("a kernel");
+        let mut last_note = Bytes::new();
+        for number in 1_u64..=20 {
+            let (service, ours) = UnixStream::pair().expect("a pair");
+            conversation.attach((ours, number, Frames::default())).await;
+            let told = tokio::time::timeout(LIMIT, Frames::default().next::<Tell>(&service)).await.expect("an answer");
+            let Ok(Some(Tell { told: Some(Told::Conversing(Conversing { last_note: told, .. })), .. })) = told else {
+                panic!("something else")
+            };
+            assert_eq!(told, last_note);
+            last_note = number.to_string().into();
+            let request = Send { channel: Channel::Stdin.into(), note: last_note.clone(), ..Send::default() };
+            // It has died when the next one comes, before anybody looks.
+            write(&service, &frame(&Ask::new(0, Asked::Send(request)))).await.expect("written");
+        }
     }
 }

@@ -174,6 +174,9 @@ pub(crate) struct Conversing {
     /// earlier version.
     #[prost(uint64, optional, tag = "2")]
     pub last_number: Option<u64>,
+    /// The note beside the newest request with one that was sent to the kernel.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub last_note: Bytes,
 }
 
 /// A program to be started.
@@ -317,6 +320,9 @@ pub(crate) struct Send {
     /// As `Acknowledge`; 0 for nothing.
     #[prost(uint64, tag = "4")]
     pub acknowledged: u64,
+    /// As the tag, and beside it: the newest tag stays.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub note: Bytes,
 }
 
 /// A message of the kernel.

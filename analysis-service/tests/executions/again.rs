@@ -2,7 +2,8 @@
 
 use fenxi_proto::{
     analysis::v1::{
-        CancelExecutionRequest, Execution, ExecutionState, Outcome, OutputEvent, ReplyInputRequest, output_event::Event,
+        CancelExecutionRequest, Execution, ExecutionState, Outcome, OutputEvent, ReplyInputRequest,
+        WatchExecutionRequest, output_event::Event,
     },
     error::{ErrorReason, reason_of},
 };
@@ -12,7 +13,7 @@ use tonic::Status;
 use crate::{
     house::{User, assert_dense, end, id, next, soon, texts},
     machine::Machine,
-    outliving::{long_cell, until_printed},
+    outliving::{go, long_cell, until_printed},
 };
 
 async fn cancel(user: &User, execution_id: &str, request_id: &str) -> Result<Execution, Status> {
@@ -127,6 +128,20 @@ async fn asked(stream: &mut tonic::Streaming<fenxi_proto::analysis::v1::ExecuteR
     }
 }
 
+/// The question that comes after this one.
+async fn second_question(user: &User, execution_id: &str, first: &str) -> String {
+    let request = WatchExecutionRequest { execution_id: execution_id.into(), after_sequence: 0 };
+    let mut stream = user.executions.clone().watch_execution(request).await.expect("watched").into_inner();
+    loop {
+        let response = soon(stream.message()).await.expect("a stream").expect("it goes on");
+        if let Some(Event::InputRequest(asked)) = response.event.and_then(|event| event.event)
+            && asked.input_id != first
+        {
+            return asked.input_id;
+        }
+    }
+}
+
 async fn inputs_are_given_once(signal: Signal) {
     let mut machine = Machine::start_with("plain").await;
     let user = machine.user();
@@ -157,6 +172,36 @@ async fn inputs_are_given_once(signal: Signal) {
     machine.auth.recorded(1).await;
     reply(&user, execution_id, &one, "one", &first).await.expect("as before, after the end");
     reused(reply(&user, execution_id, &one, "two", &first).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_that_was_handed_over_and_not_written_down_is_not_given_again() {
+    let mut machine = Machine::start_with("plain").await;
+    let user = machine.user();
+    let kernel = user.kernel().await;
+    // Its log is too long to grow on a full disk.
+    let code = "import os, time\nfor i in range(300): print('x' * 9_999)\nprint('written', flush=True)\n\
+                while not os.path.exists('go'): time.sleep(0.01)\na, b = input('1'), input('2')\nprint(a, b)";
+    let (asks, mut stream) = user.begin(&kernel, code).await;
+    let execution_id = asks.execution_id.as_str();
+    until_printed(&mut stream, "written\n").await;
+    go(&machine, &kernel);
+    let one = asked(&mut stream).await;
+    machine.fill_disk();
+    let (first, second) = (id(), id());
+    let refused = reply(&user, execution_id, &one, "one", &first).await.expect_err("nobody would know of it");
+    assert_eq!(reason_of(&refused), Some(ErrorReason::Unavailable));
+    machine.replace(Signal::SIGKILL).await;
+
+    let user = machine.user();
+    reply(&user, execution_id, &one, "one", &first).await.expect("as before");
+    let two = second_question(&user, execution_id, &one).await;
+    reply(&user, execution_id, &two, "two", &second).await.expect("taken");
+    let all = user.watch(execution_id, 0).await;
+    assert_dense(&all, 0);
+    assert!(texts(&all).ends_with("\none two\n"), "an input was given twice");
+    let given = all.iter().filter(|event| matches!(event.event, Some(Event::InputReply(_)))).count();
+    assert_eq!(given, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

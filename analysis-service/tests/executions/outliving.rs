@@ -251,7 +251,7 @@ pub(crate) async fn long_cell(machine: &Machine, kernel: &str) -> String {
 }
 
 /// Lets it go on.
-fn go(machine: &Machine, kernel: &str) {
+pub(crate) fn go(machine: &Machine, kernel: &str) {
     std::fs::write(machine.folder.path().join("data/work").join(kernel).join("go"), "").expect("written");
 }
 

@@ -74,7 +74,12 @@ fn refused(launched: &Launched, error: &ConnectError) {
 
 impl Driver {
     /// Starts the task of a kernel that an earlier service left, with what was accepted for it.
-    pub(crate) fn adopt(parts: Arc<Parts>, mut kernel: Kernel, adopted: Adopted, works: Vec<Work>) -> KernelHandle {
+    pub(crate) async fn adopt(
+        parts: Arc<Parts>,
+        mut kernel: Kernel,
+        adopted: Adopted,
+        works: Vec<Work>,
+    ) -> KernelHandle {
         let Adopted { mut live, sent } = adopted;
         live.connection.belongs_to(kernel.owner_user_id);
         kernel.state = KernelState::Idle;
@@ -94,6 +99,7 @@ impl Driver {
                 driver.wait_again(work, &handle);
             }
         }
+        driver.note_given().await;
         tokio::spawn(driver.run());
         handle
     }

@@ -1,15 +1,14 @@
-//! What people and limits do to the execution that runs: interrupts, step by step and each told, and input given.
+//! What people and limits do to the execution that runs: interrupts, step by step and each told.
 
-use fenxi_proto::analysis::v1::{DeathCause, InputReplyEvent, NoticeEvent, NoticeKind, StopCause, output_event::Event};
+use fenxi_proto::analysis::v1::{DeathCause, NoticeEvent, NoticeKind, StopCause, output_event::Event};
 use nix::sys::signal::Signal;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{AskedBefore, Driver, Waiting, mailbox::Input, run::Running, settle::Overdue};
+use super::{AskedBefore, Driver, Waiting, run::Running, settle::Overdue};
 use crate::{
     executions::Taken,
     kernels::{
-        model::KernelError,
         specs::InterruptMode,
         state::{Action, Interrupter, death},
     },
@@ -160,26 +159,6 @@ impl Driver {
         if due {
             self.send_interrupt();
         }
-    }
-
-    pub(super) async fn reply_input(&mut self, input: Input) -> Result<(), KernelError> {
-        let Input { execution_id, input_id, value, taken } = input;
-        let Some(running) = self.running.as_mut().filter(|running| running.work.execution_id == execution_id) else {
-            return Err(KernelError::InputNotRequested);
-        };
-        let asked = running.input.as_ref().filter(|asked| asked.input_id == input_id);
-        let (Some(asked), Some(live)) = (asked.cloned(), &mut self.live) else {
-            return Err(KernelError::InputNotRequested);
-        };
-        let full = |_| KernelError::AskedTooMuch { why: "the kernel takes no input at the moment".into() };
-        live.connection.input_reply(&format!("input-{input_id}"), &value).map_err(full)?;
-        running.input = None;
-        let value = if asked.password { String::new() } else { value };
-        let given = InputReplyEvent { input_id: asked.input_id, value };
-        running.work.log.take(taken);
-        running.work.log.append(Event::InputReply(given)).await;
-        self.touch();
-        Ok(())
     }
 }
 

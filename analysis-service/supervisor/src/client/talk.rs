@@ -32,6 +32,15 @@ pub enum Heard {
 #[error("the kernel takes no requests")]
 pub struct NotSent;
 
+/// What a later service is told of a request; empty for nothing. The newest tag and the newest note are kept.
+#[derive(Clone, Debug, Default)]
+pub struct Mark {
+    /// Of what is to be run.
+    pub tag: Bytes,
+    /// Of what was answered.
+    pub note: Bytes,
+}
+
 /// The sending half of the exchange.
 #[derive(Debug)]
 pub struct Talk {
@@ -39,6 +48,8 @@ pub struct Talk {
     frames: Option<Frames>,
     /// The tag of the newest request with one that an earlier service sent, if any.
     last_tag: Bytes,
+    /// The note beside the newest request with one.
+    last_note: Bytes,
     /// The newest message that the kernel had said before, if the supervisor tells it.
     last_number: Option<u64>,
     /// Frames that the socket did not take yet; of the first, what is left of it.
@@ -63,10 +74,11 @@ impl Talk {
         let mut frames = Frames::default();
         let told = timeout(wait.saturating_add(ANSWER_GRACE), frames.next::<Tell>(&stream)).await??;
         match told.and_then(|tell| tell.told) {
-            Some(Told::Conversing(Conversing { last_tag, last_number })) => Ok(Self {
+            Some(Told::Conversing(Conversing { last_tag, last_number, last_note })) => Ok(Self {
                 stream: Arc::new(stream),
                 frames: Some(frames),
                 last_tag,
+                last_note,
                 last_number,
                 unsent: VecDeque::new(),
                 broken: false,
@@ -82,6 +94,12 @@ impl Talk {
         &self.last_tag
     }
 
+    /// The note beside the newest request with one that was sent to this kernel; empty for none.
+    #[must_use]
+    pub fn last_note(&self) -> &[u8] {
+        &self.last_note
+    }
+
     /// Whether a message of this number was said since this talk began, for all that is known.
     #[must_use]
     pub fn is_new(&self, number: u64) -> bool {
@@ -93,16 +111,17 @@ impl Talk {
         Some(Hearing { stream: Arc::clone(&self.stream), frames: self.frames.take()? })
     }
 
-    /// Sends a message whole or not at all. With a tag, a service that comes later is told it; everything up to
+    /// Sends a message whole or not at all. With a tag or a note, a service that comes later is told it; everything up to
     /// `acknowledged` need not be kept.
     ///
     /// # Errors
     /// The kernel takes no more, or the supervisor has gone.
-    pub fn send(&mut self, channel: Channel, frames: Vec<Bytes>, tag: Bytes, acknowledged: u64) -> Result<(), NotSent> {
+    pub fn send(&mut self, channel: Channel, frames: Vec<Bytes>, mark: Mark, acknowledged: u64) -> Result<(), NotSent> {
         if self.unsent.len() >= OUTGOING_MAX_COUNT {
             return Err(NotSent);
         }
-        self.hand_over(Asked::Send(Send { channel: channel.into(), frames, tag, acknowledged }));
+        let Mark { tag, note } = mark;
+        self.hand_over(Asked::Send(Send { channel: channel.into(), frames, tag, acknowledged, note }));
         if self.broken { Err(NotSent) } else { Ok(()) }
     }
 
