@@ -11,7 +11,7 @@ use std::{
     ffi::OsString,
     io,
     os::{
-        fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd},
+        fd::{AsRawFd, FromRawFd as _, OwnedFd, RawFd},
         unix::process::CommandExt as _,
     },
     path::PathBuf,
@@ -85,9 +85,14 @@ pub enum End {
 
 /// A process of ours. Dropped while it lives, its process group is killed.
 #[derive(Debug)]
-pub struct Process {
+pub struct Process(AsyncFd<Child>);
+
+/// A process of ours, from its beginning on. Dropped before it was waited for, its process group is killed, and nothing is
+/// left of it: also where its start fails half way, or nobody waits for that any more.
+#[derive(Debug)]
+struct Child {
     pid: Pid,
-    pidfd: AsyncFd<OwnedFd>,
+    pidfd: OwnedFd,
     ended: Option<Ended>,
 }
 
@@ -102,7 +107,7 @@ pub struct Spawned {
     pub(crate) listener: Option<rights::Listener>,
 }
 
-type Answer = oneshot::Sender<io::Result<(u32, OwnedFd, OwnedFd)>>;
+type Answer = oneshot::Sender<io::Result<(Child, OwnedFd)>>;
 
 /// Starts processes, all from one thread that lives as long as this: a process is killed by the system when the thread
 /// that started it ends (`PR_SET_PDEATHSIG`), so it dies with the service and not with a pooled thread.
@@ -118,10 +123,8 @@ impl Spawner {
         let (sender, requests) = blocking::sync_channel::<(Spec, Answer)>(SPAWNS_MAX);
         std::thread::Builder::new().name("kernel-spawner".into()).spawn(move || {
             for (spec, answer) in requests {
-                // Nobody waits any more if the start was given up: the process goes with its pidfd.
-                if let Err(Ok((pid, _, _))) = answer.send(spawn(&spec)) {
-                    let _ = killpg(pid_of(pid), Signal::SIGKILL);
-                }
+                // Nobody waits any more if the start was given up.
+                let _ = answer.send(spawn(&spec));
             }
         })?;
         Ok(Self(sender))
@@ -134,13 +137,13 @@ impl Spawner {
     pub async fn spawn(&self, spec: Spec) -> io::Result<Spawned> {
         let (answer, spawned) = oneshot::channel();
         self.0.try_send((spec, answer)).map_err(|_| io::Error::other("too many kernels are being started"))?;
-        let (pid, pidfd, output) = spawned.await.map_err(io::Error::other)??;
-        let (process, output) = (Process::of(pid_of(pid), pidfd)?, pipe::Receiver::from_owned_fd(output)?);
+        let (child, output) = spawned.await.map_err(io::Error::other)??;
+        let (process, output) = (Process::of(child)?, pipe::Receiver::from_owned_fd(output)?);
         Ok(Spawned { process, output, listener: None })
     }
 }
 
-fn spawn(spec: &Spec) -> io::Result<(u32, OwnedFd, OwnedFd)> {
+fn spawn(spec: &Spec) -> io::Result<(Child, OwnedFd)> {
     let (output, input) = output_pipe()?;
     let mut command = Command::new(&spec.program);
     command
@@ -153,7 +156,7 @@ fn spawn(spec: &Spec) -> io::Result<(u32, OwnedFd, OwnedFd)> {
         .stderr(Stdio::from(input));
     let (limits, parent, kept) = (spec.limits, nix::unistd::getpid(), spec.kept.as_ref().map(OwnedFd::as_raw_fd));
     // SAFETY: between fork and exec the closure makes system calls only; it allocates nothing and takes no lock.
-    let child = unsafe { command.pre_exec(move || confine(limits, parent, kept)) }.spawn()?;
+    let mut child = unsafe { command.pre_exec(move || confine(limits, parent, kept)) }.spawn()?;
     let pid = child.id();
     // SAFETY: the child is not waited for by anybody yet, so that its pid is still its own.
     let pidfd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, libc::PIDFD_NONBLOCK) };
@@ -161,10 +164,11 @@ fn spawn(spec: &Spec) -> io::Result<(u32, OwnedFd, OwnedFd)> {
     if pidfd < 0 {
         let error = io::Error::last_os_error();
         let _ = killpg(pid_of(pid), Signal::SIGKILL);
+        let _ = child.wait();
         return Err(error);
     }
     // SAFETY: the system just gave us this descriptor.
-    Ok((pid, unsafe { OwnedFd::from_raw_fd(pidfd) }, output))
+    Ok((Child { pid: pid_of(pid), pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) }, ended: None }, output))
 }
 
 /// Runs in the child before the program does.
@@ -227,17 +231,16 @@ fn set_blocking(fd: &OwnedFd) -> io::Result<()> {
 }
 
 impl Process {
-    /// A child of ours; the descriptor is its pidfd, and nobody else waits for it.
-    fn of(pid: Pid, pidfd: OwnedFd) -> io::Result<Self> {
+    /// A child of ours; nobody else waits for it.
+    fn of(child: Child) -> io::Result<Self> {
         // SAFETY: the descriptor is owned by the AsyncFd and closed only with it.
-        let pidfd = unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) }?;
-        Ok(Self { pid, pidfd, ended: None })
+        Ok(Self(unsafe { AsyncFd::register_with_interest(child, Interest::READABLE) }?))
     }
 
     /// Its process id, which is its session's and its process group's too.
     #[must_use]
     pub fn pid(&self) -> Pid {
-        self.pid
+        self.0.get_ref().pid
     }
 
     /// Waits for its end, which is known at once. Cancel-safe; gives the same again when asked again.
@@ -245,39 +248,51 @@ impl Process {
     /// # Errors
     /// If the system does not tell.
     pub async fn ended(&mut self) -> io::Result<Ended> {
-        if let Some(ended) = self.ended {
+        if let Some(ended) = self.0.get_ref().ended {
             return Ok(ended);
         }
-        let _readable = self.pidfd.readable().await?;
-        let ended = reap(self.pidfd.get_ref())?;
-        self.ended = Some(ended);
-        Ok(ended)
+        drop(self.0.readable().await?);
+        let child = self.0.get_mut();
+        Ok(*child.ended.insert(reap(&child.pidfd)?))
     }
 
     /// Sends a signal to its process group.
     pub fn signal(&self, signal: Signal) {
+        self.0.get_ref().signal(signal);
+    }
+
+    /// Sends a signal to it, and not to what it started.
+    pub fn signal_alone(&self, signal: Signal) {
+        let child = self.0.get_ref();
+        if child.ended.is_none() {
+            let _ = kill(child.pid, signal);
+        }
+    }
+}
+
+impl Child {
+    fn signal(&self, signal: Signal) {
         if self.ended.is_none() {
             // The process is ours and not reaped, so that the number means no other.
             let _ = killpg(self.pid, signal);
         }
     }
+}
 
-    /// Sends a signal to it, and not to what it started.
-    pub fn signal_alone(&self, signal: Signal) {
-        if self.ended.is_none() {
-            let _ = kill(self.pid, signal);
-        }
+impl AsRawFd for Child {
+    fn as_raw_fd(&self) -> RawFd {
+        self.pidfd.as_raw_fd()
     }
 }
 
-impl Drop for Process {
+impl Drop for Child {
     fn drop(&mut self) {
         if self.ended.is_some() {
             return;
         }
         self.signal(Signal::SIGKILL);
         // SIGKILL acts within a scheduling step; the thread waits for the zombie so that nothing of it is left.
-        if let Ok(pidfd) = self.pidfd.get_ref().try_clone() {
+        if let Ok(pidfd) = self.pidfd.try_clone() {
             let _ = std::thread::Builder::new().name("kernel-reaper".into()).spawn(move || {
                 let mut poll = [nix::poll::PollFd::new(std::os::fd::AsFd::as_fd(&pidfd), nix::poll::PollFlags::POLLIN)];
                 let _ = nix::poll::poll(&mut poll, nix::poll::PollTimeout::NONE);

@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use super::{
-    Process, Spawned, Spawner, Spec, orphans, output_pipe,
+    Child, Process, Spawned, Spawner, Spec, orphans, output_pipe,
     rights::{self, Listener},
 };
 
@@ -130,7 +130,7 @@ impl ForkServer {
         match self.receive().await? {
             (Answer::Forked { id: answered, pid }, fds) if answered == id => {
                 let pidfd = fds.into_iter().next().ok_or_else(|| broken("its answer brings no pidfd"))?;
-                let process = Process::of(Pid::from_raw(pid), pidfd)?;
+                let process = Process::of(Child { pid: Pid::from_raw(pid), pidfd, ended: None })?;
                 Ok(Spawned { process, output: pipe::Receiver::from_owned_fd(output)?, listener })
             }
             (Answer::Failed { id: answered, error }, _) if answered == id => Err(io::Error::other(error)),

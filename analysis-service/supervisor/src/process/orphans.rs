@@ -60,7 +60,7 @@ fn look(seen: &mut Vec<(i32, u32)>) {
 }
 
 /// The children of all our threads.
-fn children() -> Vec<i32> {
+pub(super) fn children() -> Vec<i32> {
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let listed = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
     listed

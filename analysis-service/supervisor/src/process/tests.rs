@@ -65,6 +65,23 @@ async fn a_dropped_process_dies_with_its_group() {
 }
 
 #[tokio::test]
+async fn a_start_that_was_given_up_leaves_nothing() {
+    let spawner = Spawner::start().expect("a thread");
+    for _ in 0..20 {
+        // It is on its way when nobody waits for it any more.
+        let _ = timeout(Duration::ZERO, spawner.spawn(shell("sleep 600"))).await;
+    }
+    // Behind them.
+    drop(spawner.spawn(shell("exit 0")).await.expect("started"));
+    let gone = async {
+        while !orphans::children().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LIMIT, gone).await.expect("some live on, or nobody waited for them");
+}
+
+#[tokio::test]
 async fn processes_die_with_the_thread_that_starts_them() {
     let spawner = Spawner::start().expect("a thread");
     let mut spawned = spawner.spawn(shell("sleep 600")).await.expect("started");
