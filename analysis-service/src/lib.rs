@@ -71,6 +71,9 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
     let data = config.data_dir.as_path();
     files::private_folder(data)?;
     let _in_use = lock(data)?;
+    let run = config.kernels.kernel_run_dir.clone().unwrap_or_else(|| data.join("run"));
+    let run = tokio::task::spawn_blocking(move || socket_folder(&run)).await??;
+    let _run_in_use = lock(&run)?;
     let database = Database::open(&data.join("analysis.db"), &schema::steps()).await?;
     let pages = PageTokens::new(&files::key(&data.join("page.key"))?);
 
@@ -92,7 +95,7 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
     let linger = config.kernels.linger();
     let networks = Networks::open(database.clone(), frame.clock.clone()).await?;
     lifecycle.spawn(networks.clone().keep(lifecycle.clone()));
-    let (launcher, kept) = launcher(&config.kernels, data.to_owned(), &networks).await?;
+    let (launcher, kept) = launcher(&config.kernels, (data.to_owned(), run), &networks).await?;
     let mut inherited = Inherited::default();
     for adopted in join_all(kept.into_iter().map(Adopted::connect)).await.into_iter().flatten() {
         inherited.kernels.insert(adopted.kernel_id(), adopted);
@@ -181,16 +184,14 @@ fn history(auth: &Auth) -> anyhow::Result<Option<History>> {
 /// How kernels are started. Its folders are made, and what a former service left is ended, on a thread that may block.
 async fn launcher(
     settings: &KernelSettings,
-    data: PathBuf,
+    (data, run): (PathBuf, PathBuf),
     networks: &Networks,
 ) -> anyhow::Result<(Launchers, Vec<Launched>)> {
     let (python, apart) = (settings.python.clone(), settings.apart());
-    let run = settings.kernel_run_dir.clone().unwrap_or_else(|| data.join("run"));
     anyhow::ensure!(
         settings.kernel_start == KernelStart::Fork || apart.level != Level::Strict,
         "--kernel-isolation strict needs --kernel-start fork: a plain kernel cannot enter every namespace"
     );
-    let run = tokio::task::spawn_blocking(move || socket_folder(&run)).await??;
     let specs = kernel_specs(settings, &[&run, &data]).await?;
     let supervisor = supervisor::Settings {
         program: settings.supervisor()?,
@@ -270,7 +271,8 @@ fn unavailable(error: DatasetError) -> TableUnavailable {
     }
 }
 
-/// Holds the folder for this process alone: two would each believe that they know what is in it.
+/// Holds the folder for this process alone: two would each believe that they know what is in it, and end what the other
+/// started there.
 fn lock(data: &Path) -> anyhow::Result<File> {
     let path = data.join("in-use.lock");
     let file = File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;

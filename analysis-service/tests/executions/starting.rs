@@ -1,6 +1,8 @@
 //! Kernels whose start their service does not see to its end, stopped or killed: the next one begins it anew, and what
 //! waited for it runs once. What waited for a kernel that is dead never ran, and is told so.
 
+use std::process::Command;
+
 use fenxi_proto::analysis::v1::{
     CreateKernelRequest, DeathCause, KernelState, Outcome, RestartKernelRequest, output_event::Event,
 };
@@ -8,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use sqlx::{Connection as _, SqliteConnection};
 
 use crate::{
-    house::{assert_dense, end, id, texts},
+    house::{assert_dense, end, id, python, texts},
     machine::Machine,
     outliving::until_printed,
 };
@@ -176,4 +178,23 @@ async fn what_waited_for_a_kernel_that_died_unseen_is_told_that_it_never_ran() {
     assert_eq!(end.outcome(), Outcome::Cancelled);
     assert_eq!(end.death.expect("a reason").cause(), DeathCause::Shutdown);
     assert!(!waited.iter().any(|event| matches!(event.event, Some(Event::Started(_)))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_service_does_not_take_the_kernels_of_another() {
+    let machine = Machine::start_with("plain").await;
+    let user = machine.user();
+    let kernel = user.kernel().await;
+    user.run(&kernel, "x = 7").await;
+    let other = tempfile::tempdir_in("/tmp").expect("a folder");
+    let mut second = Command::new("timeout");
+    // Not for ever, if it is let in.
+    second.args(["30", env!("CARGO_BIN_EXE_analysis-service"), "--listen", "127.0.0.1:0", "--kernel-start", "plain"]);
+    second.args(["--auth-url", &machine.auth.url, "--data-dir"]).arg(other.path().join("data"));
+    second.arg("--kernel-run-dir").arg(machine.folder.path().join("data/run")).arg("--python").arg(python());
+    let refused = tokio::task::spawn_blocking(move || second.output()).await.expect("no panic").expect("started");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(1) && said.contains("data/run is in use by another"), "{said}");
+    let (_, ran) = user.run(&kernel, "print(x)").await;
+    assert_eq!(texts(&ran), "7\n");
 }
