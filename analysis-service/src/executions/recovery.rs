@@ -170,7 +170,6 @@ fn work(log: LogWriter) -> Work {
     let micros = |micros: i64| Duration::from_micros(u64::try_from(micros).unwrap_or_default());
     Work {
         execution_id: accepted.execution_id,
-        code: accepted.code.to_string(),
         time_limit: accepted.time_limit_micros.map(micros),
         continue_on_error: accepted.continue_on_error,
         log,

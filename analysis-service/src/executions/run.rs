@@ -98,7 +98,6 @@ impl Runner {
             Acceptance::New(view, log) => {
                 slot.submit(Work {
                     execution_id: view.accepted.execution_id,
-                    code: new.code.to_string(),
                     time_limit: new.time_limit,
                     continue_on_error: new.continue_on_error,
                     log: *log,

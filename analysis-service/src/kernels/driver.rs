@@ -302,7 +302,7 @@ impl Driver {
     async fn submit(&mut self, work: Work, place: OwnedSemaphorePermit) {
         self.touch();
         if self.state.takes_work() {
-            self.waiting.push_back(Waiting { mark: queue::mark(&work.code), work, _place: place });
+            self.waiting.push_back(Waiting { mark: queue::mark(work.code()), work, _place: place });
         } else {
             end::cancelled(work, StopCause::Kernel, self.kernel.death.clone()).await;
         }

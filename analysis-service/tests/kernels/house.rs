@@ -265,11 +265,11 @@ impl House {
     pub(crate) async fn send_new(&self, kernel: &KernelHandle, new: NewExecution) -> (Uuid, LogReader) {
         let slot = kernel.reserve().await.expect("a place in the queue");
         let position = i32::try_from(slot.position()).expect("a small number");
-        let (code, time_limit, continue_on_error) = (new.code.to_string(), new.time_limit, new.continue_on_error);
+        let (time_limit, continue_on_error) = (new.time_limit, new.continue_on_error);
         let accepted = self.executions.accept(new, Vec::new(), position).await.expect("accepted");
         let Acceptance::New(_, log) = accepted else { panic!("known already") };
         let execution_id = log.execution_id();
-        slot.submit(Work { execution_id, code, time_limit, continue_on_error, log: *log });
+        slot.submit(Work { execution_id, time_limit, continue_on_error, log: *log });
         (execution_id, self.executions.read(USER, execution_id, 0).await.expect("a reader").1)
     }
 

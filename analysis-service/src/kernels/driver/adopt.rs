@@ -124,7 +124,7 @@ impl Driver {
             let end = FinishedEvent { outcome: Outcome::Lost.into(), ..FinishedEvent::default() };
             tokio::spawn(work.log.finish(end));
         } else if let Ok(place) = Arc::clone(&handle.queue).try_acquire_owned() {
-            self.waiting.push_back(Waiting { mark: mark(&work.code), work, _place: place });
+            self.waiting.push_back(Waiting { mark: mark(work.code()), work, _place: place });
         } else {
             // The limit is lower than the former service's was.
             tokio::spawn(super::end::cancelled(work, StopCause::Limit, None));

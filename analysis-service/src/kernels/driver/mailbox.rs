@@ -26,14 +26,19 @@ pub(super) const REQUESTS_MAX: usize = 64;
 pub struct Work {
     /// Its execution.
     pub execution_id: Uuid,
-    /// What to run.
-    pub code: String,
     /// The most time it may run; `None` for the kernel's limit.
     pub time_limit: Option<Duration>,
     /// Whether those behind it run on after an exception.
     pub continue_on_error: bool,
     /// Where it says what happens.
     pub log: LogWriter,
+}
+
+impl Work {
+    /// What to run, as it was accepted: it is held once.
+    pub(super) fn code(&self) -> &str {
+        &self.log.accepted().code
+    }
 }
 
 /// What a kernel's task is asked.

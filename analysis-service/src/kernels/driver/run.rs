@@ -103,7 +103,7 @@ impl Running {
         let early = |told: i64| began.is_none_or(|began| told.saturating_sub(began) < micros(BEGIN_GRACE));
         let signal_due = work.log.interrupted().is_some_and(|(_, told)| early(told));
         let (started, started_at) = (began.is_some(), began.map(|_| Instant::now()));
-        let mark = queue::mark(&work.code);
+        let mark = queue::mark(work.code());
         Self { started, started_at, signal_due, input, is_resumed: true, ..Self::new(work, mark, None) }
     }
 
@@ -207,7 +207,7 @@ impl Driver {
         let Some(live) = &mut self.live else { return };
         let id = work.execution_id.to_string();
         let content = serde_json::json!({
-            "code": work.code, "silent": false, "store_history": true, "user_expressions": {}, "allow_stdin": true,
+            "code": work.code(), "silent": false, "store_history": true, "user_expressions": {}, "allow_stdin": true,
             // One at a time is sent, so that there is nothing for the kernel to abort.
             "stop_on_error": false,
         });
