@@ -6,7 +6,7 @@
 
 mod wire;
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use fenxi_supervisor::{
@@ -109,6 +109,11 @@ impl Connection {
     /// The id of the execution that was sent to this kernel last, if an earlier service sent one.
     pub(crate) fn last_tag(&self) -> Option<&str> {
         std::str::from_utf8(self.talk.last_tag()).ok().filter(|tag| !tag.is_empty())
+    }
+
+    /// How long before this service took the kernel up that was sent. Not known under a supervisor of an earlier version.
+    pub(crate) fn last_tag_age(&self) -> Option<Duration> {
+        self.talk.last_tag_age()
     }
 
     /// What was noted of the answer that was sent to this kernel last, if an earlier service sent one.

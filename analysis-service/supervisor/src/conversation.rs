@@ -41,7 +41,15 @@ impl Conversation {
             tasks.spawn(listen(channel, reader, Arc::clone(&journal)));
         }
         let (listeners, waiting) = mpsc::channel(LISTENERS_MAX);
-        let talk = Talk { outgoing, journal, waiting, last_tag: Bytes::new(), last_note: Bytes::new(), _tasks: tasks };
+        let talk = Talk {
+            outgoing,
+            journal,
+            waiting,
+            last_tag: Bytes::new(),
+            last_note: Bytes::new(),
+            tagged_at: None,
+            _tasks: tasks,
+        };
         tokio::spawn(talk.run());
         Ok(Self { listeners })
     }
@@ -77,6 +85,8 @@ struct Talk {
     waiting: mpsc::Receiver<Listener>,
     last_tag: Bytes,
     last_note: Bytes,
+    /// When the newest request with a tag was sent.
+    tagged_at: Option<Instant>,
     _tasks: JoinSet<()>,
 }
 
@@ -104,6 +114,7 @@ impl Talk {
                         last_tag: self.last_tag.clone(),
                         last_number: Some(self.journal.last_number()),
                         last_note: self.last_note.clone(),
+                        last_tag_age_ms: self.tagged_at.and_then(|at| u64::try_from(at.elapsed().as_millis()).ok()),
                     };
                     let told = frame(&Tell::new(id, Told::Conversing(conversing)));
                     // A new socket has room for so little.
@@ -181,6 +192,9 @@ impl Talk {
                     return;
                 };
                 outgoing.send(&frames);
+                if !tag.is_empty() {
+                    self.tagged_at = Some(Instant::now());
+                }
                 for (new, last) in [(tag, &mut self.last_tag), (note, &mut self.last_note)] {
                     if !new.is_empty() {
                         // A copy: the frame it came in is larger.

@@ -177,6 +177,9 @@ pub(crate) struct Conversing {
     /// The note beside the newest request with one that was sent to the kernel.
     #[prost(bytes = "bytes", tag = "3")]
     pub last_note: Bytes,
+    /// How long ago the tagged request was sent, in milliseconds, whatever was done to clocks meanwhile.
+    #[prost(uint64, optional, tag = "4")]
+    pub last_tag_age_ms: Option<u64>,
 }
 
 /// A program to be started.

@@ -165,7 +165,7 @@ impl House {
         launchers: Launchers,
         files: PathBuf,
     ) -> Self {
-        Self::taking_up(folder, settings, launchers, files, Vec::new()).await
+        Self::taking_up(folder, settings, launchers, files, (Clock::manual(START), Vec::new())).await
     }
 
     async fn taking_up(
@@ -173,9 +173,8 @@ impl House {
         settings: Settings,
         launchers: Launchers,
         files: PathBuf,
-        kept: Vec<Launched>,
+        (clock, kept): (Clock, Vec<Launched>),
     ) -> Self {
-        let clock = Clock::manual(START);
         let path = folder.path();
         let steps = [store::STEPS, &executions::STEPS].concat();
         let database = Database::open(&path.join("test.db"), &steps).await.expect("a database");

@@ -124,3 +124,24 @@ async fn an_interrupt_that_is_repeated_is_done_if_what_it_was_for_still_runs() {
     assert_eq!(kernel.snapshot().running_execution_id, Some(other));
     until_state(&kernel, KernelState::Busy).await;
 }
+
+#[tokio::test]
+async fn a_clock_that_was_set_takes_no_time_from_what_runs() {
+    let house = House::lasting(kept()).await;
+    let kernel = house.kernel().await;
+    let code = "import os, time\nprint('on', flush=True)\nwhile not os.path.exists('go'): time.sleep(0.01)";
+    let hour = Duration::from_secs(3600);
+    let (id, mut reader) = house.send_with(&kernel, code, Some(hour), false).await;
+    until_printed(&mut reader, "on\n").await;
+    soon(house.registry.leave()).await;
+    house.clock.advance(2 * hour);
+    let next = house.next(settings()).await;
+    let kernel = next.registry.kernel(USER, kernel.kernel_id()).expect("it goes on");
+    until_state(&kernel, KernelState::Busy).await;
+    // Longer than a service takes to see that the time is over.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let go = next.files.join("work").join(kernel.kernel_id().to_string()).join("go");
+    std::fs::write(go, "").expect("written");
+    let ran = Ran::read(next.executions.read(USER, id, 0).await.expect("a reader").1).await;
+    assert_eq!(ran.outcome(), Outcome::Ok);
+}

@@ -134,8 +134,13 @@ impl Driver {
     /// An execution runs in the kernel already.
     fn go_on_with(&mut self, work: Work) {
         let limit = work.time_limit.unwrap_or(self.kernel.limits.execution_max).min(self.kernel.limits.execution_max);
-        let ran = work.log.start_time().map_or(0, |began| self.parts.clock.now_micros().saturating_sub(began));
-        let left = limit.saturating_sub(Duration::from_micros(u64::try_from(ran).unwrap_or(0)));
+        // The clock may have been set since it began; the supervisor's time goes on.
+        let known = self.live.as_ref().and_then(|live| live.connection.last_tag_age());
+        let by_clock = || {
+            let ran = work.log.start_time().map_or(0, |began| self.parts.clock.now_micros().saturating_sub(began));
+            Duration::from_micros(u64::try_from(ran).unwrap_or(0))
+        };
+        let left = limit.saturating_sub(known.unwrap_or_else(by_clock));
         let run = Run { execution_id: work.execution_id, deadline: Instant::now().checked_add(left) };
         // It is idle, as far as this service knows.
         let _ = self.state.begin(run);

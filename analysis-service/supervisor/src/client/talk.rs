@@ -48,6 +48,8 @@ pub struct Talk {
     frames: Option<Frames>,
     /// The tag of the newest request with one that an earlier service sent, if any.
     last_tag: Bytes,
+    /// How long ago that was sent, if the supervisor tells it.
+    last_tag_age: Option<Duration>,
     /// The note beside the newest request with one.
     last_note: Bytes,
     /// The newest message that the kernel had said before, if the supervisor tells it.
@@ -74,10 +76,11 @@ impl Talk {
         let mut frames = Frames::default();
         let told = timeout(wait.saturating_add(ANSWER_GRACE), frames.next::<Tell>(&stream)).await??;
         match told.and_then(|tell| tell.told) {
-            Some(Told::Conversing(Conversing { last_tag, last_number, last_note })) => Ok(Self {
+            Some(Told::Conversing(Conversing { last_tag, last_number, last_note, last_tag_age_ms })) => Ok(Self {
                 stream: Arc::new(stream),
                 frames: Some(frames),
                 last_tag,
+                last_tag_age: last_tag_age_ms.map(Duration::from_millis),
                 last_note,
                 last_number,
                 unsent: VecDeque::new(),
@@ -92,6 +95,12 @@ impl Talk {
     #[must_use]
     pub fn last_tag(&self) -> &[u8] {
         &self.last_tag
+    }
+
+    /// How long before this talk began that was sent.
+    #[must_use]
+    pub fn last_tag_age(&self) -> Option<Duration> {
+        self.last_tag_age
     }
 
     /// The note beside the newest request with one that was sent to this kernel; empty for none.

@@ -23,14 +23,14 @@ impl House {
         Self::with_launchers(folder, settings, Launchers::plain(&workshop, Vec::new()), files).await
     }
 
-    /// The next house after this one, which has left its kernels. They end with it.
+    /// The next house after this one, which has left its kernels, by the same clock. They end with it.
     pub(crate) async fn next(self, settings: Settings) -> Self {
         self.executions.drain(LIMIT).await;
         self.database.close().await;
         let folder = self.folder;
         let (workshop, kept) = lasting_workshop(folder.path(), Duration::ZERO).await;
         let files = folder.path().to_owned();
-        Self::taking_up(folder, settings, Launchers::plain(&workshop, Vec::new()), files, kept).await
+        Self::taking_up(folder, settings, Launchers::plain(&workshop, Vec::new()), files, (self.clock, kept)).await
     }
 }
 
