@@ -81,6 +81,8 @@ async fn a_kernel_that_is_left_to_the_next_service_is_not_said_to_be_gone() {
     for _ in 0..2 {
         let interrupted = soon(house.registry.interrupt(USER, kernel_id, request_id, false)).await;
         assert!(matches!(interrupted, Err(KernelError::Stopping)), "{interrupted:?}");
+        let deleted = soon(house.registry.delete(USER, kernel_id, Some(Uuid::from_u128(2)))).await;
+        assert!(matches!(deleted, Err(KernelError::Stopping)), "{deleted:?}");
     }
     let kept = soon(house.registry.keep(USER, kernel_id, None)).await;
     assert!(matches!(kept, Err(KernelError::Stopping)), "{kept:?}");
@@ -93,6 +95,8 @@ async fn a_kernel_that_is_left_to_the_next_service_is_not_said_to_be_gone() {
     soon(next.registry.interrupt(USER, kernel_id, request_id, false)).await.expect("interrupted");
     let ran = Ran::read(next.executions.read(USER, id, 0).await.expect("a reader").1).await;
     assert_eq!(ran.text(StreamName::Stdout), "on\nheard 0\n");
+    soon(next.registry.delete(USER, kernel_id, Some(Uuid::from_u128(2)))).await.expect("deleted");
+    assert!(next.registry.kernel(USER, kernel_id).is_err());
 }
 
 #[tokio::test]

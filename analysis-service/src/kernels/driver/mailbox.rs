@@ -200,12 +200,11 @@ impl KernelHandle {
         if self.stopping.load(Ordering::SeqCst) { KernelError::Stopping } else { otherwise(&self.snapshot()) }
     }
 
-    /// Ends the kernel, and its task with it; returns when nothing of it runs any more.
-    pub(crate) async fn stop(&self, cause: DeathCause) {
+    /// Ends the kernel, and its task with it; returns when nothing of it runs any more. `false`: its task had ended before,
+    /// and may have left the kernel to the next service.
+    pub(crate) async fn stop(&self, cause: DeathCause) -> bool {
         let (done, answer) = oneshot::channel();
-        if self.requests.send(Request::Stop(cause, done)).await.is_ok() {
-            let _ = answer.await;
-        }
+        self.requests.send(Request::Stop(cause, done)).await.is_ok() && answer.await.is_ok()
     }
 
     /// Tells a kernel that it is the largest of some that use too much memory together. Said again soon, it may be lost.

@@ -112,7 +112,7 @@ impl Registry {
     /// Ends a kernel and forgets it.
     ///
     /// # Errors
-    /// [`KernelError::NotFound`], [`KernelError::RequestIdReused`], the database.
+    /// [`KernelError::NotFound`], [`KernelError::RequestIdReused`], [`KernelError::Stopping`], the database.
     pub async fn delete(
         &self,
         owner_user_id: Uuid,
@@ -129,7 +129,7 @@ impl Registry {
         }
         let once = self.request(owner_user_id, kernel_id, request_id, "delete");
         let registry = self.clone();
-        let act = move |_| async move { Ok(registry.remove(kernel_id, DeathCause::Deleted).await?) };
+        let act = move |_| async move { registry.remove(kernel_id, DeathCause::Deleted).await };
         self.carry_out(kernel_id, once, Again::Done, act).await
     }
 

@@ -3,13 +3,13 @@
 use std::{future::Future, sync::atomic::Ordering, time::Duration};
 
 use fenxi_chassis::clock::micros;
-use fenxi_proto::analysis::v1::DeathCause;
+use fenxi_proto::analysis::v1::{DeathCause, KernelState};
 use futures_util::future::{join, join_all};
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Registry, kept};
-use crate::kernels::{driver::KernelHandle, store::StoreError};
+use crate::kernels::{driver::KernelHandle, model::KernelError};
 
 /// How long a request is known to have been taken.
 const REQUESTS_KEPT: Duration = Duration::from_secs(48 * 3600);
@@ -73,13 +73,20 @@ impl Registry {
         self.0.pool.look();
     }
 
-    pub(super) async fn remove(&self, kernel_id: Uuid, cause: DeathCause) -> Result<(), StoreError> {
+    /// Ends a kernel and forgets it.
+    ///
+    /// # Errors
+    /// [`KernelError::Stopping`] of one that is left to the next service, the database.
+    pub(super) async fn remove(&self, kernel_id: Uuid, cause: DeathCause) -> Result<(), KernelError> {
         let handle = self.entries().get(&kernel_id).and_then(|entry| entry.handle.clone());
-        if let Some(handle) = handle {
-            handle.stop(cause).await;
+        if let Some(handle) = handle
+            && !handle.stop(cause).await
+            && handle.snapshot().state != KernelState::Dead
+        {
+            return self.check_running();
         }
         self.entries().remove(&kernel_id);
         self.0.parts.launcher.forget(kernel_id).await;
-        self.0.parts.store.remove(kernel_id).await
+        Ok(self.0.parts.store.remove(kernel_id).await?)
     }
 }
