@@ -25,6 +25,8 @@ mod launching;
 mod life;
 #[path = "kernels/limits.rs"]
 mod limits;
+#[path = "kernels/naming.rs"]
+mod naming;
 #[path = "kernels/output.rs"]
 mod output;
 #[path = "kernels/pool.rs"]

@@ -278,6 +278,11 @@ impl Driver {
                 self.publish();
                 let _ = done.send(());
             }
+            Request::Rename { rename, done } => {
+                let result = self.rename(*rename).await;
+                self.publish();
+                let _ = done.send(result);
+            }
             Request::Restart(done) => {
                 let result = self.restart().await;
                 self.publish();

@@ -78,6 +78,31 @@ impl Store {
         written.await
     }
 
+    /// Writes down a kernel's new name together with the request for it. Gives the former request instead, if there was one.
+    pub(crate) async fn rename(
+        &self,
+        kernel_id: Uuid,
+        display_name: String,
+        once: Option<Once>,
+    ) -> Result<Option<Taken>, StoreError> {
+        let written = self.database.writer.write::<_, StoreError, _>(move |transaction| {
+            Box::pin(async move {
+                if let Some(once) = once
+                    && let Some(taken) = take(transaction, &once, kernel_id).await?
+                {
+                    return Ok(Some(taken));
+                }
+                sqlx::query("UPDATE kernels SET display_name = $2 WHERE kernel_id = $1")
+                    .bind(kernel_id)
+                    .bind(display_name)
+                    .execute(transaction)
+                    .await?;
+                Ok(None)
+            })
+        });
+        written.await
+    }
+
     /// Writes down that a kernel's process of this generation has started, before code is sent to it.
     pub(crate) async fn started(&self, kernel_id: Uuid, generation: i32) -> Result<(), StoreError> {
         let written = self.database.writer.write::<_, StoreError, _>(move |transaction| {

@@ -29,6 +29,7 @@ pub(crate) async fn a_foreign_kernel_is_as_unknown_as_none() {
         let unknown = |result: Result<(), KernelError>| assert!(matches!(result, Err(KernelError::NotFound)));
         unknown(house.registry.kernel(STRANGER, kernel_id).map(drop));
         unknown(house.registry.restart(STRANGER, kernel_id, None).await.map(drop));
+        unknown(house.registry.rename(STRANGER, kernel_id, None, "mine".into()).await.map(drop));
         unknown(house.registry.interrupt(STRANGER, kernel_id, None, true).await.map(drop));
         unknown(house.registry.delete(STRANGER, kernel_id, Some(id::at(1))).await);
     }

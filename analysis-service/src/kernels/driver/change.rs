@@ -1,4 +1,4 @@
-//! Starts, restarts and stops: what is asked of a kernel as a whole, and what comes of it.
+//! Starts, restarts, stops and another name: what is asked of a kernel as a whole, and what comes of it.
 
 use std::sync::Arc;
 
@@ -8,10 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Driver, Starting,
+    mailbox::Rename,
     meter::Meter,
     start::{Live, Plan, Ready, StartError},
 };
-use crate::kernels::{launch::Order, model::KernelError, specs::TableLoader, state::death};
+use crate::kernels::{launch::Order, model::KernelError, specs::TableLoader, state::death, store::Taken};
 
 impl Driver {
     pub(super) fn start(&mut self, ready: Option<Ready>) {
@@ -85,6 +86,16 @@ impl Driver {
             (None, None) => self.start_again().await,
         }
         Ok(())
+    }
+
+    /// Written down before it is told; the former request of the same id instead, if there was one.
+    pub(super) async fn rename(&mut self, rename: Rename) -> Result<Option<Taken>, KernelError> {
+        let Rename { display_name, once } = rename;
+        let taken = self.parts.store.rename(self.kernel.kernel_id, display_name.clone(), once).await?;
+        if taken.is_none() {
+            self.kernel.display_name = display_name;
+        }
+        Ok(taken)
     }
 
     pub(super) fn stop(&mut self, cause: DeathCause) {

@@ -14,7 +14,10 @@ use uuid::Uuid;
 use super::{ask::Ask, pressure::Pressure};
 use crate::{
     executions::{Taken, log::LogWriter},
-    kernels::model::{Kernel, KernelDatasetRef, KernelError},
+    kernels::{
+        model::{Kernel, KernelDatasetRef, KernelError},
+        store::{self, Once},
+    },
 };
 use fenxi_proto::analysis::v1::{DeathCause, KernelState};
 
@@ -48,6 +51,7 @@ pub(super) enum Request {
     Cancel { execution_id: Uuid, taken: Option<Taken>, done: oneshot::Sender<bool> },
     Interrupt { clear_queue: bool, before: Option<AskedBefore>, done: oneshot::Sender<()> },
     Keep(oneshot::Sender<()>),
+    Rename { rename: Box<Rename>, done: oneshot::Sender<Result<Option<store::Taken>, KernelError>> },
     Restart(oneshot::Sender<Result<(), KernelError>>),
     Stop(DeathCause, oneshot::Sender<()>),
     Leave(oneshot::Sender<()>),
@@ -72,6 +76,13 @@ pub(super) struct Input {
     pub(super) input_id: String,
     pub(super) value: String,
     pub(super) taken: Option<Taken>,
+}
+
+/// Another name, and the request for it.
+#[derive(Debug)]
+pub(super) struct Rename {
+    pub(super) display_name: String,
+    pub(super) once: Option<Once>,
 }
 
 /// A way to a kernel. Clones lead to the same one.
@@ -166,6 +177,23 @@ impl KernelHandle {
         let (done, answer) = oneshot::channel();
         self.requests.send(Request::Keep(done)).await.map_err(|_| self.unheard(dead))?;
         answer.await.map_err(|_| self.unheard(dead))
+    }
+
+    /// Gives it another name, which is on disk when this returns. Gives the former request of the same id instead, if there
+    /// was one.
+    ///
+    /// # Errors
+    /// The kernel is not there any more, or is left to the next service; the database.
+    pub(crate) async fn rename(
+        &self,
+        display_name: String,
+        once: Option<Once>,
+    ) -> Result<Option<store::Taken>, KernelError> {
+        let (done, answer) = oneshot::channel();
+        let gone = || self.unheard(|_| KernelError::NotFound);
+        let request = Request::Rename { rename: Box::new(Rename { display_name, once }), done };
+        self.requests.send(request).await.map_err(|_| gone())?;
+        answer.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Answers an `InputRequestEvent`, by its id and the line. The log says that this request was `taken`.

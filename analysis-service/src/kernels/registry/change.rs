@@ -1,5 +1,5 @@
-//! What is asked of a kernel that is there: to be interrupted, kept, started anew or deleted. A request is carried out once,
-//! and seen to its end whoever goes; one that was refused is forgotten, so that it can be tried again.
+//! What is asked of a kernel that is there: to be interrupted, kept, renamed, started anew or deleted. A request is carried
+//! out once, and seen to its end whoever goes; one that was refused is forgotten, so that it can be tried again.
 
 use std::{future::Future, sync::Arc};
 
@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::JoinError;
 use uuid::Uuid;
 
-use super::Registry;
+use super::{Registry, create::name_of};
 use crate::kernels::{
     driver::{AskedBefore, KernelHandle},
     model::{Kernel, KernelError},
@@ -67,6 +67,29 @@ impl Registry {
         let once = self.request(owner_user_id, kernel_id, request_id, "keep");
         let asked = handle.clone();
         self.carry_out(kernel_id, once, Again::Told, move |_| async move { asked.keep().await }).await?;
+        Ok(handle.snapshot())
+    }
+
+    /// Gives a kernel another name, dead or alive; an empty one stands for its first table's. The request and the name are
+    /// written down together, so that one that was taken before has nothing left to do.
+    ///
+    /// # Errors
+    /// [`KernelError::NotFound`], [`KernelError::RequestIdReused`], [`KernelError::Stopping`], the database.
+    pub async fn rename(
+        &self,
+        owner_user_id: Uuid,
+        kernel_id: Uuid,
+        request_id: Option<Uuid>,
+        display_name: String,
+    ) -> Result<Arc<Kernel>, KernelError> {
+        let handle = self.kernel(owner_user_id, kernel_id)?;
+        let display_name = name_of(display_name, &handle.datasets());
+        let once = self.request(owner_user_id, kernel_id, request_id, &format!("rename {display_name}"));
+        let fingerprint = once.as_ref().map(|once| once.fingerprint.clone());
+        let before = handle.rename(display_name, once).await?;
+        if before.is_some_and(|taken| Some(taken.fingerprint) != fingerprint) {
+            return Err(KernelError::RequestIdReused);
+        }
         Ok(handle.snapshot())
     }
 

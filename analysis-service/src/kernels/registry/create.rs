@@ -65,10 +65,7 @@ impl Registry {
             generation: None,
             execution_id: None,
         };
-        let display_name = match (new.display_name.is_empty(), datasets.first()) {
-            (true, Some(first)) => first.name.clone(),
-            _ => new.display_name,
-        };
+        let display_name = name_of(new.display_name, &datasets);
         let limits = self.0.parts.settings.limits;
         let common = kernel_spec == BUILT_IN && self.0.parts.launcher.is_common(owner_user_id);
         let ready = if common { self.0.pool.take(limits).await } else { None };
@@ -217,6 +214,14 @@ impl Registry {
         Ok(with_names
             .map(|((new, name), variable_name)| KernelDatasetRef { dataset_id: new.dataset_id, name, variable_name })
             .collect())
+    }
+}
+
+/// What a kernel is called: as it is given, or else after its first table.
+pub(super) fn name_of(given: String, datasets: &[KernelDatasetRef]) -> String {
+    match datasets.first() {
+        Some(first) if given.is_empty() => first.name.clone(),
+        _ => given,
     }
 }
 
