@@ -21,6 +21,8 @@ mod kinds;
 mod life;
 #[path = "executions/machine.rs"]
 mod machine;
+#[path = "executions/naming.rs"]
+mod naming;
 #[path = "executions/network.rs"]
 mod network;
 #[path = "executions/outliving.rs"]

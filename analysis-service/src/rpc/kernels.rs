@@ -14,8 +14,8 @@ use fenxi_proto::{
         CreateKernelRequest, CreateKernelResponse, DeleteKernelRequest, DeleteKernelResponse, GetKernelRequest,
         GetKernelResponse, InterruptKernelRequest, InterruptKernelResponse, KeepKernelRequest, KeepKernelResponse,
         KernelState, ListKernelSpecsRequest, ListKernelSpecsResponse, ListKernelsRequest, ListKernelsResponse,
-        RestartKernelRequest, RestartKernelResponse, WatchKernelRequest, WatchKernelResponse,
-        kernel_service_server::KernelService,
+        RestartKernelRequest, RestartKernelResponse, UpdateKernelRequest, UpdateKernelResponse, WatchKernelRequest,
+        WatchKernelResponse, kernel_service_server::KernelService,
     },
     error::{ErrorReason, Failure},
     id,
@@ -108,6 +108,15 @@ impl KernelService for KernelRpc {
         let request_id = id::parse_optional("request_id", &asked.request_id)?;
         let kernel = self.kernels.keep(user_id, kernel_id, request_id).await.map_err(failure::status)?;
         Ok(Response::new(KeepKernelResponse { kernel: Some(messages::kernel(&kernel)) }))
+    }
+
+    async fn update_kernel(&self, request: Request<UpdateKernelRequest>) -> Answer<UpdateKernelResponse> {
+        let (user_id, asked) = taken(request)?;
+        let (kernel_id, display_name) = messages::new_name(&asked)?;
+        let request_id = id::parse_optional("request_id", &asked.request_id)?;
+        let renamed = self.kernels.rename(user_id, kernel_id, request_id, display_name).await;
+        let kernel = renamed.map_err(failure::status)?;
+        Ok(Response::new(UpdateKernelResponse { kernel: Some(messages::kernel(&kernel)) }))
     }
 
     async fn restart_kernel(&self, request: Request<RestartKernelRequest>) -> Answer<RestartKernelResponse> {

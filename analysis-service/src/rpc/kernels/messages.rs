@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use fenxi_proto::{
-    analysis::v1::{self as pb, CreateKernelRequest},
+    analysis::v1::{self as pb, CreateKernelRequest, UpdateKernelRequest},
     error::Failure,
     id, time,
 };
+use uuid::Uuid;
 
 use crate::kernels::{
     model::{Kernel, KernelDatasetRef, KernelLimits},
@@ -28,21 +29,40 @@ pub(super) fn new_kernel(asked: CreateKernelRequest) -> Result<NewKernel, Failur
             format!("has {} tables; give at most {DATASETS_MAX}", asked.datasets.len()),
         ));
     }
-    let display_name = asked.display_name.trim();
-    if display_name.chars().count() > DISPLAY_NAME_MAX_CHARS || display_name.chars().any(char::is_control) {
-        let what = format!("is longer than {DISPLAY_NAME_MAX_CHARS} characters or has control characters");
-        return Err(Failure::invalid("display_name", what));
-    }
+    let display_name = display_name("display_name", &asked.display_name)?;
     let datasets = asked.datasets.into_iter().map(|dataset| {
         let dataset_id = id::parse_resource("datasets.dataset_id", &dataset.dataset_id)?;
         Ok(NewDataset { dataset_id, variable_name: dataset.variable_name })
     });
     Ok(NewKernel {
-        display_name: display_name.to_owned(),
+        display_name,
         datasets: datasets.collect::<Result<_, Failure>>()?,
         request_id,
         kernel_spec: asked.kernel_spec,
     })
+}
+
+/// The kernel that a change is for, and its new name.
+pub(super) fn new_name(asked: &UpdateKernelRequest) -> Result<(Uuid, String), Failure> {
+    let kernel = asked.kernel.as_ref().ok_or_else(|| Failure::invalid("kernel", "is required"))?;
+    let kernel_id = id::parse_resource("kernel.kernel_id", &kernel.kernel_id)?;
+    let paths = asked.update_mask.as_ref().map(|mask| mask.paths.as_slice()).unwrap_or_default();
+    if paths.is_empty() {
+        return Err(Failure::invalid("update_mask", "is required: `display_name`"));
+    }
+    if paths.iter().any(|path| path != "display_name") {
+        return Err(Failure::invalid("update_mask", "names a field that cannot be changed; `display_name` can"));
+    }
+    Ok((kernel_id, display_name("kernel.display_name", &kernel.display_name)?))
+}
+
+fn display_name(field: &str, given: &str) -> Result<String, Failure> {
+    let name = given.trim();
+    if name.chars().count() > DISPLAY_NAME_MAX_CHARS || name.chars().any(char::is_control) {
+        let what = format!("is longer than {DISPLAY_NAME_MAX_CHARS} characters or has control characters");
+        return Err(Failure::invalid(field, what));
+    }
+    Ok(name.to_owned())
 }
 
 /// A kernel.
