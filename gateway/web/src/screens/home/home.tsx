@@ -3,7 +3,7 @@ import { useInfiniteQuery, useQuery } from "@connectrpc/connect-query";
 import { ArrowRight, Database, Plus, SquareTerminal, Upload } from "lucide-react";
 import { Link } from "wouter";
 import { DatasetService } from "../../gen/fenxi/analysis/v1/dataset_pb";
-import { KernelService, KernelState, type Kernel } from "../../gen/fenxi/analysis/v1/kernel_pb";
+import { KernelService } from "../../gen/fenxi/analysis/v1/kernel_pb";
 import { HistoryService } from "../../gen/fenxi/history/v1/history_pb";
 import { ago, bytes } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
@@ -13,16 +13,12 @@ import { Button } from "../../ui/button";
 import { Empty, Failed, Skeleton } from "../../ui/states";
 import { useUpload } from "../../upload/provider";
 import { HistoryRow } from "../history/history-row";
-import { newRequestId } from "../../api/query";
-import { kernels } from "../../api/transport";
-import { useNow } from "../../ui/now";
-import { idleText, KeepButton } from "./idle-warning";
 import { specOf } from "../../notebook/language";
+import { KernelCard } from "./kernel-card";
 import { useKernelSpecs } from "./kernel-spec";
-import { KernelBadge } from "./kernel-state";
 import { NewAnalysis } from "./new-analysis";
 import { CARDS_STEP, drawnOf, liveFirst } from "./order";
-import { useMemo, useRef, useState, type ReactNode } from "react";
+import { useMemo, useState, type ReactNode } from "react";
 import "./home.css";
 
 export function HomeScreen() {
@@ -102,37 +98,6 @@ function Kernels({ onNew }: { onNew(): void }) {
         </>
       )}
     </Section>
-  );
-}
-
-function KernelCard({ kernel, kind, onChange }: { kernel: Kernel; kind: string; onChange(): Promise<unknown> }) {
-  const t = useT();
-  const link = useRef<HTMLDivElement>(null);
-  const warned = kernel.idleWarningTime !== undefined;
-  const nowMs = useNow(15_000, warned);
-  const facts = [kind, kernel.heldMemoryBytes > 0n ? bytes(kernel.heldMemoryBytes) : "", ago(kernel.lastActivityTime ?? kernel.createTime)].filter(Boolean);
-  const keep = () => kernels.keepKernel({ kernelId: kernel.kernelId, requestId: newRequestId() }).then(onChange);
-  return (
-    <div className={`card kernel-card${kernel.state === KernelState.DEAD ? " kernel-dead" : ""}`} ref={link}>
-      <Link href={`/k/${kernel.kernelId}`} className="kernel-open" data-testid="kernel-card">
-        <div className="row">
-          <h3 className="ellipsis grow">{kernel.displayName || t("notebook.untitled")}</h3>
-          <KernelBadge state={kernel.state} />
-        </div>
-        <div className="row wrap kernel-tables">
-          {kernel.datasets.slice(0, 3).map((each) => <span key={each.datasetId} className="badge mono">{each.variableName}</span>)}
-          {kernel.datasets.length > 3 && <span className="badge">+{kernel.datasets.length - 3}</span>}
-          {kernel.datasets.length === 0 && <span className="muted small">{t("home.noTables")}</span>}
-        </div>
-        <div className="muted small num">{facts.join(" · ")}</div>
-      </Link>
-      {warned && (
-        <div className="notice notice-warn kernel-warning small" role="status" data-testid="kernel-idle">
-          <span className="grow">{idleText(t, kernel, nowMs)}</span>
-          <KeepButton keep={keep} onKept={() => link.current?.querySelector("a")?.focus()} />
-        </div>
-      )}
-    </div>
   );
 }
 

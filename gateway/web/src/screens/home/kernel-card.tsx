@@ -1,0 +1,42 @@
+// A kernel on the front page: how it stands, what it holds, and a warning where it is about to be ended.
+import { useRef } from "react";
+import { Link } from "wouter";
+import { newRequestId } from "../../api/query";
+import { kernels } from "../../api/transport";
+import { KernelState, type Kernel } from "../../gen/fenxi/analysis/v1/kernel_pb";
+import { ago, bytes } from "../../i18n/format";
+import { useT } from "../../i18n/i18n";
+import { useNow } from "../../ui/now";
+import { idleText, KeepButton } from "./idle-warning";
+import { KernelBadge } from "./kernel-state";
+
+export function KernelCard({ kernel, kind, onChange }: { kernel: Kernel; kind: string; onChange(): Promise<unknown> }) {
+  const t = useT();
+  const link = useRef<HTMLDivElement>(null);
+  const warned = kernel.idleWarningTime !== undefined;
+  const nowMs = useNow(15_000, warned);
+  const facts = [kind, kernel.heldMemoryBytes > 0n ? bytes(kernel.heldMemoryBytes) : "", ago(kernel.lastActivityTime ?? kernel.createTime)].filter(Boolean);
+  const keep = () => kernels.keepKernel({ kernelId: kernel.kernelId, requestId: newRequestId() }).then(onChange);
+  return (
+    <div className={`card kernel-card${kernel.state === KernelState.DEAD ? " kernel-dead" : ""}`} ref={link}>
+      <Link href={`/k/${kernel.kernelId}`} className="kernel-open" data-testid="kernel-card">
+        <div className="row">
+          <h3 className="ellipsis grow">{kernel.displayName || t("notebook.untitled")}</h3>
+          <KernelBadge state={kernel.state} />
+        </div>
+        <div className="row wrap kernel-tables">
+          {kernel.datasets.slice(0, 3).map((each) => <span key={each.datasetId} className="badge mono">{each.variableName}</span>)}
+          {kernel.datasets.length > 3 && <span className="badge">+{kernel.datasets.length - 3}</span>}
+          {kernel.datasets.length === 0 && <span className="muted small">{t("home.noTables")}</span>}
+        </div>
+        <div className="muted small num">{facts.join(" · ")}</div>
+      </Link>
+      {warned && (
+        <div className="notice notice-warn kernel-warning small" role="status" data-testid="kernel-idle">
+          <span className="grow">{idleText(t, kernel, nowMs)}</span>
+          <KeepButton keep={keep} onKept={() => link.current?.querySelector("a")?.focus()} />
+        </div>
+      )}
+    </div>
+  );
+}
