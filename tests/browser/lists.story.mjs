@@ -1,4 +1,4 @@
-// Lists: the box that searches one says what the list shows, however a person came to it.
+// Lists: the box that searches one says what the list shows, however a person came to it; and what is in them is renamed.
 import assert from "node:assert/strict";
 import { byId, ended, origin, run, setUp, story } from "./page.mjs";
 
@@ -9,6 +9,22 @@ await story("lists", {}, async ({ page }) => {
   await byId(page, "notebook").waitFor();
   await ended(await run(page, "print('important')"), "OK");
   await ended(await run(page, "print('other')"), "OK");
+
+  // A notebook has another name at once, on the tab and in the list, where it is given yet another.
+  const rename = async (name) => {
+    await byId(page, "rename").getByRole("textbox").fill(name);
+    await page.keyboard.press("Enter");
+    await byId(page, "rename").waitFor({ state: "detached" });
+  };
+  await byId(page, "title").click();
+  await rename("第一季度");
+  await byId(page, "title").filter({ hasText: "第一季度" }).waitFor();
+  assert.match(await page.title(), /第一季度/);
+  await page.goto(origin);
+  await byId(page, "kernel-card").filter({ hasText: "第一季度" }).waitFor();
+  await byId(page, "kernel-rename").click();
+  await rename("Q1");
+  await byId(page, "kernel-card").filter({ hasText: "Q1" }).waitFor();
 
   await page.goto(`${origin}/history?q=important`);
   const box = page.getByRole("searchbox");

@@ -9,7 +9,7 @@ import { ownText } from "./own-text";
 const SAID = [
   "the password must have at least 10 and at most 256 characters", "the password must not be one character repeated, a simple sequence, or made of the user name",
   "username must be 3 to 64 characters of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit", "user.display_name must have at most 100 characters, none of them a control character",
-  "display_name is longer than 200 characters or has control characters", "name has 300 characters; give at most 200", "name is empty; give at least one visible character",
+  "display_name is longer than 200 characters or has control characters", "kernel.display_name is longer than 200 characters or has control characters", "name has 300 characters; give at most 200", "name is empty; give at least one visible character",
   "you have 5 kernels, which is the limit; end one first", "the service runs 100 kernels, which is its limit; try again later", "the memory of your kernels is 4096 of 4096 MiB; delete one first",
   "the memory of all kernels of this service is 9000 of 8000 MiB; delete one of yours, or try again later", "the files of your kernels, ended ones too, take 11 of 10 MiB; delete one first",
   "this kernel's files are above their limit (12 of 10 MiB), and it added some each time that it was started; remove some", "there is no kernel spec `x`; there are: python3, ir", "the value cannot be shown: ValueError: no",

@@ -17,7 +17,7 @@ const SENTENCES: [RegExp, MessageKey][] = [
   [/ must not be one character repeated, /, "details.passwordSimple"],
   [/^username must be (?<min>\d+) to (?<max>\d+) characters/, "details.username"],
   [/^(?:user\.)?display_name must have at most (?<max>\d+) characters/, "details.name"],
-  [/^display_name is longer than (?<max>\d+) characters/, "details.name"],
+  [/^(?:kernel\.)?display_name is longer than (?<max>\d+) characters/, "details.name"],
   [/^(?:dataset\.)?name has \d+ characters; give at most (?<max>\d+)$/, "details.name"],
   [/^(?:dataset\.)?name is empty; /, "details.nameEmpty"],
   // Kernels.

@@ -50,7 +50,7 @@ export const zh: Messages = {
     network: "网络", networkNone: "此内核的网络授权已被收回，现在不能访问任何地址。", networkText: "内核可以访问：",
     moveUp: "上移", notSaved: "浏览器空间不足，草稿无法保存。离开页面前请先复制。", nothingFound: "没有找到这个名称的说明。", output: "输出", placeholder: "编写 {language}，按 Shift+Enter 运行",
     queued: "排队等待中", queuedAt: "排队中：前面还有 {n} 个", queuedFor: "约 {span}", reconnecting: "连接已断开。代码仍在运行，恢复后会自动补上输出。", restart: "重启内核",
-    restartText: "正在运行的代码会停止，所有变量都会丢失。表格会重新加载。", restartTitle: "重启内核？", run: "运行", runAll: "全部运行",
+    restartText: "正在运行的代码会停止，所有变量都会丢失。表格会重新加载。", renameTitle: "重命名分析", restartTitle: "重启内核？", run: "运行", runAll: "全部运行",
     running: "运行中", sending: "发送中…", shortcuts: "键盘快捷键", showAll: "显示全部 {n} 行", showLess: "收起", showWhole: "全部显示", startsAt: "正在启动其他内核，本内核排在第 {n} 位。", stop: "停止", stopping: "正在停止…", tryThis: "试试",
     untitled: "未命名分析",
   },

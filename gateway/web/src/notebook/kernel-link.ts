@@ -7,6 +7,7 @@ import { DetailLevel } from "../gen/fenxi/analysis/v1/inspection_pb";
 import type { Kernel } from "../gen/fenxi/analysis/v1/kernel_pb";
 import { watchKernel } from "./kernel-watch";
 import { LatestKernel } from "./latest-kernel";
+import { renameKernel } from "./rename";
 import { answers } from "./variables";
 
 /** How often writing keeps the kernel, at the most. */
@@ -68,10 +69,13 @@ export class KernelLink {
 
   /** Counts as use of the kernel, which is about to be ended for want of it. */
   async keep(): Promise<void> {
-    const { stream } = this.latest;
     this.keepAgainAtMs = Date.now() + KEEP_GAP_MS;
-    const { kernel } = await kernels.keepKernel({ kernelId: this.kernelId, requestId: newRequestId() });
-    if (kernel && this.latest.answer(kernel, stream)) this.changed(kernel, false);
+    await this.answered(kernels.keepKernel({ kernelId: this.kernelId, requestId: newRequestId() }));
+  }
+
+  /** The answer is shown at once: a dead kernel is asked about now and then only. */
+  async rename(name: string): Promise<void> {
+    await this.answered(renameKernel(this.kernelId, name));
   }
 
   /** Who writes wants the kernel that will run it; a page that is only open keeps nothing. */
@@ -98,6 +102,12 @@ export class KernelLink {
     const plain = bundle?.parts.find((part) => part.mimeType === "text/plain");
     const text = plain?.content.case === "text" ? plain.content.value : "";
     return { found: found && text !== "", text };
+  }
+
+  private async answered(call: Promise<{ kernel?: Kernel | undefined }>): Promise<void> {
+    const { stream } = this.latest;
+    const { kernel } = await call;
+    if (kernel && this.latest.answer(kernel, stream)) this.changed(kernel, false);
   }
 
   private changed(kernel: Kernel, first: boolean): void {

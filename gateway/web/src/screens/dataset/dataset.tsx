@@ -14,7 +14,7 @@ import { Confirm } from "../../ui/dialog";
 import { SearchInput } from "../../ui/field";
 import { Empty, Failed, Skeleton } from "../../ui/states";
 import { useDeleteDataset } from "../datasets/actions";
-import { RenameDialog } from "../datasets/rename";
+import { RenameDataset } from "../datasets/rename";
 import { useStartKernel } from "../home/start";
 import { ColumnCard } from "./column-card";
 import { Grid } from "./grid";
@@ -77,7 +77,7 @@ function Loaded({ dataset }: { dataset: Dataset }) {
         <Tabs.Content value="columns"><Columns dataset={dataset} /></Tabs.Content>
         <Tabs.Content value="about"><About dataset={dataset} /></Tabs.Content>
       </Tabs.Root>
-      <RenameDialog dataset={renaming ? dataset : null} onClose={() => setRenaming(false)} />
+      <RenameDataset dataset={renaming ? dataset : null} onClose={() => setRenaming(false)} />
       <Confirm
         open={deleting}
         title={t("datasets.deleteTitle", { name: dataset.name })}

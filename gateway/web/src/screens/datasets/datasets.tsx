@@ -17,7 +17,7 @@ import { Empty, Failed, Skeleton } from "../../ui/states";
 import { useUpload } from "../../upload/provider";
 import { useStartKernel } from "../home/start";
 import { useDeleteDataset } from "./actions";
-import { RenameDialog } from "./rename";
+import { RenameDataset } from "./rename";
 
 export function DatasetsScreen() {
   const t = useT();
@@ -113,7 +113,7 @@ function DatasetRow({ dataset, picked, onPick, onDeleted }: RowProps) {
           { label: t("common.delete"), icon: <Trash2 />, danger: true, onSelect: () => setDeleting(true) },
         ]}
       />
-      <RenameDialog dataset={renaming ? dataset : null} onClose={() => setRenaming(false)} />
+      <RenameDataset dataset={renaming ? dataset : null} onClose={() => setRenaming(false)} />
       <Confirm
         open={deleting}
         title={t("datasets.deleteTitle", { name: dataset.name })}

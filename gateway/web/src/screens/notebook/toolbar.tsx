@@ -1,5 +1,5 @@
 // The head of a notebook: its name, the kernel as it stands, and the buttons that concern all of it.
-import { Braces, Download, Ellipsis, FastForward, FileCode, Globe, Keyboard, ListX, Power, RotateCcw, Square } from "lucide-react";
+import { Braces, Download, Ellipsis, FastForward, FileCode, Globe, Keyboard, ListX, Pencil, Power, RotateCcw, Square } from "lucide-react";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { newRequestId, queryClient } from "../../api/query";
@@ -15,6 +15,7 @@ import { Confirm } from "../../ui/dialog";
 import { useFocusReturn } from "../../ui/focus-return";
 import { Menu } from "../../ui/menu";
 import { Popover } from "../../ui/popover";
+import { RenameDialog } from "../../ui/rename-dialog";
 import { toastError } from "../../ui/toast";
 import { KernelBadge } from "../home/kernel-state";
 import { useExport } from "./use-export";
@@ -38,6 +39,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
   const t = useT();
   const [, go] = useLocation();
   const [ending, setEnding] = useState(false);
+  const [renaming, setRenaming] = useState(false);
   const { kernel } = session;
   const { save, busy: saving, isPython } = useExport(session, spec);
   const end = async () => {
@@ -53,7 +55,11 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
   return (
     <header className="toolbar">
       <div className="toolbar-title">
-        <h1 className="ellipsis">{kernel?.displayName || t("notebook.untitled")}</h1>
+        <h1>
+          <Tip text={t("notebook.renameTitle")}>
+            <button type="button" className="title-button ellipsis" disabled={!kernel} onClick={() => setRenaming(true)} data-testid="title">{kernel?.displayName || t("notebook.untitled")}</button>
+          </Tip>
+        </h1>
         <KernelBadge state={kernel?.state} linked={session.link.live} />
         {spec && kernel && <span className="muted small hide-phone" data-testid="kernel-kind">{spec.displayName}</span>}
         {kernel && kernel.heldMemoryBytes > 0n && (
@@ -87,6 +93,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
             { label: t(saving ? "notebook.exporting" : "notebook.exportIpynb"), icon: <Download />, disabled: saving || session.loading, onSelect: () => void save("ipynb") },
             ...(isPython ? [{ label: t("notebook.exportPy"), icon: <FileCode />, disabled: saving, onSelect: () => void save("py") }] : []),
             "line",
+            { label: t("common.rename"), icon: <Pencil />, disabled: !kernel, onSelect: () => setRenaming(true) },
             { label: t("notebook.restart"), icon: <RotateCcw />, onSelect: onRestart },
             { label: t("notebook.shortcuts"), icon: <Keyboard />, onSelect: onHelp },
             "line",
@@ -94,6 +101,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
           ]}
         />
       </div>
+      <RenameDialog open={renaming} title={t("notebook.renameTitle")} name={kernel?.displayName ?? ""} rename={(name) => session.link.rename(name)} onClose={() => setRenaming(false)} />
       <Confirm open={ending} title={t("notebook.endTitle")} text={t("notebook.endText")} action={t("notebook.end")} onClose={() => setEnding(false)} onConfirm={() => void end()} />
     </header>
   );
