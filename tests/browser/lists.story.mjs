@@ -10,20 +10,26 @@ await story("lists", {}, async ({ page }) => {
   await ended(await run(page, "print('important')"), "OK");
   await ended(await run(page, "print('other')"), "OK");
 
-  // A notebook has another name at once, on the tab and in the list, where it is given yet another.
-  const rename = async (name) => {
-    await byId(page, "rename").getByRole("textbox").fill(name);
+  // A notebook has another name at once, on the tab and in the list, where it is given yet another. The field has the focus
+  // however the dialog was opened, and what opened it has it after.
+  const rename = async (name, opener) => {
+    await byId(page, "rename").locator("input:focus").fill(name);
     await page.keyboard.press("Enter");
     await byId(page, "rename").waitFor({ state: "detached" });
+    await opener.and(page.locator(":focus")).waitFor();
   };
+  const more = page.locator(".toolbar").getByRole("button", { name: "More actions" });
+  await more.click();
+  await page.getByRole("menuitem", { name: "Rename" }).click();
+  await rename("first", more);
   await byId(page, "title").click();
-  await rename("第一季度");
+  await rename("第一季度", byId(page, "title"));
   await byId(page, "title").filter({ hasText: "第一季度" }).waitFor();
   assert.match(await page.title(), /第一季度/);
   await page.goto(origin);
   await byId(page, "kernel-card").filter({ hasText: "第一季度" }).waitFor();
   await byId(page, "kernel-rename").click();
-  await rename("Q1");
+  await rename("Q1", byId(page, "kernel-rename"));
   await byId(page, "kernel-card").filter({ hasText: "Q1" }).waitFor();
 
   await page.goto(`${origin}/history?q=important`);

@@ -4,6 +4,7 @@ import { AlertDialog, Dialog as Radix } from "radix-ui";
 import type { ReactNode } from "react";
 import { useT } from "../i18n/i18n";
 import { Button, IconButton } from "./button";
+import { useOpener } from "./opener";
 
 interface DialogProps {
   open: boolean;
@@ -18,6 +19,7 @@ interface DialogProps {
 
 export function Dialog({ open, onClose, title, description, wide, children, footer, testId }: DialogProps) {
   const t = useT();
+  const onCloseAutoFocus = useOpener(open);
   return (
     <Radix.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Radix.Portal>
@@ -26,11 +28,13 @@ export function Dialog({ open, onClose, title, description, wide, children, foot
           className={wide ? "dialog dialog-wide" : "dialog"}
           data-testid={testId}
           onOpenAutoFocus={(event) => {
-            // Not the close button, which comes first: the dialog itself, unless a field asked for it.
+            // Not the close button, which comes first: the field that asks for it by `data-focus`, or the dialog itself.
+            // A field with `autoFocus` would lose it to the menu that closes behind the dialog.
             event.preventDefault();
             const content = event.currentTarget as HTMLElement;
-            if (!content.contains(document.activeElement)) content.focus();
+            (content.querySelector<HTMLElement>("[data-focus]") ?? content).focus();
           }}
+          onCloseAutoFocus={onCloseAutoFocus}
           {...(description ? {} : { "aria-describedby": undefined })}
         >
           <div className="dialog-head">
@@ -62,11 +66,12 @@ interface ConfirmProps {
 
 export function Confirm({ open, title, text, action, busy, onConfirm, onClose }: ConfirmProps) {
   const t = useT();
+  const onCloseAutoFocus = useOpener(open);
   return (
     <AlertDialog.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <AlertDialog.Portal>
         <AlertDialog.Overlay className="overlay" />
-        <AlertDialog.Content className="dialog">
+        <AlertDialog.Content className="dialog" onCloseAutoFocus={onCloseAutoFocus}>
           <div className="dialog-head">
             <AlertDialog.Title asChild>
               <h2>{title}</h2>

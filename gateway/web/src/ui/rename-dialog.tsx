@@ -51,7 +51,7 @@ export function RenameDialog({ open, title, name, rename, onClose }: RenameDialo
       }
     >
       <form id="rename" onSubmit={submit}>
-        <Field label={t("upload.name")} name="name" defaultValue={name} required maxLength={NAME_MAX_CHARS} autoFocus error={error ? errorText(error) : null} />
+        <Field label={t("upload.name")} name="name" defaultValue={name} required maxLength={NAME_MAX_CHARS} data-focus error={error ? errorText(error) : null} />
       </form>
     </Dialog>
   );

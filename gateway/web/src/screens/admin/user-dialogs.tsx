@@ -51,7 +51,7 @@ export function CreateUser({ open, onClose }: { open: boolean; onClose(): void }
       }
     >
       <form id="create-user" className="stack" onSubmit={(event) => create.mutate(read(event))} autoComplete="off">
-        <Field label={t("login.username")} hint={t("users.usernameRule")} name="username" required minLength={3} maxLength={64} autoCapitalize="none" spellCheck={false} autoFocus />
+        <Field label={t("login.username")} hint={t("users.usernameRule")} name="username" required minLength={3} maxLength={64} autoCapitalize="none" spellCheck={false} data-focus />
         <Field label={t("users.displayName")} name="displayName" maxLength={100} />
         <Field label={t("login.password")} hint={t("users.passwordRule")} name="password" type="password" autoComplete="new-password" required minLength={10} maxLength={256} />
         <Select label={t("users.role")} name="role" defaultValue={UserRole.MEMBER}>
@@ -91,7 +91,7 @@ export function SetPassword({ user, onClose }: { user: User | null; onClose(): v
       }
     >
       <form id="set-password" className="stack" onSubmit={(event) => change.mutate(read(event)("password"))}>
-        <Field label={t("settings.newPassword")} hint={t("users.passwordRule")} name="password" type="password" autoComplete="new-password" required minLength={10} maxLength={256} autoFocus />
+        <Field label={t("settings.newPassword")} hint={t("users.passwordRule")} name="password" type="password" autoComplete="new-password" required minLength={10} maxLength={256} data-focus />
         {change.error && <div className="field-error" role="alert">{errorText(change.error)}</div>}
       </form>
     </Dialog>

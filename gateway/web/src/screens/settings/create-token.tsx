@@ -75,7 +75,7 @@ export function CreateToken({ open, onClose, onMade }: CreateTokenProps) {
       }
     >
       <form id="create-token" className="stack" onSubmit={submit}>
-        <Field label={t("tokens.name")} hint={t("tokens.nameHint")} name="name" required maxLength={100} autoFocus />
+        <Field label={t("tokens.name")} hint={t("tokens.nameHint")} name="name" required maxLength={100} data-focus />
         <Select label={t("tokens.lasts")} name="days" defaultValue="90">
           {DAYS.map((days) => <option key={days} value={days}>{t("tokens.days", { n: days })}</option>)}
         </Select>
