@@ -18,7 +18,13 @@ describe("formulas in LaTeX", () => {
       expect(formulas(text), text).toEqual([]);
       expect(partsOf(text).join(""), text).toBe(text);
     }
-    expect(partsOf("\\begin{align}".repeat(10_000)).length).toBe(1);
+    for (const times of [3_000, 10_000]) expect(partsOf("\\begin{align}".repeat(times)).length).toBe(1);
+  });
+
+  it("are not looked for in a text that is far longer than formulas are", () => {
+    const long = `${"\\[".repeat(500_000)} $x$`;
+    expect(partsOf(long)).toEqual([long]);
+    expect(partsOf(`${"a".repeat(40_000)} $x$`)).toHaveLength(2);
   });
 
   it("as sympy and IPython write them can be drawn", () => {

@@ -11,6 +11,8 @@ export interface Maths {
 
 /** What is longer is no formula, but text between marks that mean something else. */
 export const FORMULA_MAX_CHARS = 20_000;
+/** A longer LaTeX text is shown as it is written: each mark in it may be looked behind as far as a formula is long. */
+const LATEX_MAX_CHARS = 50_000;
 
 /** Environments that are formulas by themselves; `tabular` and its like are none. */
 const ENVIRONMENTS = "(?:equation|align|alignat|aligned|gather|gathered|multline|eqnarray|split|array|cases|[pbBvV]?matrix)";
@@ -41,6 +43,7 @@ export function mathsInMarkdown(text: string): Maths | null {
 
 /** A LaTeX text in parts: formulas, and what stands between them. */
 export function partsOf(latex: string): (string | Maths)[] {
+  if (latex.length > LATEX_MAX_CHARS) return [latex];
   const parts: (string | Maths)[] = [];
   let begun = 0;
   for (let at = latex.search(/[$\\]/); at >= 0 && at < latex.length; ) {
