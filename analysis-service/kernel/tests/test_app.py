@@ -10,6 +10,7 @@ import time
 import unittest
 import uuid
 
+from forkserver.talk import until_it_may_ask
 from jupyter_client import BlockingKernelClient
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -35,6 +36,7 @@ class App(unittest.TestCase):
         while not all(os.path.exists(f"{cls.home.name}/s-{number}") for number in range(1, 6)):
             assert time.monotonic() - begun < LIMIT_SECS and cls.kernel.poll() is None, "the kernel does not start"
             time.sleep(0.02)
+        until_it_may_ask(f"{cls.home.name}/s-3")
         cls.client.start_channels()
         cls.client.wait_for_ready(timeout=LIMIT_SECS)
 

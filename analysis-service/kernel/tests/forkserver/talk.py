@@ -3,9 +3,11 @@
 import json
 import os
 import queue
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from typing import NamedTuple
 
 from jupyter_client import BlockingKernelClient
@@ -24,6 +26,21 @@ def connection(folder):
     }  # fmt: skip
 
 
+def until_it_may_ask(path, limit=LIMIT_SECS):
+    """Waits until somebody listens at the path of a kernel's stdin.
+
+    libzmq tries a refused connection again after 100 ms only, and what a kernel asks of a client that is not connected
+    is dropped; that its other sockets answer says nothing of this one.
+    """
+    deadline = time.monotonic() + limit
+    while True:
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(path) == 0:
+                return
+        assert time.monotonic() < deadline, f"nobody listens at {path}"
+        time.sleep(0.005)
+
+
 class Reply(NamedTuple):
     """What came of a piece of code."""
 
@@ -39,6 +56,7 @@ class Talk:
     """A client's side of a kernel whose process somebody else has started."""
 
     def open(self, connection):
+        until_it_may_ask(f"{connection['ip']}-{connection['stdin_port']}")
         self.client = BlockingKernelClient()
         self.client.load_connection_info(connection)
         self.client.start_channels()
