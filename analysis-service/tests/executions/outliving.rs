@@ -73,7 +73,9 @@ async fn whoever_watches_a_kernel_that_outlives_its_service_is_told_to_come_agai
     user.run(&kernel_id, "1+1").await;
     let request = WatchKernelRequest { kernel_id };
     let mut watch = user.kernels.clone().watch_kernel(request).await.expect("watched").into_inner();
-    soon(watch.message()).await.expect("told").expect("the kernel as it stands");
+    let first = soon(watch.message()).await.expect("told").and_then(|message| message.kernel);
+    let first = first.expect("the kernel as it stands");
+    assert_ne!(first.state(), KernelState::Dead, "before any stop: {first:?}");
     machine.signal(Signal::SIGTERM);
     let told = loop {
         match soon(watch.message()).await {

@@ -29,6 +29,9 @@ for pid in children: os.waitpid(pid, 0)
     )
 }
 
+/// How often it is tried whether kernels share alike.
+const SHARINGS_MAX: usize = 5;
+
 /// A time by which every process has been forked.
 fn soon_micros() -> i64 {
     Clock::system().now_micros() + 1_500_000
@@ -91,12 +94,16 @@ async fn kernels_share_the_processors_alike_however_many_processes_they_have() {
         return;
     }
     let processors = std::thread::available_parallelism().expect("known").get();
-    let from = soon_micros();
-    let (many, few) = (burn(8 * processors, from), burn(processors, from));
-    let (many, few) = tokio::join!(house.run(&herd, &many), house.run(&alone, &few));
-    let (many, few) = (cpu_secs(&many), cpu_secs(&few));
-    // Alike were 1; by processes it were an eighth.
-    assert!(few > many / 3.0, "{few} s beside {many} s of a herd");
+    let mut shares = Vec::new();
+    // Shared alike it were 1, shared by processes an eighth. What else the machine does can take from the few what they
+    // would get, and gives them nothing: once is enough.
+    while shares.len() < SHARINGS_MAX && shares.last().is_none_or(|share| *share < 1.0 / 3.0) {
+        let from = soon_micros();
+        let (many, few) = (burn(8 * processors, from), burn(processors, from));
+        let (many, few) = tokio::join!(house.run(&herd, &many), house.run(&alone, &few));
+        shares.push(cpu_secs(&few) / cpu_secs(&many));
+    }
+    assert!(shares.last().is_some_and(|share| *share > 1.0 / 3.0), "the few had so much beside a herd: {shares:?}");
 }
 
 #[tokio::test]
