@@ -24,7 +24,7 @@ mod tables;
 mod upload;
 pub mod variable;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use fenxi_chassis::{program::Frame, sqlite::Database};
 use tokio_util::task::TaskTracker;
@@ -47,9 +47,6 @@ use flights::{Flights, KeyLocks};
 use parser::Parser;
 use staging::Staging;
 use store::Store;
-
-/// How long the end of the service waits for parsing and for bytes under way.
-const CLOSE_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// The room. Cheap to clone.
 #[derive(Clone)]
@@ -185,12 +182,10 @@ impl Datasets {
         self.inner.cache.total_bytes()
     }
 
-    /// Ends what is under way, within a bounded time: parsing is cancelled, bytes that were received are kept.
+    /// Ends what is under way: parsing is cancelled, bytes that were received are kept.
     pub async fn close(&self) {
         self.inner.parser.stop();
         self.inner.tasks.close();
-        if tokio::time::timeout(CLOSE_WAIT_MAX, self.inner.tasks.wait()).await.is_err() {
-            tracing::warn!(wait_secs = CLOSE_WAIT_MAX.as_secs(), "uploads or parsing did not end in time");
-        }
+        self.inner.tasks.wait().await;
     }
 }

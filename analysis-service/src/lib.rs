@@ -32,7 +32,7 @@ use fenxi_chassis::{
 };
 use fenxi_supervisor::client::{self as supervisor, Supervisor};
 use futures_util::future::{join, join_all};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::timeout};
 use uuid::Uuid;
 
 use config::{Auth, Config};
@@ -51,8 +51,11 @@ use network::Networks;
 use objects::Objects;
 use outbox::{History, Relay};
 
-/// How long the ends of executions may take to be stored when the service stops; the next start stores the rest.
-const DRAIN_WAIT: Duration = Duration::from_secs(10);
+/// How long the steps of a stop may take of what it has: kernels to end or be left; the ends of executions to be stored, of
+/// which the next start stores the rest; parsing and bytes under way to end.
+const KERNELS_WAIT: Duration = Duration::from_secs(15);
+const EXECUTIONS_WAIT: Duration = Duration::from_secs(10);
+const DATASETS_WAIT: Duration = Duration::from_secs(10);
 
 /// Runs the service to its end.
 ///
@@ -125,12 +128,11 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
     let runner = Runner::new(executions.clone(), kernels.clone());
 
     // Kernels are left to the next service; or they end as soon as this one is to stop, so that whoever watches sees the
-    // ends of executions.
-
+    // ends of executions. The end below tells of those that do not.
     let (closing, starting, stopping) = (kernels.clone(), launcher.clone(), lifecycle.clone());
     lifecycle.spawn(async move {
         stopping.stopping().await;
-        close(&closing, &starting, linger).await;
+        timeout(stopping.share(KERNELS_WAIT), close(&closing, &starting, linger)).await.ok();
     });
 
     let routes = rpc::routes(datasets.clone(), kernels.clone(), networks, runner, pages, lifecycle.token());
@@ -139,10 +141,10 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
 
     // The end, in the reverse order: no new calls any more, then kernels, executions, datasets, the database last.
     lifecycle.stop();
-    close(&kernels, &launcher, linger).await;
-    executions.drain(DRAIN_WAIT).await;
-    datasets.close().await;
-    database.close().await;
+    lifecycle.step("kernels", KERNELS_WAIT, close(&kernels, &launcher, linger)).await;
+    lifecycle.step("executions", EXECUTIONS_WAIT, executions.drain()).await;
+    lifecycle.step("datasets", DATASETS_WAIT, datasets.close()).await;
+    database.close(&lifecycle).await;
     served
 }
 

@@ -13,6 +13,8 @@ pub(crate) fn steps() -> Vec<Step> {
 mod tests {
     use std::collections::HashSet;
 
+    use fenxi_chassis::{lifecycle::Lifecycle, sqlite::Database};
+
     use super::*;
 
     #[tokio::test]
@@ -23,7 +25,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         for _ in 0..2 {
             let path = folder.path().join("test.db");
-            fenxi_chassis::sqlite::Database::open(&path, &steps).await.expect("the schema builds").close().await;
+            let database = Database::open(&path, &steps).await.expect("the schema builds");
+            database.close(&Lifecycle::new()).await;
         }
     }
 }

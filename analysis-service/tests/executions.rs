@@ -35,3 +35,5 @@ mod requests;
 mod specs;
 #[path = "executions/starting.rs"]
 mod starting;
+#[path = "executions/stopping.rs"]
+mod stopping;

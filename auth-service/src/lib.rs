@@ -52,6 +52,8 @@ use crate::{
 
 /// Shortest secret of a calling service, in characters.
 const SERVICE_SECRET_MIN_CHARS: usize = 36;
+/// How long the last times of use may take to be written when the service stops.
+const FLUSH_WAIT: Duration = Duration::from_secs(10);
 
 /// Runs the service until it is told to stop.
 ///
@@ -79,10 +81,11 @@ pub async fn serve(config: Config, listener: TcpListener, frame: Frame) -> anyho
     lifecycle.set_ready("database", true);
     let served = server::serve(listener, routes, parts.verifier.clone(), lifecycle.clone()).await;
     lifecycle.stop();
-    if let Err(error) = parts.touches.flush(&parts.database).await {
+    let flushed = lifecycle.step("times of last use", FLUSH_WAIT, parts.touches.flush(&parts.database)).await;
+    if let Some(Err(error)) = flushed {
         tracing::warn!(%error, "times of last use were not written");
     }
-    parts.database.close().await;
+    parts.database.close(lifecycle).await;
     served
 }
 

@@ -1,6 +1,12 @@
 //! A service's `main`: configuration, logs, runtime, signals, and one clear line when it cannot start.
 
-use std::{future::Future, io::Write as _, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{
+    future::Future,
+    io::Write as _,
+    net::SocketAddr,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use clap::{CommandFactory, FromArgMatches};
@@ -8,17 +14,23 @@ use nix::sys::{
     resource::{Resource, getrlimit, setrlimit},
     stat::{Mode, umask},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, runtime::Runtime};
 
-use crate::{admin, clock::Clock, config, id::Ids, lifecycle::Lifecycle, memory, telemetry};
+use crate::{
+    admin,
+    clock::Clock,
+    config,
+    id::Ids,
+    lifecycle::{self, Lifecycle},
+    memory, telemetry,
+};
 
 /// The most worker threads chosen without being asked: small requests cost more processor time with more workers.
 const WORKER_THREADS_MAX: usize = 4;
 /// Descriptors that a service may have where the system gives as many: each connection is one, and the 1,024 of most
 /// systems are meant for programs that know no others.
 const OPEN_FILES_MAX: u64 = 65_536;
-/// How long the end waits for tasks, and then for calls that block.
-const END_WAIT: Duration = Duration::from_secs(15);
+/// How long the end waits for calls that block.
 const BLOCKING_END_WAIT: Duration = Duration::from_secs(5);
 
 /// What a service is given to run with.
@@ -85,25 +97,31 @@ where
     let metrics = telemetry::init_metrics()?;
     let workers = workers(&common);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
-    let served = runtime.block_on(async move {
-        let frame = Frame::new(Clock::system());
+    let frame = Frame::new(Clock::system());
+    let lifecycle = frame.lifecycle.clone();
+    let served = runtime.block_on(async {
         frame.lifecycle.stop_at_signals().context("signals cannot be watched")?;
         tokio::spawn(telemetry::keep_metrics(metrics.clone()));
         if let Some(address) = common.admin_listen {
             let listener = bind(address, "--admin-listen").await?;
             frame.lifecycle.spawn(admin::serve(listener, frame.lifecycle.clone(), metrics));
         }
-        let lifecycle = frame.lifecycle.clone();
         let served = serve(config, frame).await;
         lifecycle.stop();
-        if !lifecycle.ended(END_WAIT).await {
-            tracing::error!(wait_secs = END_WAIT.as_secs(), "some tasks did not end in time");
-        }
+        lifecycle.ended().await;
         served
     });
-    // A call that blocks for good, on a disk that does not answer, say, keeps no process.
-    runtime.shutdown_timeout(BLOCKING_END_WAIT);
+    end(runtime, &lifecycle);
     served
+}
+
+/// Ends the threads. A call that blocks for good, on a disk that does not answer, say, keeps no process.
+fn end(runtime: Runtime, lifecycle: &Lifecycle) {
+    let (begun, wait) = (Instant::now(), lifecycle.share(BLOCKING_END_WAIT));
+    runtime.shutdown_timeout(wait);
+    if begun.elapsed() >= wait {
+        lifecycle::not_ended("calls that block", wait);
+    }
 }
 
 /// Lets this process, and what it starts, have as many descriptors as are useful.

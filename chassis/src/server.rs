@@ -78,17 +78,9 @@ pub async fn serve(
     let mut server = std::pin::pin!(server);
     let served = tokio::select! {
         served = &mut server => served,
-        () = drained(&lifecycle) => {
-            tracing::info!(wait_secs = DRAIN_WAIT.as_secs(), "open streams were cut");
-            Ok(())
-        }
+        () = lifecycle.stopping() => lifecycle.step("open calls", DRAIN_WAIT, server).await.unwrap_or(Ok(())),
     };
     served.context("the gRPC server failed")
-}
-
-async fn drained(lifecycle: &Lifecycle) {
-    lifecycle.stopping().await;
-    tokio::time::sleep(DRAIN_WAIT).await;
 }
 
 /// The span of a call: its method and its id, so that the lines of one call can be found in every service's log.

@@ -20,6 +20,8 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use crate::lifecycle::Lifecycle;
+
 pub use self::{
     refusal::{BUSY_RETRY_AFTER, read_refusal},
     shapes::Shapes,
@@ -35,8 +37,9 @@ const STATEMENTS_CACHED: usize = 256;
 const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// How long a read waits for a free reader before it fails.
 const ACQUIRE_WAIT: Duration = Duration::from_secs(5);
-/// How long the end waits for what is written and read still.
-const CLOSE_WAIT: Duration = Duration::from_secs(10);
+/// How long the end waits for what is read still, and then for what is written.
+const READERS_CLOSE_WAIT: Duration = Duration::from_secs(5);
+const WRITER_CLOSE_WAIT: Duration = Duration::from_secs(5);
 /// Bytes of the file, from its beginning, that readers see in memory instead of copying them out page by page: the most
 /// that SQLite does. The memory is the kernel's cache of the file, which is there in any case. Nothing but this service
 /// may cut the file short while it is open, and SQLite itself does so only in a VACUUM, which nobody runs.
@@ -96,17 +99,11 @@ impl Database {
 
     /// Ends the readers, then the writer when what it was given is committed. The last connection to go puts the log into
     /// the file and removes it, which a reader could not: whoever copies the file of a stopped service has everything.
-    /// Bounded in time: what was acknowledged is on the disk, and nothing is lost with a connection that is not given back.
-    pub async fn close(&self) {
-        self.close_within(CLOSE_WAIT).await;
-    }
-
-    async fn close_within(&self, at_most: Duration) {
-        let readers = tokio::time::timeout(at_most / 2, self.reader.close()).await;
-        let writer = tokio::time::timeout(at_most / 2, self.writer.close()).await;
-        if readers.is_err() || writer.is_err() {
-            tracing::error!(wait_secs = at_most.as_secs(), "the database was not closed in time");
-        }
+    /// Two steps of the stop: what was acknowledged is on the disk, and nothing is lost with a connection that is not given
+    /// back.
+    pub async fn close(&self, lifecycle: &Lifecycle) {
+        lifecycle.step("readers of the database", READERS_CLOSE_WAIT, self.reader.close()).await;
+        lifecycle.step("writer of the database", WRITER_CLOSE_WAIT, self.writer.close()).await;
     }
 }
 
@@ -173,8 +170,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let database = Database::open(&folder.path().join("test.db"), &[]).await.expect("opened");
         let held = database.reader.acquire().await.expect("a reader");
-        database.close_within(Duration::from_millis(100)).await;
+        database.close(&Lifecycle::out_of_time()).await;
         assert!(database.reader.is_closed());
+        let asked = database.writer.write(|_| Box::pin(async { Ok::<_, WriteError>(()) })).await;
+        assert!(matches!(asked, Err(WriteError::Closed)), "it was not asked to close");
         drop(held);
     }
 
@@ -183,7 +182,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("test.db");
         let step = |number| Step { number, title: "a table", sql: "SELECT 1" };
-        Database::open(&path, &[step(1), step(1100)]).await.expect("opened").close().await;
+        Database::open(&path, &[step(1), step(1100)]).await.expect("opened").close(&Lifecycle::new()).await;
         let error = Database::open(&path, &[step(1)]).await.expect_err("an older version opened it");
         let line = format!("{error:#}");
         assert!(line.contains("a newer Fenxi made it (step 1100 "), "{line}");
@@ -196,7 +195,7 @@ mod tests {
         let database = Database::open(&folder.path().join("test.db"), &[step]).await.expect("opened");
         let read = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM kept").fetch_one(&database.reader).await;
         assert_eq!(read.expect("read"), 0);
-        database.close().await;
+        database.close(&Lifecycle::new()).await;
         let files: Vec<_> = std::fs::read_dir(folder.path())
             .expect("a folder")
             .map(|entry| entry.expect("a file").file_name())

@@ -27,6 +27,7 @@ from pathlib import Path
 from preflight import Listen, Trouble, bindable, disk_with_room, home_folder, listen_on, private_folder
 
 READY_WAIT_SECS = 60
+# A service ends within 35 s of its signal (STOP_MAX in chassis/src/lifecycle.rs).
 STOP_WAIT_SECS = 40
 LOG_TAIL_LINES = 15
 LOG_MAX_BYTES = 64 << 20

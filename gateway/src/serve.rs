@@ -8,7 +8,7 @@ pub(crate) mod tls;
 
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use fenxi_chassis::lifecycle::Lifecycle;
+use fenxi_chassis::lifecycle::{Lifecycle, STOP_MAX};
 use http::Request;
 use hyper::{body::Incoming, server::conn, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -87,7 +87,7 @@ pub(crate) async fn accept(
     // No new ones; those that are there have the time to drain, which each of them keeps.
     drop(listener);
     visits.close();
-    visits.wait().await;
+    lifecycle.step("connections", STOP_MAX, visits.wait()).await;
 }
 
 /// One connection.

@@ -10,7 +10,7 @@ use std::{io, sync::Arc, time::Duration};
 use fenxi_proto::analysis::v1::Outcome;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
@@ -117,14 +117,13 @@ impl Finisher {
         Hurry(&self.0.hurries)
     }
 
-    /// Waits until every end is stored, at most this long. Nothing is lost after that: the next start stores the rest.
-    pub(super) async fn drain(&self, at_most: Duration) {
+    /// Waits until every end is stored. Dropped before, it gives up the rest, of which nothing is lost: the next start
+    /// stores it.
+    pub(super) async fn drain(&self) {
+        let _giving_up = self.0.giving_up.clone().drop_guard();
         self.0.tasks.close();
         let _hurry = self.hurry();
-        if timeout(at_most, self.0.tasks.wait()).await.is_err() {
-            self.0.giving_up.cancel();
-            self.0.tasks.wait().await;
-        }
+        self.0.tasks.wait().await;
     }
 }
 

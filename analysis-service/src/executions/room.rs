@@ -201,10 +201,10 @@ impl Executions {
         self.desk.contents.read(content, offset, max_bytes).await.map_err(ExecutionError::from_absence)
     }
 
-    /// Waits until every end is stored, at most this long; the next start stores the rest. Call it when no kernel runs
-    /// any more and before the database is closed.
-    pub async fn drain(&self, at_most: Duration) {
-        self.desk.finisher.drain(at_most).await;
+    /// Waits until every end is stored; the next start stores the rest if this is dropped before. Call it when no kernel
+    /// runs any more and before the database is closed.
+    pub async fn drain(&self) {
+        self.desk.finisher.drain().await;
     }
 
     pub(super) fn live(&self, user_id: Uuid, execution_id: Uuid) -> Option<Arc<Live>> {

@@ -1,6 +1,6 @@
 //! Grants made, listed, ended and taken back.
 
-use fenxi_chassis::clock::Clock;
+use fenxi_chassis::{clock::Clock, lifecycle::Lifecycle};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
@@ -119,7 +119,7 @@ async fn a_grant_ends_though_the_database_is_gone() {
     let expire_time = Some(START + 60_000_000);
     house.networks.create(ADMINISTRATOR, NewGrant { expire_time, ..new(&["a.example"]) }).await.expect("granted");
     house.networks.create(ADMINISTRATOR, new(&["b.example"])).await.expect("granted");
-    house.database.close().await;
+    house.database.close(&Lifecycle::new()).await;
     house.clock.advance(Duration::from_secs(60));
     house.networks.end_expired();
     assert_eq!(house.networks.entries(USER), ["b.example:443"]);

@@ -329,8 +329,8 @@ async fn a_restart_of_this_side_loses_nothing() {
     outbox.start();
     let ids = outbox.add_many(10, "x").await;
     outbox.lifecycle.stop();
-    assert!(outbox.lifecycle.ended(PATIENCE).await);
-    outbox.database.close().await;
+    assert!(outbox.lifecycle.ended().await);
+    outbox.database.close(&outbox.lifecycle).await;
     outbox.database = open(&outbox.folder).await;
     outbox.lifecycle = Lifecycle::new();
     let fake = Fake::default();

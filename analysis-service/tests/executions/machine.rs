@@ -1,8 +1,9 @@
 //! A service in a process of its own: what can be stopped, killed and replaced, and run out of disk.
 
 use std::{
+    fs::File,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     time::Duration,
 };
 
@@ -77,6 +78,17 @@ impl Machine {
         self.child.wait().expect("ended");
     }
 
+    /// Stops it, which has to end well.
+    pub(crate) fn stop(&mut self) {
+        self.signal(Signal::SIGTERM);
+        assert!(self.child.wait().expect("known").success(), "it ended badly:\n{}", self.log());
+    }
+
+    /// What all services here have logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).expect("a log")
+    }
+
     /// Ends the service by this signal and starts the next.
     pub(crate) async fn replace(&mut self, signal: Signal) {
         self.signal(signal);
@@ -128,6 +140,7 @@ async fn spawn(folder: &Path, auth: &Auth, kernel_start: &str, more: &[&str]) ->
         describe(&specs, "stock", &stock(&python(), "signal"));
     }
     let free = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
+    let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log");
     // A file that may not grow is an error to it, as a full disk is, and not its end.
     let child = Command::new("env")
         .args(["--ignore-signal=XFSZ", env!("CARGO_BIN_EXE_analysis-service")])
@@ -144,7 +157,7 @@ async fn spawn(folder: &Path, auth: &Auth, kernel_start: &str, more: &[&str]) ->
         .arg("--kernel-specs-dir")
         .arg(specs)
         .args(more)
-        .stderr(Stdio::null())
+        .stderr(log)
         .spawn()
         .expect("started");
     (child, format!("http://{free}"))

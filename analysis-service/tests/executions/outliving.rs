@@ -229,12 +229,12 @@ async fn when_the_supervisor_dies_what_runs_is_lost_and_a_restart_helps() {
 }
 
 /// Code that writes down this line each time that it runs.
-fn line(line: &str) -> String {
+pub(crate) fn line(line: &str) -> String {
     format!("open('ran', 'a').write('{line}\\n')")
 }
 
 /// The lines that a kernel's cells wrote down.
-fn lines(machine: &Machine, kernel: &str) -> String {
+pub(crate) fn lines(machine: &Machine, kernel: &str) -> String {
     let path = machine.folder.path().join("data/work").join(kernel).join("ran");
     std::fs::read_to_string(path).unwrap_or_default()
 }

@@ -112,7 +112,7 @@ impl House {
     /// The next house after this one's service has ended well.
     pub(crate) async fn after(self, settings: Settings) -> Self {
         self.registry.shut_down().await;
-        self.database.close().await;
+        self.database.close(&Lifecycle::new()).await;
         Self::over(self.folder, settings, None).await
     }
 

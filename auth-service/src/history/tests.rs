@@ -30,7 +30,6 @@ pub(super) struct Room {
     pub(super) database: Database,
     pub(super) clock: Clock,
     pub(super) folder: Arc<tempfile::TempDir>,
-    #[expect(dead_code, reason = "held as long as the room")]
     lifecycle: Lifecycle,
 }
 

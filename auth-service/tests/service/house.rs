@@ -87,7 +87,7 @@ impl House {
     pub(crate) async fn restart(mut self, settings: &[&str]) -> Self {
         self.frame.lifecycle.stop();
         self.served.take().expect("it runs").await.expect("no panic").expect("a clean end");
-        assert!(self.frame.lifecycle.ended(Duration::from_secs(30)).await, "tasks go on");
+        assert!(self.frame.lifecycle.ended().await, "tasks go on");
         let mut args = self.args.clone();
         for setting in settings.chunks(2) {
             if let Some(at) = args.iter().position(|arg| arg == setting[0]) {

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use sqlx::Row as _;
 
-use crate::sqlite::{Database, Step};
+use crate::{
+    lifecycle::Lifecycle,
+    sqlite::{Database, Step},
+};
 
 use super::*;
 
@@ -54,7 +57,7 @@ async fn many_writes_at_once_are_all_durable() {
     for write in futures_util::future::join_all(writes).await {
         write.expect("no panic").expect("written");
     }
-    database.close().await;
+    database.close(&Lifecycle::new()).await;
     assert_eq!(count(&open(folder.path()).await).await, 1_000);
 }
 
@@ -106,7 +109,7 @@ async fn one_alone_that_fails_leaves_nothing_behind() {
 async fn a_closed_writer_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     let database = open(folder.path()).await;
-    database.close().await;
+    database.close(&Lifecycle::new()).await;
     assert!(matches!(insert(&database, 1).await, Err(TestError::Write(WriteError::Closed))));
 }
 
@@ -152,7 +155,7 @@ async fn readers_see_what_is_written_through_their_view_of_the_file() {
         assert_eq!((sums.get::<i64, _>(0), sums.get::<i64, _>(1)), (expected, 600_000 * expected));
     }
     drop(reader);
-    database.close().await;
+    database.close(&Lifecycle::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,5 +167,5 @@ async fn where_two_readers_are_kept_four_are_left() {
         readers.push(database.reader.acquire().await.unwrap_or_else(|error| panic!("reader {number}: {error}")));
     }
     drop(readers);
-    database.close().await;
+    database.close(&Lifecycle::new()).await;
 }

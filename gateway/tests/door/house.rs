@@ -1,6 +1,6 @@
 //! A gateway in this process, with its fakes behind it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use fenxi_chassis::{clock::Clock, program::Frame};
 use gateway::Config;
@@ -61,7 +61,7 @@ impl House {
     /// Stops the gateway and waits for its end; says whether it ended in time.
     pub(crate) async fn stop(&self) -> bool {
         self.frame.lifecycle.stop();
-        self.frame.lifecycle.ended(Duration::from_secs(30)).await
+        self.frame.lifecycle.ended().await
     }
 }
 

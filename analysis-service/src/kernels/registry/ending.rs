@@ -1,11 +1,10 @@
 //! How kernels leave the list: with the service, for the next one, when they are deleted, and some time after they died.
 
-use std::{future::Future, sync::atomic::Ordering, time::Duration};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use fenxi_chassis::clock::micros;
 use fenxi_proto::analysis::v1::{DeathCause, KernelState};
 use futures_util::future::{join, join_all};
-use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Registry, kept};
@@ -13,34 +12,26 @@ use crate::kernels::{driver::KernelHandle, model::KernelError};
 
 /// How long a request is known to have been taken.
 const REQUESTS_KEPT: Duration = Duration::from_secs(48 * 3600);
-/// How long the kernels may take to end with the service.
-const SHUTDOWN_MAX: Duration = Duration::from_secs(15);
 
 impl Registry {
-    /// Ends every kernel with its executions, and takes no new ones. Bounded in time.
+    /// Ends every kernel with its executions, and takes no new ones.
     pub async fn shut_down(&self) {
         let handles = self.close();
         let stopped = join_all(handles.iter().map(|handle| handle.stop(DeathCause::Shutdown)));
-        self.until_closed(join(stopped, self.0.pool.close())).await;
+        join(stopped, self.0.pool.close()).await;
     }
 
-    /// Leaves every kernel with its executions to the next service, and takes no new ones. Bounded in time.
+    /// Leaves every kernel with its executions to the next service, and takes no new ones.
     pub async fn leave(&self) {
         let handles = self.close();
         let left = join_all(handles.iter().map(KernelHandle::leave));
         // Nobody's kernels are not left to anyone.
-        self.until_closed(join(left, self.0.pool.close())).await;
+        join(left, self.0.pool.close()).await;
     }
 
     fn close(&self) -> Vec<KernelHandle> {
         self.0.parts.stopping.store(true, Ordering::SeqCst);
         self.entries().values().filter_map(|entry| entry.handle.clone()).collect()
-    }
-
-    async fn until_closed(&self, closed: impl Future) {
-        if timeout(SHUTDOWN_MAX, closed).await.is_err() {
-            tracing::error!(wait_secs = SHUTDOWN_MAX.as_secs(), "some kernels did not end in time");
-        }
     }
 
     /// Removes what is kept no longer.

@@ -11,6 +11,7 @@ use analysis_service::{
         specs::Launchers,
     },
 };
+use fenxi_chassis::lifecycle::Lifecycle;
 
 use super::{House, LIMIT, apart, python, soon, supervisor};
 
@@ -25,8 +26,8 @@ impl House {
 
     /// The next house after this one, which has left its kernels, by the same clock. They end with it.
     pub(crate) async fn next(self, settings: Settings) -> Self {
-        self.executions.drain(LIMIT).await;
-        self.database.close().await;
+        soon(self.executions.drain()).await;
+        self.database.close(&Lifecycle::new()).await;
         let folder = self.folder;
         let (workshop, kept) = lasting_workshop(folder.path(), Duration::ZERO).await;
         let files = folder.path().to_owned();

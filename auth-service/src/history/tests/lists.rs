@@ -202,7 +202,7 @@ async fn pages_asked_for_at_once_are_each_their_own_and_nobody_is_forgotten() {
     });
     let all = futures_util::future::try_join_all(callers);
     tokio::time::timeout(std::time::Duration::from_secs(120), all).await.expect("all answered").expect("no panic");
-    let closed = tokio::time::timeout(std::time::Duration::from_secs(10), room.database.close());
+    let closed = tokio::time::timeout(std::time::Duration::from_secs(10), room.database.reader.close());
     closed.await.expect("no connection is held back");
     assert!(room.history.list(Uuid::from_u128(1), &Filter::default(), 20, "").await.is_err(), "it is closed");
 }

@@ -56,7 +56,7 @@ async fn what_was_acknowledged_outlives_a_writer_that_is_cut_off() {
     for send in sends.iter().step_by(3) {
         send.abort();
     }
-    room.database.clone().close().await;
+    room.database.clone().close(&room.lifecycle).await;
     assert!(room.history.record(vec![entry(user, -SECOND)]).await.is_err(), "nothing is acknowledged after the end");
     let acknowledged = join_all(sends).await.into_iter().filter_map(|sent| sent.ok().flatten());
     let acknowledged: Vec<_> = acknowledged.chain([first]).collect();

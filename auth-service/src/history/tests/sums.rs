@@ -99,7 +99,7 @@ async fn play(steps: Vec<Step>) {
         let there = model.iter().filter(|(new, there)| *there && new.user_id == user).map(|(new, _)| new);
         assert_eq!(room.history.statistics(user).await.expect("sums"), recount(there));
     }
-    room.database.close().await;
+    room.database.close(&room.lifecycle).await;
 }
 
 proptest! {

@@ -69,7 +69,7 @@ pub(crate) async fn remove_old_networks(
 
 #[cfg(test)]
 mod tests {
-    use fenxi_chassis::sqlite::Database;
+    use fenxi_chassis::{lifecycle::Lifecycle, sqlite::Database};
 
     use super::*;
 
@@ -126,7 +126,7 @@ mod tests {
                  FROM (VALUES ";
             run(&database, format!("{sql}{address})").leak()).await;
         }
-        database.close().await;
+        database.close(&Lifecycle::new()).await;
         let database = opened(&folder, crate::store::STEPS).await;
         assert!(knows(&database, "198.51.100.7", 8).await, "the last login there is what counts");
         assert!(!knows(&database, "2001:db8::1", 0).await && !knows(&database, "", 0).await, "these are no networks");
