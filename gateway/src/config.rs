@@ -15,6 +15,8 @@ pub const PREFIX: &str = "FENXI_GATEWAY";
 
 /// The longest time that can be set: a year. The clock can add it to now.
 const SECS_MAX: u64 = 365 * 86_400;
+/// The longest that requests may go on at the end: a stop has 30 s in all.
+const DRAIN_MAX_SECS: u64 = 25;
 
 /// The gateway: gRPC-web, gRPC, uploads and the browser app on one port.
 #[derive(Clone, Debug, Parser)]
@@ -130,8 +132,8 @@ pub struct Connections {
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = seconds(1))]
     pub write_stall_max_secs: u64,
 
-    /// How long requests may go on once the gateway stops; streams end at once
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = seconds(0))]
+    /// How long requests may go on once the gateway stops, 25 s at most; streams end at once
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = RangedU64ValueParser::<u64>::new().range(..=DRAIN_MAX_SECS))]
     pub drain_max_secs: u64,
 }
 
@@ -367,11 +369,12 @@ mod tests {
         let timed: Vec<String> = timed.map(|flag| format!("--{flag}={}", u64::MAX)).collect();
         assert!(timed.len() > 10, "{timed:?}");
         let others =
-            ["--age-max-secs=999999999999999999", "--connections-max=0", "--idle-max-secs=0"].map(String::from);
-        for wrong in timed.into_iter().chain(others) {
+            ["--age-max-secs=999999999999999999", "--connections-max=0", "--idle-max-secs=0", "--drain-max-secs=26"];
+        for wrong in timed.into_iter().chain(others.map(String::from)) {
             let text = Config::from_args(["gateway", &wrong]).expect_err(&wrong).to_string();
             assert!(text.contains("is not in"), "{text}");
         }
+        assert!(secs(DRAIN_MAX_SECS) < fenxi_chassis::lifecycle::STOP_MAX, "connections that drain are cut");
         config(&["--unary-max-secs=31536000", "--drain-max-secs=0", "--connections-max=1"]);
     }
 
