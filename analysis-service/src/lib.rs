@@ -98,6 +98,12 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
     let linger = config.kernels.linger();
     let networks = Networks::open(database.clone(), frame.clock.clone()).await?;
     lifecycle.spawn(networks.clone().keep(lifecycle.clone()));
+    // Looking for kernels is most of a start; until then nothing was begun that a stop has to see through.
+    if lifecycle.is_stopping() {
+        lifecycle.step("datasets", DATASETS_WAIT, datasets.close()).await;
+        database.close(&lifecycle).await;
+        return Ok(());
+    }
     let (launcher, kept) = launcher(&config.kernels, (data.to_owned(), run), &networks).await?;
     let mut inherited = Inherited::default();
     for adopted in join_all(kept.into_iter().map(Adopted::connect)).await.into_iter().flatten() {

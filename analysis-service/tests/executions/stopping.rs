@@ -1,10 +1,14 @@
 //! A stop of the service that something holds up: it ends all the same, says what it left, and nothing that was
 //! acknowledged is lost.
 
+use std::ffi::OsString;
+
+use analysis_service::config::{Config, PREFIX};
+use fenxi_chassis::{clock::Clock, config, program::Frame};
 use fenxi_proto::analysis::v1::Outcome;
 
 use crate::{
-    house::{assert_dense, end, texts},
+    house::{assert_dense, end, python, soon, texts},
     machine::Machine,
     outliving::{go, line, lines, long_cell},
 };
@@ -37,4 +41,32 @@ async fn a_stop_on_a_full_disk_ends_and_names_what_it_left_to_the_next_service()
     let (_, after) = user.run(&kernel, "print(x * 7)").await;
     assert_eq!((texts(&after).as_str(), lines(&machine, &kernel).as_str()), ("42\n", "first\nbehind\n"));
     machine.auth.recorded(4).await;
+}
+
+#[tokio::test]
+async fn a_stop_that_comes_before_kernels_are_looked_for_begins_nothing_of_them() {
+    let folder = tempfile::tempdir_in("/tmp").expect("a folder");
+    let data = folder.path().join("data");
+    let args: [OsString; 13] = [
+        "analysis-service".into(),
+        "--auth-url".into(),
+        "http://127.0.0.1:1".into(),
+        "--data-dir".into(),
+        data.clone().into(),
+        "--table-reader".into(),
+        env!("CARGO_BIN_EXE_table-reader").into(),
+        "--kernel-supervisor".into(),
+        env!("CARGO_BIN_EXE_kernel-supervisor").into(),
+        "--kernel-linger-secs".into(),
+        "0".into(),
+        "--python".into(),
+        python().into(),
+    ];
+    let config: Config = config::load(PREFIX, args).expect("good");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let frame = Frame::new(Clock::system());
+    frame.lifecycle.stop();
+    soon(analysis_service::serve_on(listener, config, frame)).await.expect("a good end");
+    assert!(!data.join("run/supervisor.sock").exists(), "a supervisor was started");
+    assert!(data.join("analysis.db").exists() && !data.join("analysis.db-wal").exists(), "it is not closed");
 }
