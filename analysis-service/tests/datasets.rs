@@ -19,3 +19,5 @@ mod lists;
 mod parsing;
 #[path = "datasets/uploads.rs"]
 mod uploads;
+#[path = "datasets/warnings.rs"]
+mod warnings;

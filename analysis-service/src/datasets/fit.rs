@@ -1,7 +1,7 @@
 //! Makes answers fit into a message. gRPC clients take 4 MiB by default; a wide table's figures and cells can be far
 //! more, and a table must not be out of reach because of its width.
 
-use fenxi_tables::{Column, ColumnSlice, ColumnarFile, TableError, TableSlice};
+use fenxi_tables::{Column, ColumnSlice, ColumnarFile, TableError, TableSlice, Warning};
 
 use super::parser::Window;
 
@@ -58,7 +58,7 @@ pub(super) fn shorten(slice: &mut TableSlice) {
 
 /// Leaves out histograms and frequent values, then least and greatest values, of a table too wide for them; says so in
 /// a warning.
-pub(super) fn columns(columns: &mut [Column], warnings: &mut Vec<String>) {
+pub(super) fn columns(columns: &mut [Column], warnings: &mut Vec<Warning>) {
     let fits = |columns: &[Column]| columns.iter().map(column_size).sum::<usize>() <= ANSWER_MAX_BYTES;
     if fits(columns) {
         return;
@@ -67,7 +67,7 @@ pub(super) fn columns(columns: &mut [Column], warnings: &mut Vec<String>) {
         column.summary.histogram.clear();
         column.summary.top_values.clear();
     }
-    warnings.push("the table is too wide for histograms and most frequent values; they are left out".to_owned());
+    warnings.push(Warning::TooWide {});
     if !fits(columns) {
         for column in columns {
             column.summary.min = None;
@@ -173,7 +173,7 @@ mod tests {
         assert!(warnings.is_empty() && few[0].summary.histogram.len() == 20);
         let mut many: Vec<_> = (0..10_000).map(column).collect();
         columns(&mut many, &mut warnings);
-        assert_eq!(warnings.len(), 1);
+        assert_eq!(warnings, [Warning::TooWide {}]);
         assert!(many.iter().all(|column| column.summary.histogram.is_empty() && column.summary.min.is_some()));
         assert!(many.iter().map(column_size).sum::<usize>() <= ANSWER_MAX_BYTES);
     }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use fenxi_tables::{Column, ParseOptions, TableSlice};
+use fenxi_tables::{Column, ParseOptions, TableSlice, Warning};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
@@ -81,7 +81,7 @@ pub struct ParsedTable {
     /// The options in force.
     pub options: ParseOptions,
     /// What a person should know.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
     /// Column by column.
     pub columns: Vec<Column>,
 }

@@ -2,6 +2,7 @@
 
 mod failure;
 mod messages;
+mod warnings;
 
 use std::time::Duration;
 
@@ -117,7 +118,8 @@ impl DatasetService for DatasetRpc {
             options: Some(messages::options(&preview.options)),
             slice: Some(messages::slice(preview.slice)),
             sheets: preview.sheets,
-            warnings: preview.warnings,
+            warnings: warnings::texts(&preview.warnings),
+            table_warnings: warnings::messages(&preview.warnings),
         }))
     }
 
@@ -153,7 +155,7 @@ impl DatasetService for DatasetRpc {
         let listed = self.datasets.list(user_id, before, &asked.query, page_size).await;
         let page = listed.map_err(failure::status)?;
         Ok(Response::new(ListDatasetsResponse {
-            datasets: page.datasets.into_iter().map(messages::dataset).collect(),
+            datasets: page.datasets.into_iter().map(messages::listed).collect(),
             next_page_token: page.next.map(|next| self.pages.seal(&list, next.as_bytes())).unwrap_or_default(),
             total_size: messages::number(page.total),
             used_bytes: messages::number(page.used_bytes),

@@ -15,6 +15,7 @@ use crate::limits::check;
 use crate::plain::Plain;
 use crate::read::Written;
 use crate::slice::{block_bytes, broken, damaged, footer, message};
+use crate::warning::Warning;
 use crate::{Cancel, FileFormat, Limits, ParseOptions, TableError};
 
 /// An opened file.
@@ -103,7 +104,7 @@ pub(crate) fn convert(data: &Bytes, out: &Path, limits: &Limits, cancel: &Cancel
 }
 
 /// The first rows, in plain types, and warnings.
-pub(crate) fn preview(data: &Bytes, rows: usize, limits: &Limits) -> Result<(RecordBatch, Vec<String>), TableError> {
+pub(crate) fn preview(data: &Bytes, rows: usize, limits: &Limits) -> Result<(RecordBatch, Vec<Warning>), TableError> {
     let opened = Opened::open(data, limits)?;
     let mut first = Vec::new();
     let mut missing = rows;

@@ -12,8 +12,9 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, Field, Schema};
 
 use crate::batches::Batches;
-use crate::names::{self, Name, list};
+use crate::names::{self, Name};
 use crate::out_file::OutFile;
+use crate::warning::{ColumnTrouble, WarnedColumns, Warning};
 use crate::{Cancel, Limits, TableError};
 pub(crate) use column::{Cell, CellColumn};
 
@@ -70,7 +71,7 @@ impl CellTable {
     }
 
     /// The table, with `names` for its columns.
-    pub(crate) fn finish(self, names: &[Name]) -> Result<(RecordBatch, Vec<String>), TableError> {
+    pub(crate) fn finish(self, names: &[Name]) -> Result<(RecordBatch, Vec<Warning>), TableError> {
         let (mut fields, mut arrays): (Vec<Field>, Vec<ArrayRef>) = (Vec::new(), Vec::new());
         let mut told = Told::default();
         let rows = usize::try_from(self.rows).map_err(|_| too_long())?;
@@ -78,7 +79,7 @@ impl CellTable {
             let built = column.finish(rows).map_err(|error| unbuilt(&name.name, &error))?;
             fields.push(Field::new(&name.name, built.array.data_type().clone(), true));
             arrays.push(built.array);
-            told.add(format!("\"{}\"", name.name), built.kept_as_text, built.moved_to_utc, built.rounded);
+            told.add(&name.name, built.kept_as_text, built.moved_to_utc, built.rounded);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
@@ -90,42 +91,41 @@ impl CellTable {
 /// Columns of which something is to be told.
 #[derive(Default)]
 struct Told {
-    mixed: Vec<String>,
-    losing: Vec<String>,
-    shapes: Vec<String>,
-    doubled: Vec<String>,
-    moved: Vec<String>,
-    rounded: Vec<String>,
+    mixed: WarnedColumns,
+    losing: WarnedColumns,
+    shapes: WarnedColumns,
+    doubled: WarnedColumns,
+    moved: WarnedColumns,
+    rounded: WarnedColumns,
 }
 
 impl Told {
-    fn add(&mut self, column: String, kept_as_text: Option<column::Why>, moved_to_utc: bool, rounded: bool) {
+    fn add(&mut self, column: &str, kept_as_text: Option<column::Why>, moved_to_utc: bool, rounded: bool) {
         if moved_to_utc {
-            self.moved.push(column.clone());
+            self.moved.add_name(column);
         }
         if rounded {
-            self.rounded.push(column.clone());
+            self.rounded.add_name(column);
         }
         match kept_as_text {
-            Some(column::Why::Mixed) => self.mixed.push(column),
-            Some(column::Why::LosesDigits) => self.losing.push(column),
-            Some(column::Why::ManyShapes) => self.shapes.push(column),
-            Some(column::Why::DoubledKeys) => self.doubled.push(column),
+            Some(column::Why::Mixed) => self.mixed.add_name(column),
+            Some(column::Why::LosesDigits) => self.losing.add_name(column),
+            Some(column::Why::ManyShapes) => self.shapes.add_name(column),
+            Some(column::Why::DoubledKeys) => self.doubled.add_name(column),
             None => {}
         }
     }
 
-    fn warnings(self) -> Vec<String> {
+    fn warnings(self) -> Vec<Warning> {
         let told = [
-            (self.mixed, "kept as text, because values are of different kinds"),
-            (self.losing, "kept as text, because a number column would lose digits"),
-            (self.moved, crate::values::SHOWN_IN_UTC),
-            (self.shapes, "kept as text, because its lists or records have no one shape, or a very large one"),
-            (self.doubled, "kept as text, because a record in it has a key twice"),
-            (self.rounded, crate::values::WERE_ROUNDED),
+            (ColumnTrouble::MixedKinds, self.mixed),
+            (ColumnTrouble::LosesDigits, self.losing),
+            (ColumnTrouble::MovedToUtc, self.moved),
+            (ColumnTrouble::ManyShapes, self.shapes),
+            (ColumnTrouble::DoubledKeys, self.doubled),
+            (ColumnTrouble::Rounded, self.rounded),
         ];
-        let told = told.into_iter().filter(|(columns, _)| !columns.is_empty());
-        told.map(|(columns, what)| format!("{what}: {}", list(&columns))).collect()
+        told.into_iter().filter_map(|(trouble, columns)| Warning::of_columns(trouble, columns)).collect()
     }
 }
 
@@ -151,6 +151,6 @@ pub(crate) fn write(batch: RecordBatch, out: &Path, limits: &Limits, cancel: &Ca
 }
 
 /// Names of columns and warnings about them.
-pub(crate) fn named(given: &[String]) -> (Vec<Name>, Vec<String>) {
+pub(crate) fn named(given: &[String]) -> (Vec<Name>, Vec<Warning>) {
     names::unique(given)
 }

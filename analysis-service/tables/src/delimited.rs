@@ -24,6 +24,7 @@ use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use crate::one_batch::{ColumnSize, OneBatch};
 use crate::out_file::OutFile;
 use crate::values::Held;
+use crate::warning::Warning;
 use crate::{Cancel, ColumnSummary, HeaderMode, Limits, ParseOptions, TableError};
 use build::ColumnPlan;
 pub(crate) use header::is_header;
@@ -51,7 +52,7 @@ pub(crate) struct Converted {
     /// The figures of its columns, if they were drawn up from values at hand.
     pub(crate) summaries: Option<Vec<ColumnSummary>>,
     /// What a person should know.
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// Reads all of `data` into the columnar file that will stand at `out_path`.
@@ -80,7 +81,7 @@ pub(crate) fn preview(
     layout: &Layout,
     rows: usize,
     limits: &Limits,
-) -> Result<(RecordBatch, Vec<String>), Failure> {
+) -> Result<(RecordBatch, Vec<Warning>), Failure> {
     let cancel = Cancel::default();
     let walk = Walk { data, dialect: layout.dialect, limits, cancel: &cancel };
     let profile = walk::walk(walk, layout)?;

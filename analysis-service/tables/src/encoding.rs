@@ -35,8 +35,13 @@ impl Found {
 
     /// Its name in options.
     pub(crate) fn label(&self) -> String {
-        self.encoding.name().to_ascii_lowercase()
+        label(self.encoding)
     }
+}
+
+/// The name of an encoding in options.
+pub(crate) fn label(encoding: &'static Encoding) -> String {
+    encoding.name().to_ascii_lowercase()
 }
 
 /// The encoding a person asked for.

@@ -12,9 +12,10 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::cells::{self, Cell, CellTable};
-use crate::names::{Name, list};
+use crate::names::Name;
 use crate::read::Written;
 use crate::values::{self, number};
+use crate::warning::{ColumnTrouble, WarnedColumns, Warning};
 use crate::{Cancel, FileFormat, Limits, ParseOptions, TableError};
 
 /// Records a preview reads to decide types by.
@@ -277,17 +278,15 @@ fn records<'a>(limits: &'a Limits, cancel: &'a Cancel, rows_max: u64) -> Records
 }
 
 /// The table, the names of its columns, and what a person should know.
-fn finish(records: Records) -> Result<(RecordBatch, Vec<Name>, Vec<String>), TableError> {
+fn finish(records: Records) -> Result<(RecordBatch, Vec<Name>, Vec<Warning>), TableError> {
     let (names, mut warnings) = cells::named(&records.keys);
     let (batch, more) = records.table.finish(&names)?;
     warnings.extend(more);
     // A column that became text has all digits.
     let is_float = |at: &&usize| *batch.column(**at).data_type() == DataType::Float64;
     let rounded = records.rounded.iter().filter(is_float);
-    let rounded: Vec<String> = rounded.map(|at| format!("\"{}\"", names[*at].name)).collect();
-    if !rounded.is_empty() {
-        warnings.push(format!("{}: {}", values::WERE_ROUNDED, list(&rounded)));
-    }
+    let rounded = WarnedColumns::of(rounded.map(|at| names[*at].name.as_str()));
+    warnings.extend(Warning::of_columns(ColumnTrouble::Rounded, rounded));
     Ok((batch, names, warnings))
 }
 
@@ -307,7 +306,7 @@ pub(crate) fn convert(
 }
 
 /// The first rows of a text that may be only a beginning, and warnings.
-pub(crate) fn preview(data: &[u8], rows: usize, limits: &Limits) -> Result<(RecordBatch, Vec<String>), TableError> {
+pub(crate) fn preview(data: &[u8], rows: usize, limits: &Limits) -> Result<(RecordBatch, Vec<Warning>), TableError> {
     let cancel = Cancel::default();
     let mut records = records(limits, &cancel, PREVIEW_RECORDS.max(rows as u64));
     read(data, &mut records, true)?;

@@ -34,6 +34,7 @@ mod sniff;
 mod summary;
 mod text;
 mod values;
+mod warning;
 mod workbook;
 
 use std::path::Path;
@@ -43,10 +44,11 @@ pub use limits::{Cancel, Limits};
 pub use model::{Column, ColumnSlice, ColumnSummary, ColumnType, HistogramBin, Preview, Table, TableSlice, ValueCount};
 pub use options::{FileFormat, HeaderMode, ParseOptions};
 pub use slice::ColumnarFile;
+pub use warning::{CellTrouble, ColumnTrouble, UnlikeValue, WarnedColumn, WarnedColumns, Warning};
 
-/// Counts up whenever a file may become another table than before: other names, other types, other rows. What is kept of a
-/// table belongs to the reading that made it.
-pub const READING: u32 = 3;
+/// Counts up whenever a file may become another table than before, or be told of otherwise: other names, other types, other
+/// rows, other kinds of warnings. What is kept of a table belongs to the reading that made it.
+pub const READING: u32 = 4;
 
 /// Reads the beginning of the file at `path` and tells what would become of it: the options in force, the first
 /// `rows` rows, a workbook's sheets, and what a person should know. `file_name` is the name the user gave; it is a

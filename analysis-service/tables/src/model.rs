@@ -1,7 +1,7 @@
 //! What a table is to its callers: columns, figures, cells. Mirrors the messages of `fenxi.analysis.v1` field by
 //! field, so that the rpc layer maps and decides nothing; serde, because `datasets` stores columns as JSON.
 
-use crate::ParseOptions;
+use crate::{ParseOptions, Warning};
 
 /// What a column holds, as a person would say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -101,7 +101,7 @@ pub struct Table {
     /// Size of the columnar file.
     pub size_bytes: u64,
     /// What a person should know: renamed columns, a column kept as text.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// What `preview` saw.
@@ -114,7 +114,7 @@ pub struct Preview {
     /// A workbook's sheets, in order.
     pub sheets: Vec<String>,
     /// What a person should know.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Cells, column by column.

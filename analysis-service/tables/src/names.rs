@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-/// Names a warning lists before it only counts.
-const LISTED_MAX: usize = 5;
+use crate::warning::{ColumnTrouble, LISTED_MAX, WarnedColumn, WarnedColumns, Warning};
+
 /// Longest column name in characters.
 const NAME_MAX_CHARS: usize = 500;
 
@@ -16,41 +16,31 @@ pub(crate) struct Name {
 }
 
 /// Names for `given`, and warnings about those that had to change: `column_3` for an empty one, `x_2` for a second `x`.
-pub(crate) fn unique<S: AsRef<str>>(given: &[S]) -> (Vec<Name>, Vec<String>) {
+pub(crate) fn unique<S: AsRef<str>>(given: &[S]) -> (Vec<Name>, Vec<Warning>) {
     let mut taken: HashSet<String> = given.iter().map(|name| clean(name.as_ref())).collect();
     let mut first_use: HashSet<String> = HashSet::new();
     let mut next_number: HashMap<String, usize> = HashMap::new();
     let mut names = Vec::with_capacity(given.len());
-    let (mut empty, mut doubled) = (Vec::new(), Vec::new());
+    let (mut empty, mut doubled) = (WarnedColumns::default(), WarnedColumns::default());
     for (at, original) in given.iter().enumerate() {
         let original = original.as_ref();
         let cleaned = clean(original);
         let name = if cleaned.is_empty() {
             let name = number(&format!("column_{}", at + 1), None, &mut taken, &mut next_number);
-            empty.push(name.clone());
+            empty.add_name(&name);
             name
         } else if first_use.insert(cleaned.clone()) {
             cleaned
         } else {
             let name = number(&format!("{cleaned}_2"), Some(&cleaned), &mut taken, &mut next_number);
-            doubled.push(format!("\"{cleaned}\" (now \"{name}\")"));
+            doubled.add(|| WarnedColumn { original_name: Some(cleaned), ..WarnedColumn::of(&name) });
             name
         };
         let original = if original == name { String::new() } else { original.to_owned() };
         names.push(Name { name, original });
     }
-    let mut warnings = Vec::new();
-    if !empty.is_empty() {
-        warnings.push(format!("{} had no name and got one: {}", columns(empty.len()), list(&empty)));
-    }
-    if !doubled.is_empty() {
-        warnings.push(format!(
-            "{} had the name of another and got a new one: {}",
-            columns(doubled.len()),
-            list(&doubled)
-        ));
-    }
-    (names, warnings)
+    let told = [(ColumnTrouble::NoName, empty), (ColumnTrouble::SameName, doubled)];
+    (names, told.into_iter().filter_map(|(trouble, columns)| Warning::of_columns(trouble, columns)).collect())
 }
 
 /// `column_1`, `column_2` ...
@@ -76,17 +66,16 @@ fn number(wanted: &str, base: Option<&str>, taken: &mut HashSet<String>, next: &
     name
 }
 
-fn columns(count: usize) -> String {
-    if count == 1 { "1 column".to_owned() } else { format!("{count} columns") }
-}
-
 /// The first few, and how many more.
 pub(crate) fn list(items: &[String]) -> String {
-    let shown = items[..items.len().min(LISTED_MAX)].join(", ");
-    match items.len().checked_sub(LISTED_MAX) {
-        Some(more) if more > 0 => format!("{shown} and {more} more"),
-        _ => shown,
-    }
+    let shown = items.len().min(LISTED_MAX);
+    listed(&items[..shown], (items.len() - shown) as u64)
+}
+
+/// These, and how many more.
+pub(crate) fn listed(shown: &[String], more: u64) -> String {
+    let shown = shown.join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
 #[cfg(test)]
@@ -101,7 +90,7 @@ mod tests {
         let originals: Vec<_> = names.iter().map(|n| n.original.as_str()).collect();
         assert_eq!(originals, ["", "a", "", "", " b ", "b", "", "", "城市"]);
         assert_eq!(warnings.len(), 2);
-        assert!(warnings[1].starts_with("3 columns had the name of another"), "{warnings:?}");
+        assert!(warnings[1].to_string().starts_with("3 columns had the name of another"), "{warnings:?}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::batches::Batches;
 use crate::limits::check;
 use crate::plain::Plain;
 use crate::read::Written;
+use crate::warning::Warning;
 use crate::{Cancel, FileFormat, Limits, ParseOptions, TableError};
 
 /// Rows of a batch, and cells of it in wide tables.
@@ -80,7 +81,7 @@ pub(crate) fn convert(data: &Bytes, out: &Path, limits: &Limits, cancel: &Cancel
 }
 
 /// The first rows, in plain types, and warnings.
-pub(crate) fn preview(data: &Bytes, rows: usize, limits: &Limits) -> Result<(RecordBatch, Vec<String>), TableError> {
+pub(crate) fn preview(data: &Bytes, rows: usize, limits: &Limits) -> Result<(RecordBatch, Vec<Warning>), TableError> {
     let (reader, plain) = open(data, Some(rows), limits)?;
     let batches = reader.map(|batch| plain.batch(&batch.map_err(unread)?)).collect::<Result<Vec<_>, _>>()?;
     let batch = arrow_select::concat::concat_batches(&plain.schema, &batches).map_err(unread)?;

@@ -10,34 +10,32 @@ use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use crate::TableError;
-use crate::names::{self, Name, list};
+use crate::names::{self, Name};
+use crate::warning::{ColumnTrouble, WarnedColumns, Warning};
 
 /// How the batches of a file become plain.
 pub(crate) struct Plain {
     pub(crate) schema: SchemaRef,
     pub(crate) names: Vec<Name>,
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl Plain {
     pub(crate) fn of(schema: &Schema) -> Result<Self, TableError> {
         let given: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         let (names, mut warnings) = names::unique(&given);
-        let mut in_utc = Vec::new();
+        let mut in_utc = WarnedColumns::default();
         let fields = schema.fields().iter().zip(&names).map(|(field, name)| {
             let unknown = Cell::new(false);
             let plain = plain_type(field.data_type(), &unknown);
             let plain = plain.ok_or_else(|| not_supported(&name.name, field.data_type()))?;
             if unknown.get() {
-                in_utc.push(format!("\"{}\"", name.name));
+                in_utc.add_name(&name.name);
             }
             Ok(Field::new(&name.name, plain, true))
         });
         let fields = fields.collect::<Result<Vec<_>, TableError>>()?;
-        if !in_utc.is_empty() {
-            let words = "shown in UTC, because the time zone has a name that no tz database knows";
-            warnings.push(format!("{words}: {}", list(&in_utc)));
-        }
+        warnings.extend(Warning::of_columns(ColumnTrouble::UnknownZone, in_utc));
         Ok(Self { schema: Arc::new(Schema::new(fields)), names, warnings })
     }
 

@@ -13,6 +13,7 @@ use crate::delimited::{self, Converted, Failure, Layout};
 use crate::names::Name;
 use crate::out_file::OutFile;
 use crate::text::{self, Text};
+use crate::warning::Warning;
 use crate::{
     Cancel, Column, ColumnSummary, ColumnarFile, FileFormat, Limits, ParseOptions, Preview, Table, TableError,
     arrow_file, encoding, json, map, parquet_file, slice, sniff, summary, workbook,
@@ -27,7 +28,7 @@ pub(crate) struct Written {
     pub(crate) options: ParseOptions,
     /// One a column.
     pub(crate) names: Vec<Name>,
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// Runs `read`; a panic in it, which only a broken file can cause, is an error about the file.
@@ -143,18 +144,16 @@ fn is_guessed(text: &Text, options: &ParseOptions) -> bool {
     !text.encoding.is_utf8() && options.encoding.is_none() && text.encoding.mark_bytes == 0
 }
 
-fn guess_warning(text: &Text) -> String {
-    format!("the text was read as {}; if characters look wrong, choose another encoding", text.encoding.label())
+fn guess_warning(text: &Text) -> Warning {
+    Warning::EncodingGuessed { encoding: text.encoding.label() }
 }
 
 /// About a text that is UTF-8 and may be GBK just as well.
-fn doubt_warning(bytes: &[u8], text: &Text, options: &ParseOptions) -> Option<String> {
+fn doubt_warning(bytes: &[u8], text: &Text, options: &ParseOptions) -> Option<Warning> {
     let found = text.encoding.is_utf8() && text.encoding.mark_bytes == 0 && options.encoding.is_none();
-    (found && encoding::may_be_gbk(bytes)).then(|| {
-        "the text was read as utf-8; its few characters beyond ASCII may be gb18030 just as well: if they look wrong, \
-         choose that encoding"
-            .to_owned()
-    })
+    let doubt =
+        || Warning::EncodingDoubtful { encoding: text.encoding.label(), other: encoding::label(encoding_rs::GB18030) };
+    (found && encoding::may_be_gbk(bytes)).then(doubt)
 }
 
 pub(crate) fn preview(
@@ -167,7 +166,7 @@ pub(crate) fn preview(
     let mut beginning = Vec::new();
     File::open(path)?.take(text::PREVIEW_BYTES).read_to_end(&mut beginning)?;
     let format = sniff::sniff(&beginning, file_name, options.format, options.encoding.as_deref())?;
-    let plain = |(batch, warnings): (RecordBatch, Vec<String>)| Preview {
+    let plain = |(batch, warnings): (RecordBatch, Vec<Warning>)| Preview {
         options: ParseOptions { format: Some(format), ..ParseOptions::default() },
         slice: slice::of_batch(&batch),
         sheets: Vec::new(),

@@ -206,11 +206,6 @@ pub(crate) fn are_like_codes(kinds: Kinds) -> bool {
     kinds & ZERO_ENDED != 0 && places & complement != 0
 }
 
-/// What a person is told of columns with values that are [`ROUNDED`].
-pub(crate) const WERE_ROUNDED: &str = "numbers of more digits than a float holds were rounded to the nearest";
-/// What a person is told of columns for whose values [`offset_minutes`] gives none.
-pub(crate) const SHOWN_IN_UTC: &str = "times with different offsets from UTC are shown in UTC";
-
 /// Whether values that are held so are shown in UTC though they name other offsets.
 pub(crate) fn is_moved_to_utc(held: Held, kinds: Kinds) -> bool {
     held.zone().is_some() && offset_minutes(kinds).is_none()

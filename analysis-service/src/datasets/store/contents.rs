@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use fenxi_chassis::sqlite::Transaction;
+use fenxi_tables::Warning;
+use serde::Deserialize;
 use sqlx::{Row as _, sqlite::SqliteRow};
 
 use super::{Store, broken, content, read, stored};
@@ -146,6 +148,23 @@ pub(super) async fn whole<T: Send + 'static>(
     joined.map_err(|error| DatasetError::Database(error.to_string()))?
 }
 
+/// A warning as rows have it: those from before warnings had kinds have its sentence.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredWarning {
+    Sentence(String),
+    Kind(Warning),
+}
+
+impl StoredWarning {
+    fn warning(self) -> Warning {
+        match self {
+            Self::Sentence(text) => Warning::Other { text },
+            Self::Kind(warning) => warning,
+        }
+    }
+}
+
 /// The parsed table in a row; without its columns, which can be large, where they are not wanted.
 pub(super) fn table(row: &SqliteRow, with_columns: bool) -> Result<ParsedTable, DatasetError> {
     fn json<T: serde::de::DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<T, DatasetError> {
@@ -156,7 +175,7 @@ pub(super) fn table(row: &SqliteRow, with_columns: bool) -> Result<ParsedTable, 
         row_count: read(row.try_get("row_count")?),
         column_count: usize::try_from(row.try_get::<i64, _>("column_count")?).unwrap_or(0),
         options: json(row, "options")?,
-        warnings: json(row, "warnings")?,
+        warnings: json::<Vec<StoredWarning>>(row, "warnings")?.into_iter().map(StoredWarning::warning).collect(),
         columns: if with_columns { json(row, "columns")? } else { Vec::new() },
     })
 }

@@ -4,6 +4,7 @@ use fenxi_proto::{analysis::v1 as pb, error::Failure, time::timestamp};
 use fenxi_tables as tables;
 use fenxi_tables::{FileFormat, HeaderMode, ParseOptions};
 
+use super::warnings;
 use crate::{
     datasets::{Dataset, UploadState, UploadStatus, Window, variable},
     objects::ContentId,
@@ -155,9 +156,15 @@ pub(super) fn dataset(dataset: Dataset) -> pb::Dataset {
         column_count: short(table.column_count),
         columns: table.columns.iter().map(column).collect(),
         options: Some(options(&table.options)),
-        warnings: table.warnings.clone(),
+        warnings: warnings::texts(&table.warnings),
+        table_warnings: warnings::messages(&table.warnings),
         create_time: Some(timestamp(dataset.create_micros)),
     }
+}
+
+/// The same as it stands in a list: without what only a person who looks at one wants.
+pub(super) fn listed(listed: Dataset) -> pb::Dataset {
+    pb::Dataset { table_warnings: Vec::new(), ..dataset(listed) }
 }
 
 fn column(column: &tables::Column) -> pb::Column {

@@ -6,6 +6,7 @@ use super::header;
 use super::split::{Cursor, Dialect, line_of, value};
 use crate::names::{self, Name};
 use crate::values;
+use crate::warning::Warning;
 use crate::{HeaderMode, Limits, ParseOptions, TableError};
 
 /// Bytes of a text that its dialect and header are judged by.
@@ -30,7 +31,7 @@ pub(crate) struct Layout {
     pub(crate) start: usize,
     /// The first rows of data, cells trimmed.
     pub(crate) sample: Vec<Vec<String>>,
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl Layout {
@@ -77,7 +78,7 @@ impl Layout {
         if header {
             let (names, mut warnings) = names::unique(&first[..width]);
             if titles > 0 {
-                warnings.insert(0, format!("{titles} title rows above the table were left out"));
+                warnings.insert(0, Warning::TitleRows { rows: titles as u64 });
             }
             return Ok(Self { dialect, header, names, start: ends[titles], sample: rows, warnings });
         }

@@ -4,117 +4,82 @@ use super::layout::Layout;
 use super::profile::{Seen, Tails};
 use super::split::{Cursor, line_of, value};
 use super::walk::Profile;
-use crate::names::list;
 use crate::values::temporal::Order;
 use crate::values::{self, Held, TextReason};
+use crate::warning::{ColumnTrouble, UnlikeValue, WarnedColumn, WarnedColumns, Warning};
 
 /// Characters of a cell that a warning quotes.
 const EXCERPT_CHARS: usize = 30;
-/// Places looked up for warnings; each costs a walk over the line breaks before it.
-const PLACES_MAX: usize = 5;
 
 type Decided = (Seen, Held, Option<TextReason>);
 
 /// Warnings about the whole text.
-pub(super) fn warnings(data: &[u8], layout: &Layout, profile: &Profile) -> Vec<String> {
-    let (columns, long) = (&profile.columns, profile.long_rows());
+pub(super) fn warnings(data: &[u8], layout: &Layout, profile: &Profile) -> Vec<Warning> {
+    let (columns, rows) = (&profile.columns, profile.long_rows());
     let mut warnings = layout.warnings.clone();
     warnings.extend(tails(data, layout, &profile.tails()));
-    if long > 0 {
-        warnings.push(format!("{long} rows have empty fields past the last column; those fields were left out"));
+    if rows > 0 {
+        warnings.push(Warning::EmptyFields { rows });
     }
-    let named = |wanted: &dyn Fn(&Decided) -> bool| -> Vec<String> {
-        let chosen = columns.iter().zip(&layout.names).filter(|(decided, _)| wanted(decided));
-        chosen.map(|(_, name)| format!("\"{}\"", name.name)).collect()
+    let mut tell = |trouble, is_so: &dyn Fn(&Decided) -> bool| {
+        let chosen = columns.iter().zip(&layout.names).filter(|(decided, _)| is_so(decided));
+        let columns = WarnedColumns::of(chosen.map(|(_, name)| name.name.as_str()));
+        warnings.extend(Warning::of_columns(trouble, columns));
     };
-    for (order, words) in [(Order::DayFirst, "day first"), (Order::MonthFirst, "month first")] {
-        let names = named(&|(_, held, _)| matches!(held, Held::Date(o) | Held::Moment { order: o, .. } if *o == order));
-        if !names.is_empty() {
-            warnings.push(format!("dates were read {words}, because only that fits every row: {}", list(&names)));
-        }
+    for (order, trouble) in [(Order::DayFirst, ColumnTrouble::DayFirst), (Order::MonthFirst, ColumnTrouble::MonthFirst)]
+    {
+        tell(trouble, &|(_, held, _)| matches!(held, Held::Date(o) | Held::Moment { order: o, .. } if *o == order));
     }
-    for (reason, words) in REASONS {
-        let names = named(&|(_, _, found)| *found == Some(reason));
-        if !names.is_empty() {
-            warnings.push(format!("kept as text, {words}: {}", list(&names)));
-        }
+    for (reason, trouble) in REASONS {
+        tell(trouble, &|(_, _, found)| *found == Some(reason));
     }
-    let rounded = named(&|(seen, held, _)| *held == Held::Float && seen.kinds & values::ROUNDED != 0);
-    if !rounded.is_empty() {
-        warnings.push(format!("{}: {}", values::WERE_ROUNDED, list(&rounded)));
-    }
-    let like_codes = named(&|(seen, held, _)| *held == Held::Float && values::are_like_codes(seen.kinds));
-    if !like_codes.is_empty() {
-        warnings.push(format!("{WERE_CODES}: {}", list(&like_codes)));
-    }
-    let dotted = named(&|(seen, held, _)| *held == Held::Date(Order::Plain) && seen.kinds & values::DOTTED != 0);
-    if !dotted.is_empty() {
-        warnings.push(format!("{WERE_DOTTED}: {}", list(&dotted)));
-    }
-    let names = named(&|(seen, held, _)| values::is_moved_to_utc(*held, seen.kinds));
-    if !names.is_empty() {
-        warnings.push(format!("{}: {}", values::SHOWN_IN_UTC, list(&names)));
-    }
-    let mixed = mixed(data, layout, columns);
-    if !mixed.is_empty() {
-        warnings.push(format!("kept as text, because a few values are unlike the others: {}", list(&mixed)));
-    }
+    let float = |held: &Held| *held == Held::Float;
+    tell(ColumnTrouble::Rounded, &|(seen, held, _)| float(held) && seen.kinds & values::ROUNDED != 0);
+    tell(ColumnTrouble::ZerosNotKept, &|(seen, held, _)| float(held) && values::are_like_codes(seen.kinds));
+    let dotted = |seen: &Seen| seen.kinds & values::DOTTED != 0;
+    tell(ColumnTrouble::DottedDates, &|(seen, held, _)| *held == Held::Date(Order::Plain) && dotted(seen));
+    tell(ColumnTrouble::MovedToUtc, &|(seen, held, _)| values::is_moved_to_utc(*held, seen.kinds));
+    warnings.extend(Warning::of_columns(ColumnTrouble::FewUnlike, mixed(data, layout, columns)));
     warnings
 }
 
-/// What a person is told of numbers whose fractions are not all of one length though some end in zero.
-const WERE_CODES: &str = "read as numbers, in which 1.1 and 1.10 are the same; zeros at the end are not kept";
-/// What a person is told of dates that versions may be.
-const WERE_DOTTED: &str = "numbers with points, such as 2024.1.10, were read as dates";
-
 /// What stands after a closing quote was taken as it is; where quotes were escaped otherwise, it is not what was meant.
-fn tails(data: &[u8], layout: &Layout, tails: &Tails) -> Option<String> {
+fn tails(data: &[u8], layout: &Layout, tails: &Tails) -> Option<Warning> {
     let line = line_of(data, tails.first?, layout.dialect.terminator);
-    let (count, quote) = (tails.count, char::from(layout.dialect.quote));
-    let advice = if tails.backslash {
-        format!(
-            "quotes inside of values seem to be written with a backslash (\\{quote}), which is taken as it stands: write \
-             them twice ({quote}{quote}) instead"
-        )
-    } else {
-        format!("a quote that belongs to a value is written twice ({quote}{quote}) in a value between quotes")
-    };
-    let fields = if count == 1 { "1 field has".to_owned() } else { format!("{count} fields have") };
-    Some(format!("{fields} text after the closing quote (first: line {line}); {advice}"))
+    let quote = char::from(layout.dialect.quote);
+    Some(Warning::TextAfterQuote { fields: tails.count, line, quote, backslash: tails.backslash })
 }
 
-const REASONS: [(TextReason, &str); 8] = [
-    (TextReason::AmbiguousDates, "because day and month could be either way round in every row"),
-    (TextReason::MixedDateOrders, "because its dates are written in different orders"),
-    (TextReason::SomeZoned, "because only some of its times name a time zone"),
-    (TextReason::HugeIntegers, "because it has whole numbers of more than 18 digits"),
-    (TextReason::LosesDigits, "because a number column would lose digits"),
-    (TextReason::Codes, "because codes such as 12e5 would become numbers"),
-    (TextReason::Padded, "because it has numbers with leading zeros"),
-    (TextReason::Dressed, "because its numbers have separators, percent signs or currencies"),
+const REASONS: [(TextReason, ColumnTrouble); 8] = [
+    (TextReason::AmbiguousDates, ColumnTrouble::AmbiguousDates),
+    (TextReason::MixedDateOrders, ColumnTrouble::MixedDateOrders),
+    (TextReason::SomeZoned, ColumnTrouble::SomeZoned),
+    (TextReason::HugeIntegers, ColumnTrouble::HugeIntegers),
+    (TextReason::LosesDigits, ColumnTrouble::LosesDigits),
+    (TextReason::Codes, ColumnTrouble::Codes),
+    (TextReason::Padded, ColumnTrouble::Padded),
+    (TextReason::Dressed, ColumnTrouble::Dressed),
 ];
 
-/// Columns that begin as numbers or dates and have something else later, with the first such place.
-fn mixed(data: &[u8], layout: &Layout, columns: &[Decided]) -> Vec<String> {
-    let mut found = Vec::new();
+/// Columns that begin as numbers or dates and have something else later. Of those that are listed the first such place is
+/// looked up, which costs a walk over the line breaks before it.
+fn mixed(data: &[u8], layout: &Layout, columns: &[Decided]) -> WarnedColumns {
+    let mut found = WarnedColumns::default();
     for (at, (seen, _, reason)) in columns.iter().enumerate() {
-        let name = &layout.names[at].name;
         if *reason != Some(TextReason::Mixed) || !mostly_typed(layout, at) {
             continue;
         }
-        match seen.first_text {
-            Some(place) if found.len() < PLACES_MAX => {
-                let mut cursor = Cursor::new(data, place, layout.dialect);
-                let field = cursor.field();
-                let cell = value(data, &field, layout.dialect.quote);
-                let cell: String = String::from_utf8_lossy(&cell).chars().take(EXCERPT_CHARS).collect();
-                let line = line_of(data, place, layout.dialect.terminator);
-                found.push(format!("\"{name}\" (line {line}: \"{cell}\")"));
-            }
-            _ => found.push(format!("\"{name}\"")),
-        }
+        let first = || seen.first_text.map(|place| unlike(data, layout, place));
+        found.add(|| WarnedColumn { first: first(), ..WarnedColumn::of(&layout.names[at].name) });
     }
     found
+}
+
+fn unlike(data: &[u8], layout: &Layout, place: usize) -> UnlikeValue {
+    let field = Cursor::new(data, place, layout.dialect).field();
+    let cell = value(data, &field, layout.dialect.quote);
+    let text = String::from_utf8_lossy(&cell).chars().take(EXCERPT_CHARS).collect();
+    UnlikeValue { line: line_of(data, place, layout.dialect.terminator), text }
 }
 
 /// Whether nine of ten values in the first rows are not text.

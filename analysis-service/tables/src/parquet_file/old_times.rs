@@ -13,6 +13,7 @@ use parquet::basic::Type;
 
 use super::{unread, unreadable};
 use crate::TableError;
+use crate::warning::Warning;
 
 type Builder = ParquetRecordBatchReaderBuilder<Bytes>;
 
@@ -21,7 +22,7 @@ const NANOS_REACH_MICROS: u64 = i64::MAX as u64 / 1_000;
 
 /// A reader that gives such moments as they are: to the nanosecond if all of a file are near enough, else to the
 /// microsecond, with what a person should know.
-pub(super) fn exact(builder: Builder, data: &Bytes) -> Result<(Builder, Option<String>), TableError> {
+pub(super) fn exact(builder: Builder, data: &Bytes) -> Result<(Builder, Option<Warning>), TableError> {
     let Some(schema) = in_micros(&builder) else { return Ok((builder, None)) };
     let micros = || {
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(Arc::clone(&schema));
@@ -30,8 +31,7 @@ pub(super) fn exact(builder: Builder, data: &Bytes) -> Result<(Builder, Option<S
     if all_near(micros()?)? {
         return Ok((builder, None));
     }
-    let warning = "moments that are too far away for nanoseconds: the columns of the type INT96 are to the microsecond";
-    Ok((micros()?, Some(warning.to_owned())))
+    Ok((micros()?, Some(Warning::FarMoments {})))
 }
 
 fn is_old(builder: &Builder, column: usize) -> bool {

@@ -2,6 +2,8 @@
 
 use calamine::Dimensions;
 
+use crate::warning::{CellTrouble, Warning};
+
 /// Cells with one kind of trouble.
 #[derive(Default)]
 struct Tally {
@@ -42,36 +44,21 @@ impl Notes {
         self.long.add(row, column);
     }
 
-    pub(super) fn warnings(self) -> impl Iterator<Item = String> {
+    pub(super) fn warnings(self) -> impl Iterator<Item = Warning> {
         let Self { errors, unstored, long } = self;
-        let told = [
-            (errors, "cells hold an error such as #DIV/0!", "and count as missing"),
-            (
-                unstored,
-                "formulas have no stored value",
-                "and count as missing; open the workbook in a spreadsheet, save it and upload it again",
-            ),
-            (
-                long,
-                "whole numbers have more than 15 digits, which a number of a workbook does not keep,",
-                "so that their last digits may be others than were written; write such numbers as text",
-            ),
-        ];
-        let told = told.into_iter().filter(|(tally, ..)| tally.count > 0);
-        told.map(|(Tally { count, first }, what, end)| format!("{count} {what} (first {first}) {end}"))
+        let told = [(CellTrouble::Error, errors), (CellTrouble::Unstored, unstored), (CellTrouble::LongNumber, long)];
+        let told = told.into_iter().filter(|(_, tally)| tally.count > 0);
+        told.map(|(trouble, Tally { count, first })| Warning::Cells { trouble, count, first })
     }
 }
 
 /// What to say of merged cells among the rows `first` to `last`, if there are any.
-pub(super) fn merged(areas: &[Dimensions], (first, last): (u32, u32)) -> Option<String> {
+pub(super) fn merged(areas: &[Dimensions], (first, last): (u32, u32)) -> Option<Warning> {
     let among = |area: &&Dimensions| area.start != area.end && area.start.0 <= last && area.end.0 >= first;
     let mut among = areas.iter().filter(among);
     let (row, column) = among.next()?.start;
-    let (count, first) = (1 + among.count(), address(row, column));
-    Some(format!(
-        "areas of merged cells: {count} (first {first}). Each has its value in its first cell alone, and its other cells count \
-         as missing"
-    ))
+    let count = 1 + among.count() as u64;
+    Some(Warning::Cells { trouble: CellTrouble::Merged, count, first: address(row, column) })
 }
 
 /// A cell's address as spreadsheets write it, `B7`.

@@ -5,6 +5,7 @@ use super::value::{self, Value};
 use crate::cells::{Cell, CellColumn, CellTable, check_memory, named};
 use crate::delimited::is_header;
 use crate::names::{self, Name};
+use crate::warning::Warning;
 use crate::{Cancel, HeaderMode, Limits, Place, TableError};
 
 /// Rows at the beginning that are kept until the header is decided.
@@ -27,7 +28,7 @@ pub(super) struct Sheet {
     pub(super) header: bool,
     /// The first and the last row of the sheet that became one of the table, from 0.
     pub(super) rows: (u32, u32),
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Warning>,
 }
 
 /// A sheet on its way into a table.
@@ -53,7 +54,7 @@ pub(super) struct SheetTable<'a> {
     first_row: Option<u32>,
     cells: u64,
     notes: Notes,
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
 }
 
 impl<'a> SheetTable<'a> {
@@ -176,7 +177,7 @@ impl<'a> SheetTable<'a> {
         let mut head = std::mem::take(&mut self.head);
         let titles = if self.mode == Some(HeaderMode::Absent) { 0 } else { title_rows(&head) };
         if titles > 0 {
-            self.warnings.push(format!("{titles} title rows above the table were left out"));
+            self.warnings.push(Warning::TitleRows { rows: titles as u64 });
             head.drain(..titles);
         }
         let Some((_, first)) = head.first() else { return Ok(()) };

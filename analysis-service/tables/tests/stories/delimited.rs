@@ -1,6 +1,6 @@
 //! Delimited text from end to end: what stands in the file is what comes out of the columnar file.
 
-use crate::support::{convert, convert_with, preview, refused, values};
+use crate::support::{convert, convert_with, preview, refused, said, values};
 use fenxi_tables::{Cancel, ColumnType, HeaderMode, Limits, ParseOptions, Place, TableError};
 use proptest::prelude::*;
 
@@ -67,13 +67,13 @@ fn times_keep_their_offset_from_utc_where_all_have_the_same() {
     assert_eq!(values(&made.file, 0), ["2024-01-02T03:04:05+08:00", "1969-12-31T23:59:59+08:00"]);
     assert_eq!(values(&made.file, 1), ["2024-07-02T01:04:05Z", "2024-01-02T02:04:05Z"]);
     assert_eq!(made.table.columns[0].summary.min.as_deref(), Some("1969-12-31T23:59:59+08:00"));
-    assert_eq!(made.table.warnings, ["times with different offsets from UTC are shown in UTC: \"differ\""]);
+    assert_eq!(said(&made.table.warnings), ["times with different offsets from UTC are shown in UTC: \"differ\""]);
     let made = convert("t.json", json);
     assert_eq!(made.table.columns[0].arrow_type, "timestamp[us, tz=-05:30]");
     assert_eq!(values(&made.file, 0), ["2024-01-02T03:04:05-05:30"]);
-    assert_eq!(made.table.warnings, Vec::<String>::new());
+    assert_eq!(said(&made.table.warnings), Vec::<String>::new());
     let made = convert("t.json", r#"[{"at": "2024-07-02T03:04:05+02:00"}, {"at": "2024-01-02T03:04:05+01:00"}]"#);
-    assert_eq!(made.table.warnings, ["times with different offsets from UTC are shown in UTC: \"at\""]);
+    assert_eq!(said(&made.table.warnings), ["times with different offsets from UTC are shown in UTC: \"at\""]);
 }
 
 #[test]
@@ -82,13 +82,16 @@ fn digits_that_a_float_does_not_hold_are_told() {
     let own = "1.000000000000000056e-01,0.1000000000000000055511151231257827,0.30000000000000004,100.00000000000000000";
     let more = "1.2345678901234567891,123456789012345678.5,0.12345678901234567891e3,0.333333333333333333333";
     let made = convert("t.csv", format!("a,b,c,d\n{own}\n"));
-    assert_eq!(made.table.warnings, Vec::<String>::new());
+    assert_eq!(said(&made.table.warnings), Vec::<String>::new());
     assert!(made.table.columns.iter().all(|column| column.arrow_type == "double"));
     let made = convert("t.json", r#"[{"a": 0.30000000000000004, "b": 1.2345678901234567891}]"#);
-    assert_eq!(made.table.warnings, ["numbers of more digits than a float holds were rounded to the nearest: \"b\""]);
+    assert_eq!(
+        said(&made.table.warnings),
+        ["numbers of more digits than a float holds were rounded to the nearest: \"b\""]
+    );
     let made = convert("t.csv", format!("a,b,c,d\n{own}\n{more}\n"));
     let told = "numbers of more digits than a float holds were rounded to the nearest: \"a\", \"b\", \"c\", \"d\"";
-    assert_eq!(made.table.warnings, [told]);
+    assert_eq!(said(&made.table.warnings), [told]);
     assert!(made.table.columns.iter().all(|column| column.arrow_type == "double"));
 }
 
@@ -104,7 +107,7 @@ fn a_type_is_decided_by_the_last_row_as_much_as_by_the_first() {
         (last.columns[0].values.clone(), last.columns[1].values.clone()),
         (vec!["x".to_owned()], vec!["2024-12-31".to_owned()])
     );
-    let warnings = made.table.warnings.join("\n");
+    let warnings = said(&made.table.warnings).join("\n");
     assert!(warnings.contains("day first") && warnings.contains("(line 200002: \"x\")"), "{warnings}");
 }
 
@@ -160,7 +163,7 @@ fn empty_fields_at_the_end_of_a_row_do_no_harm() {
     assert_eq!(made.table.columns.len(), 2);
     let made = convert("t.csv", "a,b\n1,2,\n3,4,,\n");
     assert_eq!((made.table.columns.len(), made.table.row_count), (2, 2));
-    assert!(made.table.warnings[0].contains("past the last column"), "{:?}", made.table.warnings);
+    assert!(said(&made.table.warnings)[0].contains("past the last column"), "{:?}", made.table.warnings);
 }
 
 #[test]
@@ -239,7 +242,7 @@ fn fifty_thousand_rows_of_gbk_after_a_megabyte_of_ascii() {
     assert_eq!(made.table.row_count, 50_000);
     assert_eq!(made.table.options.encoding.as_deref(), Some("gb18030"));
     assert_eq!(made.file.slice(49_999, 1, 1, 1).unwrap().columns[0].values, ["数据分析"]);
-    assert!(made.table.warnings[0].contains("read as gb18030"));
+    assert!(said(&made.table.warnings)[0].contains("read as gb18030"));
 }
 
 #[test]

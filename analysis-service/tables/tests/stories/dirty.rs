@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use fenxi_tables::{Limits, ParseOptions, TableError};
 
-use crate::support::{convert, convert_with, preview, refused, values};
+use crate::support::{convert, convert_with, preview, refused, said, values};
 
 fn warnings(text: impl AsRef<[u8]>) -> Vec<String> {
-    convert("t.csv", text).table.warnings
+    said(&convert("t.csv", text).table.warnings)
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn text_after_a_closing_quote_is_told() {
     );
     let words = "2 fields have text after the closing quote (first: line 2); quotes inside of values seem to be written \
                  with a backslash (\\\"), which is taken as it stands: write them twice (\"\") instead";
-    assert_eq!(made.table.warnings, [words]);
+    assert_eq!(said(&made.table.warnings), [words]);
     assert_eq!(preview("t.csv", b"a,b\n1,\"x\" y\n2,z\n", 9).warnings.len(), 1);
     let error = refused("t.csv", "id,j\n1,x\n2,\"say \\\"a, b\\\" twice\"\n").to_string();
     assert!(error.starts_with("line 3: 3 fields") && error.contains("written twice, with no backslash"), "{error}");
@@ -95,7 +95,7 @@ fn chinese_in_gbk_that_is_utf8_in_parts_is_read_or_told() {
     let words = "the text was read as utf-8; its few characters beyond ASCII may be gb18030 just as well: if they look \
                  wrong, choose that encoding";
     assert_eq!(warnings(&silent), [words]);
-    assert_eq!(preview("t.csv", &silent, 9).warnings, [words]);
+    assert_eq!(said(&preview("t.csv", &silent, 9).warnings), [words]);
     let options = ParseOptions { encoding: Some("utf-8".to_owned()), ..ParseOptions::default() };
     assert!(convert_with("t.csv", &silent, &options, &Limits::default()).unwrap().table.warnings.is_empty());
     for text in ["sex,n\n女,1\n女,2\n", "a,b\ncafé,25 °C\n", "a,b\n1,2\n"] {
@@ -128,7 +128,10 @@ fn numbers_and_dates_that_may_be_codes_are_told_or_stay_text() {
     }
     let hashes = convert("t.csv", "hash\n12e5\n34e2\n");
     assert_eq!(values(&hashes.file, 0), ["12e5", "34e2"]);
-    assert_eq!(hashes.table.warnings, ["kept as text, because codes such as 12e5 would become numbers: \"hash\""]);
+    assert_eq!(
+        said(&hashes.table.warnings),
+        ["kept as text, because codes such as 12e5 would become numbers: \"hash\""]
+    );
     assert_eq!(types("code\n1001-01-01\n1002-02-03\n1403-12-1\n"), ["string"]);
     assert_eq!(types("day\n2024-01-01\n9999-12-31\n0001-01-01\n1582-10-15\n"), ["date32[day]"]);
     let told = warnings("ver\n2024.1.1\n2024.10.2\n");
@@ -153,7 +156,7 @@ fn title_rows_that_a_spreadsheet_padded_are_left_out() {
         let names: Vec<_> = made.table.columns.iter().map(|column| column.name.as_str()).collect();
         assert_eq!((names, values(&made.file, 0)), (vec!["a", "b", "c"], vec!["1".to_owned(), "4".to_owned()]));
         assert!(
-            made.table.warnings[0].ends_with("title rows above the table were left out"),
+            said(&made.table.warnings)[0].ends_with("title rows above the table were left out"),
             "{:?}",
             made.table.warnings
         );

@@ -2,10 +2,10 @@
 
 use fenxi_tables::{ColumnType, FileFormat, Limits, ParseOptions, TableError};
 
-use crate::support::{Made, convert, convert_with, preview, refused, values};
+use crate::support::{Made, convert, convert_with, preview, refused, said, values};
 
 fn warned(made: &Made, words: &str) -> bool {
-    made.table.warnings.iter().any(|warning| warning.contains(words))
+    said(&made.table.warnings).iter().any(|warning| warning.contains(words))
 }
 
 #[test]

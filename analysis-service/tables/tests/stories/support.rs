@@ -1,6 +1,6 @@
 //! A file on a disk, converted and opened.
 
-use fenxi_tables::{Cancel, ColumnarFile, Limits, ParseOptions, Preview, Table, TableError};
+use fenxi_tables::{Cancel, ColumnarFile, Limits, ParseOptions, Preview, Table, TableError, Warning};
 
 #[derive(Debug)]
 pub(crate) struct Made {
@@ -48,4 +48,9 @@ pub(crate) fn preview(name: &str, bytes: &[u8], rows: usize) -> Preview {
 pub(crate) fn values(file: &ColumnarFile, column: usize) -> Vec<String> {
     let rows = usize::try_from(file.row_count()).unwrap();
     file.slice(0, rows, column, 1).unwrap().columns.remove(0).values
+}
+
+/// Warnings as a person reads them.
+pub(crate) fn said(warnings: &[Warning]) -> Vec<String> {
+    warnings.iter().map(ToString::to_string).collect()
 }

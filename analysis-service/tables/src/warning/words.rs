@@ -1,0 +1,117 @@
+//! Warnings in English.
+
+use std::fmt;
+
+use super::{CellTrouble, ColumnTrouble, WarnedColumn, WarnedColumns, Warning};
+use crate::names;
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EncodingGuessed { encoding } => {
+                write!(f, "the text was read as {encoding}; if characters look wrong, choose another encoding")
+            }
+            Self::EncodingDoubtful { encoding, other } => write!(
+                f,
+                "the text was read as {encoding}; its few characters beyond ASCII may be {other} just as well: if they look \
+                 wrong, choose that encoding"
+            ),
+            Self::TitleRows { rows } => write!(f, "{rows} title rows above the table were left out"),
+            Self::EmptyFields { rows } => {
+                write!(f, "{rows} rows have empty fields past the last column; those fields were left out")
+            }
+            Self::TextAfterQuote { fields, line, quote, backslash } => {
+                let (count, verb) = (counted(*fields, "field"), if *fields == 1 { "has" } else { "have" });
+                write!(f, "{count} {verb} text after the closing quote (first: line {line}); ")?;
+                match backslash {
+                    true => write!(
+                        f,
+                        "quotes inside of values seem to be written with a backslash (\\{quote}), which is taken as it \
+                         stands: write them twice ({quote}{quote}) instead"
+                    ),
+                    false => write!(
+                        f,
+                        "a quote that belongs to a value is written twice ({quote}{quote}) in a value between quotes"
+                    ),
+                }
+            }
+            Self::Columns { trouble, columns } => about_columns(f, *trouble, columns),
+            Self::Cells { trouble, count, first } => about_cells(f, *trouble, *count, first),
+            Self::FarMoments {} => f.write_str(
+                "moments that are too far away for nanoseconds: the columns of the type INT96 are to the microsecond",
+            ),
+            Self::TooWide {} => {
+                f.write_str("the table is too wide for histograms and most frequent values; they are left out")
+            }
+            Self::Other { text } => f.write_str(text),
+        }
+    }
+}
+
+fn about_columns(f: &mut fmt::Formatter<'_>, trouble: ColumnTrouble, columns: &WarnedColumns) -> fmt::Result {
+    use ColumnTrouble as T;
+    let list = listed(trouble, columns);
+    let count = counted(columns.listed.len() as u64 + columns.more, "column");
+    let words = match trouble {
+        T::NoName => return write!(f, "{count} had no name and got one: {list}"),
+        T::SameName => return write!(f, "{count} had the name of another and got a new one: {list}"),
+        T::DayFirst => "dates were read day first, because only that fits every row",
+        T::MonthFirst => "dates were read month first, because only that fits every row",
+        T::DottedDates => "numbers with points, such as 2024.1.10, were read as dates",
+        T::MovedToUtc => "times with different offsets from UTC are shown in UTC",
+        T::UnknownZone => "shown in UTC, because the time zone has a name that no tz database knows",
+        T::Rounded => "numbers of more digits than a float holds were rounded to the nearest",
+        T::ZerosNotKept => "read as numbers, in which 1.1 and 1.10 are the same; zeros at the end are not kept",
+        T::AmbiguousDates => "kept as text, because day and month could be either way round in every row",
+        T::MixedDateOrders => "kept as text, because its dates are written in different orders",
+        T::SomeZoned => "kept as text, because only some of its times name a time zone",
+        T::HugeIntegers => "kept as text, because it has whole numbers of more than 18 digits",
+        T::LosesDigits => "kept as text, because a number column would lose digits",
+        T::Codes => "kept as text, because codes such as 12e5 would become numbers",
+        T::Padded => "kept as text, because it has numbers with leading zeros",
+        T::Dressed => "kept as text, because its numbers have separators, percent signs or currencies",
+        T::FewUnlike => "kept as text, because a few values are unlike the others",
+        T::MixedKinds => "kept as text, because values are of different kinds",
+        T::ManyShapes => "kept as text, because its lists or records have no one shape, or a very large one",
+        T::DoubledKeys => "kept as text, because a record in it has a key twice",
+    };
+    write!(f, "{words}: {list}")
+}
+
+fn about_cells(f: &mut fmt::Formatter<'_>, trouble: CellTrouble, count: u64, first: &str) -> fmt::Result {
+    match trouble {
+        CellTrouble::Error => {
+            write!(f, "{count} cells hold an error such as #DIV/0! (first {first}) and count as missing")
+        }
+        CellTrouble::Unstored => write!(
+            f,
+            "{count} formulas have no stored value (first {first}) and count as missing; open the workbook in a \
+             spreadsheet, save it and upload it again"
+        ),
+        CellTrouble::LongNumber => write!(
+            f,
+            "{count} whole numbers have more than 15 digits, which a number of a workbook does not keep, (first {first}) so \
+             that their last digits may be others than were written; write such numbers as text"
+        ),
+        CellTrouble::Merged => write!(
+            f,
+            "areas of merged cells: {count} (first {first}). Each has its value in its first cell alone, and its other cells \
+             count as missing"
+        ),
+    }
+}
+
+/// The first few columns, and how many more.
+fn listed(trouble: ColumnTrouble, columns: &WarnedColumns) -> String {
+    let shown = columns.listed.iter().map(|WarnedColumn { name, original_name, first }| match (original_name, first) {
+        (Some(original), _) => format!("\"{original}\" (now \"{name}\")"),
+        (None, Some(first)) => format!("\"{name}\" (line {}: \"{}\")", first.line, first.text),
+        (None, None) if trouble == ColumnTrouble::NoName => name.clone(),
+        (None, None) => format!("\"{name}\""),
+    });
+    names::listed(&shown.collect::<Vec<_>>(), columns.more)
+}
+
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
