@@ -7,6 +7,7 @@ import { DatasetService, FileFormat, HeaderMode, ParseOptionsSchema, type Datase
 import { useT } from "../i18n/i18n";
 import { Button } from "../ui/button";
 import { Field, Select } from "../ui/field";
+import { TableWarnings } from "../ui/table-warnings";
 import { SlicePreview } from "./slice-preview";
 import { makeDataset } from "./make";
 import { uploads, type UploadItem } from "./queue";
@@ -36,7 +37,7 @@ export function ReadOptions({ item, onMade }: { item: UploadItem; onMade(dataset
   // A file that cannot be read as it was guessed may be readable another way: the choices stay.
   const detected = preview.error ? guessOf(item.file.name, options) : preview.data?.options;
   const failure = error ?? preview.error;
-  const warnings = preview.error ? [] : (preview.data?.warnings ?? []);
+  const warnings = preview.error ? [] : (preview.data?.tableWarnings ?? []);
   return (
     <div className="up-read">
       <Choices detected={detected} options={options} sheets={preview.data?.sheets ?? []} onChange={(part) => change(() => choose(reading, part))} />
@@ -46,9 +47,7 @@ export function ReadOptions({ item, onMade }: { item: UploadItem; onMade(dataset
           {preview.error !== null && <Button size="s" busy={preview.isFetching} onClick={() => void preview.refetch()}>{t("common.retry")}</Button>}
         </div>
       )}
-      {warnings.length > 0 && (
-        <ul className="notice notice-warn notice-s up-warnings">{warnings.map((warning) => <li key={warning}>{warning}</li>)}</ul>
-      )}
+      <TableWarnings warnings={warnings} className="up-warnings" />
       {preview.data?.slice && !preview.error && <SlicePreview slice={preview.data.slice} faded={preview.isPlaceholderData} />}
       {!preview.data && !failure && <div className="up-blank muted">{t(rows > 0 ? "upload.reading" : "upload.previewLater")}</div>}
       <div className="up-finish">

@@ -13,6 +13,7 @@ import { Button, IconButton, LinkButton } from "../../ui/button";
 import { Confirm } from "../../ui/dialog";
 import { SearchInput } from "../../ui/field";
 import { Empty, Failed, Skeleton } from "../../ui/states";
+import { TableWarnings } from "../../ui/table-warnings";
 import { useDeleteDataset } from "../datasets/actions";
 import { RenameDataset } from "../datasets/rename";
 import { useStartKernel } from "../home/start";
@@ -58,9 +59,7 @@ function Loaded({ dataset }: { dataset: Dataset }) {
           {t("dataset.analyse")}
         </Button>
       </PageHead>
-      {dataset.warnings.length > 0 && (
-        <ul className="notice notice-warn notice-s warnings">{dataset.warnings.map((warning) => <li key={warning}>{warning}</li>)}</ul>
-      )}
+      <TableWarnings warnings={dataset.tableWarnings} className="warnings" />
       <Tabs.Root defaultValue="cells" className="stack">
         <Tabs.List className="tabs-list" aria-label={dataset.name}>
           <Tabs.Trigger className="tab" value="cells">{t("dataset.cells")}</Tabs.Trigger>
