@@ -23,6 +23,8 @@ mod life;
 mod machine;
 #[path = "executions/naming.rs"]
 mod naming;
+#[path = "executions/neighbours.rs"]
+mod neighbours;
 #[path = "executions/network.rs"]
 mod network;
 #[path = "executions/outliving.rs"]

@@ -31,7 +31,7 @@ use nix::{sys::signal::Signal, unistd::Pid};
 use tokio::{task::JoinHandle, time::timeout};
 use uuid::Uuid;
 
-use self::users::User;
+use self::users::{HeldRange, User};
 pub use self::{
     fork::ForkLauncher,
     isolation::{Apart, Level},
@@ -97,6 +97,8 @@ pub struct Launched {
     uid: Option<u32>,
     /// What keeps that user from others, where this service chose it.
     user: Option<User>,
+    /// The same where a former service did.
+    former_range: Option<HeldRange>,
     /// Whose network it was born with: it has a listener to be served.
     network_of: Option<(Uuid, NetworkSource)>,
     /// Its way out, once that is served.
@@ -187,8 +189,14 @@ impl Launched {
         process.signal(Signal::SIGKILL);
         let _ = timeout(END_WAIT, process.ended()).await;
         process.end();
-        let left =
-            Left { first: Some(first), is_whole: self.ends_whole, mark: self.mark, uid: self.uid, user: self.user };
+        let left = Left {
+            first: Some(first),
+            is_whole: self.ends_whole,
+            mark: self.mark,
+            uid: self.uid,
+            user: self.user,
+            former_range: self.former_range,
+        };
         left.end(self.work_dir).await;
         folders::remove_group(self.group).await;
         folders::remove_dir(self.place).await;
@@ -289,26 +297,31 @@ struct Left {
     mark: String,
     uid: Option<u32>,
     user: Option<User>,
+    former_range: Option<HeldRange>,
 }
 
 impl Left {
     /// Ends it, and takes the folder of its files back from its user.
     async fn end(self, work_dir: PathBuf) {
-        let Self { first, is_whole, mark, uid, user } = self;
-        let end = move || tree::kill_rest(first, &mark, uid);
+        // In one piece: its user is kept from others for as long as what runs as it is looked for.
+        let _ = tokio::task::spawn_blocking(move || self.end_now(&work_dir)).await;
+    }
+
+    fn end_now(self, work_dir: &Path) {
+        let Self { first, is_whole, mark, uid, user, former_range } = self;
+        // Where another service's kernels may be that user, as nobody kept it from them, it tells nothing.
+        let own = uid.filter(|_| user.is_some() || former_range.is_some());
+        let end = || tree::kill_rest(first, &mark, own);
         if !is_whole {
-            let _ = tokio::task::spawn_blocking(end.clone()).await;
+            end();
         }
-        let _ = tokio::task::spawn_blocking(move || {
-            // Before its user may be another kernel's.
-            if let Err(error) = uid.map_or(Ok(()), |_| giving::take_back(&work_dir)) {
-                tracing::warn!(path = %work_dir.display(), %error, "a kernel's folder was not taken back");
-            }
-            if let Some(user) = user {
-                user.retire(users::RETIRE_WAIT, end);
-            }
-        })
-        .await;
+        // Before its user may be another kernel's.
+        if let Err(error) = uid.map_or(Ok(()), |_| giving::take_back(work_dir)) {
+            tracing::warn!(path = %work_dir.display(), %error, "a kernel's folder was not taken back");
+        }
+        if let Some(user) = user {
+            user.retire(users::RETIRE_WAIT, end);
+        }
     }
 }
 

@@ -14,7 +14,10 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Launched, python, removal, users};
+use super::{
+    Launched, python, removal,
+    users::{self, FormerRanges},
+};
 use crate::kernels::{
     connection::Endpoint,
     machine::{cgroup::Group, tree},
@@ -81,6 +84,7 @@ pub(super) fn take_up(
     run_dir: &Path,
     work_dir: &dyn Fn(Uuid) -> PathBuf,
     held: Vec<Held>,
+    ranges: &FormerRanges,
     source: Option<&NetworkSource>,
 ) -> Vec<Launched> {
     let mut taken = Vec::new();
@@ -105,6 +109,7 @@ pub(super) fn take_up(
             ends_whole: record.ends_whole,
             uid: record.uid,
             user: None,
+            former_range: record.uid.and_then(|uid| ranges.of(uid)),
             group: record.group,
             network_of: record.network_of.zip(source.cloned()),
             network: None,
@@ -125,11 +130,23 @@ pub(super) async fn used(place: &Path) -> io::Result<()> {
     tokio::task::spawn_blocking(move || fs::write(file, "")).await.map_err(io::Error::other)?
 }
 
+/// Holds the ranges in which the kernels that the supervisor held have their users. At start only, before this service
+/// looks for a range of its own.
+pub(super) fn hold_ranges(run_dir: &Path, held: &[Held], uid_first: u32) -> FormerRanges {
+    FormerRanges::hold(held.iter().filter_map(|held| read(&run_dir.join(&held.name))?.uid), uid_first)
+}
+
 /// Ends the processes that a former service left and nobody holds, and removes their folders; of those that kernels
 /// worked in only those of kernels that were not somebody's yet: on trial, kept ready, or in their first start. Gives the
-/// names of the control groups that they may have had. At start only. `uid_first`: from where the users of kernels are
-/// counted.
-pub(super) fn sweep(run_dir: &Path, work_dir: &Path, held: &[Held], uid_first: u32) -> Vec<String> {
+/// names of the control groups that they may have had. At start only. `ranges`: those of `held`; `uid_first`: from where
+/// the users of kernels are counted.
+pub(super) fn sweep(
+    run_dir: &Path,
+    work_dir: &Path,
+    held: &[Held],
+    ranges: &FormerRanges,
+    uid_first: u32,
+) -> Vec<String> {
     let mut groups = Vec::new();
     let in_use: Vec<_> = held.iter().filter_map(|held| read(&run_dir.join(&held.name))?.uid).collect();
     for entry in fs::read_dir(run_dir).into_iter().flatten().flatten() {
@@ -142,7 +159,7 @@ pub(super) fn sweep(run_dir: &Path, work_dir: &Path, held: &[Held], uid_first: u
         }
         let group = fs::read_to_string(place.join(GROUP_FILE)).ok();
         if let Some(record) = read(&place) {
-            end(&record, &in_use, uid_first);
+            end(&record, &in_use, ranges, uid_first);
         }
         // A service that did not note whose a kernel is did not name its group either: its kernels' files stay.
         let named = group.as_deref().and_then(start_of);
@@ -159,7 +176,7 @@ pub(super) fn sweep(run_dir: &Path, work_dir: &Path, held: &[Held], uid_first: u
 
 /// Ends what a kernel of a former service left: by its control group, by its mark, and by its user where that is no other
 /// kernel's, because code can take off a mark and leave a session.
-fn end(record: &Record, in_use: &[u32], uid_first: u32) {
+fn end(record: &Record, in_use: &[u32], ranges: &FormerRanges, uid_first: u32) {
     if let Some(group) = &record.group {
         group.kill();
     }
@@ -168,7 +185,7 @@ fn end(record: &Record, in_use: &[u32], uid_first: u32) {
     let leader = (Pid::from_raw(if alive { record.pid } else { i32::MAX }), record.start_ticks);
     tree::kill_rest(Some(leader), &record.mark, None);
     let Some(uid) = record.uid.filter(|uid| nix::unistd::geteuid().is_root() && !in_use.contains(uid)) else { return };
-    if let Some(_held) = users::hold_range_of(uid, uid_first) {
+    if let Some(_held) = ranges.of(uid).or_else(|| users::hold_range_of(uid, uid_first)) {
         tree::kill_rest(Some(leader), &record.mark, Some(uid));
     }
 }
@@ -225,7 +242,7 @@ mod tests {
             let text = if *note == FILE { record.clone() } else { name(kernel_id, generation) };
             fs::write(place.join(note), text).expect("written");
         }
-        let groups = sweep(&folder.path().join("run"), &work, &[], 300_000);
+        let groups = sweep(&folder.path().join("run"), &work, &[], &FormerRanges::default(), 300_000);
         assert_eq!(groups.len(), usize::from(notes.contains(&GROUP_FILE)), "{groups:?}");
         assert!(!place.exists(), "its sockets and its key are left");
         work.join(kernel_id.to_string()).join("file").exists()

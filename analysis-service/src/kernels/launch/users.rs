@@ -2,7 +2,7 @@
 //! each kernel that runs. What runs as such a user belongs to that kernel and ends with it; then another may have it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     os::{
         linux::net::SocketAddrExt as _,
@@ -119,11 +119,41 @@ impl Drop for User {
     }
 }
 
-/// Holds the range of a user that a former service gave to a kernel, counted from this one on: as long as this is held, no
+/// A range that is held: no other service has it, nor will have it while this lives.
+pub(super) type HeldRange = Arc<UnixListener>;
+
+/// The ranges in which kernels of a former service have their users. Between that service and this one nobody held them,
+/// and another may have taken one in which nothing ran any more: its kernels are not this service's to end.
+#[derive(Debug, Default)]
+pub(super) struct FormerRanges {
+    first: u32,
+    held: BTreeMap<u32, HeldRange>,
+}
+
+impl FormerRanges {
+    /// Holds the ranges of these users that nobody holds, counted from `first` on.
+    pub(super) fn hold(users: impl Iterator<Item = u32>, first: u32) -> Self {
+        let ranges: BTreeSet<u32> = users.filter_map(|uid| range_of(uid, first)).collect();
+        let held = ranges.into_iter().filter_map(|range| Some((range, Arc::new(claim(range).ok()?)))).collect();
+        Self { first, held }
+    }
+
+    /// The range of a user, if it is held.
+    pub(super) fn of(&self, uid: u32) -> Option<HeldRange> {
+        self.held.get(&range_of(uid, self.first)?).cloned()
+    }
+}
+
+/// Holds the range of a user that a former service gave to a kernel, counted from `first` on: as long as this is held, no
 /// other service has it. `None` where one has, or where it is in no range.
-pub(super) fn hold_range_of(uid: u32, first: u32) -> Option<UnixListener> {
+pub(super) fn hold_range_of(uid: u32, first: u32) -> Option<HeldRange> {
+    Some(Arc::new(claim(range_of(uid, first)?).ok()?))
+}
+
+/// The first user of the range that a user is in.
+fn range_of(uid: u32, first: u32) -> Option<u32> {
     let range = uid.checked_sub(first)? / RANGE_USERS;
-    if range < RANGES_MAX { claim(first + range * RANGE_USERS).ok() } else { None }
+    (range < RANGES_MAX).then(|| first + range * RANGE_USERS)
 }
 
 /// Whether anything runs as this user; what has ended and was not waited for does not.
@@ -217,5 +247,19 @@ mod tests {
         drop(held);
         assert_eq!(Users::take(first).expect("the first again").first, freed);
         assert!(hold_range_of(first - 1, first).is_none());
+    }
+
+    #[test]
+    fn a_range_of_former_kernels_is_no_other_services_and_one_that_another_has_is_left() {
+        let first = 1_970_000_000;
+        let others = Users::take(first).expect("a range");
+        let former = FormerRanges::hold([others.first, first + RANGE_USERS + 7, first - 1].into_iter(), first);
+        assert!(former.of(others.first).is_none() && former.of(first - 1).is_none());
+        let range = former.of(first + RANGE_USERS).expect("held");
+        assert!(former.of(first + 2 * RANGE_USERS).is_none(), "nobody had a user there");
+        drop(former);
+        assert_eq!(Users::take(first).expect("another").first, first + 2 * RANGE_USERS, "a kernel holds the second");
+        drop(range);
+        assert_eq!(Users::take(first).expect("another").first, first + RANGE_USERS);
     }
 }

@@ -5,7 +5,7 @@ use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use anyhow::Context as _;
@@ -23,7 +23,7 @@ use super::{
     folders::{Folders, TMP, make_dir, remove_dir, remove_group, sockets, tables},
     isolation::{Isolation, Paths, Plan},
     python, records,
-    users::User,
+    users::{FormerRanges, User},
 };
 use crate::kernels::{
     connection::Endpoint,
@@ -56,6 +56,8 @@ struct Inner {
     isolation: Isolation,
     network: OnceLock<NetworkSource>,
     discarded: Discarded,
+    /// Where the kernels that the supervisor held have their users; empty once they were taken up.
+    former_ranges: Mutex<FormerRanges>,
 }
 
 /// All that one start needs, with its folders made.
@@ -115,13 +117,26 @@ impl Workshop {
         );
         fenxi_chassis::files::private_folder(work_dir)?;
         let (run_dir, work_dir) = (socket_folder(run_dir)?, work_dir.canonicalize()?);
-        let left = records::sweep(&run_dir, &work_dir, held, apart.uid_first);
+        // Before anything of it is free to be this service's own.
+        let former_ranges = records::hold_ranges(&run_dir, held, apart.uid_first);
+        let left = records::sweep(&run_dir, &work_dir, held, &former_ranges, apart.uid_first);
         let library = python::write(&run_dir)?;
         let python = std::path::absolute(python)?;
         let (isolation, network) = (Isolation::open(&python, &library, apart)?, OnceLock::new());
         isolation.remove_groups(left)?;
         let discarded = Discarded::open(&work_dir);
-        let inner = Arc::new(Inner { python, run_dir, work_dir, library, supervisor, isolation, network, discarded });
+        let inner = Inner {
+            python,
+            run_dir,
+            work_dir,
+            library,
+            supervisor,
+            isolation,
+            network,
+            discarded,
+            former_ranges: Mutex::new(former_ranges),
+        };
+        let inner = Arc::new(inner);
         let retried = Arc::clone(&inner);
         // It may be much, and nobody waits for it.
         std::thread::Builder::new().name("files-sweep".into()).spawn(move || retried.discarded.retry())?;
@@ -163,9 +178,9 @@ impl Workshop {
         let (workshop, network) = (self.clone(), self.0.network.get().cloned());
         let work_dir = move |kernel_id| workshop.work_dir(kernel_id);
         let run_dir = self.0.run_dir.clone();
-        let taken =
-            tokio::task::spawn_blocking(move || records::take_up(&run_dir, &work_dir, held, network.as_ref())).await;
-        taken.unwrap_or_default()
+        let ranges = std::mem::take(&mut *self.0.former_ranges.lock().unwrap_or_else(PoisonError::into_inner));
+        let take_up = move || records::take_up(&run_dir, &work_dir, held, &ranges, network.as_ref());
+        tokio::task::spawn_blocking(take_up).await.unwrap_or_default()
     }
 
     /// The folder of a kernel's files.
@@ -318,6 +333,7 @@ impl Prepared {
             ends_whole: isolation.layers.iter().any(|layer| layer == "pid"),
             uid: self.plan.user.as_ref().map(User::uid),
             user: self.plan.user,
+            former_range: None,
             network_of: self.network_of,
             network: None,
             isolation,
@@ -350,7 +366,9 @@ impl Prepared {
             let _ = tokio::task::spawn_blocking(move || group.kill()).await;
         }
         let (mark, uid) = (format!("{MARK}={}", self.mark), self.plan.user.as_ref().map(User::uid));
-        Left { first: None, is_whole: false, mark, uid, user: self.plan.user }.end(self.work_dir).await;
+        let user = self.plan.user;
+        let left = Left { first: None, is_whole: false, mark, uid, user, former_range: None };
+        left.end(self.work_dir).await;
         remove_group(self.group).await;
         remove_dir(self.place).await;
         LaunchError::Spawn(error)

@@ -112,9 +112,9 @@ pub(crate) fn memory_kills() -> u64 {
 /// one, whatever has `mark` in its environment, and the session and process group of its first process, which started at
 /// these ticks, where that one is known. As soon as nothing has its number the number is anybody's, and counts no more.
 pub(crate) fn kill_rest(first: Option<(Pid, u64)>, mark: &str, uid: Option<u32>) {
-    let (mut leader, first_ticks) = first.map(|(pid, ticks)| (pid.as_raw(), ticks)).unzip();
+    let mut leader = first.map(|(pid, ticks)| (pid.as_raw(), ticks));
     for _ in 0..KILL_ROUNDS_MAX {
-        leader = leader.filter(|leader| start_ticks(*leader).is_none_or(|ticks| Some(ticks) == first_ticks));
+        leader = leader.filter(|(pid, first_ticks)| start_ticks(*pid).is_none_or(|ticks| ticks == *first_ticks));
         let (rest, led) = rest(leader, mark, uid);
         leader = leader.filter(|_| led);
         if rest.is_empty() {
@@ -135,21 +135,25 @@ pub(crate) fn anyone_runs_as(users: &std::ops::Range<u32>) -> bool {
     processes.any(|entry| entry.metadata().is_ok_and(|owner| users.contains(&owner.uid())))
 }
 
-/// The processes; and whether any of them is the leader, or of its session or group.
-fn rest(leader: Option<i32>, mark: &str, uid: Option<u32>) -> (BTreeSet<i32>, bool) {
+/// The processes; and whether any of them is the leader, which started at these ticks, or of its session or group.
+fn rest(leader: Option<(i32, u64)>, mark: &str, uid: Option<u32>) -> (BTreeSet<i32>, bool) {
     let own = nix::unistd::getpid().as_raw();
-    let (mut found, mut any_led) = (BTreeSet::new(), false);
-    let mut parents = Vec::new();
+    let (mut found, mut led) = (BTreeSet::new(), BTreeSet::new());
+    let (mut parents, mut is_anothers) = (Vec::new(), false);
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
         let Some(stat) = stat(pid).filter(|stat| stat.state != 'Z' && pid != own) else { continue };
-        let led = |leader| uid.is_none() && [stat.session, stat.group, pid].contains(&leader);
-        let led = leader.is_some_and(led);
-        any_led |= led;
+        if let Some((leader, ticks)) = leader.filter(|_| uid.is_none()) {
+            // Given back while this looks, the number is that of a process which is nothing to us, with its own session.
+            is_anothers |= pid == leader && stat.start_ticks != ticks;
+            if [stat.session, stat.group, pid].contains(&leader) {
+                led.insert(pid);
+            }
+        }
         let ours = match uid {
             // It is nobody else's, and quicker to read than an environment.
             Some(uid) => entry.metadata().is_ok_and(|owner| owner.uid() == uid),
-            None => led || has_mark(pid, mark),
+            None => has_mark(pid, mark),
         };
         if ours {
             found.insert(pid);
@@ -157,12 +161,16 @@ fn rest(leader: Option<i32>, mark: &str, uid: Option<u32>) -> (BTreeSet<i32>, bo
             parents.push((pid, stat.parent));
         }
     }
+    if is_anothers {
+        led.clear();
+    }
+    found.extend(&led);
     // Their descendants, whatever these made of themselves.
     loop {
         let more: Vec<_> =
             parents.iter().filter(|(pid, parent)| found.contains(parent) && !found.contains(pid)).collect();
         if more.is_empty() {
-            return (found, any_led);
+            return (found, !led.is_empty());
         }
         found.extend(more.into_iter().map(|(pid, _)| *pid));
     }
@@ -372,9 +380,10 @@ sys.stdin.read()
         let mut other = std::process::Command::new("sleep").arg("600").process_group(0).spawn().expect("started");
         let leader = i32::try_from(other.id()).expect("a pid");
         let mark = "FENXI_KERNEL=given back";
-        assert!(rest(Some(leader), mark, None).0.contains(&leader));
-        assert!(rest(Some(leader), mark, Some(1_980_100_000)).0.is_empty(), "it runs as another");
         let started = start_ticks(leader).expect("it runs");
+        assert!(rest(Some((leader, started)), mark, None).0.contains(&leader));
+        assert!(rest(Some((leader, started + 1)), mark, None).0.is_empty(), "it started while this looked");
+        assert!(rest(Some((leader, started)), mark, Some(1_980_100_000)).0.is_empty(), "it runs as another");
         kill_rest(Some((Pid::from_raw(leader), started + 1)), mark, None);
         assert!(other.try_wait().expect("ours").is_none(), "it started at another time");
         kill_rest(Some((Pid::from_raw(leader), started)), mark, None);
