@@ -17,6 +17,8 @@ mod library;
 mod lists;
 #[path = "datasets/parsing.rs"]
 mod parsing;
+#[path = "executions/port.rs"]
+mod port;
 #[path = "datasets/uploads.rs"]
 mod uploads;
 #[path = "datasets/warnings.rs"]

@@ -29,6 +29,8 @@ mod neighbours;
 mod network;
 #[path = "executions/outliving.rs"]
 mod outliving;
+#[path = "executions/port.rs"]
+mod port;
 #[path = "executions/queue.rs"]
 mod queue;
 #[path = "executions/requests.rs"]

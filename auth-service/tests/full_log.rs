@@ -4,7 +4,7 @@
 
 use std::{
     fs::File,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -15,28 +15,33 @@ use nix::{
     unistd::Pid,
 };
 
+#[path = "service/port.rs"]
+mod port;
+
+use self::port::Port;
+
 /// No machine takes as long to start it; reaching it is the failure.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An auth-service with this folder for its data, of whose log nothing can be written.
-fn started(secrets: &Path, data: &Path) -> (Child, SocketAddr) {
-    let address = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("an address");
+fn started(secrets: &Path, data: &Path) -> (Child, Port) {
+    let port = Port::free();
     let mut command = Command::new(env!("CARGO_BIN_EXE_auth-service"));
-    command.args(["--log", "debug", "--listen", &address.to_string()]).arg("--data-dir").arg(data);
+    command.args(["--log", "debug", "--listen", &port.address.to_string()]).arg("--data-dir").arg(data);
     for name in ["gateway", "analysis"] {
         std::fs::write(secrets.join(name), format!("fxs_{name:-<40}")).expect("written");
         command.arg(format!("--{name}-secret-file")).arg(secrets.join(name));
     }
     let full = File::options().write(true).open("/dev/full").expect("a full disk");
-    (command.stdin(Stdio::null()).stderr(full).spawn().expect("started"), address)
+    (command.stdin(Stdio::null()).stderr(full).spawn().expect("started"), port)
 }
 
 #[tokio::test]
 async fn it_serves_and_ends_well() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (mut service, address) = started(folder.path(), &folder.path().join("data"));
+    let (mut service, port) = started(folder.path(), &folder.path().join("data"));
     let begun = Instant::now();
-    while TcpStream::connect(address).is_err() {
+    while TcpStream::connect(port.address).is_err() {
         let ended = service.try_wait().expect("its child");
         assert!(ended.is_none() && begun.elapsed() < PATIENCE, "it does not serve: {ended:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;

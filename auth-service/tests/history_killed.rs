@@ -3,7 +3,6 @@
 #![expect(clippy::expect_used, reason = "a helper of a test that cannot go on ends the test")]
 
 use std::{
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
@@ -23,6 +22,11 @@ use fenxi_proto::{
 use futures_util::future::join_all;
 use tonic::{Code, service::interceptor::InterceptedService, transport::Channel};
 
+#[path = "service/port.rs"]
+mod port;
+
+use self::port::Port;
+
 const END: i64 = 1_795_000_000_000_000;
 /// Acknowledged entries after which the process dies.
 const KILL_AFTER: usize = 300;
@@ -32,25 +36,29 @@ const PATIENCE: Duration = Duration::from_secs(120);
 type History = HistoryServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// A running auth-service, killed with its owner.
-struct Service(Child, String);
+struct Service(Child, Port);
 
 impl Service {
     fn start(folder: &Path) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("an address");
+        let port = Port::free();
         let mut command = Command::new(env!("CARGO_BIN_EXE_auth-service"));
-        command.args(["--log", "warn", "--listen", &address.to_string()]).arg("--data-dir").arg(folder.join("data"));
+        command
+            .args(["--log", "warn", "--listen", &port.address.to_string()])
+            .arg("--data-dir")
+            .arg(folder.join("data"));
         for name in ["gateway", "analysis"] {
             std::fs::write(folder.join(name), secret(name)).expect("written");
             command.arg(format!("--{name}-secret-file")).arg(folder.join(name));
         }
-        Self(command.stdin(Stdio::null()).spawn().expect("started"), format!("http://{address}"))
+        Self(command.stdin(Stdio::null()).spawn().expect("started"), port)
     }
 
     /// A client, once the service answers.
     async fn history(&self) -> History {
         let bearer = Bearer::new(&secret("analysis")).expect("a header");
         let client = || {
-            HistoryServiceClient::new(InterceptedService::new(channel(&self.1).expect("an address"), bearer.clone()))
+            let channel = channel(&format!("http://{}", self.1.address)).expect("an address");
+            HistoryServiceClient::new(InterceptedService::new(channel, bearer.clone()))
         };
         let ready = async {
             while client().record_history(RecordHistoryRequest::default()).await.is_err() {

@@ -18,7 +18,11 @@ use fenxi_proto::history::v1::{
 };
 use prost::Message as _;
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::watch,
+    task::JoinHandle,
+};
 use tonic::{Request, Response, Status, transport::server::TcpIncoming};
 use uuid::Uuid;
 
@@ -213,9 +217,27 @@ async fn open(folder: &TempDir) -> Database {
 }
 
 async fn listener() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    (listener, address)
+    let (reserved, address) = reserved();
+    (listening(reserved), address)
+}
+
+/// A port that nobody listens on, and that nobody else is given while this is kept.
+fn reserved() -> (TcpSocket, SocketAddr) {
+    let socket = bound("127.0.0.1:0".parse().expect("an address"));
+    let address = socket.local_addr().expect("an address");
+    (socket, address)
+}
+
+/// Several may be bound to one address while none of them listens.
+fn bound(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("set");
+    socket.bind(address).expect("the port");
+    socket
+}
+
+fn listening(reserved: TcpSocket) -> TcpListener {
+    reserved.listen(16).expect("nobody else listens")
 }
 
 fn all_once(fake: &Fake, ids: &[String]) {
@@ -243,14 +265,13 @@ async fn everything_arrives_though_the_other_side_fails_in_every_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_wait_for_a_history_that_is_not_there_yet() {
-    let (reserved, address) = listener().await;
-    drop(reserved);
+    let (reserved, address) = reserved();
     let outbox = Outbox::new(address).await;
     outbox.start();
     let ids = outbox.add_many(20, "x").await;
     assert_eq!(outbox.waiting().await.entries, 20);
     let fake = Fake::default();
-    let server = fake.serve(TcpListener::bind(address).await.expect("the port")).await;
+    let server = fake.serve(listening(reserved)).await;
     outbox.until(0, 0).await;
     all_once(&fake, &ids);
     server.abort();
@@ -259,15 +280,16 @@ async fn entries_wait_for_a_history_that_is_not_there_yet() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_that_dies_in_the_middle_of_a_call_gets_it_again() {
     let fake = Fake::feels([Mood::Hang]);
-    let (listener, address) = listener().await;
-    let server = fake.serve(listener).await;
+    let (first, address) = reserved();
+    let second = bound(address);
+    let server = fake.serve(listening(first)).await;
     let outbox = Outbox::new(address).await;
     outbox.start();
     let ids = outbox.add_many(5, "x").await;
     fake.until_called(1).await;
     server.abort();
     server.await.expect_err("aborted");
-    let server = fake.serve(TcpListener::bind(address).await.expect("the port")).await;
+    let server = fake.serve(listening(second)).await;
     outbox.until(0, 0).await;
     all_once(&fake, &ids);
     server.abort();
@@ -323,8 +345,7 @@ async fn neighbours_that_always_fail_are_put_off_and_the_others_go_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_of_this_side_loses_nothing() {
-    let (reserved, address) = listener().await;
-    drop(reserved);
+    let (reserved, address) = reserved();
     let mut outbox = Outbox::new(address).await;
     outbox.start();
     let ids = outbox.add_many(10, "x").await;
@@ -334,7 +355,7 @@ async fn a_restart_of_this_side_loses_nothing() {
     outbox.database = open(&outbox.folder).await;
     outbox.lifecycle = Lifecycle::new();
     let fake = Fake::default();
-    let server = fake.serve(TcpListener::bind(address).await.expect("the port")).await;
+    let server = fake.serve(listening(reserved)).await;
     outbox.start();
     outbox.until(0, 0).await;
     all_once(&fake, &ids);

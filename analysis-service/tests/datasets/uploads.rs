@@ -15,14 +15,17 @@ use fenxi_proto::{
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::mpsc,
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
-use super::house::{House, Keys, User, id, messages, numbers, refusal, until};
+use super::{
+    house::{House, Keys, User, id, messages, numbers, refusal, until},
+    port::Port,
+};
 
 /// A stream that the test feeds, and the call that it belongs to.
 fn open_stream(
@@ -335,19 +338,20 @@ async fn an_empty_file_is_told_at_its_completion() {
 struct Program {
     child: Child,
     url: String,
+    _port: Port,
 }
 
 impl Program {
-    async fn start(folder: &std::path::Path, keys: &Keys) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
+    fn start(folder: &std::path::Path, keys: &Keys) -> Self {
+        let port = Port::free();
         let child = Command::new(env!("CARGO_BIN_EXE_analysis-service"))
-            .args(["--auth-url", &keys.url, "--listen", &free.to_string(), "--python", "/bin/sh"])
+            .args(["--auth-url", &keys.url, "--listen", &port.address.to_string(), "--python", "/bin/sh"])
             .args(["--kernel-start", "plain", "--kernel-isolation", "none", "--kernel-linger-secs", "0", "--data-dir"])
             .arg(folder)
             .stderr(Stdio::null())
             .spawn()
             .expect("started");
-        Self { child, url: format!("http://{free}") }
+        Self { child, url: format!("http://{}", port.address), _port: port }
     }
 
     fn kill(&mut self) {
@@ -369,7 +373,7 @@ async fn what_was_received_outlives_a_kill() {
     let folder = tempfile::tempdir().expect("a folder");
     let user_id = id();
     let bytes = numbers(100_000);
-    let mut program = Program::start(folder.path(), &keys).await;
+    let mut program = Program::start(folder.path(), &keys);
     let user = User::new(&program.url, &keys, user_id);
     let upload = until("the program answers", || async { user.create("numbers.csv", bytes.len()).await.ok() }).await;
     user.write(&upload.upload_id, 0, &bytes[..400_000]).await.expect("written");
@@ -380,7 +384,7 @@ async fn what_was_received_outlives_a_kill() {
     program.kill();
     call.await.expect("no panic").expect_err("cut");
 
-    let program = Program::start(folder.path(), &keys).await;
+    let program = Program::start(folder.path(), &keys);
     let user = User::new(&program.url, &keys, user_id);
     let found = until("the program answers", || async { user.get_upload(&upload.upload_id).await.ok() }).await;
     assert_eq!(found.received_bytes, 700_000);

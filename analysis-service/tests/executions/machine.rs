@@ -12,11 +12,11 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use crate::{
     house::{Auth, SECRET, User, id, python, soon},
+    port::Port,
     specs::{describe, stock},
 };
 
@@ -28,11 +28,17 @@ pub(crate) struct Machine {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) auth: Auth,
     pub(crate) url: String,
-    child: Child,
+    running: Running,
     pub(crate) user_id: Uuid,
     kernel_start: &'static str,
     /// Settings beside the usual ones.
     more: &'static [&'static str],
+}
+
+/// The process of a service, and where it listens.
+struct Running {
+    child: Child,
+    port: Port,
 }
 
 impl Machine {
@@ -48,9 +54,9 @@ impl Machine {
         let auth = Auth::serve().await;
         let folder = tempfile::tempdir_in("/tmp").expect("a folder");
         std::fs::write(folder.path().join("secret"), SECRET).expect("written");
-        let (child, url) = spawn(folder.path(), &auth, kernel_start, more).await;
-        let user_id = Uuid::parse_str(&id()).expect("an id");
-        let machine = Self { folder, auth, url, child, user_id, kernel_start, more };
+        let running = spawn(folder.path(), &auth, kernel_start, more);
+        let (url, user_id) = (running.url(), Uuid::parse_str(&id()).expect("an id"));
+        let machine = Self { folder, auth, url, running, user_id, kernel_start, more };
         machine.ready().await;
         machine
     }
@@ -74,14 +80,15 @@ impl Machine {
     }
 
     pub(crate) fn signal(&mut self, signal: Signal) {
-        kill(Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")), signal).expect("sent");
-        self.child.wait().expect("ended");
+        let child = &mut self.running.child;
+        kill(Pid::from_raw(i32::try_from(child.id()).expect("a pid")), signal).expect("sent");
+        child.wait().expect("ended");
     }
 
     /// Stops it, which has to end well.
     pub(crate) fn stop(&mut self) {
         self.signal(Signal::SIGTERM);
-        assert!(self.child.wait().expect("known").success(), "it ended badly:\n{}", self.log());
+        assert!(self.running.child.wait().expect("known").success(), "it ended badly:\n{}", self.log());
     }
 
     /// What all services here have logged.
@@ -97,7 +104,8 @@ impl Machine {
 
     /// Starts the next service after one that has ended.
     pub(crate) async fn start_again(&mut self) {
-        (self.child, self.url) = spawn(self.folder.path(), &self.auth, self.kernel_start, self.more).await;
+        self.running = spawn(self.folder.path(), &self.auth, self.kernel_start, self.more);
+        self.url = self.running.url();
         self.ready().await;
     }
 
@@ -111,7 +119,7 @@ impl Machine {
     }
 
     fn hold_files_to(&self, bytes: &str) {
-        let (pid, limit) = (self.child.id().to_string(), format!("--fsize={bytes}:"));
+        let (pid, limit) = (self.running.child.id().to_string(), format!("--fsize={bytes}:"));
         assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().expect("prlimit").success());
     }
 
@@ -129,22 +137,28 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         let _ = kill(self.supervisor(), Signal::SIGKILL);
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.running.child.kill();
+        let _ = self.running.child.wait();
     }
 }
 
-async fn spawn(folder: &Path, auth: &Auth, kernel_start: &str, more: &[&str]) -> (Child, String) {
+impl Running {
+    fn url(&self) -> String {
+        format!("http://{}", self.port.address)
+    }
+}
+
+fn spawn(folder: &Path, auth: &Auth, kernel_start: &str, more: &[&str]) -> Running {
     let specs = folder.join("specs");
     if !specs.is_dir() {
         describe(&specs, "stock", &stock(&python(), "signal"));
     }
-    let free = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
+    let port = Port::free();
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log");
     // A file that may not grow is an error to it, as a full disk is, and not its end.
     let child = Command::new("env")
         .args(["--ignore-signal=XFSZ", env!("CARGO_BIN_EXE_analysis-service")])
-        .args(["--auth-url", &auth.url, "--listen", &free.to_string(), "--kernel-start", kernel_start])
+        .args(["--auth-url", &auth.url, "--listen", &port.address.to_string(), "--kernel-start", kernel_start])
         .args(["--kernel-linger-secs", &LINGER_SECS.to_string()])
         .arg("--admin-listen")
         .arg("127.0.0.1:0")
@@ -160,5 +174,5 @@ async fn spawn(folder: &Path, auth: &Auth, kernel_start: &str, more: &[&str]) ->
         .stderr(log)
         .spawn()
         .expect("started");
-    (child, format!("http://{free}"))
+    Running { child, port }
 }

@@ -107,7 +107,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_whose_caller_is_long_over_ends_when_nobody_can_be_asked() {
-        let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
+        // Bound and not listened on: nobody else is there either.
+        let bound = tokio::net::TcpSocket::new_v4().expect("a socket");
+        bound.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        let closed = bound.local_addr().expect("an address");
         let auth = Upstream::new("auth-service", &closed.to_string(), 0).expect("an address");
         let (limits, lifecycle) = (Config::parse_from(["gateway"]).calls, Lifecycle::new());
         let bearer = Bearer::new("fxs_x").expect("a secret");

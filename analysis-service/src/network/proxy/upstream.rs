@@ -198,9 +198,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_dead_first_address_does_not_stop_the_next() {
-        let (dead, _filling) = silent().await;
-        let port = dead.local_addr().expect("an address").port();
-        let _alive = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.expect("a port");
+        // One port of two addresses: what is free at the one may be taken at the other.
+        let (port, _dead, _alive) = loop {
+            let dead = silent().await;
+            let port = dead.0.local_addr().expect("an address").port();
+            if let Ok(alive) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+                break (port, dead, alive);
+            }
+        };
         let addresses = [[127, 0, 0, 2], [127, 0, 0, 3], [127, 0, 0, 1]].map(IpAddr::from);
         let list = AllowList::new(
             addresses
