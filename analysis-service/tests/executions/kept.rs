@@ -47,21 +47,21 @@ fn runs(pid: Pid) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
-/// Waits until as many are written down, each with a process that goes on, and have been for a while.
-async fn until_ready(machine: &Machine, count: usize) -> BTreeMap<String, Written> {
-    let (mut last, mut same) = (BTreeMap::new(), 0);
+/// Waits until all that are to be kept ready are so, and gives them with as many that are used, each with a process that
+/// goes on.
+async fn until_ready(machine: &Machine, used: usize) -> BTreeMap<String, Written> {
     soon(async {
-        // A kernel is written down before it is spoken to.
-        while same < 20 {
-            tokio::time::sleep(POLL).await;
+        loop {
+            // Written down before they are spoken to: which are ready is a figure.
+            let ready = machine.figure("kernel_pool_ready ").await == Some(SIZE as u64);
             let found = written(machine);
-            let ready = found.len() == count && found.values().all(|kernel| runs(kernel.pid));
-            same = if ready && found == last { same + 1 } else { 0 };
-            last = found;
+            if ready && found.len() == SIZE + used && found.values().all(|kernel| runs(kernel.pid)) {
+                return found;
+            }
+            tokio::time::sleep(POLL).await;
         }
     })
-    .await;
-    last
+    .await
 }
 
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -130,9 +130,9 @@ async fn works(machine: &Machine) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_left_of_kernels_kept_ready_when_the_service_is_killed() {
     let mut machine = Machine::start_with("fork").await;
-    until_ready(&machine, SIZE).await;
+    until_ready(&machine, 0).await;
     let used = works(&machine).await;
-    let mut kept = until_ready(&machine, SIZE + 1).await;
+    let mut kept = until_ready(&machine, 1).await;
     let own = kept.remove(&used).expect("the user's kernel is written down");
     // Once when they are ready, and once while others come.
     for again in [false, true] {
@@ -148,7 +148,7 @@ async fn nothing_is_left_of_kernels_kept_ready_when_the_service_is_killed() {
         kept = written(&machine);
         kept.remove(&used);
     }
-    let all = until_ready(&machine, SIZE + 1).await;
+    let all = until_ready(&machine, 1).await;
     assert_eq!(all.get(&used), Some(&own), "the user's kernel is another");
     assert!(kept.keys().all(|kernel_id| !all.contains_key(kernel_id)));
     let (_, events) = machine.user().run(&used, "print(1)").await;
@@ -158,11 +158,11 @@ async fn nothing_is_left_of_kernels_kept_ready_when_the_service_is_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_death_of_the_fork_server_gives_nobody_a_dead_kernel() {
     let machine = Machine::start_with("fork").await;
-    let kept = until_ready(&machine, SIZE).await;
+    let kept = until_ready(&machine, 0).await;
     kill(fork_server(&machine), Signal::SIGKILL).expect("killed");
     // At once: one of those that were ready, or one of the next server.
     let (one, two, three) = tokio::join!(works(&machine), works(&machine), works(&machine));
-    let all = until_ready(&machine, SIZE + 3).await;
+    let all = until_ready(&machine, 3).await;
     let own = [one, two, three];
     assert!(own.iter().all(|kernel_id| all.contains_key(kernel_id)), "{own:?} {all:?}");
     let replaced = kept.into_iter().filter(|(kernel_id, _)| !own.contains(kernel_id)).collect();
@@ -172,11 +172,11 @@ async fn the_death_of_the_fork_server_gives_nobody_a_dead_kernel() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_death_of_the_supervisor_gives_nobody_a_dead_kernel() {
     let machine = Machine::start_with("fork").await;
-    let kept = until_ready(&machine, SIZE).await;
+    let kept = until_ready(&machine, 0).await;
     kill(machine.supervisor(), Signal::SIGKILL).expect("killed");
     // Whoever comes in this moment may be refused nothing and be given no kernel that died with it.
     let kernel = works(&machine).await;
-    let all = until_ready(&machine, SIZE + 1).await;
+    let all = until_ready(&machine, 1).await;
     assert!(all.contains_key(&kernel), "{all:?}");
     let replaced = kept.into_iter().filter(|(kernel_id, _)| *kernel_id != kernel).collect();
     until_nothing_is_left(&machine, &replaced).await;

@@ -2,7 +2,8 @@
 
 use std::{
     fs::File,
-    path::Path,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
     process::{Child, Command},
     time::Duration,
 };
@@ -11,6 +12,10 @@ use fenxi_proto::analysis::v1::GetKernelRequest;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
 };
 use uuid::Uuid;
 
@@ -22,6 +27,8 @@ use crate::{
 
 /// How long the kernels of these stories wait for the next service.
 const LINGER_SECS: u32 = 120;
+/// The file that is there while starts are held.
+const HELD: &str = "held";
 
 /// A service in a process of its own, which can be killed.
 pub(crate) struct Machine {
@@ -39,6 +46,7 @@ pub(crate) struct Machine {
 struct Running {
     child: Child,
     port: Port,
+    admin: Port,
 }
 
 impl Machine {
@@ -109,6 +117,24 @@ impl Machine {
         self.ready().await;
     }
 
+    /// From here on every start of a kernel of the built-in kind, or of what forks them, stays where it begins.
+    pub(crate) fn hold_starts(&self) {
+        std::fs::write(self.folder.path().join(HELD), "").expect("written");
+    }
+
+    pub(crate) fn let_starts_go_on(&self) {
+        std::fs::remove_file(self.folder.path().join(HELD)).expect("they were held");
+    }
+
+    /// A figure of the service's.
+    pub(crate) async fn figure(&self, name: &str) -> Option<u64> {
+        let mut stream = TcpStream::connect(self.running.admin.address).await.ok()?;
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await.ok()?;
+        let mut told = String::new();
+        stream.read_to_string(&mut told).await.ok()?;
+        told.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    }
+
     /// From here on it can write no file beyond what this machine's database and journal have.
     pub(crate) fn fill_disk(&self) {
         self.hold_files_to("2097152");
@@ -148,31 +174,44 @@ impl Running {
     }
 }
 
+/// The kernels' interpreter, whose starts can be held: see [`Machine::hold_starts`].
+fn holdable(folder: &Path) -> PathBuf {
+    let (program, held) = (folder.join("python"), folder.join(HELD));
+    let script = format!(
+        "#!/bin/sh\ncase \"$2\" in fenxi_kernel | fenxi_kernel.forkserver)\n\
+         while [ -e {} ]; do sleep 0.02; done ;;\nesac\nexec {} \"$@\"\n",
+        held.display(),
+        python().display()
+    );
+    std::fs::write(&program, script).expect("written");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
+    program
+}
+
 fn spawn(folder: &Path, auth: &Auth, kernel_start: &str, more: &[&str]) -> Running {
     let specs = folder.join("specs");
     if !specs.is_dir() {
         describe(&specs, "stock", &stock(&python(), "signal"));
     }
-    let port = Port::free();
+    let (port, admin) = (Port::free(), Port::free());
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log");
     // A file that may not grow is an error to it, as a full disk is, and not its end.
     let child = Command::new("env")
         .args(["--ignore-signal=XFSZ", env!("CARGO_BIN_EXE_analysis-service")])
         .args(["--auth-url", &auth.url, "--listen", &port.address.to_string(), "--kernel-start", kernel_start])
         .args(["--kernel-linger-secs", &LINGER_SECS.to_string()])
-        .arg("--admin-listen")
-        .arg("127.0.0.1:0")
+        .args(["--admin-listen", &admin.address.to_string()])
         .arg("--secret-file")
         .arg(folder.join("secret"))
         .arg("--data-dir")
         .arg(folder.join("data"))
         .arg("--python")
-        .arg(python())
+        .arg(holdable(folder))
         .arg("--kernel-specs-dir")
         .arg(specs)
         .args(more)
         .stderr(log)
         .spawn()
         .expect("started");
-    Running { child, port }
+    Running { child, port, admin }
 }

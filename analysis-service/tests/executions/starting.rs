@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use sqlx::{Connection as _, SqliteConnection};
 
 use crate::{
-    house::{assert_dense, end, id, python, texts},
+    house::{assert_dense, end, id, python, soon, texts},
     machine::Machine,
     outliving::until_printed,
 };
@@ -22,16 +22,18 @@ async fn is_started_anew(signal: Signal, kernel_start: &'static str) {
     let mut machine = Machine::start_with(kernel_start).await;
     let user = machine.user();
     let request = CreateKernelRequest { request_id: id(), ..CreateKernelRequest::default() };
+    machine.hold_starts();
     let kernel = user.create_kernel(request.clone()).await;
     let (first, _) = user.begin(&kernel, ONCE).await;
     let (second, _) = user.begin(&kernel, ONCE).await;
     // Twice, so that the second start is another service's already.
     for _ in 0..2 {
-        assert_eq!(machine.user().state(&kernel).await, KernelState::Starting, "the story comes too late");
+        assert_eq!(machine.user().state(&kernel).await, KernelState::Starting);
         machine.replace(signal).await;
     }
     let user = machine.user();
-    assert_ne!(user.state(&kernel).await, KernelState::Dead);
+    assert_eq!(user.state(&kernel).await, KernelState::Starting);
+    machine.let_starts_go_on();
     for (execution, expected) in [(first, "1\n"), (second, "2\n")] {
         let events = user.watch(&execution.execution_id, 0).await;
         assert_dense(&events, 0);
@@ -67,6 +69,7 @@ async fn is_restarted_anew(signal: Signal) {
     let (running, mut stream) = user.begin(&kernel, "import time; print('on', flush=True); time.sleep(600)").await;
     until_printed(&mut stream, "on\n").await;
     let (before, _) = user.begin(&kernel, "print('before')").await;
+    machine.hold_starts();
     let restart = RestartKernelRequest { kernel_id: kernel.clone(), request_id: id() };
     user.kernels.clone().restart_kernel(restart).await.expect("restarted");
     let (after, _) = user.begin(&kernel, "print('x' in globals())").await;
@@ -76,8 +79,9 @@ async fn is_restarted_anew(signal: Signal) {
     while user.state(&kernel).await == KernelState::Restarting {
         tokio::task::yield_now().await;
     }
-    assert_eq!(user.state(&kernel).await, KernelState::Starting, "the story comes too late");
+    assert_eq!(user.state(&kernel).await, KernelState::Starting);
     machine.replace(signal).await;
+    machine.let_starts_go_on();
     let user = machine.user();
     let fresh = user.watch(&after.execution_id, 0).await;
     assert_eq!((texts(&fresh).as_str(), end(&fresh).outcome()), ("False\n", Outcome::Ok));
@@ -101,7 +105,8 @@ async fn a_dead_kernel_that_was_restarted_outlives_a_kill_of_the_service() {
     let user = machine.user();
     let kernel = user.kernel().await;
     user.run(&kernel, "import os; os._exit(1)").await;
-    assert_eq!(user.state(&kernel).await, KernelState::Dead);
+    // What ran in it has its end before.
+    soon(async { while user.state(&kernel).await != KernelState::Dead {} }).await;
     let restart = RestartKernelRequest { kernel_id: kernel.clone(), request_id: id() };
     user.kernels.clone().restart_kernel(restart).await.expect("restarted");
     user.run(&kernel, "x = 6").await;
