@@ -8,7 +8,10 @@ use fenxi_proto::{
     error::{ErrorReason, reason_of},
 };
 
-use crate::house::{House, assert_dense, end, id, next, request, rest, texts};
+use crate::{
+    again::interrupts,
+    house::{House, assert_dense, end, id, next, request, rest, texts},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_request_attaches_and_runs_nothing_twice() {
@@ -55,8 +58,7 @@ async fn cancelling_takes_from_the_queue_or_interrupts_once() {
     cancel(&running.execution_id, &of_running).await.expect("the same request");
     let events = rest(stream).await;
     assert_eq!(end(&events).outcome(), Outcome::Interrupted);
-    let notices = events.iter().filter(|event| matches!(event.event, Some(Event::Notice(_)))).count();
-    assert_eq!(notices, 1, "a repeated request interrupted again");
+    assert_eq!(interrupts(&events), 1, "a repeated request interrupted again");
     house.auth.recorded(2).await;
     cancel(&running.execution_id, &of_running).await.expect("the same request, after the end");
     let late = cancel(&running.execution_id, &id()).await.expect_err("refused");
