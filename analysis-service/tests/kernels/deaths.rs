@@ -5,7 +5,7 @@ use std::time::Duration;
 use analysis_service::kernels::{model::Settings, state::Ladder};
 use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind, Outcome, output_event::Event};
 
-use crate::house::{House, Ran, USER, settings, soon, until, until_printed, until_state};
+use crate::house::{House, Ran, UNTIL_GO, USER, settings, soon, until, until_printed, until_state};
 
 #[tokio::test]
 pub(crate) async fn an_exit_and_a_signal_are_told_apart() {
@@ -22,8 +22,9 @@ pub(crate) async fn an_exit_and_a_signal_are_told_apart() {
             // The first process of a pid namespace, as a service that is not root has it, cannot be killed from inside.
             continue;
         }
-        let (_, running) = house.send(&kernel, code).await;
+        let (_, running) = house.send(&kernel, &format!("{UNTIL_GO}{code}")).await;
         let (_, waiting) = house.send(&kernel, "1+1").await;
+        house.go(&kernel);
         let (ran, behind) = (Ran::read(running).await, Ran::read(waiting).await);
         assert_eq!(ran.outcome(), Outcome::Killed, "{code}");
         let death = ran.end.death.expect("a death");
@@ -236,9 +237,9 @@ pub(crate) async fn an_error_cancels_what_waits_unless_told_otherwise() {
     let house = House::new().await;
     let kernel = house.kernel().await;
     for (continue_on_error, behind) in [(false, Outcome::Cancelled), (true, Outcome::Ok)] {
-        let code = "import time; time.sleep(0.5); 1/0";
-        let (_, failing) = house.send_with(&kernel, code, None, continue_on_error).await;
+        let (_, failing) = house.send_with(&kernel, &format!("{UNTIL_GO}1/0"), None, continue_on_error).await;
         let (_, waiting) = house.send(&kernel, "1+1").await;
+        house.go(&kernel);
         assert_eq!(Ran::read(failing).await.outcome(), Outcome::Error);
         assert_eq!(Ran::read(waiting).await.outcome(), behind);
     }

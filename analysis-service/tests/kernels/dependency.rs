@@ -7,10 +7,7 @@ use analysis_service::{
 use fenxi_proto::analysis::v1::{DeathCause, Outcome, StopCause, output_event::Event};
 use uuid::Uuid;
 
-use crate::house::{House, Ran, USER, soon, until_printed};
-
-/// Fails once the file `go` is there.
-const FAILS: &str = "import os, time\nprint('on', flush=True)\nwhile not os.path.exists('go'): time.sleep(0.01)\n1/0";
+use crate::house::{House, Ran, UNTIL_GO, USER, soon, until_printed};
 
 async fn send_after(house: &House, kernel: &KernelHandle, on: Uuid, condition: Condition) -> (Uuid, LogReader) {
     let depends_on = Some(Dependency { execution_id: on, condition });
@@ -19,13 +16,10 @@ async fn send_after(house: &House, kernel: &KernelHandle, on: Uuid, condition: C
 
 /// The log of one that goes on with the queue when it fails.
 async fn send_failing(house: &House, kernel: &KernelHandle) -> (Uuid, LogReader) {
-    let (id, mut log) = house.send_with(kernel, FAILS, None, true).await;
+    let code = format!("print('on', flush=True)\n{UNTIL_GO}1/0");
+    let (id, mut log) = house.send_with(kernel, &code, None, true).await;
     until_printed(&mut log, "on").await;
     (id, log)
-}
-
-fn go(house: &House, kernel: &KernelHandle) {
-    std::fs::write(house.files.join("work").join(kernel.kernel_id().to_string()).join("go"), "").expect("written");
 }
 
 /// How it ended, why, and whether it had begun.
@@ -49,7 +43,7 @@ async fn nothing_of_a_row_runs_behind_the_first_that_fails() {
         (last, logs) = (id, logs.into_iter().chain([log]).collect());
     }
     let (_, alone) = house.send(&kernel, "1 + 1").await;
-    go(&house, &kernel);
+    house.go(&kernel);
     assert_eq!(Ran::read(failing).await.outcome(), Outcome::Error);
     for log in logs {
         assert_eq!(ended(log).await, NEVER);
@@ -105,7 +99,7 @@ async fn what_is_taken_from_the_queue_hands_on_what_it_waited_for() {
     assert_eq!(ended(strict).await, NEVER, "at once");
     let (_, after) = send_after(&house, &kernel, middle, Condition::NotFailed).await;
     assert_eq!(kernel.snapshot().running_execution_id, Some(first));
-    go(&house, &kernel);
+    house.go(&kernel);
     assert_eq!(Ran::read(failing).await.outcome(), Outcome::Error);
     assert_eq!((ended(before).await, ended(after).await), (NEVER, NEVER));
     let (_, alone) = send_after(&house, &kernel, middle, Condition::NotFailed).await;

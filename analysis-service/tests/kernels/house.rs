@@ -37,6 +37,9 @@ use uuid::Uuid;
 pub(crate) use self::said::{Ran, next, until, until_kernel, until_printed, until_state};
 
 pub(crate) const USER: Uuid = Uuid::from_u128(0xA);
+/// Code that waits until [`House::go`] lets it go on.
+pub(crate) const UNTIL_GO: &str =
+    "import os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\nos.remove('go')\n";
 /// No story takes as long on any machine; reaching it is the failure.
 const LIMIT: Duration = Duration::from_secs(120);
 /// 2026-11-23 in microseconds.
@@ -270,6 +273,12 @@ impl House {
         let execution_id = log.execution_id();
         slot.submit(Work { execution_id, time_limit, continue_on_error, log: *log });
         (execution_id, self.executions.read(USER, execution_id, 0).await.expect("a reader").1)
+    }
+
+    /// Lets code go on that waits for it.
+    pub(crate) fn go(&self, kernel: &KernelHandle) {
+        let work = self.files.join("work").join(kernel.kernel_id().to_string());
+        std::fs::write(work.join("go"), "").expect("written");
     }
 
     /// Runs code to its end.
