@@ -17,7 +17,7 @@ use std::{
 use analysis_service::{
     executions::{self, Acceptance, Executions, LogReader, NewExecution},
     kernels::{
-        KernelHandle, Work,
+        KernelHandle, QueueSlot, Work,
         launch::{Apart, ForkLauncher, Launched, Launcher, Level, Workshop},
         model::{KernelError, KernelTable, Settings, TableSource, TableUnavailable},
         registry::{NewDataset, NewKernel, Registry},
@@ -265,7 +265,11 @@ impl House {
     }
 
     pub(crate) async fn send_new(&self, kernel: &KernelHandle, new: NewExecution) -> (Uuid, LogReader) {
-        let slot = kernel.reserve().await.expect("a place in the queue");
+        self.submit(kernel.reserve().await.expect("a place in the queue"), new).await
+    }
+
+    /// Sends code for which there is a place.
+    pub(crate) async fn submit(&self, slot: QueueSlot, new: NewExecution) -> (Uuid, LogReader) {
         let position = i32::try_from(slot.position()).expect("a small number");
         let (time_limit, continue_on_error) = (new.time_limit, new.continue_on_error);
         let accepted = self.executions.accept(new, Vec::new(), position).await.expect("accepted");

@@ -214,8 +214,17 @@ pub(crate) async fn the_end_of_the_service_ends_kernels_truthfully_and_their_ids
 #[tokio::test]
 pub(crate) async fn a_start_that_fails_says_why() {
     let house = House::with(Settings { start_max: Duration::from_millis(1), ..settings() }).await;
-    let kernel = house.kernel().await;
-    let (_, reader) = house.send(&kernel, "1+1").await;
+    // One that has failed by now takes no code.
+    let (kernel, place) = soon(async {
+        loop {
+            let kernel = house.kernel().await;
+            if let Ok(place) = kernel.reserve().await {
+                break (kernel, place);
+            }
+        }
+    })
+    .await;
+    let (_, reader) = house.submit(place, House::new_execution(&kernel, "1+1")).await;
     assert_eq!(Ran::read(reader).await.outcome(), Outcome::Cancelled);
     let dead = until_state(&kernel, KernelState::Dead).await;
     assert_eq!(dead.death.as_ref().map(fenxi_proto::analysis::v1::Death::cause), Some(DeathCause::StartFailed));
