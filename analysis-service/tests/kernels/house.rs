@@ -65,6 +65,13 @@ pub(crate) struct Forks {
     folder: TempDir,
 }
 
+impl Forks {
+    /// Where their kernels have their folders.
+    pub(crate) fn files(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+}
+
 /// The tables that this house's datasets have, by id.
 pub(crate) type Tables = Arc<Mutex<HashMap<Uuid, (String, PathBuf)>>>;
 
@@ -142,7 +149,7 @@ impl House {
         let (launchers, files) = match FORKS.get().filter(|_| kinds_of.is_none()) {
             Some(forks) => {
                 let launcher: Arc<dyn Launcher> = Arc::clone(&forks.launcher) as _;
-                (launcher.into(), forks.folder.path().to_owned())
+                (launcher.into(), forks.files())
             }
             None => {
                 let workshop = workshop(folder.path()).await;

@@ -50,12 +50,13 @@ async fn a_wait_is_told_where_what_is_before_ran_before() {
 
 #[tokio::test]
 async fn a_kernel_says_its_place_among_those_that_wait_to_be_started() {
-    let house = House::with(Settings { starts_max: 1, ..settings() }).await;
+    let (house, tell) = House::slow_at_first(Settings { starts_max: 1, ..settings() }).await;
     let (first, second, third) = (house.kernel().await, house.kernel().await, house.kernel().await);
     until_kernel(&third, |kernel| kernel.start_position == 2).await;
     assert_eq!((first.snapshot().start_position, first.snapshot().state), (0, KernelState::Starting));
     soon(house.registry.delete(USER, second.kernel_id(), None)).await.expect("deleted");
     until_kernel(&third, |kernel| kernel.start_position == 1).await;
+    tell.send(()).expect("the first is on its way");
     let ready = until_state(&third, KernelState::Idle).await;
     assert_eq!(ready.start_position, 0);
     assert_eq!(soon(house.run(&third, "1+1")).await.result(), "2");
