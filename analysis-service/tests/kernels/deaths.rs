@@ -184,14 +184,14 @@ pub(crate) async fn a_kernel_over_its_memory_limit_is_warned_and_killed() {
     // A limit on data first: an allocation that is far too large is an error of the program.
     let ran = house.run(&kernel, "x = bytearray(1 << 40)").await;
     assert!(matches!(ran.events.iter().rev().nth(1), Some(Event::Error(error)) if error.name == "MemoryError"));
-    // It heeds nothing that the guard says.
+    // It heeds nothing that the guard says. Near the limit it is so slow that a guard who is slow, too, sees it there.
     let code = "
 import time
-held = []
+held = [bytearray(b'x' * (1 << 20)) for _ in range(100)]
 while True:
     try:
         held.append(bytearray(b'x' * (1 << 20)))
-        time.sleep(0.01)
+        time.sleep(0.05)
     except KeyboardInterrupt:
         pass";
     let ran = house.run(&kernel, code).await;
@@ -209,12 +209,13 @@ pub(crate) async fn what_fills_the_memory_is_interrupted_and_its_variables_stay(
     settings.limits.memory_bytes = Some(400 << 20);
     let house = House::with(settings).await;
     let kernel = house.kernel().await;
+    // Near the limit it is so slow that a guard who is slow, too, sees it there.
     let code = "
 import time
-held = []
+held = [bytearray(b'x' * (1 << 20)) for _ in range(200)]
 while True:
     held.append(bytearray(b'x' * (1 << 20)))
-    time.sleep(0.01)";
+    time.sleep(0.05)";
     let (_, reader) = house.send(&kernel, code).await;
     let (_, waiting) = house.send(&kernel, "held.append(1)").await;
     let ran = Ran::read(reader).await;
