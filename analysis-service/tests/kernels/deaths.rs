@@ -114,7 +114,8 @@ pub(crate) async fn a_time_limit_interrupts_by_itself() {
 #[tokio::test]
 pub(crate) async fn code_that_heeds_no_interrupt_is_killed_and_says_so() {
     let millis = Duration::from_millis;
-    let ladder = Ladder { again: millis(200), stacks: millis(1_000), kill: millis(3_000), ..Ladder::default() };
+    // A step that comes late leaves out the one before.
+    let ladder = Ladder { again: millis(200), stacks: millis(2_500), kill: millis(5_000), ..Ladder::default() };
     let house = House::with(Settings { ladder, ..settings() }).await;
     let deaf = "
 import signal, time
@@ -161,7 +162,8 @@ def goes_on(stream, kind, *rest, **more):
         while True: print('on', flush=True); time.sleep(0.1)
     return sent
 kernel.session.send = goes_on";
-    for limit in [None, Some(millis(1_000))] {
+    // By then it has come as far as to heed nothing.
+    for limit in [None, Some(millis(4_000))] {
         let kernel = house.kernel().await;
         let (execution_id, mut reader) = house.send_with(&kernel, deaf, limit, false).await;
         until_printed(&mut reader, "on").await;

@@ -115,7 +115,9 @@ async fn each_kind_is_interrupted_in_its_own_way() {
 #[tokio::test]
 async fn a_kernel_that_knows_no_stacks_signal_is_not_sent_it() {
     let millis = Duration::from_millis;
-    let ladder = Ladder { again: millis(200), stacks: millis(600), kill: millis(3_000), ..Ladder::default() };
+    // It is not to be killed, however slowly it is run.
+    let never = Duration::from_secs(7_200);
+    let ladder = Ladder { again: millis(200), stacks: millis(600), kill: never, ..Ladder::default() };
     let (house, _dir) = house(Settings { ladder, ..settings() }).await;
     let kernel = kernel(&house, "stock").await;
     let code = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('on', flush=True)\n\
