@@ -11,11 +11,21 @@ use fenxi_proto::analysis::v1::{
     output_event::Event, preview_variable_response::Value,
 };
 use futures_util::future::join_all;
-use tokio::time::Instant;
 
 use crate::house::{House, Ran, USER, soon, until_printed, until_state};
 
 const FIRST: Window = Window { row_offset: 0, row_count: 50, column_offset: 0, column_count: 50 };
+
+/// Waits until code has made this file.
+async fn until_there(house: &House, kernel: &KernelHandle, file: &str) {
+    let path = house.files.join("work").join(kernel.kernel_id().to_string()).join(file);
+    soon(async {
+        while !path.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}
 
 async fn texts(kernel: &KernelHandle, code: &str) -> Vec<String> {
     let cursor = u32::try_from(code.chars().count()).expect("short");
@@ -43,8 +53,8 @@ pub(crate) async fn what_runs_is_looked_into_and_does_not_notice() {
     house.run(&kernel, "text = '001'\n40 + 2").await;
     for wait in ["time.sleep(0.05)", "pass"] {
         let code = format!(
-            "import os, time\nif os.path.exists('go'): os.remove('go')\nprint('on', flush=True)\n\
-             while not os.path.exists('go'): {wait}\nprint(_)"
+            "import os, time\nprint('on', flush=True)\nwhile not os.path.exists('go'): {wait}\n\
+             os.remove('go')\nprint(_)"
         );
         let (_, mut reader) = house.send(&kernel, &code).await;
         until_printed(&mut reader, "on").await;
@@ -68,8 +78,7 @@ pub(crate) async fn what_runs_is_looked_into_and_does_not_notice() {
             assert_eq!(page.columns[0].dtype, "str");
         }
         assert_eq!(kernel.snapshot().state, KernelState::Busy);
-        let work = house.files.join("work").join(kernel.kernel_id().to_string());
-        std::fs::write(work.join("go"), "").expect("written");
+        house.go(&kernel);
         let ran = Ran::read(reader).await;
         assert_eq!(ran.outcome(), Outcome::Ok, "{:?}", ran.events);
         assert_eq!(ran.text(StreamName::Stdout), "42\n", "the code's own `_` was touched");
@@ -98,6 +107,7 @@ const SLEEPING: &str = "
 import time
 class Sleeping:
     def __repr__(self):
+        open('asked', 'w').close()
         time.sleep(600)
         return ''
 class Broken:
@@ -136,15 +146,14 @@ pub(crate) async fn a_kernel_that_dies_answers_those_who_wait() {
     let kernel = house.kernel().await;
     house.run(&kernel, SLEEPING).await;
     let asking = join_all((0..12).map(|_| kernel.preview("sleeping", FIRST)));
-    let begun = Instant::now();
     let dying = async {
-        // Some are with the kernel by now, the others wait for them.
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        // Some are with the kernel then, the others wait for them.
+        until_there(&house, &kernel, "asked").await;
         house.run(&kernel, "import os; os._exit(3)").await
     };
     let (answers, _) = soon(futures_util::future::join(asking, dying)).await;
-    assert!(begun.elapsed() < Duration::from_secs(4), "they waited for their deadlines");
     for answer in answers {
+        // Whoever had waited for the deadline would hear of that.
         let error = answer.expect_err("it died");
         assert!(matches!(&error, KernelError::Dead { what } if what.contains("code 3")), "{error}");
     }
@@ -160,12 +169,17 @@ pub(crate) async fn a_kernel_that_dies_answers_those_who_wait() {
 pub(crate) async fn a_kernel_that_cannot_answer_holds_nobody_up() {
     let house = House::new().await;
     let kernel = house.kernel().await;
-    house.run(&kernel, "import ctypes\nx = 1").await;
-    // Native code that does not let Python go.
-    let code = "print('on', flush=True)\nimport time; time.sleep(0.2)\nctypes.PyDLL(None).sleep(60)";
-    let (_, mut reader) = house.send(&kernel, code).await;
-    until_printed(&mut reader, "on").await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    house.run(&kernel, "import ctypes, sys\nx = 1\nnative = ctypes.PyDLL(None)").await;
+    // Native code that does not let Python go, and no thread that may take it by turns before: from when there is a file.
+    let code = "
+sys.setswitchinterval(3600)
+try:
+    native.creat(b'inside', 0o600)
+    native.sleep(60)
+finally:
+    sys.setswitchinterval(0.005)";
+    let (_, reader) = house.send(&kernel, code).await;
+    until_there(&house, &kernel, "inside").await;
     let (mut late, mut refused) = (0, 0);
     for answer in soon(join_all((0..60).map(|_| kernel.variables()))).await {
         match answer.expect_err("nothing runs beside it") {
