@@ -1,6 +1,6 @@
 //! Kernels that are kept ready: handed out once each, whole, with all that a kernel has, and ended with the service.
 
-use std::{collections::HashSet, path::Path, time::Duration};
+use std::{collections::HashSet, path::Path, sync::OnceLock, time::Duration};
 
 use analysis_service::kernels::{
     KernelHandle,
@@ -22,6 +22,7 @@ const STRANGER: Uuid = Uuid::from_u128(0xB);
 
 /// A house with kernels kept ready, which are the only ones in its folder.
 async fn house(settings: Settings) -> House {
+    ready();
     tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
     soon(fork_kernels().launcher.prepared()).await;
     House::with(Settings { pool_size: u32::try_from(SIZE).expect("small"), ..settings }).await
@@ -39,17 +40,21 @@ fn kernels(house: &House) -> Vec<(Uuid, Pid)> {
     found.collect()
 }
 
-/// Waits until so many are there.
-async fn until_there(house: &House, count: usize) -> Vec<(Uuid, Pid)> {
+/// How many are ready: by a figure of this process, because they are written down before they are spoken to.
+fn ready() -> usize {
+    static METRICS: OnceLock<metrics_exporter_prometheus::PrometheusHandle> = OnceLock::new();
+    let rendered = METRICS.get_or_init(|| fenxi_chassis::telemetry::init_metrics().expect("collected")).render();
+    let figure = rendered.lines().find_map(|line| line.strip_prefix("kernel_pool_ready ")?.trim().parse().ok());
+    figure.unwrap_or_default()
+}
+
+/// Waits until so many are ready beside those that are used, and gives them all.
+async fn until_there(house: &House, kept: usize, used: usize) -> Vec<(Uuid, Pid)> {
     soon(async {
         loop {
             let found = kernels(house);
-            if found.len() == count {
-                // Written down before it is spoken to.
-                tokio::time::sleep(Duration::from_millis(700)).await;
-                if kernels(house).len() == count {
-                    return kernels(house);
-                }
+            if ready() == kept && found.len() == kept + used {
+                return found;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -64,7 +69,7 @@ fn is_one_of(kernel: &KernelHandle, kept: &[(Uuid, Pid)]) -> bool {
 #[tokio::test]
 async fn a_kernel_kept_ready_is_as_any_other_and_nobody_elses() {
     let house = house(settings()).await;
-    let kept = until_there(&house, SIZE).await;
+    let kept = until_there(&house, SIZE, 0).await;
     let dataset = house.dataset("sales", "pa.table({'x': [1, 2, 3]})");
     let new = || NewKernel { datasets: vec![House::table(dataset, "sales")], ..House::new_kernel() };
     let (one, two) = (house.create(new()).await.expect("a kernel"), house.create(new()).await.expect("a kernel"));
@@ -89,7 +94,7 @@ async fn a_kernel_kept_ready_is_as_any_other_and_nobody_elses() {
     soon(house.registry.restart(USER, one.kernel_id(), None)).await.expect("restarted");
     assert_eq!(house.printed(&one, "import os; print(os.path.exists('mine'), sales.x.sum())").await, "True 6\n");
     // The places are filled again.
-    until_there(&house, SIZE + 2).await;
+    until_there(&house, SIZE, 2).await;
     soon(house.registry.shut_down()).await;
     assert_eq!(kernels(&house), []);
 }
@@ -97,13 +102,13 @@ async fn a_kernel_kept_ready_is_as_any_other_and_nobody_elses() {
 #[tokio::test]
 async fn a_dead_or_stopped_kernel_is_never_handed_out() {
     let house = house(settings()).await;
-    let kept = until_there(&house, SIZE).await;
+    let kept = until_there(&house, SIZE, 0).await;
     // One is stopped and one is killed in this very moment.
     kill(kept[0].1, Signal::SIGSTOP).expect("sent");
     kill(kept[1].1, Signal::SIGKILL).expect("sent");
     let kernel = house.kernel().await;
     assert_eq!(house.printed(&kernel, "print(1)").await, "1\n");
-    let again = until_there(&house, SIZE + 1).await;
+    let again = until_there(&house, SIZE, 1).await;
     assert!(kept.iter().all(|kernel| !again.contains(kernel)), "{kept:?} {again:?}");
     soon(house.registry.leave()).await;
     let left = kernels(&house);
@@ -113,11 +118,11 @@ async fn a_dead_or_stopped_kernel_is_never_handed_out() {
 #[tokio::test]
 async fn limits_hold_and_what_is_refused_is_kept() {
     let house = house(Settings { per_user_max: 1, total_max: 2, ..settings() }).await;
-    let kept = until_there(&house, SIZE).await;
+    let kept = until_there(&house, SIZE, 0).await;
     let kernel = house.kernel().await;
     assert!(matches!(house.create(House::new_kernel()).await, Err(KernelError::UserLimit { limit: 1 })));
     // With one alive there is room for one more, and it is for whoever comes next.
-    let all = until_there(&house, 2).await;
+    let all = until_there(&house, 1, 1).await;
     assert!(all.iter().all(|kernel| kept.contains(kernel)), "{kept:?} {all:?}");
     let other = house.registry.create(STRANGER, House::new_kernel()).await.expect("another user's");
     assert!(kept.iter().any(|(kernel_id, _)| *kernel_id == other.kernel_id));
@@ -133,7 +138,7 @@ async fn limits_hold_and_what_is_refused_is_kept() {
 #[tokio::test]
 async fn the_newest_is_first_whatever_its_id() {
     let house = house(settings()).await;
-    let kept = until_there(&house, SIZE).await;
+    let kept = until_there(&house, SIZE, 0).await;
     let mut made = Vec::new();
     for _ in 0..SIZE + 1 {
         house.clock.advance(Duration::from_secs(1));
@@ -154,7 +159,7 @@ async fn the_newest_is_first_whatever_its_id() {
 #[tokio::test]
 async fn nothing_is_left_of_those_nobody_had() {
     let house = house(settings()).await;
-    let kept = until_there(&house, SIZE).await;
+    let kept = until_there(&house, SIZE, 0).await;
     let works: HashSet<_> =
         kept.iter().map(|(kernel_id, _)| house.files.join("work").join(kernel_id.to_string())).collect();
     assert!(works.iter().all(|work| work.is_dir()));
