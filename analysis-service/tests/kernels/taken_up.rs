@@ -44,11 +44,12 @@ async fn what_waits_has_nothing_in_its_log_of_what_ended_before() {
     assert_eq!(begun, Some(1), "{:?}", ran.events);
 }
 
-/// Code that runs until it is interrupted, as often as it says.
+/// Code that runs until it is interrupted, as often as it says. Who reads that it is on may interrupt it while it still
+/// prints that.
 fn until_interrupted(times: u32) -> String {
     format!(
-        "import time\nprint('on', flush=True)\nfor i in range({times}):\n    try:\n        while True: time.sleep(0.01)\n    \
-         except KeyboardInterrupt: print('heard', i, flush=True)"
+        "import time\nfor i in range({times}):\n    try:\n        if i == 0: print('on', flush=True)\n        \
+         while True: time.sleep(0.01)\n    except KeyboardInterrupt: print('heard', i, flush=True)"
     )
 }
 
