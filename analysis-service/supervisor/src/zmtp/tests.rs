@@ -122,7 +122,8 @@ async fn a_kernel_that_stops_in_a_message_loses_it_and_no_other() {
     let ((mut reader, mut peer), journal) = (pair().await, journal());
     reader.patience = Patience { time: Duration::from_millis(100), bytes_per_sec: u64::MAX };
     let bytes = message(&[b"head", &vec![7; LARGE]]);
-    let (first, rest) = bytes.split_at(LARGE / 2);
+    // So little that it is written before the patience can end.
+    let (first, rest) = bytes.split_at(100);
     let reading = receiving(reader, &journal);
     peer.write_all(first).await.expect("sent");
     until_taken(&journal, LARGE_KIB + 1).await;
@@ -156,13 +157,15 @@ async fn what_is_too_long_holds_no_room_while_it_is_read_past() {
 async fn commands_in_the_middle_of_a_message_win_no_time() {
     let ((mut reader, mut peer), journal) = (pair().await, journal());
     reader.patience = Patience { time: Duration::from_millis(100), bytes_per_sec: u64::MAX };
-    let bytes = message(&[b"head", &vec![7; LARGE], b""]);
+    // Room is made, and patience begins, at the frame after the most that comes without: there is nothing left to write.
+    let without_room = vec![7; 256 << 10];
+    let bytes = message(&[&without_room, b"more", b""]);
     let reading = receiving(reader, &journal);
     peer.write_all(&bytes[..bytes.len() - 2]).await.expect("sent");
+    until_taken(&journal, usize::try_from(MESSAGE_MAX_BYTES >> 10).expect("fits")).await;
     // There is always one to be read.
     let talking =
         tokio::spawn(async move { while peer.write_all(&[FLAG_COMMAND, 1, 0].repeat(1000)).await.is_ok() {} });
-    until_taken(&journal, usize::try_from(MESSAGE_MAX_BYTES >> 10).expect("fits")).await;
     until_taken(&journal, 0).await;
     talking.abort();
     reading.abort();
