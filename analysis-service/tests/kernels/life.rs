@@ -102,7 +102,13 @@ b = subprocess.Popen(['sleep', '600'], start_new_session=True)";
     house.printed(&kernel, code).await;
     // A kernel may know other process ids than the machine; what it started has its mark.
     let mark = format!("FENXI_KERNEL={}-1-", kernel.kernel_id());
-    assert_eq!(children_with(&mark), 2);
+    // A program that has begun has no command line for a moment.
+    soon(async {
+        while children_with(&mark) != 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     soon(house.registry.delete(USER, kernel.kernel_id(), None)).await.expect("deleted");
     assert_eq!(children_with(&mark), 0, "a child lives on");
 }

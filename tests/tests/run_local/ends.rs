@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use std::os::unix::process::ExitStatusExt as _;
 use tokio::process::Command;
 
-use crate::{Running, launcher, processes_of};
+use crate::{Running, launcher, nothing_left};
 
 /// A module of Python's own that the launcher reads in its first moments.
 const EARLY: &str = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n";
@@ -30,9 +30,7 @@ async fn the_end_of_its_terminal_is_the_end_of_it() -> anyhow::Result<()> {
     ensure!(output.status.success(), "{}", errors(&output));
     let code = fs::read_to_string(code)?;
     ensure!(code.trim() == "0", "it ended with {code}");
-    let left = processes_of(&home)?;
-    ensure!(left.is_empty(), "processes were left over: {left:?}");
-    Ok(())
+    nothing_left(&home).await
 }
 
 /// Runs the launcher in a terminal that is closed once it is ready. As under make, another program leads the session and
