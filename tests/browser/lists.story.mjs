@@ -1,6 +1,6 @@
 // Lists: the box that searches one says what the list shows, however a person came to it; and what is in them is renamed.
 import assert from "node:assert/strict";
-import { byId, ended, origin, run, setUp, story } from "./page.mjs";
+import { byId, ended, origin, run, setUp, story, titled } from "./page.mjs";
 
 await story("lists", {}, async ({ page }) => {
   await setUp(page);
@@ -25,7 +25,7 @@ await story("lists", {}, async ({ page }) => {
   await byId(page, "title").click();
   await rename("第一季度", byId(page, "title"));
   await byId(page, "title").filter({ hasText: "第一季度" }).waitFor();
-  assert.match(await page.title(), /第一季度/);
+  await titled(page, /第一季度/);
   await page.goto(origin);
   await byId(page, "kernel-card").filter({ hasText: "第一季度" }).waitFor();
   await byId(page, "kernel-rename").click();

@@ -36,7 +36,8 @@ await story("main", {}, async ({ page, picture }) => {
   await ended(chart, "OK");
   const image = chart.locator("img");
   await image.waitFor();
-  assert.ok(await image.evaluate((element) => element.complete && element.naturalWidth > 100), "the chart is blank");
+  // It has its place before it is drawn.
+  await page.waitForFunction((element) => element.complete && element.naturalWidth > 100, await image.elementHandle());
   assert.ok(!/missing from font/i.test(await chart.innerText()), "Chinese text is drawn as boxes");
   await picture("notebook");
 

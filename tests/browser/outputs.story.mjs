@@ -89,7 +89,12 @@ await story("outputs", {}, async ({ page, context, picture }) => {
   await picture("followed");
   await box.hover();
   await page.mouse.wheel(0, -600);
-  await page.waitForFunction((element) => element.scrollHeight - element.scrollTop - element.clientHeight > 200, await box.elementHandle());
+  // A wheel may scroll in many steps: it is over when a frame is like the one before.
+  await page.waitForFunction((element) => {
+    const former = element.formerTop;
+    element.formerTop = element.scrollTop;
+    return element.scrollHeight - element.scrollTop - element.clientHeight > 200 && former === element.scrollTop;
+  }, await box.elementHandle());
   const top = await box.evaluate((element) => element.scrollTop);
   const shown = (await log.getByTestId("output-stdout").innerText()).match(/line \d+/g).length;
   await log.getByText(`line ${shown + 5}`).waitFor();

@@ -89,6 +89,11 @@ export async function run(page, code) {
   return page.locator(`[data-cell="${handle}"]`);
 }
 
+/** Waits until the tab says so, which it does a moment after the page. */
+export async function titled(page, title) {
+  await page.waitForFunction(({ source, flags }) => new RegExp(source, flags).test(document.title), { source: title.source, flags: title.flags });
+}
+
 /** Nothing stands beyond the right edge of the page, also where the page does not scroll there. */
 export async function fits(page) {
   const beyond = await page.evaluate(() =>

@@ -1,7 +1,7 @@
 // Never silent: what waits says where and can be taken back, a name says what it is, and no kernel ends unwarned. The
 // service of this story ends kernels soon (silent.env).
 import assert from "node:assert/strict";
-import { byId, ended, fits, origin, run, setUp, story, upload } from "./page.mjs";
+import { byId, ended, fits, origin, run, setUp, story, titled, upload } from "./page.mjs";
 
 const phone = { width: 390, height: 844 };
 const desktop = { width: 1280, height: 860 };
@@ -102,7 +102,7 @@ await story("silent", {}, async ({ page, context, picture }) => {
   const warning = byId(page, "kernel-idle");
   await warning.waitFor();
   assert.match(await warning.innerText(), /at \d\d:\d\d, in \d+ s\./);
-  assert.match(await page.title(), /^! /);
+  await titled(page, /^! /);
   await picture("idle");
   await byId(page, "keep-kernel").click();
   await warning.waitFor({ state: "detached" });
@@ -119,7 +119,7 @@ await story("silent", {}, async ({ page, context, picture }) => {
   await page.goto(origin);
   await warning.waitFor();
   await picture("idle-home");
-  assert.match(await page.title(), /^! /);
+  await titled(page, /^! /);
   await byId(page, "keep-kernel").click();
   await warning.waitFor({ state: "detached" });
   await page.locator("[data-testid=kernel-state][data-state=idle]").waitFor();
