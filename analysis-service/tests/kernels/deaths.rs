@@ -207,7 +207,10 @@ while True:
 
 #[tokio::test]
 pub(crate) async fn what_fills_the_memory_is_interrupted_and_its_variables_stay() {
-    let mut settings = settings();
+    // One interrupt is to do, however long its traceback takes.
+    let never = Duration::from_secs(7_200);
+    let ladder = Ladder { again: never, stacks: never, kill: never, ..Ladder::default() };
+    let mut settings = Settings { ladder, ..settings() };
     settings.limits.memory_bytes = Some(400 << 20);
     let house = House::with(settings).await;
     let kernel = house.kernel().await;
