@@ -12,6 +12,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+# How many times as long as it may compute a step may take in all: beside a cell that computes, or on a busy machine, a thread
+# waits most of the time, and that is no fault of the value's.
+_WAITS = 5
 # How long a thread waits for the exception that is on its way to it.
 _ARRIVAL_SECS = 1.0
 
@@ -35,6 +38,9 @@ class Budget:
         self._thread = 0
         self._lock = threading.Lock()
         self._step_until: float | None = None
+        # The time that the thread itself may have used by the end of its step, and the clock that counts it.
+        self._computes_until = 0.0
+        self._clock = 0
         self._fired = False
 
     def rest(self) -> float:
@@ -42,15 +48,18 @@ class Budget:
         return self.ends_at - time.monotonic()
 
     def step(self, secs: float, function: Callable[..., T], *arguments) -> T:
-        """``function(*arguments)``, unless it takes longer than ``secs`` or than the time that is left."""
+        """``function(*arguments)``, unless it computes for longer than ``secs``, takes a few times as long, or longer than
+        the time that is left."""
         secs = min(secs, self.rest())
         if secs <= 0:
             raise TooSlow("the time was up")
         try:
             self._thread = threading.get_ident()
+            self._clock = time.pthread_getcpuclockid(self._thread)
             with self._lock:
                 self._fired = False
-                self._step_until = time.monotonic() + secs
+                self._computes_until = time.clock_gettime(self._clock) + secs
+                self._step_until = min(time.monotonic() + _WAITS * secs, self.ends_at)
             try:
                 return function(*arguments)
             finally:
@@ -72,7 +81,7 @@ class Budget:
     def enforce(self) -> None:
         """Raises ``Overdue`` in the thread if its step takes too long. Never waits."""
         until = self._step_until
-        if until is None or self._fired or time.monotonic() < until:
+        if until is None or self._fired or not self._is_over(until):
             return
         lock = self._lock
         if not lock.acquire(blocking=False):
@@ -83,3 +92,12 @@ class Budget:
                 _raise(self._thread, Overdue)
         finally:
             lock.release()
+
+    def _is_over(self, until: float) -> bool:
+        if time.monotonic() >= until:
+            return True
+        try:
+            return time.clock_gettime(self._clock) >= self._computes_until
+        except OSError:
+            # The thread has ended.
+            return False

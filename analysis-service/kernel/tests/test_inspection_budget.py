@@ -1,0 +1,55 @@
+"""What a value's own code computes is counted, and not how long it is kept waiting for a processor."""
+
+import time
+import types
+import unittest
+from unittest import mock
+
+from fenxi_kernel.inspection import budget
+
+
+class Steps(unittest.TestCase):
+    """Of a thread whose clocks are moved by hand."""
+
+    def setUp(self):
+        self.now = self.computed = 0.0
+        clocks = types.SimpleNamespace(
+            monotonic=lambda: self.now, clock_gettime=lambda _: self.computed, sleep=self.sleep,
+            pthread_getcpuclockid=time.pthread_getcpuclockid,
+        )  # fmt: skip
+        patched = mock.patch.object(budget, "time", clocks)
+        patched.start()
+        self.addCleanup(patched.stop)
+        self.budget = budget.Budget(5.0)
+
+    def sleep(self, secs):
+        self.now += secs
+
+    def step(self, waits, computes):
+        """A step that is looked at when it has waited and computed for so long."""
+
+        def work():
+            self.now += waits + computes
+            self.computed += computes
+            self.budget.enforce()
+            return "done"
+
+        return self.budget.step(0.2, work)
+
+    def test_one_that_is_kept_waiting_comes_to_its_end(self):
+        self.assertEqual(self.step(0.7, 0.1), "done")
+        self.assertEqual(self.step(0.7, 0.1), "done")
+
+    def test_one_that_computes_or_waits_for_too_long_does_not(self):
+        for waits, computes in ((0, 0.3), (1.1, 0)):
+            with self.subTest(waits=waits), self.assertRaisesRegex(budget.TooSlow, "longer than 0.2 s"):
+                self.step(waits, computes)
+
+    def test_none_takes_longer_than_all_of_them_may(self):
+        self.now = 4.9
+        with self.assertRaises(budget.TooSlow):
+            self.step(0.15, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
