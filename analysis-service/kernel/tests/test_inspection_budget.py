@@ -45,6 +45,11 @@ class Steps(unittest.TestCase):
             with self.subTest(waits=waits), self.assertRaisesRegex(budget.TooSlow, "longer than 0.2 s"):
                 self.step(waits, computes)
 
+    def test_what_was_too_slow_costs_no_other_step_its_time(self):
+        with self.assertRaises(budget.TooSlow):
+            self.step(0, 0.3)
+        self.assertEqual(self.now, 0.3)
+
     def test_none_takes_longer_than_all_of_them_may(self):
         self.now = 4.9
         with self.assertRaises(budget.TooSlow):
