@@ -9,12 +9,12 @@ import sys
 from collections.abc import Iterator
 from types import FrameType
 
-from fenxi_kernel import stream
+from fenxi_kernel import output_thread, stream
 from IPython.core.interactiveshell import InteractiveShell
 
 _RUN_CODE = InteractiveShell.run_code.__code__
 # No code of a cell's runs below these: what lies there says nothing of the cell, and shows folders of the server.
-_BELOW_CELLS = frozenset((__file__, stream.__file__))
+_BELOW_CELLS = frozenset((__file__, stream.__file__, output_thread.__file__))
 
 
 @contextlib.contextmanager

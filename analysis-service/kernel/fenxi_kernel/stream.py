@@ -12,6 +12,7 @@ import codecs
 import os
 import select
 import struct
+import sys
 import threading
 import time
 import weakref
@@ -84,7 +85,9 @@ class FenxiOutStream(OutStream):
             return
         if self._fid is not None and self._should_watch:
             self._empty_pipe()
-        super().flush()
+        if not self._send_all():
+            # The stream itself may be what does not get on.
+            print("IOStream.flush timed out", file=sys.__stderr__)
 
     def _begin_in_child(self):
         """Leaves what is unsent to the kernel, and its locks to the threads that are not here."""
@@ -104,14 +107,15 @@ class FenxiOutStream(OutStream):
         """Waits, if much is unsent, until it is sent."""
         if self._unsent_chars < _UNSENT_MAX_CHARS:
             return
+        self._send_all()
+
+    def _send_all(self):
+        """Waits until everything is sent; says whether that was in time."""
         sender = self.pub_thread
-        if sender is None or not sender.thread.is_alive() or sender.thread is threading.current_thread():
-            self._flush()
-            return
-        sent = threading.Event()
-        sender.schedule(self._flush)
-        sender.schedule(sent.set)
-        sent.wait(self.flush_timeout)
+        if sender is not None and sender.takes_from_here():
+            return sender.done(self._flush, self.flush_timeout)
+        self._flush()
+        return True
 
     def _watch_pipe_fd(self):
         if self._fid is None:
