@@ -2,13 +2,14 @@
 
 import os
 import secrets
+import select
 import shutil
 import socket
 import subprocess
 import tempfile
 
 from fenxi_kernel.isolation import linux
-from isolated import ROOT, Set, listener, plan
+from isolated import LIMIT_SECS, ROOT, Set, listener, plan
 
 _IPC_CREATE, _IPC_REMOVE = 0o1000, 0
 
@@ -74,7 +75,6 @@ class World:
             listener(socket.AF_INET, ("127.0.0.1", 0), kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)
         )
         self.tcp, self.udp, self._udp = tcp.getsockname(), udp.getsockname(), udp
-        udp.setblocking(False)
         unix = [listener(socket.AF_UNIX, address) for address in (self.abstract, self.open_socket, self.control_socket)]
         self._give(self.open_socket, self.which.service_uid, 0o777)
         self._give(self.control_socket, self.which.service_uid, 0o600)
@@ -100,10 +100,8 @@ class World:
         if question == "tmp file":
             return self._gone(self.tmp_file)
         if question == "udp":
-            try:
-                return self._udp.recv(100) == b"hello"
-            except BlockingIOError:
-                return False
+            # Only asked when it was sent.
+            return bool(select.select([self._udp], [], [], LIMIT_SECS)[0]) and self._udp.recv(100) == b"hello"
         if question == "open files":
             with open(f"/proc/{self.other}/limits") as limits:
                 return next(int(line.split()[4]) for line in limits if line.startswith("Max open files"))

@@ -1,6 +1,7 @@
 """Plays the service: starts a fork server, and asks it for kernels."""
 
 import atexit
+import contextlib
 import ctypes
 import json
 import os
@@ -30,6 +31,17 @@ def wait_until(condition, what="it does not happen"):
     while not condition():
         assert time.monotonic() - begun < LIMIT_SECS, what
         time.sleep(0.005)
+
+
+def remove_group(folder):
+    """Removes a control group, which counts as used for a moment after its last process has been waited for."""
+
+    def gone():
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+        return not os.path.isdir(folder)
+
+    wait_until(gone, f"{folder} stays in use")
 
 
 # A server without libraries, for what is no library's matter: it is ready in a second.

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import unittest
 
-from forkserver.house import LIGHT, Failed, Server, memfd, wait_until
+from forkserver.house import LIGHT, Failed, Server, memfd, remove_group, wait_until
 from forkserver.talk import LIMIT_SECS, ROOT
 
 TWO_FORKS = LIGHT[1].replace(
@@ -91,7 +91,7 @@ class Protocol(unittest.TestCase):
                 self.assertIn(reason, answer["error"])
                 self.assertNotIn("\n", answer["error"])
         self.assertEqual(server.fork().start().run("print(1)").text, "1\n")
-        self.assertEqual(os.listdir(f"/proc/{server.process.pid}/fd"), before)
+        wait_until(lambda: os.listdir(f"/proc/{server.process.pid}/fd") == before, "a descriptor stays open")
         self.assertIn("a packet is ignored: it has no id", server.said())
 
     def test_a_body_that_is_none_ends_the_kernel_alone(self):
@@ -171,7 +171,7 @@ class Protocol(unittest.TestCase):
         root = own_cgroup()
         if root is None:
             self.skipTest("no group of cgroup v2 can be made here")
-        self.addCleanup(os.rmdir, root)
+        self.addCleanup(remove_group, root)
         for program in (LIGHT, ("-c", TWO_FORKS)):
             server = self.serve(program=program)
             folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)

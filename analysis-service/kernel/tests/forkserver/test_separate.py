@@ -1,9 +1,11 @@
 """Kernels of one server have nothing of each other, and nothing of the server but its libraries."""
 
 import array
+import contextlib
 import os
 import resource
 import secrets
+import signal
 import socket
 import unittest
 
@@ -28,8 +30,24 @@ def resident(pid, begin, end):
                 yield start, place - start
 
 
+@contextlib.contextmanager
+def halted(pid):
+    """Has a child of ours stand still, so that its memory stays where it is."""
+    os.kill(pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, pid, os.WSTOPPED)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def found_in_memory(pid, *needles: str) -> list[int]:
     """How often each text is in the memory that a process may write to."""
+    with halted(pid):
+        return _found_in_memory(pid, needles)
+
+
+def _found_in_memory(pid, needles) -> list[int]:
     counts = [0] * len(needles)
     with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb") as memory:
         for line in maps:
