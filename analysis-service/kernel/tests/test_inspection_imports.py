@@ -1,6 +1,7 @@
 """Imports are completed without importing anything."""
 
 from forkserver.house import Housed
+from forkserver.talk import once_it_says
 from test_inspection import complete, texts
 
 FILES = {
@@ -52,10 +53,9 @@ class Imports(Housed):
             file.write("while not os.path.exists('go'):\n    time.sleep(0.01)\nlast = 2\n")
         found = []
 
-        def look(message):
-            if message["msg_type"] == "stream":
-                found.extend(self.found("from slow import f"))
-                open(f"{self.own.work}/go", "w").close()
+        def look():
+            found.extend(self.found("from slow import f"))
+            open(f"{self.own.work}/go", "w").close()
 
-        reply = self.own.run("import slow\nslow.last", look)
+        reply = self.own.run("import slow\nslow.last", once_it_says("on", look))
         self.assertEqual((reply.content["status"], found), ("ok", ["first"]))

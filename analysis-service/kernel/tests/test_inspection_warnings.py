@@ -1,6 +1,7 @@
 """The warnings of a kernel stay as its cells have set them, whatever is looked at meanwhile."""
 
 from forkserver.house import Housed
+from forkserver.talk import once_it_says
 from test_inspection import complete, explain, preview, texts, variables
 
 # Notes which threads change the filters.
@@ -69,12 +70,11 @@ class Warnings(Housed):
         before = kernel.value("[str(each) for each in warnings.filters]")
         found = []
 
-        def look(message):
-            if message["msg_type"] == "stream":
-                found.extend(texts(complete(kernel, "slow.a")))
-                open(f"{kernel.work}/completed", "w").close()
+        def look():
+            found.extend(texts(complete(kernel, "slow.a")))
+            open(f"{kernel.work}/completed", "w").close()
 
-        self.assertEqual(kernel.run(CELL, look).content["status"], "ok")
+        self.assertEqual(kernel.run(CELL, once_it_says("on", look)).content["status"], "ok")
         self.assertEqual(found, ["ab"])
         self.assertEqual(kernel.value("[str(each) for each in warnings.filters]"), before)
         text = self.run_ok("warnings.warn('seen')", kernel)

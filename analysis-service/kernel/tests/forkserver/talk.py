@@ -41,6 +41,20 @@ def until_it_may_ask(path, limit=LIMIT_SECS):
         time.sleep(0.005)
 
 
+def once_it_says(line, act):
+    """For :meth:`Talk.run`: calls ``act()`` once, when the line is there with its end. It may come in pieces."""
+    said, acted = [], []
+
+    def meanwhile(message):
+        if message["msg_type"] == "stream" and not acted:
+            said.append(message["content"]["text"])
+            if f"{line}\n" in "".join(said):
+                acted.append(True)
+                act()
+
+    return meanwhile
+
+
 class Reply(NamedTuple):
     """What came of a piece of code."""
 
@@ -71,7 +85,9 @@ class Talk:
 
     def ready(self):
         """Waits until the kernel answers and what it publishes is heard."""
+        deadline = time.monotonic() + LIMIT_SECS
         while True:
+            assert time.monotonic() < deadline, "the kernel does not answer"
             asked = self.client.kernel_info()
             try:
                 message = self.client.get_iopub_msg(timeout=0.1)

@@ -3,6 +3,7 @@
 import signal
 
 from forkserver.house import Housed
+from forkserver.talk import once_it_says
 
 # Each says "on" when it is to be interrupted; none ends of itself.
 AFTER_AN_AWAIT = {
@@ -36,15 +37,7 @@ class Interrupts(Housed):
 
     def interrupted(self, code):
         """Runs code and interrupts it when it says so."""
-
-        sent = []
-
-        def meanwhile(message):
-            if not sent and message["msg_type"] == "stream" and "on" in message["content"]["text"].split():
-                sent.append(message)
-                self.kernel.signal(signal.SIGINT)
-
-        return self.kernel.run(code, meanwhile)
+        return self.kernel.run(code, once_it_says("on", lambda: self.kernel.signal(signal.SIGINT)))
 
     def test_whatever_runs_after_an_await_is_interrupted(self):
         self.run_ok("import asyncio, time\nkept = 1")

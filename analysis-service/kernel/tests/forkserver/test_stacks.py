@@ -6,7 +6,7 @@ import time
 
 from fenxi_kernel.app import STACKS_SIGNAL
 from forkserver.house import Housed, wait_until
-from forkserver.talk import Cold
+from forkserver.talk import Cold, once_it_says
 
 # A lock that is taken twice: no signal ends the second wait.
 LOCK = """
@@ -70,10 +70,9 @@ class Deep(Housed):
     def test_a_cell_goes_on_after_it_and_does_not_see_it(self):
         kernel = self.another()
 
-        def ask(message):
-            if message["msg_type"] == "stream":
-                self.stacks(kernel, re.compile("in told\n"))
-                open(f"{kernel.work}/told", "w").close()
+        def ask():
+            self.stacks(kernel, re.compile("in told\n"))
+            open(f"{kernel.work}/told", "w").close()
 
         code = """
             import os, time
@@ -83,7 +82,7 @@ class Deep(Housed):
             print('on', flush=True)
             told()
         """
-        self.assertEqual(kernel.run(code, ask).content["status"], "ok")
+        self.assertEqual(kernel.run(code, once_it_says("on", ask)).content["status"], "ok")
         self.assertEqual(kernel.run("print(1)").text, "1\n")
 
     def test_code_may_have_the_signal_for_itself(self):
