@@ -24,7 +24,7 @@ pub(crate) async fn an_exit_and_a_signal_are_told_apart() {
         }
         let (_, running) = house.send(&kernel, &format!("{UNTIL_GO}{code}")).await;
         let (_, waiting) = house.send(&kernel, "1+1").await;
-        house.go(&kernel);
+        house.go(&kernel).await;
         let (ran, behind) = (Ran::read(running).await, Ran::read(waiting).await);
         assert_eq!(ran.outcome(), Outcome::Killed, "{code}");
         let death = ran.end.death.expect("a death");
@@ -245,7 +245,7 @@ pub(crate) async fn an_error_cancels_what_waits_unless_told_otherwise() {
     for (continue_on_error, behind) in [(false, Outcome::Cancelled), (true, Outcome::Ok)] {
         let (_, failing) = house.send_with(&kernel, &format!("{UNTIL_GO}1/0"), None, continue_on_error).await;
         let (_, waiting) = house.send(&kernel, "1+1").await;
-        house.go(&kernel);
+        house.go(&kernel).await;
         assert_eq!(Ran::read(failing).await.outcome(), Outcome::Error);
         assert_eq!(Ran::read(waiting).await.outcome(), behind);
     }

@@ -43,7 +43,7 @@ async fn nothing_of_a_row_runs_behind_the_first_that_fails() {
         (last, logs) = (id, logs.into_iter().chain([log]).collect());
     }
     let (_, alone) = house.send(&kernel, "1 + 1").await;
-    house.go(&kernel);
+    house.go(&kernel).await;
     assert_eq!(Ran::read(failing).await.outcome(), Outcome::Error);
     for log in logs {
         assert_eq!(ended(log).await, NEVER);
@@ -99,7 +99,7 @@ async fn what_is_taken_from_the_queue_hands_on_what_it_waited_for() {
     assert_eq!(ended(strict).await, NEVER, "at once");
     let (_, after) = send_after(&house, &kernel, middle, Condition::NotFailed).await;
     assert_eq!(kernel.snapshot().running_execution_id, Some(first));
-    house.go(&kernel);
+    house.go(&kernel).await;
     assert_eq!(Ran::read(failing).await.outcome(), Outcome::Error);
     assert_eq!((ended(before).await, ended(after).await), (NEVER, NEVER));
     let (_, alone) = send_after(&house, &kernel, middle, Condition::NotFailed).await;

@@ -286,9 +286,15 @@ impl House {
         (execution_id, self.executions.read(USER, execution_id, 0).await.expect("a reader").1)
     }
 
-    /// Lets code go on that waits for it.
-    pub(crate) fn go(&self, kernel: &KernelHandle) {
+    /// Lets code go on that waits for it, once there is a folder that it runs in.
+    pub(crate) async fn go(&self, kernel: &KernelHandle) {
         let work = self.files.join("work").join(kernel.kernel_id().to_string());
+        soon(async {
+            while !work.is_dir() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
         std::fs::write(work.join("go"), "").expect("written");
     }
 

@@ -78,7 +78,7 @@ pub(crate) async fn what_runs_is_looked_into_and_does_not_notice() {
             assert_eq!(page.columns[0].dtype, "str");
         }
         assert_eq!(kernel.snapshot().state, KernelState::Busy);
-        house.go(&kernel);
+        house.go(&kernel).await;
         let ran = Ran::read(reader).await;
         assert_eq!(ran.outcome(), Outcome::Ok, "{:?}", ran.events);
         assert_eq!(ran.text(StreamName::Stdout), "42\n", "the code's own `_` was touched");

@@ -186,7 +186,7 @@ async fn files_above_their_limit_are_told_and_stop_the_code_that_adds_to_them() 
     let high = |event: &Event| matches!(event, Event::Notice(notice) if notice.kind() == NoticeKind::DiskHigh);
     let Event::Notice(near) = until(&mut reader, high).await else { panic!("a notice") };
     assert!(near.text.contains("near"), "{}", near.text);
-    house.go(&kernel);
+    house.go(&kernel).await;
     let ran = Ran::read(reader).await;
     assert_eq!(ran.outcome(), Outcome::Interrupted, "{:?}", ran.events);
     let told = notices(&ran, NoticeKind::DiskHigh);
