@@ -2,14 +2,13 @@
 
 import os
 import secrets
-import select
 import shutil
 import socket
 import subprocess
 import tempfile
 
 from fenxi_kernel.isolation import linux
-from isolated import LIMIT_SECS, ROOT, Set, listener, plan
+from isolated import ROOT, Set, listener, plan
 
 _IPC_CREATE, _IPC_REMOVE = 0o1000, 0
 
@@ -76,6 +75,7 @@ class World:
         )
         self.tcp, self.udp, self._udp = tcp.getsockname(), udp.getsockname(), udp
         unix = [listener(socket.AF_UNIX, address) for address in (self.abstract, self.open_socket, self.control_socket)]
+        udp.setblocking(False)
         self._give(self.open_socket, self.which.service_uid, 0o777)
         self._give(self.control_socket, self.which.service_uid, 0o600)
         self._sockets = [tcp, udp, *unix]
@@ -99,9 +99,11 @@ class World:
             return self._gone(f"{self.library}/planted.py")
         if question == "tmp file":
             return self._gone(self.tmp_file)
-        if question == "udp":
-            # Only asked when it was sent.
-            return bool(select.select([self._udp], [], [], LIMIT_SECS)[0]) and self._udp.recv(100) == b"hello"
+        if question[0] == "udp":
+            try:
+                return self._udp.recv(100) == question[1].encode()
+            except BlockingIOError:
+                return False
         if question == "open files":
             with open(f"/proc/{self.other}/limits") as limits:
                 return next(int(line.split()[4]) for line in limits if line.startswith("Max open files"))

@@ -325,7 +325,8 @@ export type Variable = Message<"fenxi.analysis.v1.Variable"> & {
   summary: string;
 
   /**
-   * Why there is no summary: its `__repr__` raised, or took longer than 0.2 seconds, or the answer's time was up.
+   * Why there is no summary: its `__repr__` raised, or computed for longer than 0.2 seconds or took 1 second, or the
+   * answer's time was up.
    *
    * @generated from field: string summary_error = 11;
    */
