@@ -12,8 +12,11 @@ use crate::{
     machine::Machine,
 };
 
-/// Users of these stories alone, so that both services have the same ones to choose from.
-const USERS: &[&str] = &["--kernel-uid-first", "1950000000"];
+/// Users of this run alone, so that both services have the same ones to choose from, and no others are there still.
+fn users() -> &'static [&'static str] {
+    let first = 1_950_000_000 + std::process::id() % 2_000 * 20_000;
+    vec!["--kernel-uid-first", first.to_string().leak()].leak()
+}
 
 /// The process of a kernel, as the machine numbers it.
 async fn process(user: &User, kernel: &str) -> Pid {
@@ -44,7 +47,8 @@ async fn once(mut condition: impl FnMut() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kernel_that_died_while_nobody_looked_takes_no_neighbours_kernel_with_it() {
-    let mut machine = Machine::start_with_settings("plain", USERS).await;
+    let users = users();
+    let mut machine = Machine::start_with_settings("plain", users).await;
     let user = machine.user();
     let left = user.kernel().await;
     let process_left = process(&user, &left).await;
@@ -52,7 +56,7 @@ async fn a_kernel_that_died_while_nobody_looked_takes_no_neighbours_kernel_with_
     machine.signal(Signal::SIGTERM);
     kill(process_left, Signal::SIGKILL).expect("killed");
     once(|| runs_as(process_left) != Some(as_whom)).await;
-    let neighbour = Machine::start_with_settings("plain", USERS).await;
+    let neighbour = Machine::start_with_settings("plain", users).await;
     let other = neighbour.user();
     let lives = other.kernel().await;
     let process_that_lives = process(&other, &lives).await;
