@@ -17,7 +17,7 @@ mod library;
 mod lists;
 #[path = "datasets/parsing.rs"]
 mod parsing;
-#[path = "executions/port.rs"]
+#[path = "../../chassis/tests/support/port.rs"]
 mod port;
 #[path = "datasets/uploads.rs"]
 mod uploads;

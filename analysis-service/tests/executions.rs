@@ -29,7 +29,7 @@ mod neighbours;
 mod network;
 #[path = "executions/outliving.rs"]
 mod outliving;
-#[path = "executions/port.rs"]
+#[path = "../../chassis/tests/support/port.rs"]
 mod port;
 #[path = "executions/queue.rs"]
 mod queue;

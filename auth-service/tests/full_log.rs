@@ -15,7 +15,7 @@ use nix::{
     unistd::Pid,
 };
 
-#[path = "service/port.rs"]
+#[path = "../../chassis/tests/support/port.rs"]
 mod port;
 
 use self::port::Port;

@@ -22,7 +22,7 @@ use fenxi_proto::{
 use futures_util::future::join_all;
 use tonic::{Code, service::interceptor::InterceptedService, transport::Channel};
 
-#[path = "service/port.rs"]
+#[path = "../../chassis/tests/support/port.rs"]
 mod port;
 
 use self::port::Port;

@@ -1,4 +1,4 @@
-//! A port for a service in a process of its own.
+//! A port for a service in a process of its own: shared by the stories of the services that have such ones.
 
 use std::net::SocketAddr;
 
