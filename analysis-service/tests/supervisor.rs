@@ -115,6 +115,26 @@ async fn the_newest_service_says_how_long_it_goes_on_whichever_goes_last() {
 }
 
 #[tokio::test]
+async fn a_name_is_its_own_until_it_ends_and_each_of_its_services_has_it() {
+    let (one, two) = (folder(), folder());
+    let name = format!("fenxi-test-{}", one.path().display());
+    let (service, _) = open(one.path(), LINGER).await;
+    let (other, _) = open(two.path(), LINGER).await;
+    drop(service.take_name(&name).expect("nobody has it"));
+    let refused = other.take_name(&name).expect_err("it is taken");
+    assert_eq!(refused.kind(), std::io::ErrorKind::AddrInUse);
+    drop(service);
+    let (next, _) = open(one.path(), Duration::ZERO).await;
+    let had = next.take_name(&name).expect("it is its own");
+    let supervisor = supervisor_pid(one.path());
+    drop(next);
+    gone(supervisor).await;
+    other.take_name(&name).expect_err("a service has it still");
+    drop(had);
+    other.take_name(&name).expect("it is free");
+}
+
+#[tokio::test]
 async fn its_death_is_told_and_another_takes_its_place() {
     let folder = folder();
     let (service, _) = open(folder.path(), LINGER).await;

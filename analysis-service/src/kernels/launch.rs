@@ -11,6 +11,7 @@ mod keeper;
 mod plain;
 mod program;
 mod python;
+mod ranges;
 mod records;
 mod removal;
 mod trial;
@@ -31,7 +32,6 @@ use nix::{sys::signal::Signal, unistd::Pid};
 use tokio::{task::JoinHandle, time::timeout};
 use uuid::Uuid;
 
-use self::users::{HeldRange, User};
 pub use self::{
     fork::ForkLauncher,
     isolation::{Apart, Level},
@@ -39,6 +39,7 @@ pub use self::{
     program::ProgramLauncher,
     workshop::{Workshop, socket_folder},
 };
+use self::{ranges::HeldRange, users::User};
 use super::{
     connection::Endpoint,
     machine::{

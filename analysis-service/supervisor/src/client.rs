@@ -2,13 +2,17 @@
 
 mod link;
 mod listener;
+mod name;
 mod talk;
 
 use std::{
     collections::BTreeSet,
     io,
     net::TcpListener,
-    os::unix::ffi::{OsStrExt as _, OsStringExt as _},
+    os::{
+        fd::OwnedFd,
+        unix::ffi::{OsStrExt as _, OsStringExt as _},
+    },
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -169,6 +173,15 @@ impl Supervisor {
     pub fn hands_out_listeners(&self) -> impl Fn() -> bool + Send + Sync + use<> {
         let listeners = Arc::clone(&self.0.listeners);
         move || listeners.load(Ordering::Relaxed)
+    }
+
+    /// Takes a name in the abstract namespace of sockets: no other process has it, nor will have it as long as this
+    /// supervisor runs or what is given here lives. Each service of this supervisor may take it. Blocks.
+    ///
+    /// # Errors
+    /// Another process has it: `AddrInUse`. The supervisor has gone, or knows no names: another kind.
+    pub fn take_name(&self, name: &str) -> io::Result<OwnedFd> {
+        name::take(&self.0.socket, name)
     }
 
     async fn start(&self, asked: Asked) -> io::Result<Process> {

@@ -3,7 +3,11 @@
 use std::{
     collections::HashMap,
     io,
-    os::fd::OwnedFd,
+    os::{
+        fd::OwnedFd,
+        linux::net::SocketAddrExt as _,
+        unix::net::{SocketAddr, UnixListener},
+    },
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -37,6 +41,8 @@ use crate::{
 const ORDERS_MAX: usize = 64;
 /// Forks that may wait for one server.
 const FORKS_MAX: usize = 64;
+/// Names that services may have taken.
+const NAMES_MAX: usize = 1024;
 /// How long a process's own log is waited for, once that is asked for.
 const LOG_WAIT: Duration = Duration::from_millis(100);
 
@@ -52,6 +58,8 @@ pub(crate) struct House {
     room: Common,
     /// Counts the services that came and went: what one of them asked for is not started for the next.
     reign: AtomicU64,
+    /// What has the names that services took.
+    names: Mutex<HashMap<String, OwnedFd>>,
     /// The service that is told of ends.
     owner: Mutex<Option<mpsc::Sender<Tell>>>,
 }
@@ -91,6 +99,7 @@ impl House {
             last_child: AtomicU64::new(u64::from(rand::random::<u32>()) << 24),
             reign: AtomicU64::new(0),
             room: Common::new(),
+            names: Mutex::default(),
             owner: Mutex::default(),
         }))
     }
@@ -252,6 +261,21 @@ impl House {
         let mut children = self.children();
         let listener = children.get_mut(&id).ok_or_else(gone)?.listener.as_mut();
         listener.ok_or_else(|| io::Error::other("this child was not asked to listen"))?.share()
+    }
+
+    /// A handle of the socket that has this name, in the abstract namespace; it is made if nobody has the name.
+    pub(crate) fn take_name(&self, name: &str) -> io::Result<OwnedFd> {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = names.get(name) {
+            return known.try_clone();
+        }
+        if names.len() >= NAMES_MAX {
+            return Err(io::Error::other("too many names were taken"));
+        }
+        let made = OwnedFd::from(UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?)?);
+        let handle = made.try_clone()?;
+        names.insert(name.to_owned(), made);
+        Ok(handle)
     }
 
     async fn ended(&self, ended: Ended) {

@@ -5,8 +5,11 @@
 //! their ends, or the exchange with one kernel. A service and a supervisor of different [`VERSION`]s do not talk, and the
 //! service replaces the supervisor: fields may be added within a version, and nothing else may change.
 
+mod failed;
+
 use bytes::Bytes;
 
+pub(crate) use self::failed::Failed;
 pub(crate) use crate::sockets::Channel;
 
 /// What both sides must have in common.
@@ -18,7 +21,7 @@ pub(crate) struct Ask {
     /// Comes back with the answer; 0 where none is wanted.
     #[prost(uint64, tag = "1")]
     pub id: u64,
-    #[prost(oneof = "Asked", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14")]
+    #[prost(oneof = "Asked", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15")]
     pub asked: Option<Asked>,
 }
 
@@ -63,6 +66,9 @@ pub(crate) enum Asked {
     /// The kernel is of this owner, whose kernels share what may be kept of them. Not answered.
     #[prost(string, tag = "14")]
     BelongsTo(String),
+    /// Answered with `Done`, and a socket of this name beside it.
+    #[prost(message, tag = "15")]
+    TakeName(TakeName),
 }
 
 /// From the supervisor.
@@ -160,6 +166,17 @@ pub(crate) struct Converse {
 pub(crate) struct TakeListener {
     #[prost(uint64, tag = "1")]
     pub child: u64,
+    /// What the file beside the socket holds.
+    #[prost(bytes = "bytes", tag = "9")]
+    pub key: Bytes,
+}
+
+/// Takes a name in the abstract namespace of sockets (unix(7)), if no other process has it. From then on it is the
+/// supervisor's until that ends, and each of its services that asks has it too.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct TakeName {
+    #[prost(string, tag = "1")]
+    pub name: String,
     /// What the file beside the socket holds.
     #[prost(bytes = "bytes", tag = "9")]
     pub key: Bytes,
@@ -275,22 +292,6 @@ pub(crate) struct Signal {
     pub alone: bool,
 }
 
-/// Something could not be done.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Failed {
-    #[prost(string, tag = "1")]
-    pub why: String,
-    /// The system's number for it; 0 for none.
-    #[prost(int32, tag = "2")]
-    pub errno: i32,
-    /// It took too long.
-    #[prost(bool, tag = "3")]
-    pub timed_out: bool,
-    /// The fork server can do no more.
-    #[prost(bool, tag = "4")]
-    pub broken: bool,
-}
-
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub(crate) struct Ended {
     #[prost(uint64, tag = "1")]
@@ -372,28 +373,5 @@ impl Tell {
     /// Answers what was asked under this number; 0: nobody asked.
     pub(crate) fn new(id: u64, told: Told) -> Self {
         Self { id, told: Some(told) }
-    }
-}
-
-impl Failed {
-    /// For this error.
-    pub(crate) fn of(error: &std::io::Error) -> Self {
-        Self {
-            why: error.to_string(),
-            errno: error.raw_os_error().unwrap_or_default(),
-            timed_out: error.kind() == std::io::ErrorKind::TimedOut,
-            broken: error.kind() == std::io::ErrorKind::ConnectionAborted,
-        }
-    }
-
-    /// As the other side meant it.
-    pub(crate) fn into_error(self) -> std::io::Error {
-        use std::io::{Error, ErrorKind};
-        match self {
-            Self { broken: true, why, .. } => Error::new(ErrorKind::ConnectionAborted, why),
-            Self { timed_out: true, why, .. } => Error::new(ErrorKind::TimedOut, why),
-            Self { errno: 0, why, .. } => Error::other(why),
-            Self { errno, .. } => Error::from_raw_os_error(errno),
-        }
     }
 }

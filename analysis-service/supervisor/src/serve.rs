@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     fs::File,
     io,
-    os::fd::AsRawFd as _,
+    os::fd::{AsRawFd as _, OwnedFd},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -25,7 +25,7 @@ use crate::{
     frames::{Frames, frame, write},
     house::House,
     process::rights,
-    protocol::{Ask, Asked, Converse, Failed, TakeListener, Tell, Told},
+    protocol::{Ask, Asked, Converse, Failed, TakeListener, TakeName, Tell, Told},
 };
 
 /// How long a service may take to say what it wants.
@@ -173,6 +173,7 @@ async fn meet(
         Some(Asked::Hello(hello)) => hello.key.ct_eq(&key),
         Some(Asked::Converse(converse)) => converse.key.ct_eq(&key),
         Some(Asked::TakeListener(take)) => take.key.ct_eq(&key),
+        Some(Asked::TakeName(take)) => take.key.ct_eq(&key),
         _ => return,
     };
     if !bool::from(known) {
@@ -193,16 +194,18 @@ async fn meet(
                 let _ = write(&stream, &frame(&Tell::new(id, Told::Failed(Failed::of(&error))))).await;
             }
         }
-        Some(Asked::TakeListener(TakeListener { child, .. })) => {
-            let handed = house.listener(child).and_then(|listener| {
-                // A new socket has room for so little.
-                rights::send(&stream, &frame(&Tell::new(id, Told::Done(true))), &[listener.as_raw_fd()])
-            });
-            if let Err(error) = handed {
-                let _ = write(&stream, &frame(&Tell::new(id, Told::Failed(Failed::of(&error))))).await;
-            }
-        }
+        Some(Asked::TakeListener(TakeListener { child, .. })) => hand_out(&stream, id, house.listener(child)).await,
+        Some(Asked::TakeName(TakeName { name, .. })) => hand_out(&stream, id, house.take_name(&name)).await,
         _ => {}
+    }
+}
+
+/// Answers with a descriptor beside the answer.
+async fn hand_out(stream: &UnixStream, id: u64, fd: io::Result<OwnedFd>) {
+    // A new socket has room for so little.
+    let done = frame(&Tell::new(id, Told::Done(true)));
+    if let Err(error) = fd.and_then(|fd| rights::send(stream, &done, &[fd.as_raw_fd()])) {
+        let _ = write(stream, &frame(&Tell::new(id, Told::Failed(Failed::of(&error))))).await;
     }
 }
 

@@ -45,25 +45,55 @@ async fn once(mut condition: impl FnMut() -> bool) {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kernel_that_died_while_nobody_looked_takes_no_neighbours_kernel_with_it() {
+/// Two services, of which the first has gone; a kernel of its died then. The second has a kernel that runs.
+struct Street {
+    machine: Machine,
+    left: String,
+    left_as: u32,
+    neighbour: Machine,
+    lives: String,
+    process: Pid,
+}
+
+/// `with_supervisor`: what held the first service's kernels is killed before the second comes.
+async fn street(with_supervisor: bool) -> Street {
     let users = users();
     let mut machine = Machine::start_with_settings("plain", users).await;
     let user = machine.user();
     let left = user.kernel().await;
     let process_left = process(&user, &left).await;
-    let as_whom = runs_as(process_left).expect("it runs");
+    let left_as = runs_as(process_left).expect("it runs");
     machine.signal(Signal::SIGTERM);
     kill(process_left, Signal::SIGKILL).expect("killed");
-    once(|| runs_as(process_left) != Some(as_whom)).await;
+    if with_supervisor {
+        kill(machine.supervisor(), Signal::SIGKILL).expect("killed");
+    }
+    once(|| runs_as(process_left) != Some(left_as)).await;
     let neighbour = Machine::start_with_settings("plain", users).await;
     let other = neighbour.user();
     let lives = other.kernel().await;
-    let process_that_lives = process(&other, &lives).await;
-    assert_eq!(runs_as(process_that_lives), Some(as_whom), "nothing ran as these users any more");
+    let process = process(&other, &lives).await;
     assert!(is_known(&machine, &left), "it was not left behind");
+    Street { machine, left, left_as, neighbour, lives, process }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kernel_that_died_while_nobody_looked_takes_no_neighbours_kernel_with_it() {
+    let Street { mut machine, left, left_as, neighbour, lives, process: runs } = street(false).await;
+    assert_ne!(runs_as(runs), Some(left_as), "what holds a service's kernels holds their users");
     machine.start_again().await;
     // Its end was seen, and what was left of it was ended.
     once(|| !is_known(&machine, &left)).await;
-    assert_eq!(process(&other, &lives).await, process_that_lives, "a neighbour's kernel was ended");
+    assert_eq!(process(&neighbour.user(), &lives).await, runs, "a neighbour's kernel was ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kernels_of_a_neighbour_that_has_gone_are_let_be() {
+    let Street { mut machine, left, left_as, mut neighbour, lives, process: runs } = street(true).await;
+    assert_eq!(runs_as(runs), Some(left_as), "nobody held these users any more");
+    neighbour.signal(Signal::SIGKILL);
+    machine.start_again().await;
+    once(|| !is_known(&machine, &left)).await;
+    neighbour.start_again().await;
+    assert_eq!(process(&neighbour.user(), &lives).await, runs, "a neighbour's kernel was ended");
 }

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::{
     LaunchError,
+    ranges::Ranges,
     users::{User, Users},
 };
 use crate::kernels::machine::cgroup::{Group, GroupLimits, Trees};
@@ -116,10 +117,10 @@ impl Isolation {
     ///
     /// # Errors
     /// The level cannot be had here: one line that names the layers that are missing.
-    pub(super) fn open(python: &Path, library: &Path, apart: Apart) -> anyhow::Result<Self> {
+    pub(super) fn open(python: &Path, library: &Path, apart: Apart, ranges: &Ranges) -> anyhow::Result<Self> {
         // Whoever has other users at hand takes some that nobody has, before they are tried.
         let root = nix::unistd::geteuid().is_root();
-        let users = if root && apart.level != Level::None { Users::take(apart.uid_first)? } else { Users::default() };
+        let users = if root && apart.level != Level::None { Users::take(ranges)? } else { Users::default() };
         let users = Arc::new(users);
         let found = match apart.level {
             Level::None => None,

@@ -14,10 +14,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{
-    Launched, python, removal,
-    users::{self, FormerRanges},
-};
+use super::{Launched, python, ranges::Ranges, removal};
 use crate::kernels::{
     connection::Endpoint,
     machine::{cgroup::Group, tree},
@@ -84,7 +81,7 @@ pub(super) fn take_up(
     run_dir: &Path,
     work_dir: &dyn Fn(Uuid) -> PathBuf,
     held: Vec<Held>,
-    ranges: &FormerRanges,
+    ranges: Option<&Ranges>,
     source: Option<&NetworkSource>,
 ) -> Vec<Launched> {
     let mut taken = Vec::new();
@@ -109,7 +106,7 @@ pub(super) fn take_up(
             ends_whole: record.ends_whole,
             uid: record.uid,
             user: None,
-            former_range: record.uid.and_then(|uid| ranges.of(uid)),
+            former_range: record.uid.zip(ranges).and_then(|(uid, ranges)| ranges.former(uid)),
             group: record.group,
             network_of: record.network_of.zip(source.cloned()),
             network: None,
@@ -130,25 +127,17 @@ pub(super) async fn used(place: &Path) -> io::Result<()> {
     tokio::task::spawn_blocking(move || fs::write(file, "")).await.map_err(io::Error::other)?
 }
 
-/// Holds the ranges in which the kernels that the supervisor held have their users. At start only, before this service
-/// looks for a range of its own.
-pub(super) fn hold_ranges(run_dir: &Path, held: &[Held], uid_first: u32) -> FormerRanges {
-    FormerRanges::hold(held.iter().filter_map(|held| read(&run_dir.join(&held.name))?.uid), uid_first)
+/// The users of the kernels that the supervisor held.
+pub(super) fn users(run_dir: &Path, held: &[Held]) -> Vec<u32> {
+    held.iter().filter_map(|held| read(&run_dir.join(&held.name))?.uid).collect()
 }
 
 /// Ends the processes that a former service left and nobody holds, and removes their folders; of those that kernels
 /// worked in only those of kernels that were not somebody's yet: on trial, kept ready, or in their first start. Gives the
-/// names of the control groups that they may have had. At start only. `ranges`: those of `held`; `uid_first`: from where
-/// the users of kernels are counted.
-pub(super) fn sweep(
-    run_dir: &Path,
-    work_dir: &Path,
-    held: &[Held],
-    ranges: &FormerRanges,
-    uid_first: u32,
-) -> Vec<String> {
+/// names of the control groups that they may have had. At start only.
+pub(super) fn sweep(run_dir: &Path, work_dir: &Path, held: &[Held], ranges: &Ranges) -> Vec<String> {
     let mut groups = Vec::new();
-    let in_use: Vec<_> = held.iter().filter_map(|held| read(&run_dir.join(&held.name))?.uid).collect();
+    let in_use = users(run_dir, held);
     for entry in fs::read_dir(run_dir).into_iter().flatten().flatten() {
         let (place, name) = (entry.path(), entry.file_name());
         let kept = held.iter().any(|held| name == *held.name);
@@ -159,7 +148,7 @@ pub(super) fn sweep(
         }
         let group = fs::read_to_string(place.join(GROUP_FILE)).ok();
         if let Some(record) = read(&place) {
-            end(&record, &in_use, ranges, uid_first);
+            end(&record, &in_use, ranges);
         }
         // A service that did not note whose a kernel is did not name its group either: its kernels' files stay.
         let named = group.as_deref().and_then(start_of);
@@ -176,7 +165,7 @@ pub(super) fn sweep(
 
 /// Ends what a kernel of a former service left: by its control group, by its mark, and by its user where that is no other
 /// kernel's, because code can take off a mark and leave a session.
-fn end(record: &Record, in_use: &[u32], ranges: &FormerRanges, uid_first: u32) {
+fn end(record: &Record, in_use: &[u32], ranges: &Ranges) {
     if let Some(group) = &record.group {
         group.kill();
     }
@@ -185,7 +174,7 @@ fn end(record: &Record, in_use: &[u32], ranges: &FormerRanges, uid_first: u32) {
     let leader = (Pid::from_raw(if alive { record.pid } else { i32::MAX }), record.start_ticks);
     tree::kill_rest(Some(leader), &record.mark, None);
     let Some(uid) = record.uid.filter(|uid| nix::unistd::geteuid().is_root() && !in_use.contains(uid)) else { return };
-    if let Some(_held) = ranges.of(uid).or_else(|| users::hold_range_of(uid, uid_first)) {
+    if let Some(_held) = ranges.hold(uid) {
         tree::kill_rest(Some(leader), &record.mark, Some(uid));
     }
 }
@@ -242,7 +231,7 @@ mod tests {
             let text = if *note == FILE { record.clone() } else { name(kernel_id, generation) };
             fs::write(place.join(note), text).expect("written");
         }
-        let groups = sweep(&folder.path().join("run"), &work, &[], &FormerRanges::default(), 300_000);
+        let groups = sweep(&folder.path().join("run"), &work, &[], &Ranges::from(300_000, None));
         assert_eq!(groups.len(), usize::from(notes.contains(&GROUP_FILE)), "{groups:?}");
         assert!(!place.exists(), "its sockets and its key are left");
         work.join(kernel_id.to_string()).join("file").exists()

@@ -2,15 +2,9 @@
 //! each kernel that runs. What runs as such a user belongs to that kernel and ends with it; then another may have it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs, io,
-    os::{
-        linux::net::SocketAddrExt as _,
-        unix::{
-            fs::MetadataExt as _,
-            net::{SocketAddr, UnixListener},
-        },
-    },
+    os::unix::fs::MetadataExt as _,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -18,24 +12,19 @@ use std::{
 
 use uuid::Uuid;
 
-use crate::kernels::machine::tree;
+use super::ranges::{HeldRange, RANGE_USERS, Ranges};
 
-/// Users of one service: more than it may have kernels that run.
-const RANGE_USERS: u32 = 20_000;
 /// How long the system may take to end what was killed, as it gives back gigabytes first, and how often it is looked.
 pub(super) const RETIRE_WAIT: Duration = Duration::from_secs(30);
 const RETIRE_PAUSE: Duration = Duration::from_millis(100);
 /// The user that every system has and that owns nothing.
 const NOBODY: u32 = 65_534;
-/// Ranges that are looked at.
-const RANGES_MAX: u32 = 256;
 
 /// A range of users, and which kernel has which. By default one from 65,534 (nobody) on, for where none is used.
 #[derive(Debug)]
 pub(super) struct Users {
     first: u32,
-    /// Held as long as the range is: the system gives the name to one process, and takes it back at its end.
-    _claim: Option<UnixListener>,
+    _claim: Option<HeldRange>,
     /// By its distance from the first: whose it is, and how many starts of that kernel have it.
     taken: Mutex<BTreeMap<u32, (Uuid, usize)>>,
 }
@@ -54,22 +43,13 @@ impl Default for Users {
 }
 
 impl Users {
-    /// Takes the first range from this user on that no other service holds and as which nobody runs. Blocks.
+    /// Those of a range that is free. Blocks.
     ///
     /// # Errors
     /// All that are looked at are taken.
-    pub(super) fn take(first: u32) -> anyhow::Result<Self> {
-        for range in 0..RANGES_MAX {
-            let first = first.saturating_add(range.saturating_mul(RANGE_USERS));
-            let Ok(claim) = claim(first) else { continue };
-            // A container's users, or what is left of a service that was killed: neither must meet a kernel.
-            if !tree::anyone_runs_as(&(first..first.saturating_add(RANGE_USERS))) {
-                return Ok(Self { first, _claim: Some(claim), taken: Mutex::default() });
-            }
-        }
-        anyhow::bail!(
-            "--kernel-uid-first {first}: {RANGES_MAX} ranges of users from here on are in use by other services"
-        )
+    pub(super) fn take(ranges: &Ranges) -> anyhow::Result<Self> {
+        let (first, claim) = ranges.take()?;
+        Ok(Self { first, _claim: Some(claim), taken: Mutex::default() })
     }
 
     /// A user for a kernel: nobody else's until it is dropped, and the same for each start of the kernel until then.
@@ -119,43 +99,6 @@ impl Drop for User {
     }
 }
 
-/// A range that is held: no other service has it, nor will have it while this lives.
-pub(super) type HeldRange = Arc<UnixListener>;
-
-/// The ranges in which kernels of a former service have their users. Between that service and this one nobody held them,
-/// and another may have taken one in which nothing ran any more: its kernels are not this service's to end.
-#[derive(Debug, Default)]
-pub(super) struct FormerRanges {
-    first: u32,
-    held: BTreeMap<u32, HeldRange>,
-}
-
-impl FormerRanges {
-    /// Holds the ranges of these users that nobody holds, counted from `first` on.
-    pub(super) fn hold(users: impl Iterator<Item = u32>, first: u32) -> Self {
-        let ranges: BTreeSet<u32> = users.filter_map(|uid| range_of(uid, first)).collect();
-        let held = ranges.into_iter().filter_map(|range| Some((range, Arc::new(claim(range).ok()?)))).collect();
-        Self { first, held }
-    }
-
-    /// The range of a user, if it is held.
-    pub(super) fn of(&self, uid: u32) -> Option<HeldRange> {
-        self.held.get(&range_of(uid, self.first)?).cloned()
-    }
-}
-
-/// Holds the range of a user that a former service gave to a kernel, counted from `first` on: as long as this is held, no
-/// other service has it. `None` where one has, or where it is in no range.
-pub(super) fn hold_range_of(uid: u32, first: u32) -> Option<HeldRange> {
-    Some(Arc::new(claim(range_of(uid, first)?).ok()?))
-}
-
-/// The first user of the range that a user is in.
-fn range_of(uid: u32, first: u32) -> Option<u32> {
-    let range = uid.checked_sub(first)? / RANGE_USERS;
-    (range < RANGES_MAX).then(|| first + range * RANGE_USERS)
-}
-
 /// Whether anything runs as this user; what has ended and was not waited for does not.
 fn runs_as(uid: u32) -> bool {
     let over = |process: &Path| {
@@ -165,10 +108,6 @@ fn runs_as(uid: u32) -> bool {
     };
     let mut processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     processes.any(|one| one.metadata().is_ok_and(|found| found.uid() == uid) && !over(&one.path()))
-}
-
-fn claim(first: u32) -> io::Result<UnixListener> {
-    UnixListener::bind_addr(&SocketAddr::from_abstract_name(format!("fenxi-users-{first}"))?)
 }
 
 #[cfg(test)]
@@ -232,34 +171,5 @@ mod tests {
         assert_eq!(users.of(one).expect("a user").uid(), 1_980_000_000, "it keeps its own");
         assert_eq!(users.of(two).expect("a user").uid(), 1_980_000_001);
         left.wait().expect("an end");
-    }
-
-    #[test]
-    fn no_two_services_have_one_range() {
-        let first = 1_990_000_000;
-        let (one, two) = (Users::take(first).expect("a range"), Users::take(first).expect("another"));
-        assert!(one.first >= first && two.first >= one.first + RANGE_USERS);
-        let freed = one.first;
-        assert!(hold_range_of(freed + 7, first).is_none(), "it is held");
-        drop(one);
-        let held = hold_range_of(freed + 7, first).expect("it is nobody's");
-        assert!(Users::take(first).expect("another").first > freed);
-        drop(held);
-        assert_eq!(Users::take(first).expect("the first again").first, freed);
-        assert!(hold_range_of(first - 1, first).is_none());
-    }
-
-    #[test]
-    fn a_range_of_former_kernels_is_no_other_services_and_one_that_another_has_is_left() {
-        let first = 1_970_000_000;
-        let others = Users::take(first).expect("a range");
-        let former = FormerRanges::hold([others.first, first + RANGE_USERS + 7, first - 1].into_iter(), first);
-        assert!(former.of(others.first).is_none() && former.of(first - 1).is_none());
-        let range = former.of(first + RANGE_USERS).expect("held");
-        assert!(former.of(first + 2 * RANGE_USERS).is_none(), "nobody had a user there");
-        drop(former);
-        assert_eq!(Users::take(first).expect("another").first, first + 2 * RANGE_USERS, "a kernel holds the second");
-        drop(range);
-        assert_eq!(Users::take(first).expect("another").first, first + RANGE_USERS);
     }
 }

@@ -22,8 +22,10 @@ use super::{
     discard::Discarded,
     folders::{Folders, TMP, make_dir, remove_dir, remove_group, sockets, tables},
     isolation::{Isolation, Paths, Plan},
-    python, records,
-    users::{FormerRanges, User},
+    python,
+    ranges::Ranges,
+    records,
+    users::User,
 };
 use crate::kernels::{
     connection::Endpoint,
@@ -56,8 +58,8 @@ struct Inner {
     isolation: Isolation,
     network: OnceLock<NetworkSource>,
     discarded: Discarded,
-    /// Where the kernels that the supervisor held have their users; empty once they were taken up.
-    former_ranges: Mutex<FormerRanges>,
+    /// Where the kernels that the supervisor held have their users, until they are taken up.
+    ranges: Mutex<Option<Ranges>>,
 }
 
 /// All that one start needs, with its folders made.
@@ -118,11 +120,12 @@ impl Workshop {
         fenxi_chassis::files::private_folder(work_dir)?;
         let (run_dir, work_dir) = (socket_folder(run_dir)?, work_dir.canonicalize()?);
         // Before anything of it is free to be this service's own.
-        let former_ranges = records::hold_ranges(&run_dir, held, apart.uid_first);
-        let left = records::sweep(&run_dir, &work_dir, held, &former_ranges, apart.uid_first);
+        let mut ranges = Ranges::from(apart.uid_first, Some(supervisor.clone()));
+        ranges.hold_former(records::users(&run_dir, held).into_iter());
+        let left = records::sweep(&run_dir, &work_dir, held, &ranges);
         let library = python::write(&run_dir)?;
         let python = std::path::absolute(python)?;
-        let (isolation, network) = (Isolation::open(&python, &library, apart)?, OnceLock::new());
+        let (isolation, network) = (Isolation::open(&python, &library, apart, &ranges)?, OnceLock::new());
         isolation.remove_groups(left)?;
         let discarded = Discarded::open(&work_dir);
         let inner = Inner {
@@ -134,7 +137,7 @@ impl Workshop {
             isolation,
             network,
             discarded,
-            former_ranges: Mutex::new(former_ranges),
+            ranges: Mutex::new(Some(ranges)),
         };
         let inner = Arc::new(inner);
         let retried = Arc::clone(&inner);
@@ -178,8 +181,8 @@ impl Workshop {
         let (workshop, network) = (self.clone(), self.0.network.get().cloned());
         let work_dir = move |kernel_id| workshop.work_dir(kernel_id);
         let run_dir = self.0.run_dir.clone();
-        let ranges = std::mem::take(&mut *self.0.former_ranges.lock().unwrap_or_else(PoisonError::into_inner));
-        let take_up = move || records::take_up(&run_dir, &work_dir, held, &ranges, network.as_ref());
+        let ranges = self.0.ranges.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let take_up = move || records::take_up(&run_dir, &work_dir, held, ranges.as_ref(), network.as_ref());
         tokio::task::spawn_blocking(take_up).await.unwrap_or_default()
     }
 

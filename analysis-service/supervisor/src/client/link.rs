@@ -259,7 +259,7 @@ pub(super) async fn read_key(socket: &Path) -> io::Result<Bytes> {
     tokio::fs::read(key_file(socket)).await.map(Bytes::from)
 }
 
-fn key_file(socket: &Path) -> PathBuf {
+pub(super) fn key_file(socket: &Path) -> PathBuf {
     socket.with_extension("key")
 }
 

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long the supervisor may take; it waits for nothing.
-const ANSWER_WAIT: Duration = Duration::from_secs(10);
+pub(super) const ANSWER_WAIT: Duration = Duration::from_secs(10);
 
 /// How long it is asked again after a failure, and the pause before that: without its listener a kernel would have no
 /// network until it is restarted.
@@ -62,6 +62,11 @@ async fn ask(socket: &Path, child: u64) -> io::Result<(Option<Told>, Option<Owne
     let stream = UnixStream::connect(socket).await?;
     write(&stream, &frame(&Ask::new(0, Asked::TakeListener(TakeListener { child, key })))).await?;
     let (answer, fds) = timeout(ANSWER_WAIT, receive(&stream)).await??;
+    read(&answer, fds)
+}
+
+/// What an answer says that came as a whole, and the descriptor beside it.
+pub(super) fn read(answer: &[u8], fds: Vec<OwnedFd>) -> io::Result<(Option<Told>, Option<OwnedFd>)> {
     let Some(mut told) = answer.get(LENGTH_BYTES..) else { return Err(odd()) };
     let told = Tell::decode(told.copy_to_bytes(told.len())).map_err(|_| odd())?.told;
     Ok((told, fds.into_iter().next()))
