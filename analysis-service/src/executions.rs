@@ -12,7 +12,7 @@
 //! | `dependency` | whether one may begin that depends on another |
 //! | `log` | what a kernel's driver writes to: bounds, limit, contents |
 //! | `bounds`, `cutter`, `content` | make an event fit; hold the output limit; move large contents out |
-//! | `scribe`, `sink`, `spool`, `record` | the thread that writes the files, a log in it, the folder, one record |
+//! | `scribe`, `sink`, `spool`, `spares`, `record` | the thread that writes the files, a log in it, the folder, files to be used again, one record |
 //! | `live`, `readers` | what is in memory of a running execution; reading any log from any number |
 //! | `journal` | acceptances and ends, durable before the database has them |
 //! | `finish`, `material`, `summary` | from the end on disk to the database, the outbox and the history |
@@ -42,6 +42,7 @@ mod room;
 pub mod run;
 mod scribe;
 mod sink;
+mod spares;
 mod spool;
 mod store;
 mod summary;

@@ -154,7 +154,8 @@ impl Inner {
         self.lives.remove(live);
         live.set_kept(Kept::End);
         // A log in a row needs no file, another goes to the finished ones.
-        let stored = Command::Stored { id: live.id(), in_row: progress.bytes <= ROW_LOG_MAX_BYTES };
+        let in_row = progress.bytes <= ROW_LOG_MAX_BYTES;
+        let stored = Command::Stored { id: live.id(), in_row, file: live.give_up_file() };
         self.scribe.send(stored).await.ok();
     }
 

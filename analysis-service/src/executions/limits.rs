@@ -43,6 +43,8 @@ pub(super) const COMMANDS_MAX: usize = 1024;
 pub(super) const COMMANDS_BATCH_MAX: usize = 256;
 /// How often a log that could not be written is tried again.
 pub(super) const WRITE_RETRY: Duration = Duration::from_secs(1);
+/// Empty files that are kept for logs to come: about as many as end before ends are stored, which is a few times a second.
+pub(super) const SPARES_MAX: usize = 128;
 /// Events other than output that wait for a disk that takes nothing.
 pub(super) const UNWRITTEN_MAX_EVENTS: usize = 64;
 

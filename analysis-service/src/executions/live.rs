@@ -6,7 +6,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     fs::File,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use fenxi_proto::analysis::v1::{Outcome, OutputEvent, StopCause};
@@ -50,7 +50,7 @@ pub(crate) struct Progress {
 pub(crate) struct Live {
     pub(super) accepted: Arc<Accepted>,
     progress: watch::Sender<Progress>,
-    file: OnceLock<Arc<File>>,
+    file: Mutex<Option<Arc<File>>>,
     tip: Mutex<Tip>,
     contents: Mutex<HashMap<ContentId, u64>>,
     requests: Mutex<Requests>,
@@ -88,6 +88,13 @@ struct Tip {
     marks: Vec<(i64, u64)>,
 }
 
+impl Tip {
+    /// Whether it has every event.
+    fn is_whole(&self) -> bool {
+        self.events.front().is_some_and(|first| first.event.sequence == 1)
+    }
+}
+
 /// An event on disk, and the length of its record, with those of records without an event before it.
 #[derive(Clone, Debug)]
 pub(super) struct Written {
@@ -103,7 +110,7 @@ impl Live {
         Self {
             accepted,
             progress: watch::Sender::new(Progress::default()),
-            file: OnceLock::new(),
+            file: Mutex::default(),
             tip: Mutex::default(),
             contents: Mutex::default(),
             requests: Mutex::default(),
@@ -139,11 +146,17 @@ impl Live {
 
     /// The log's file, once it is there.
     pub(super) fn file(&self) -> Option<Arc<File>> {
-        self.file.get().cloned()
+        self.lock_file().clone()
     }
 
     pub(super) fn set_file(&self, file: Arc<File>) {
-        self.file.set(file).ok();
+        *self.lock_file() = Some(file);
+    }
+
+    /// Gives the file up, once its log has ended, if the whole log is in memory: its readers need no file.
+    pub(super) fn give_up_file(&self) -> Option<Arc<File>> {
+        let whole = self.tip().is_whole();
+        if whole { self.lock_file().take() } else { None }
     }
 
     /// Makes known what was written. Only the spool's thread calls this, after the write.
@@ -245,8 +258,11 @@ impl Live {
     /// The events of the whole log, if they are in memory.
     pub(super) fn whole(&self) -> Option<Vec<Written>> {
         let tip = self.tip();
-        let first = &tip.events.front()?.event;
-        (first.sequence == 1).then(|| tip.events.iter().cloned().collect())
+        tip.is_whole().then(|| tip.events.iter().cloned().collect())
+    }
+
+    fn lock_file(&self) -> MutexGuard<'_, Option<Arc<File>>> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tip(&self) -> MutexGuard<'_, Tip> {

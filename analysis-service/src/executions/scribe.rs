@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    fs::File,
     io,
     sync::{
         Arc,
@@ -24,6 +25,7 @@ use super::{
     record::Through,
     requests::Taken,
     sink::Sink,
+    spares::Spares,
     spool::Folder,
 };
 
@@ -48,7 +50,8 @@ pub(super) enum Command {
     /// Forgets a log that was begun for an execution that was not accepted.
     Discard(Uuid),
     /// Clears up after a log whose end is in the database: one in a row needs no file, another goes to the finished ones.
-    Stored { id: Uuid, in_row: bool },
+    /// `file`: that of one in a row which nobody will read any more.
+    Stored { id: Uuid, in_row: bool, file: Option<Arc<File>> },
     /// Tries again what could not be written.
     Retry,
 }
@@ -69,7 +72,8 @@ impl Scribe {
     pub(super) fn start(folder: Folder) -> io::Result<Self> {
         let (commands, queue) = mpsc::channel(COMMANDS_MAX);
         let failing = Arc::new(AtomicBool::new(false));
-        let desk = Desk { folder, sinks: HashMap::new(), failing: Arc::clone(&failing) };
+        let spares = Spares::new(folder.clone());
+        let desk = Desk { folder, spares, sinks: HashMap::new(), failing: Arc::clone(&failing) };
         thread::Builder::new().name("execution-spool".into()).spawn(move || desk.run(queue))?;
         tokio::spawn(retry(commands.downgrade(), failing));
         Ok(Self { commands })
@@ -109,6 +113,7 @@ async fn retry(commands: mpsc::WeakSender<Command>, failing: Arc<AtomicBool>) {
 
 struct Desk {
     folder: Folder,
+    spares: Spares,
     sinks: HashMap<Uuid, Sink>,
     failing: Arc<AtomicBool>,
 }
@@ -131,7 +136,7 @@ impl Desk {
     fn take(&mut self, command: Command, touched: &mut Vec<Uuid>) {
         match command {
             Command::Create(live, answer) => {
-                let created = self.folder.create(live.id());
+                let created = self.spares.create(live.id());
                 let created = created.map(|file| self.sinks.insert(live.id(), Sink::new(live, file)));
                 answer.send(created.map(drop)).ok();
             }
@@ -164,10 +169,14 @@ impl Desk {
                     tracing::warn!(execution_id = %id, %error, "the log of an execution that was not accepted stays");
                 }
             }
-            Command::Stored { id, in_row } => {
+            Command::Stored { id, in_row, file } => {
                 // One that held its end when it was taken up is still here: nothing was written to it.
                 self.sinks.remove(&id);
-                let cleared = if in_row { self.folder.remove_running(id) } else { self.folder.move_to_ended(id) };
+                let cleared = match file.and_then(Arc::into_inner) {
+                    Some(file) if in_row => self.spares.put_aside(id, file),
+                    _ if in_row => self.folder.remove_running(id),
+                    _ => self.folder.move_to_ended(id),
+                };
                 if let Err(error) = cleared {
                     tracing::warn!(execution_id = %id, %error, "a spool file stays where it is until the next start");
                 }

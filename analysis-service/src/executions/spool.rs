@@ -2,7 +2,7 @@
 //!
 //! Everything here blocks: it is called by the spool's own thread, and by `spawn_blocking` for readers. A file under
 //! `running/` belongs to an execution whose end is not in the database yet; one under `ended/` to a finished execution
-//! whose log is too large for a row. Nobody else may touch the folder.
+//! whose log is too large for a row; one under `spare/` to none (`spares`). Nobody else may touch the folder.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -30,14 +30,20 @@ const FOLDER_MODE: u32 = 0o700;
 pub(super) struct Folder {
     running: PathBuf,
     ended: PathBuf,
+    spare: PathBuf,
 }
 
 impl Folder {
     /// Opens the folder, making what is missing.
     pub(super) fn open(root: &Path) -> io::Result<Self> {
-        let folder = Self { running: root.join("running"), ended: root.join("ended") };
-        for path in [&folder.running, &folder.ended] {
+        let [running, ended, spare] = ["running", "ended", "spare"].map(|name| root.join(name));
+        let folder = Self { running, ended, spare };
+        for path in [&folder.running, &folder.ended, &folder.spare] {
             make(path)?;
+        }
+        // Those of an earlier process: they hold nothing.
+        for file in fs::read_dir(&folder.spare)? {
+            fs::remove_file(file?.path())?;
         }
         Ok(folder)
     }
@@ -110,6 +116,21 @@ impl Folder {
         absent_is_fine(fs::remove_file(self.running(id)))
     }
 
+    /// Makes the file of a log that runs no more a spare one of this number.
+    pub(super) fn put_aside(&self, id: Uuid, number: u64) -> io::Result<()> {
+        fs::rename(self.running(id), self.spare(number))
+    }
+
+    /// Makes a spare file, which has to be empty, that of a new log.
+    pub(super) fn take_spare(&self, number: u64, id: Uuid) -> io::Result<()> {
+        fs::rename(self.spare(number), self.running(id))
+    }
+
+    /// Removes a spare file.
+    pub(super) fn remove_spare(&self, number: u64) -> io::Result<()> {
+        fs::remove_file(self.spare(number))
+    }
+
     /// Removes a stored log.
     pub(super) fn remove_ended(&self, id: Uuid) -> io::Result<()> {
         absent_is_fine(fs::remove_file(self.ended(id)))
@@ -129,6 +150,10 @@ impl Folder {
 
     fn running(&self, id: Uuid) -> PathBuf {
         self.running.join(id.hyphenated().to_string()).with_extension(FILE_ENDING)
+    }
+
+    fn spare(&self, number: u64) -> PathBuf {
+        self.spare.join(number.to_string())
     }
 
     /// One of 256 folders, by the last byte: a UUIDv7 begins with its time.
