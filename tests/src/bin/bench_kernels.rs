@@ -85,7 +85,7 @@ async fn measure(part: &str, scale: Scale, peers: &Peers, scratch: &Path) -> any
         "execute" => {
             let kernel_id = client.kernel(&[]).await?.kernel_id;
             let mut figures = execute::executions(&house, &client, &kernel_id).await?;
-            figures.push(execute::beside_jupyter_server(&house, &client, &kernel_id, peers).await?);
+            figures.extend(execute::beside_jupyter_server(&house, &client, &kernel_id, peers).await?);
             figures
         }
         "output" => output::output(&client, peers, scale).await?,

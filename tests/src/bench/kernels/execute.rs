@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use fenxi_proto::analysis::v1::{ExecuteRequest, execution_service_client::ExecutionServiceClient};
 use tokio::process::Command;
 
@@ -17,7 +17,7 @@ use crate::{
         figure::{Figure, median},
     },
     client::{Client, SignedIn, request_id, with_credential},
-    house::{House, python, workspace},
+    house::{House, Part, python, workspace},
 };
 
 const ROUNDS: usize = 5;
@@ -56,7 +56,8 @@ pub async fn executions(house: &House, client: &Client, kernel_id: &str) -> anyh
     ])
 }
 
-/// `execute_ms`: `1+1` to its end through the gateway, beside the same through Jupyter Server.
+/// `1+1` to its end through the gateway, and the processor time of all that it passes through, beside the same through
+/// Jupyter Server.
 ///
 /// # Errors
 /// A call failed, or the peer could not be measured.
@@ -65,15 +66,23 @@ pub async fn beside_jupyter_server(
     client: &Client,
     kernel_id: &str,
     peers: &Peers,
-) -> anyhow::Result<Figure> {
+) -> anyhow::Result<Vec<Figure>> {
     let through = with_credential(house, &client.secret)?;
-    let mut ours = Vec::new();
+    let gateway = house.pid(Part::Gateway).context("no gateway")?;
+    let processes = [gateway, service(house)?, supervisor(house)?];
+    let (mut ours, mut used) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
+        let before = cpu::used_by(&processes)?;
         ours.push(round(&through, kernel_id).await?);
+        used.push((cpu::used_by(&processes)? - before).as_secs_f64() * 1e3 / EXECUTIONS as f64);
     }
     let theirs = peers.execute(Server::Jupyter, EXECUTIONS).await?;
-    let figure = Figure::median("execute_ms", "ms", &ours);
-    Ok(figure.against("ms of 1+1 through Jupyter Server:", median(&theirs)))
+    let ratio: Vec<_> = used.iter().map(|used| used / theirs.cpu_ms).collect();
+    Ok(vec![
+        Figure::median("execute_ms", "ms", &ours).against("ms of 1+1 through Jupyter Server:", median(&theirs.ms)),
+        Figure::median("execute_cpu_ratio_jupyter_server", "ratio", &ratio)
+            .against("cpu ms of 1+1 in Jupyter Server:", theirs.cpu_ms),
+    ])
 }
 
 /// Median milliseconds of code through jupyter_client on a kernel started as ours are.

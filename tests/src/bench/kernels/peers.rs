@@ -87,13 +87,12 @@ impl Peers {
         Ok(measured.cells)
     }
 
-    /// Milliseconds of `1+1` to its end, one after the other.
+    /// `1+1` to its end, one after the other.
     ///
     /// # Errors
     /// It could not be measured.
-    pub async fn execute(&self, server: Server, count: usize) -> anyhow::Result<Vec<f64>> {
-        let times: Times = self.server(server, "execute", json!({ "count": count })).await?;
-        Ok(times.ms)
+    pub async fn execute(&self, server: Server, count: usize) -> anyhow::Result<Executions> {
+        self.server(server, "execute", json!({ "count": count })).await
     }
 
     /// Bare kernels at once, each to the answer of `1+1`. A run in which the server lost a kernel counts for nothing and
@@ -173,6 +172,15 @@ impl Peers {
         ensure!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).with_context(|| format!("{script}: not understood"))
     }
+}
+
+/// Executions one after the other.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Executions {
+    /// Milliseconds of each.
+    pub ms: Vec<f64>,
+    /// The server's processor time for one of them, in milliseconds; its kernel's is not in it.
+    pub cpu_ms: f64,
 }
 
 /// Times of several runs.
