@@ -120,6 +120,7 @@ impl Spawner {
     /// # Errors
     /// If the system gives no thread.
     pub fn start() -> io::Result<Self> {
+        orphans::take();
         let (sender, requests) = blocking::sync_channel::<(Spec, Answer)>(SPAWNS_MAX);
         std::thread::Builder::new().name("kernel-spawner".into()).spawn(move || {
             for (spec, answer) in requests {
@@ -145,6 +146,7 @@ impl Spawner {
 
 fn spawn(spec: &Spec) -> io::Result<(Child, OwnedFd)> {
     let (output, input) = output_pipe()?;
+    let _birth = orphans::Birth::begin();
     let mut command = Command::new(&spec.program);
     command
         .args(&spec.args)
@@ -168,7 +170,7 @@ fn spawn(spec: &Spec) -> io::Result<(Child, OwnedFd)> {
         return Err(error);
     }
     // SAFETY: the system just gave us this descriptor.
-    Ok((Child { pid: pid_of(pid), pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) }, ended: None }, output))
+    Ok((Child::new(pid_of(pid), unsafe { OwnedFd::from_raw_fd(pidfd) }), output))
 }
 
 /// Runs in the child before the program does.
@@ -253,7 +255,9 @@ impl Process {
         }
         drop(self.0.readable().await?);
         let child = self.0.get_mut();
-        Ok(*child.ended.insert(reap(&child.pidfd)?))
+        let ended = *child.ended.insert(reap(&child.pidfd)?);
+        orphans::forget(child.pid);
+        Ok(ended)
     }
 
     /// Sends a signal to its process group.
@@ -271,6 +275,12 @@ impl Process {
 }
 
 impl Child {
+    /// Nobody else waits for it from here on.
+    fn new(pid: Pid, pidfd: OwnedFd) -> Self {
+        orphans::know(pid);
+        Self { pid, pidfd, ended: None }
+    }
+
     fn signal(&self, signal: Signal) {
         if self.ended.is_none() {
             // The process is ours and not reaped, so that the number means no other.
@@ -291,15 +301,20 @@ impl Drop for Child {
             return;
         }
         self.signal(Signal::SIGKILL);
-        // SIGKILL acts within a scheduling step; the thread waits for the zombie so that nothing of it is left.
-        if let Ok(pidfd) = self.pidfd.try_clone() {
-            let _ = std::thread::Builder::new().name("kernel-reaper".into()).spawn(move || {
-                let mut poll = [nix::poll::PollFd::new(std::os::fd::AsFd::as_fd(&pidfd), nix::poll::PollFlags::POLLIN)];
-                let _ = nix::poll::poll(&mut poll, nix::poll::PollTimeout::NONE);
-                let _ = reap(&pidfd);
-            });
-        }
+        // SIGKILL acts within a scheduling step; what takes orphans waits for this one, too.
+        orphans::forget(self.pid);
     }
+}
+
+/// A child that has ended and was not waited for, once there is one. Blocks.
+fn next_ended() -> io::Result<Pid> {
+    // SAFETY: the structure is plain data for which zero is a value, and the call fills it in.
+    let pid = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        check(libc::waitid(libc::P_ALL, 0, &raw mut info, libc::WEXITED | libc::WNOWAIT | libc::__WALL))?;
+        info.si_pid()
+    };
+    Ok(Pid::from_raw(pid))
 }
 
 /// Takes the exit status and the usage of an ended child.

@@ -113,6 +113,31 @@ b = subprocess.Popen(['sleep', '600'], start_new_session=True)";
     assert_eq!(children_with(&mark), 0, "a child lives on");
 }
 
+#[tokio::test]
+pub(crate) async fn a_kernel_that_is_started_again_has_none_of_its_processes_from_before() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    // Where a service is not root there is no limit.
+    let fill = "import os, time
+for _ in range(600):
+    try:
+        if os.fork() == 0:
+            os.setsid()
+            time.sleep(600)
+    except OSError:
+        break
+print('full')";
+    assert_eq!(house.printed(&kernel, fill).await, "full\n");
+    soon(house.registry.restart(USER, kernel.kernel_id(), None)).await.expect("restarted");
+    // Below the limit, and above what it would leave if those of before counted.
+    let fork = "import os
+made = [os.fork() or os._exit(0) for _ in range(300)]
+for pid in made:
+    os.waitpid(pid, 0)
+print('made')";
+    assert_eq!(house.printed(&kernel, fork).await, "made\n");
+}
+
 /// Processes named `sleep` that have a variable which begins so.
 fn children_with(mark: &str) -> usize {
     let entries = std::fs::read_dir("/proc").expect("processes").flatten();

@@ -17,6 +17,9 @@ use super::ranges::{HeldRange, RANGE_USERS, Ranges};
 /// How long the system may take to end what was killed, as it gives back gigabytes first, and how often it is looked.
 pub(super) const RETIRE_WAIT: Duration = Duration::from_secs(30);
 const RETIRE_PAUSE: Duration = Duration::from_millis(100);
+/// How long what has ended may take to be waited for by its parent, and how often it is looked.
+const WAITED_FOR_WAIT: Duration = Duration::from_secs(1);
+const WAITED_FOR_PAUSE: Duration = Duration::from_millis(5);
 /// The user that every system has and that owns nothing.
 const NOBODY: u32 = 65_534;
 
@@ -75,14 +78,17 @@ impl User {
     /// be ended, the user is never another's. Blocks.
     pub(super) fn retire(self, wait: Duration, end: impl Fn()) {
         let (uid, until) = (self.uid(), Instant::now() + wait);
-        while runs_as(uid) {
-            if Instant::now() >= until {
-                tracing::error!(uid, "processes of a kernel go on: no other kernel becomes their user");
-                return std::mem::forget(self);
+        loop {
+            match left_as(uid) {
+                LeftAs::Nothing => return,
+                LeftAs::Ended => return until_waited_for(uid),
+                LeftAs::Running if Instant::now() >= until => {
+                    tracing::error!(uid, "processes of a kernel go on: no other kernel becomes their user");
+                    return std::mem::forget(self);
+                }
+                LeftAs::Running => end(),
             }
-            end();
-            #[expect(clippy::disallowed_methods, reason = "on a thread that may block")]
-            std::thread::sleep(RETIRE_PAUSE);
+            pause(RETIRE_PAUSE);
         }
     }
 }
@@ -99,15 +105,42 @@ impl Drop for User {
     }
 }
 
-/// Whether anything runs as this user; what has ended and was not waited for does not.
-fn runs_as(uid: u32) -> bool {
-    let over = |process: &Path| {
+/// What there is of a user's processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum LeftAs {
+    Nothing,
+    /// All of them have ended, and some were not waited for: they count where a user's processes are limited.
+    Ended,
+    Running,
+}
+
+fn left_as(uid: u32) -> LeftAs {
+    let state = |process: &Path| {
         // proc(5): the state comes after the name, which may hold anything.
         let stat = fs::read_to_string(process.join("stat")).unwrap_or_default();
-        stat.rsplit(") ").next().is_none_or(|rest| rest.is_empty() || rest.starts_with(['Z', 'X']))
+        match stat.rsplit(") ").next() {
+            None | Some("") => LeftAs::Nothing,
+            Some(rest) if rest.starts_with(['Z', 'X']) => LeftAs::Ended,
+            Some(_) => LeftAs::Running,
+        }
     };
-    let mut processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    processes.any(|one| one.metadata().is_ok_and(|found| found.uid() == uid) && !over(&one.path()))
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let own = processes.filter(|one| one.metadata().is_ok_and(|found| found.uid() == uid));
+    own.map(|one| state(&one.path())).max().unwrap_or(LeftAs::Nothing)
+}
+
+/// The supervisor waits for them at once, where they are its own by now: the next kernel with this user could start
+/// nothing otherwise. Those of another parent are not its trouble for long.
+fn until_waited_for(uid: u32) {
+    let until = Instant::now() + WAITED_FOR_WAIT;
+    while left_as(uid) != LeftAs::Nothing && Instant::now() < until {
+        pause(WAITED_FOR_PAUSE);
+    }
+}
+
+fn pause(pause: Duration) {
+    #[expect(clippy::disallowed_methods, reason = "on a thread that may block")]
+    std::thread::sleep(pause);
 }
 
 #[cfg(test)]
@@ -166,7 +199,7 @@ mod tests {
         assert_eq!(next.uid(), 1_980_000_001);
         left.kill().expect("killed");
         // It has ended, and nobody has waited for it yet.
-        while runs_as(1_980_000_000) {}
+        while left_as(1_980_000_000) != LeftAs::Ended {}
         next.retire(Duration::ZERO, || {});
         assert_eq!(users.of(one).expect("a user").uid(), 1_980_000_000, "it keeps its own");
         assert_eq!(users.of(two).expect("a user").uid(), 1_980_000_001);

@@ -28,9 +28,6 @@ use super::{
     rights::{self, Listener},
 };
 
-/// How a server names the way on which its forks come to be ours as orphans.
-const TWO_FORKS: &str = "double-fork";
-
 /// The way to a running fork server, which ends when this is dropped; what it forked lives on.
 #[derive(Debug)]
 pub(crate) struct ForkServer {
@@ -100,12 +97,7 @@ impl ForkServer {
     /// If it ended first, or says something else.
     pub(crate) async fn ready(&mut self) -> io::Result<Ready> {
         match self.receive().await? {
-            (Answer::Ready(ready), _) => {
-                if ready.clone == TWO_FORKS {
-                    orphans::take();
-                }
-                Ok(ready)
-            }
+            (Answer::Ready(ready), _) => Ok(ready),
             (other, _) => Err(unexpected(&other)),
         }
     }
@@ -115,6 +107,7 @@ impl ForkServer {
     /// # Errors
     /// If the server refuses or has ended; the error's kind is `Other` where the server goes on.
     pub(crate) async fn fork(&mut self, body: &[u8], birth: Birth) -> io::Result<Spawned> {
+        let _birth = orphans::Birth::begin();
         self.last_id += 1;
         let id = self.last_id;
         let request = Request { op: "fork", id, flags: birth.flags, listens: birth.listens };
@@ -130,7 +123,7 @@ impl ForkServer {
         match self.receive().await? {
             (Answer::Forked { id: answered, pid }, fds) if answered == id => {
                 let pidfd = fds.into_iter().next().ok_or_else(|| broken("its answer brings no pidfd"))?;
-                let process = Process::of(Child { pid: Pid::from_raw(pid), pidfd, ended: None })?;
+                let process = Process::of(Child::new(Pid::from_raw(pid), pidfd))?;
                 Ok(Spawned { process, output: pipe::Receiver::from_owned_fd(output)?, listener })
             }
             (Answer::Failed { id: answered, error }, _) if answered == id => Err(io::Error::other(error)),

@@ -25,6 +25,12 @@ async fn output(script: &str) -> (String, Ended) {
     (text, spawned.process.ended().await.expect("an end"))
 }
 
+fn has_children() -> bool {
+    let threads = std::fs::read_dir("/proc/self/task").expect("there").flatten();
+    let mut listed = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    listed.any(|children| !children.trim().is_empty())
+}
+
 #[tokio::test]
 async fn the_end_is_told_with_its_cause() {
     assert_eq!(output("exit 7").await.1.how, End::Exited(7));
@@ -74,7 +80,7 @@ async fn a_start_that_was_given_up_leaves_nothing() {
     // Behind them.
     drop(spawner.spawn(shell("exit 0")).await.expect("started"));
     let gone = async {
-        while !orphans::children().is_empty() {
+        while has_children() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -95,8 +101,8 @@ async fn processes_die_with_the_thread_that_starts_them() {
 async fn orphans_come_to_us_and_are_waited_for_and_our_own_keep_their_end() {
     let stat = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok();
     let parent = |pid: &str| stat(pid).and_then(|stat| Some(stat.rsplit(") ").next()?.split(' ').nth(1)?.to_owned()));
-    orphans::take();
-    let (orphan, ended) = output("sleep 600 >/dev/null 2>&1 & echo $!").await;
+    // One that leads a session, as a daemon does.
+    let (orphan, ended) = output("setsid sleep 600 >/dev/null 2>&1 & echo $!").await;
     let (orphan, ours) = (orphan.trim(), std::process::id().to_string());
     assert_eq!((ended.how, parent(orphan)), (End::Exited(0), Some(ours)));
     let spawner = Spawner::start().expect("a thread");
