@@ -7,6 +7,7 @@ Then give the address of the gateway (FENXI_ADDRESS) and an ApiToken from the se
 
 import os
 import sys
+import time
 import uuid
 from pathlib import Path
 
@@ -36,8 +37,8 @@ def upload(path: Path):
     return datasets.CompleteUpload(request, metadata=signed_in).dataset
 
 
-def run(dataset_id: str, code: str) -> None:
-    """Starts a kernel that holds the dataset as `df`, runs the code, prints what it says, and ends the kernel."""
+def run(dataset_id: str, code: str) -> str:
+    """Runs the code in a kernel that holds the dataset as `df`, prints what it says, and gives the execution's id."""
     kernels = kernel_pb2_grpc.KernelServiceStub(channel)
     table = kernel_pb2.KernelDataset(dataset_id=dataset_id, variable_name="df")
     request = kernel_pb2.CreateKernelRequest(datasets=[table], request_id=str(uuid.uuid4()))
@@ -46,6 +47,8 @@ def run(dataset_id: str, code: str) -> None:
     executions = execution_pb2_grpc.ExecutionServiceStub(channel)
     request = execution_pb2.ExecuteRequest(kernel_id=kernel_id, code=code, request_id=str(uuid.uuid4()))
     for response in executions.Execute(request, metadata=signed_in):
+        if response.HasField("execution"):
+            execution_id = response.execution.execution_id
         kind = response.event.WhichOneof("event")
         if kind == "stream":
             print(response.event.stream.text, end="")
@@ -54,11 +57,21 @@ def run(dataset_id: str, code: str) -> None:
         elif kind == "error":
             print("\n".join(response.event.error.traceback), file=sys.stderr)
     kernels.DeleteKernel(kernel_pb2.DeleteKernelRequest(kernel_id=kernel_id), metadata=signed_in)
+    return execution_id
+
+
+def recorded(execution_id: str):
+    """Gives the entry of the history, which is there a moment after the execution's end."""
+    history = history_pb2_grpc.HistoryServiceStub(channel)
+    for _ in range(100):
+        for entry in history.ListHistory(history_pb2.ListHistoryRequest(page_size=20), metadata=signed_in).entries:
+            if entry.execution_id == execution_id:
+                return entry
+        time.sleep(0.1)
+    sys.exit("the history does not have it yet; it will once auth-service is back")
 
 
 dataset = upload(Path(sys.argv[1]))
 print(f"{dataset.name}: {dataset.row_count} rows, {dataset.column_count} columns")
-run(dataset.dataset_id, sys.argv[2])
-history = history_pb2_grpc.HistoryServiceStub(channel)
-for entry in history.ListHistory(history_pb2.ListHistoryRequest(page_size=3), metadata=signed_in).entries:
-    print(entry.title, "->", entry.result_preview)
+entry = recorded(run(dataset.dataset_id, sys.argv[2]))
+print("in the history:", entry.title, "->", entry.result_preview)

@@ -69,6 +69,7 @@ async fn the_example_of_the_readme_runs() -> anyhow::Result<()> {
         .await?;
     let printed = String::from_utf8_lossy(&run.stdout);
     ensure!(run.status.success(), "{printed}\n{}", String::from_utf8_lossy(&run.stderr));
-    ensure!(printed.starts_with("seattle-weather: 1461 rows, 6 columns\nkinds 5\n1461\n"), "{printed}");
+    let said = "seattle-weather: 1461 rows, 6 columns\nkinds 5\n1461\nin the history: print('kinds', df['weather'].nunique()) -> 1461\n";
+    ensure!(printed == said, "{printed}");
     house.stop().await
 }
