@@ -15,7 +15,6 @@ mod schema;
 
 use std::{
     collections::HashMap,
-    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -73,15 +72,15 @@ pub async fn serve(config: Config, frame: Frame) -> anyhow::Result<()> {
 pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> anyhow::Result<()> {
     let data = config.data_dir.as_path();
     files::private_folder(data)?;
-    let _in_use = lock(data)?;
+    let _in_use = files::lock(data)?;
     let run = config.kernels.kernel_run_dir.clone().unwrap_or_else(|| data.join("run"));
     let run = tokio::task::spawn_blocking(move || socket_folder(&run)).await??;
-    let _run_in_use = lock(&run)?;
+    let _run_in_use = files::lock(&run)?;
     let database = Database::open(&data.join("analysis.db"), &schema::steps()).await?;
     let pages = PageTokens::new(&files::key(&data.join("page.key"))?);
 
     // Who is calling: the keys come from auth-service and stay in force while it is away.
-    let auth = client::channel(&config.auth.auth_url)?;
+    let auth = client::channel(&config.auth.auth_url).context("--auth-url")?;
     let (key_requests, key_queue) = KeyRequests::channel();
     let verifier = Verifier::new(AUDIENCE_ANALYSIS, frame.clock.clone(), Some(key_requests));
     let lifecycle = frame.lifecycle.clone();
@@ -277,15 +276,6 @@ fn unavailable(error: DatasetError) -> TableUnavailable {
             TableUnavailable::Internal
         }
     }
-}
-
-/// Holds the folder for this process alone: two would each believe that they know what is in it, and end what the other
-/// started there.
-fn lock(data: &Path) -> anyhow::Result<File> {
-    let path = data.join("in-use.lock");
-    let file = File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;
-    file.try_lock().with_context(|| format!("the folder {} is in use by another analysis-service", data.display()))?;
-    Ok(file)
 }
 
 #[cfg(test)]

@@ -69,6 +69,8 @@ pub async fn run(config: Config, frame: Frame) -> anyhow::Result<()> {
 /// # Errors
 /// As [`run`].
 pub async fn serve(config: Config, listener: TcpListener, frame: Frame) -> anyhow::Result<()> {
+    files::private_folder(&config.data_dir).context("--data-dir")?;
+    let _in_use = files::lock(&config.data_dir).context("--data-dir")?;
     let parts = Parts::build(&config, &frame).await?;
     let lifecycle = &frame.lifecycle;
     lifecycle.spawn(parts.keys.clone().keep_tended(lifecycle.clone()));
@@ -111,7 +113,6 @@ impl Parts {
     async fn build(config: &Config, frame: &Frame) -> anyhow::Result<Self> {
         // One provider for the process; a second call finds the first one's.
         drop(rustls::crypto::ring::default_provider().install_default());
-        files::private_folder(&config.data_dir).context("--data-dir")?;
         let verifier = verifier(config, frame)?;
         let rotation = Rotation {
             age_max: Duration::from_secs(config.signing_key.signing_key_max_secs.into()),

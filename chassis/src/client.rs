@@ -19,10 +19,12 @@ const KEEP_ALIVE_WAIT: Duration = Duration::from_secs(10);
 /// A channel to the service at `uri`, such as `http://127.0.0.1:8091`. It does not connect before it is used.
 ///
 /// # Errors
-/// The text is no URI.
+/// The text is no address of a service.
 pub fn channel(uri: &str) -> anyhow::Result<Channel> {
     let endpoint =
         Endpoint::from_shared(uri.to_owned()).with_context(|| format!("{uri:?} is no address of a service"))?;
+    let known = endpoint.uri().scheme().is_some() && endpoint.uri().host().is_some();
+    anyhow::ensure!(known, "{uri:?} is no address of a service, such as http://127.0.0.1:8091");
     Ok(endpoint
         .connect_timeout(CONNECT_WAIT)
         .tcp_nodelay(true)

@@ -29,7 +29,7 @@ pub struct Common {
     pub admin_listen: Option<SocketAddr>,
 
     /// Threads of the async runtime; 0: as many as the machine has processors, at most 4
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(..=256))]
     pub worker_threads: usize,
 }
 

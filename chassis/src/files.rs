@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
 };
 
@@ -60,6 +60,17 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write().with_context(|| format!("{} cannot be written", path.display()))
 }
 
+/// Holds a folder for this process alone, as long as the file lives: two would each believe that they know what is in it.
+///
+/// # Errors
+/// Another process has it, or nothing can be written there.
+pub fn lock(folder: &Path) -> anyhow::Result<fs::File> {
+    let path = folder.join("in-use.lock");
+    let file = fs::File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+    file.try_lock().with_context(|| format!("the folder {} is in use by another service", folder.display()))?;
+    Ok(file)
+}
+
 /// The text of a secret file, without the white space around it.
 ///
 /// # Errors
@@ -67,6 +78,9 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 pub fn secret(path: &Path) -> anyhow::Result<String> {
     let text =
         fs::read_to_string(path).with_context(|| format!("the secret file {} cannot be read", path.display()))?;
+    if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
+        tracing::warn!(path = %path.display(), "a secret file is for its owner alone: set its mode to 0600");
+    }
     let text = text.trim();
     anyhow::ensure!(!text.is_empty(), "the secret file {} is empty", path.display());
     Ok(text.to_owned())
@@ -74,8 +88,6 @@ pub fn secret(path: &Path) -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]
@@ -88,5 +100,15 @@ mod tests {
         assert_ne!(made, [0; 32]);
         assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
         assert!(key::<16>(&path).is_err(), "a key of another length was taken");
+    }
+
+    #[test]
+    fn a_folder_is_one_processs_until_it_ends() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let held = lock(folder.path()).expect("nobody has it");
+        let refused = lock(folder.path()).expect_err("it is held");
+        assert!(format!("{refused:#}").contains("is in use by another service"), "{refused:#}");
+        drop(held);
+        lock(folder.path()).expect("nobody has it any more");
     }
 }

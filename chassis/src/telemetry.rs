@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use crate::config::LogFormat;
 
@@ -18,6 +18,7 @@ const METRICS_KEPT: Duration = Duration::from_secs(5);
 /// # Errors
 /// The filter is not one.
 pub fn init_logs(filter: &str, format: LogFormat) -> anyhow::Result<()> {
+    check_levels(filter)?;
     let filter = EnvFilter::try_new(filter).map_err(|error| anyhow::anyhow!("--log {filter:?}: {error}"))?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -31,6 +32,15 @@ pub fn init_logs(filter: &str, format: LogFormat) -> anyhow::Result<()> {
         LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
     };
     set.map_err(|error| anyhow::anyhow!("logs: {error}"))
+}
+
+/// A word alone would count as the name of a module, and a mistyped level as that of one which says nothing.
+fn check_levels(filter: &str) -> anyhow::Result<()> {
+    let mut alone = filter.split(',').map(str::trim).filter(|part| !part.is_empty() && !part.contains(['=', '[']));
+    match alone.find(|word| word.parse::<LevelFilter>().is_err()) {
+        Some(word) => anyhow::bail!("--log {filter:?}: {word:?} is no level: off, error, warn, info, debug or trace"),
+        None => Ok(()),
+    }
 }
 
 /// Collects metrics; the handle renders them.
@@ -49,5 +59,21 @@ pub(crate) async fn keep_metrics(metrics: PrometheusHandle) {
     loop {
         tokio::time::sleep(METRICS_KEPT).await;
         metrics.run_upkeep();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_level_is_refused_and_not_taken_for_a_module() {
+        for fine in ["info", "WARN", "off", "info,gateway=debug", "warn, h2=info", "info,[call{user_id=7}]=debug"] {
+            check_levels(fine).expect(fine);
+        }
+        for (wrong, word) in [("warning", "warning"), ("info,gateway", "gateway"), ("verbose,sqlx=off", "verbose")] {
+            let error = check_levels(wrong).expect_err(wrong).to_string();
+            assert!(error.contains(&format!("{word:?} is no level")), "{error}");
+        }
     }
 }

@@ -41,6 +41,7 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def main() -> int:
     arguments = parse()
     try:
+        check_environment()
         home, lock = home_folder(arguments.home)
         with lock:
             listen = listen_on(arguments.listen)
@@ -61,6 +62,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--check", action="store_true",
                         help="start nothing, only say what would be in the way: the folder, its disk, the address")
     return parser.parse_args()
+
+
+def check_environment() -> None:
+    """What this says to the services, and prints, is set by other names."""
+    for name, instead in {"FENXI_GATEWAY_LISTEN": "FENXI_LISTEN", "FENXI_AUTH_DATA_DIR": "FENXI_HOME"}.items():
+        if os.environ.get(name):
+            raise Trouble(f"{name} is for a service that is started by itself: set {instead} instead")
+    if os.environ.get("FENXI_GATEWAY_TLS_CERT_FILE") and not os.environ.get("FENXI_GATEWAY_PUBLIC_URL", "").startswith("https:"):
+        raise Trouble("FENXI_GATEWAY_TLS_CERT_FILE is set: say in FENXI_GATEWAY_PUBLIC_URL the https address that people type")
 
 
 def house(arguments: argparse.Namespace, home: Path, listen: Listen) -> int:

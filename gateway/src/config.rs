@@ -165,26 +165,27 @@ pub struct Calls {
     pub callers_max: u64,
 }
 
-/// Limits of rates. 0 means no limit.
+/// Limits of rates.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Rates {
-    /// Calls a second from one address without a known credential
+    /// Calls a second from one address without a known credential; 0: no limit
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     pub address_rate_per_sec: u32,
 
-    /// How many of them may come at once
+    /// How many of them may come at once; 0: the rate has no limit
     #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
     pub address_rate_burst: u32,
 
-    /// Calls a second of one user
+    /// Calls a second of one user; 0: no limit
     #[arg(long, value_name = "COUNT", default_value_t = 500)]
     pub user_rate_per_sec: u32,
 
-    /// How many of them may come at once
+    /// How many of them may come at once; 0: the rate has no limit
     #[arg(long, value_name = "COUNT", default_value_t = 2_000)]
     pub user_rate_burst: u32,
 
-    /// Calls of one user that may be under way at a time, on all devices together; watching is a call
+    /// Calls of one user that may be under way at a time, on all devices together; watching is a call; 0: no
+    /// limit
     #[arg(long, value_name = "COUNT", default_value_t = 256)]
     pub user_calls_max: usize,
 }

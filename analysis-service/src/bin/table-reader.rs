@@ -1,6 +1,9 @@
 //! The program that reads one uploaded file, held to its memory. analysis-service starts it.
 
-use std::{fs, io};
+use std::{
+    fs,
+    io::{self, Write as _},
+};
 
 use fenxi_tables::{Limits, job};
 use nix::sys::resource::{Resource, setrlimit};
@@ -12,6 +15,12 @@ const BESIDE_BYTES: u64 = 1 << 30;
 const OOM_SCORE: &str = "800";
 
 fn main() -> io::Result<()> {
+    if std::env::args_os().len() > 1 {
+        return writeln!(
+            io::stdout(),
+            "analysis-service starts this to read a file: it takes its task from standard input"
+        );
+    }
     // The values of a table are thousands of buffers, which would each be asked of the kernel and given back.
     fenxi_chassis::memory::keep_large_buffers();
     job::serve(|limits: &Limits| {

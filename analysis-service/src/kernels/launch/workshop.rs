@@ -112,11 +112,10 @@ impl Workshop {
         apart: Apart,
         (supervisor, held): (Supervisor, &[Held]),
     ) -> anyhow::Result<Self> {
-        anyhow::ensure!(
-            python.is_file(),
-            "--python {}: no interpreter is there; make one with deploy/local/python_env",
-            python.display()
-        );
+        let found = std::fs::metadata(python).with_context(|| {
+            format!("--python {}: cannot be run; make one with deploy/local/python_env", python.display())
+        });
+        anyhow::ensure!(found?.is_file(), "--python {}: this is no interpreter", python.display());
         fenxi_chassis::files::private_folder(work_dir)?;
         let (run_dir, work_dir) = (socket_folder(run_dir)?, work_dir.canonicalize()?);
         // Before anything of it is free to be this service's own.
