@@ -9,7 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fenxi_chassis::{client::Bearer, clock::Clock, lifecycle::Lifecycle};
+use fenxi_chassis::{
+    client::Bearer,
+    clock::{Clock, micros},
+    lifecycle::Lifecycle,
+};
 use fenxi_proto::{
     auth::v1::{ResolveCredentialRequest, caller_service_client::CallerServiceClient},
     error::Failure,
@@ -57,6 +61,8 @@ pub(crate) struct Caller {
     /// When resolving began: what was revoked since then may be this.
     resolved_at: Instant,
     fresh_for: Duration,
+    /// The same by the time of day, by which the services judge: that goes on while the machine sleeps, and can be set.
+    fresh_until_micros: i64,
     /// When the services believe it no more.
     expires_at: Instant,
 }
@@ -112,7 +118,7 @@ impl Callers {
         // Nearly every call ends here. What needs room is boxed: pieces of less than 1 KiB are had at once, and a call that
         // is larger as a whole is not.
         if let Some(caller) = Box::pin(self.cache.get(&key)).await
-            && !self.revocations.touch(&caller)
+            && self.is_fresh(&caller)
         {
             return Ok(caller);
         }
@@ -130,6 +136,11 @@ impl Callers {
         })
     }
 
+    /// Whether nothing was revoked that may be this, and the services believe it for a while.
+    fn is_fresh(&self, caller: &Caller) -> bool {
+        !self.revocations.touch(caller) && self.clock.now_micros() < caller.fresh_until_micros
+    }
+
     async fn resolve_anew(
         &self,
         key: Key,
@@ -137,11 +148,13 @@ impl Callers {
         source: Option<Source<'_>>,
     ) -> Result<Arc<Caller>, Status> {
         let (_, backend) = key;
+        let began = Instant::now();
         for _ in 0..RESOLVE_TRIES {
             let asked = async { self.ask(credential, backend, source).await.map(Arc::new) };
             let found = self.cache.try_get_with(key, asked).await;
             let caller = found.map_err(|status| Status::clone(&status))?;
-            if !self.revocations.touch(&caller) {
+            // What was just resolved is no fresher than that.
+            if self.is_fresh(&caller) || (caller.resolved_at >= began && !self.revocations.touch(&caller)) {
                 return Ok(caller);
             }
             self.cache.invalidate(&key).await;
@@ -193,6 +206,7 @@ impl Callers {
             credential: credential.clone(),
             resolved_at,
             fresh_for: left.saturating_sub(FRESH_MARGIN),
+            fresh_until_micros: end_micros.saturating_sub(micros(FRESH_MARGIN)),
             expires_at: Instant::now() + left,
         })
     }

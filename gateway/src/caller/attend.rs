@@ -125,6 +125,7 @@ mod tests {
             credential: Secret::new("fxl_x").expect("a secret"),
             resolved_at: long_ago,
             fresh_for: Duration::ZERO,
+            fresh_until_micros: 0,
             expires_at: long_ago,
         };
         callers.revocations.set_up(false);

@@ -179,6 +179,7 @@ mod tests {
             credential: Secret::new("fxl_x").expect("a secret"),
             resolved_at: Instant::now(),
             fresh_for: Duration::from_secs(1),
+            fresh_until_micros: i64::MAX,
             expires_at: Instant::now(),
         }
     }

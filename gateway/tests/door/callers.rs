@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use fenxi_chassis::clock::Clock;
 use fenxi_proto::{
     analysis::v1::{CancelExecutionRequest, ExecuteRequest, execution_service_client::ExecutionServiceClient},
     auth::v1::{GetCurrentUserRequest, ListLoginMethodsRequest, auth_service_client::AuthServiceClient},
@@ -40,6 +41,20 @@ async fn a_credential_is_resolved_once_for_each_service_however_many_ask() {
     let seen = house.state.last("CancelExecution").expect("called");
     assert_eq!(seen.get("authorization").expect("a Caller"), "Bearer jwt.bob.analysis-service");
     assert_eq!(house.state.resolved.load(Ordering::SeqCst), 2, "a Caller is for one service");
+}
+
+#[tokio::test]
+async fn a_machine_that_slept_asks_again_before_a_service_refuses() {
+    let clock = Clock::manual(Clock::system().now_micros());
+    let house = House::start_by(clock.clone(), &[]).await;
+    until("the gateway is ready", || house.frame.lifecycle.readiness().0).await;
+    let mut auth = AuthServiceClient::new(house.channel());
+    for (slept_secs, resolved) in [(0, 1), (200, 1), (50, 2)] {
+        // Time by which nothing is waited for stands still meanwhile. A Caller of the fake is good for 300 s.
+        clock.advance(Duration::from_secs(slept_secs));
+        auth.get_current_user(by("fxt_bob", GetCurrentUserRequest {})).await.expect("good");
+        assert_eq!(house.state.resolved.load(Ordering::SeqCst), resolved, "after {slept_secs} s");
+    }
 }
 
 #[tokio::test]

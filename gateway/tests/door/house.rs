@@ -32,6 +32,11 @@ impl House {
 
     /// Starts everything.
     pub(crate) async fn start_unready(settings: &[&str]) -> Self {
+        Self::start_by(Clock::system(), settings).await
+    }
+
+    /// Starts everything; the gateway tells the time by this clock.
+    pub(crate) async fn start_by(clock: Clock, settings: &[&str]) -> Self {
         let state = Arc::new(State::default());
         let any = "127.0.0.1:0".parse().expect("an address");
         let auth = fakes::auth_service(&state, any).await;
@@ -45,7 +50,7 @@ impl House {
         args.extend(["--analysis-url".into(), format!("http://{}", analysis.address)]);
         args.extend(settings.iter().map(|setting| (*setting).to_owned()));
         let config = Config::from_args(args).expect("good settings");
-        let frame = Frame::new(Clock::system());
+        let frame = Frame::new(clock);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let gateway = listener.local_addr().expect("an address");
         let served = gateway::serve(listener, config, frame.clone());
