@@ -309,7 +309,9 @@ impl Driver {
         if self.state.takes_work() {
             self.waiting.push_back(Waiting { mark: queue::mark(work.code()), work, _place: place });
         } else {
-            end::cancelled(work, StopCause::Kernel, self.kernel.death.clone()).await;
+            // While it is being ended, it is known of what it dies.
+            let dying = self.killed.clone().map(|death| Death { time: Some(self.proto_now()), ..death });
+            end::cancelled(work, StopCause::Kernel, dying.or_else(|| self.kernel.death.clone())).await;
         }
     }
 

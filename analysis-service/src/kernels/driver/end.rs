@@ -271,7 +271,7 @@ impl Driver {
         self.save_files().await;
     }
 
-    fn proto_now(&self) -> prost_types::Timestamp {
+    pub(super) fn proto_now(&self) -> prost_types::Timestamp {
         fenxi_proto::time::timestamp(self.parts.clock.now_micros())
     }
 }
