@@ -13,6 +13,9 @@ const THREADS_ALLOWANCE: usize = 4;
 const SOCKETS_ALLOWANCE: usize = 8;
 /// Connections to the database, each with its files, are made when they are needed and kept.
 const DATABASE_ALLOWANCE: usize = 48;
+/// Empty files that are kept for logs to come (`SPARES_MAX` of analysis-service), in this folder.
+const SPARES_ALLOWANCE: usize = 128;
+const SPARES: &str = "analysis/executions/spare";
 
 /// What a process holds.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +47,7 @@ impl Levels {
             let allowance = match kind.as_str() {
                 "socket" => SOCKETS_ALLOWANCE,
                 kind if kind.contains(".db") => DATABASE_ALLOWANCE,
+                SPARES => SPARES_ALLOWANCE,
                 _ => 0,
             };
             if *count > before + allowance {
@@ -80,6 +84,7 @@ fn kind(target: &Path, folder: &Path) -> String {
     match text.split_once(":[") {
         Some((kind @ ("socket" | "pipe"), _)) => kind.to_owned(),
         _ if text.starts_with("/proc/") => "/proc".to_owned(),
+        _ if text.starts_with(SPARES) => SPARES.to_owned(),
         _ => text,
     }
 }
