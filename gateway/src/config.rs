@@ -172,7 +172,7 @@ pub struct Rates {
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     pub address_rate_per_sec: u32,
 
-    /// How many of them may come at once; 0: the rate has no limit
+    /// How many of them may come at once; 0: as many as the rate
     #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
     pub address_rate_burst: u32,
 
@@ -180,7 +180,7 @@ pub struct Rates {
     #[arg(long, value_name = "COUNT", default_value_t = 500)]
     pub user_rate_per_sec: u32,
 
-    /// How many of them may come at once; 0: the rate has no limit
+    /// How many of them may come at once; 0: as many as the rate
     #[arg(long, value_name = "COUNT", default_value_t = 2_000)]
     pub user_rate_burst: u32,
 
