@@ -255,9 +255,8 @@ impl Process {
         }
         drop(self.0.readable().await?);
         let child = self.0.get_mut();
-        let ended = *child.ended.insert(reap(&child.pidfd)?);
-        orphans::forget(child.pid);
-        Ok(ended)
+        let ended = orphans::forget_after(child.pid, || reap(&child.pidfd))?;
+        Ok(*child.ended.insert(ended))
     }
 
     /// Sends a signal to its process group.

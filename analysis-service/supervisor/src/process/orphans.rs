@@ -68,9 +68,17 @@ pub(super) fn know(pid: Pid) {
     children.own.insert(pid.as_raw());
 }
 
-/// It was waited for, or nobody will.
+/// Nobody waits for it any more.
 pub(super) fn forget(pid: Pid) {
     children().own.remove(&pid.as_raw());
+}
+
+/// Forgets a child that has ended once it was waited for. In one piece: its number may be another child's from then on.
+pub(super) fn forget_after<T>(pid: Pid, wait: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let mut children = children();
+    let waited = wait()?;
+    children.own.remove(&pid.as_raw());
+    Ok(waited)
 }
 
 /// Takes orphans from now on, for good, and waits for those of them that are nobody's.
