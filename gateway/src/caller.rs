@@ -149,12 +149,13 @@ impl Callers {
     ) -> Result<Arc<Caller>, Status> {
         let (_, backend) = key;
         let began = Instant::now();
-        for _ in 0..RESOLVE_TRIES {
+        for tried in 0..RESOLVE_TRIES {
             let asked = async { self.ask(credential, backend, source).await.map(Arc::new) };
             let found = self.cache.try_get_with(key, asked).await;
             let caller = found.map_err(|status| Status::clone(&status))?;
-            // What was just resolved is no fresher than that.
-            if self.is_fresh(&caller) || (caller.resolved_at >= began && !self.revocations.touch(&caller)) {
+            // What was just resolved is as fresh as can be had, where the clocks of two machines differ, too.
+            let is_new = tried > 0 || caller.resolved_at >= began;
+            if self.is_fresh(&caller) || (is_new && !self.revocations.touch(&caller)) {
                 return Ok(caller);
             }
             self.cache.invalidate(&key).await;
