@@ -65,3 +65,17 @@ impl Interceptor for Bearer {
         Ok(request)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_no_address_is_refused_before_it_is_used() {
+        channel("http://127.0.0.1:8091").expect("an address");
+        for wrong in ["foo", "/", "127.0.0.1:8091", "http://"] {
+            let error = channel(wrong).expect_err(wrong);
+            assert!(error.to_string().contains(&format!("{wrong:?} is no address of a service")), "{error}");
+        }
+    }
+}

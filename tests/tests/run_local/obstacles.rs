@@ -44,6 +44,19 @@ async fn what_is_in_the_way_is_said_in_one_line() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn what_is_set_by_another_name_here_is_said() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    for (name, value, says) in [
+        ("FENXI_GATEWAY_LISTEN", "127.0.0.1:8081", "set FENXI_LISTEN instead"),
+        ("FENXI_AUTH_DATA_DIR", "/tmp/elsewhere", "set FENXI_HOME instead"),
+        ("FENXI_GATEWAY_TLS_CERT_FILE", "cert.pem", "FENXI_GATEWAY_PUBLIC_URL"),
+    ] {
+        one_line(&launcher(folder.path(), "127.0.0.1:0")?.arg("--check").env(name, value).output().await?, says)?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_check_that_finds_nothing_starts_nothing() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let home = folder.path().join("home");
