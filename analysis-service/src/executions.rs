@@ -12,7 +12,8 @@
 //! | `dependency` | whether one may begin that depends on another |
 //! | `log` | what a kernel's driver writes to: bounds, limit, contents |
 //! | `bounds`, `cutter`, `content` | make an event fit; hold the output limit; move large contents out |
-//! | `scribe`, `sink`, `spool`, `spares`, `record` | the thread that writes the files, a log in it, the folder, files to be used again, one record |
+//! | `scribe`, `sink`, `record` | the thread that writes the files, a log in it, one record |
+//! | `spool`, `spares` | the folder of the files; those that are used again |
 //! | `live`, `readers` | what is in memory of a running execution; reading any log from any number |
 //! | `journal` | acceptances and ends, durable before the database has them |
 //! | `finish`, `material`, `summary` | from the end on disk to the database, the outbox and the history |
