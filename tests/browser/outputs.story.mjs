@@ -164,4 +164,34 @@ await story("outputs", {}, async ({ page, context, picture }) => {
   await page.keyboard.press("Shift+Alt+ArrowDown");
   await cells.nth(before).waitFor();
   await page.locator(".cell-on").getByText("kept = 1").waitFor();
+  const focused = () => page.waitForFunction(() => document.activeElement?.matches("[data-testid=cell].cell-on"));
+  await focused();
+
+  // The key behind Escape is the notebook's however soon it comes: here before anything is drawn.
+  await page.keyboard.press("Enter");
+  await page.locator(".cell-edit .cm-focused").waitFor();
+  await page.evaluate(async () => {
+    const drawn = globalThis.requestAnimationFrame;
+    globalThis.requestAnimationFrame = () => 0;
+    for (const key of ["Escape", "b"]) {
+      document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    globalThis.requestAnimationFrame = drawn;
+  });
+  await cells.nth(before + 1).waitFor();
+  await focused();
+
+  // What was chosen in a menu has the focus, and not the button that opened it.
+  const choose = async (name) => {
+    await kept.hover();
+    await kept.getByRole("button", { name: "More" }).click();
+    await page.getByRole("menuitem", { name }).click();
+  };
+  await choose("Duplicate");
+  await cells.nth(before + 2).waitFor();
+  await focused();
+  await choose("Delete");
+  await cells.nth(before + 2).waitFor({ state: "detached" });
+  await focused();
 });

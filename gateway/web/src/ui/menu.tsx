@@ -1,6 +1,6 @@
 // A menu that hangs from a button.
 import { DropdownMenu } from "radix-ui";
-import type { ReactNode } from "react";
+import { useRef, type ReactNode } from "react";
 
 export interface MenuEntry {
   label: string;
@@ -11,11 +11,17 @@ export interface MenuEntry {
 }
 
 export function Menu({ trigger, entries, align = "end" }: { trigger: ReactNode; entries: (MenuEntry | "line")[]; align?: "start" | "end" }) {
+  // Done when the menu has gone: as long as it is there it takes the focus back from wherever that is put.
+  const chosen = useRef<(() => void) | null>(null);
+  const onClosed = () => {
+    chosen.current?.();
+    chosen.current = null;
+  };
   return (
     <DropdownMenu.Root>
       <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
       <DropdownMenu.Portal>
-        <DropdownMenu.Content className="menu" align={align} sideOffset={6} collisionPadding={8}>
+        <DropdownMenu.Content className="menu" align={align} sideOffset={6} collisionPadding={8} onCloseAutoFocus={onClosed}>
           {entries.map((entry, index) =>
             entry === "line" ? (
               <DropdownMenu.Separator key={`line-${index}`} className="menu-line" />
@@ -24,7 +30,7 @@ export function Menu({ trigger, entries, align = "end" }: { trigger: ReactNode; 
                 key={entry.label}
                 className={entry.danger ? "menu-item menu-danger" : "menu-item"}
                 disabled={entry.disabled ?? false}
-                onSelect={entry.onSelect}
+                onSelect={() => (chosen.current = entry.onSelect)}
               >
                 {entry.icon}
                 {entry.label}

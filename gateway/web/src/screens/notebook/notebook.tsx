@@ -1,6 +1,6 @@
 // A notebook: cells and what they said, over a live kernel.
 import { Plus, SearchX } from "lucide-react";
-import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { isNotFound } from "../../api/errors";
 import { loadEditor } from "../../editor/load";
 import { useT } from "../../i18n/i18n";
@@ -60,17 +60,20 @@ function Notebook({ session }: { session: NotebookSession }) {
   const host = useRef<HTMLDivElement>(null);
   const at = cells.findIndex((cell) => cell.id === selected);
 
+  const [wanted, setWanted] = useState<{ id: string; edit: boolean } | null>(null);
   const focusCell = (id: string | undefined, edit: boolean) => {
     if (!id) return;
     setSelected(id);
     setEditing(edit);
-    // The cell may be new: it has to be drawn before it can be focused.
-    requestAnimationFrame(() => {
-      const element = host.current?.querySelector<HTMLElement>(`[data-cell="${id}"]`);
-      if (!edit) element?.focus({ preventScroll: true });
-      element?.scrollIntoView({ block: "nearest" });
-    });
+    setWanted({ id, edit });
   };
+  // The cell may be new, so that it is drawn first; but at once with it, so that the next key finds it focused.
+  useLayoutEffect(() => {
+    const element = wanted && host.current?.querySelector<HTMLElement>(`[data-cell="${wanted.id}"]`);
+    if (!element) return;
+    if (!wanted.edit) element.focus({ preventScroll: true });
+    element.scrollIntoView({ block: "nearest" });
+  }, [wanted]);
   useSaveKey(session);
   useTitle(session.kernel?.displayName || t("notebook.untitled"), session.mark);
   const fresh = !session.loading && cells.length === 1 && cells[0]?.code === "" && !cells[0].executionId;
