@@ -122,8 +122,10 @@ async fn a_good_credential_amid_revocations_is_told_to_come_again() {
 
 /// Revokes a credential and waits until the gateway knows.
 async fn revoke(house: &House, credential: &str) {
-    house.state.revoke(credential);
     let mut auth = AuthServiceClient::new(house.channel());
+    // Remembered from here on, so that it is good until the feed has been heard, and not until auth-service is asked first.
+    auth.get_current_user(by(credential, GetCurrentUserRequest {})).await.expect("good");
+    house.state.revoke(credential);
     let known = tokio::time::timeout(Duration::from_secs(30), async {
         while auth.get_current_user(by(credential, GetCurrentUserRequest {})).await.is_ok() {
             tokio::task::yield_now().await;
