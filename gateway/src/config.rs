@@ -243,9 +243,14 @@ impl Config {
         Ok(())
     }
 
-    /// Whether browsers treat the public URL as trustworthy: https, or this machine.
-    pub(crate) fn trustworthy(&self) -> bool {
+    /// Whether browsers come over https.
+    pub(crate) fn https(&self) -> bool {
         self.public_url.scheme() == "https"
+    }
+
+    /// Whether browsers treat the public URL as trustworthy: https, or this machine.
+    fn trustworthy(&self) -> bool {
+        self.https()
             || match self.public_url.host() {
                 Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
                 Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
@@ -257,11 +262,10 @@ impl Config {
     /// What browsers are told of https for this host (RFC 6797). It goes by host and not by port, so by itself it is said
     /// only where this port is the host's own: whatever else the host serves over plain http would be out of reach.
     pub(crate) fn hsts(&self) -> Option<HeaderValue> {
-        let https = self.public_url.scheme() == "https";
         let usual = if self.public_url.port().is_none() { SECS_MAX } else { 0 };
         let max_age_secs = self.hsts_max_age_secs.unwrap_or(usual);
         let subdomains = if self.hsts_include_subdomains { "; includeSubDomains" } else { "" };
-        let text = (https && max_age_secs > 0).then(|| format!("max-age={max_age_secs}{subdomains}"));
+        let text = (self.https() && max_age_secs > 0).then(|| format!("max-age={max_age_secs}{subdomains}"));
         text.and_then(|text| HeaderValue::try_from(text).ok())
     }
 

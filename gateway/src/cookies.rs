@@ -1,8 +1,8 @@
 //! The two cookies of the browser app: their names, how they are read, and how they are set.
 //!
-//! Over https, and over plain http on loopback (which browsers treat as trustworthy), both carry the `__Host-` prefix:
-//! the browser itself then guarantees `Secure`, `Path=/` and no `Domain`. Over plain http on any other host, which the
-//! operator must have allowed, browsers refuse that prefix, so names and attributes without it are used.
+//! Over https both carry the `__Host-` prefix: the browser itself then guarantees `Secure`, `Path=/` and no `Domain`. Over
+//! plain http, on this machine or where the operator has allowed it, names and attributes without it are used: browsers
+//! refuse that prefix on other hosts, and Safari also on loopback (WebKit bug 281149).
 
 use http::{HeaderMap, HeaderValue, header};
 
@@ -37,7 +37,7 @@ impl std::fmt::Debug for Secret {
 /// Names and attributes for the scheme that the browser sees.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cookies {
-    trustworthy: bool,
+    https: bool,
 }
 
 /// Which of the two.
@@ -50,13 +50,13 @@ pub(crate) enum Which {
 }
 
 impl Cookies {
-    /// `trustworthy`: https, or http on loopback.
-    pub(crate) fn new(trustworthy: bool) -> Self {
-        Self { trustworthy }
+    /// `https`: whether browsers reach the gateway over it.
+    pub(crate) fn new(https: bool) -> Self {
+        Self { https }
     }
 
     fn name(self, which: Which) -> &'static str {
-        match (which, self.trustworthy) {
+        match (which, self.https) {
             (Which::Session, true) => "__Host-fenxi-session",
             (Which::Session, false) => "fenxi-session",
             (Which::Attempt, true) => "__Host-fenxi-attempt",
@@ -87,7 +87,7 @@ impl Cookies {
         let safe = secret.len() <= SECRET_MAX_BYTES
             && secret.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b';' | b',' | b'"' | b'\\'));
         let same_site = if which == Which::Session { "Strict" } else { "Lax" };
-        let secure = if self.trustworthy { "; Secure" } else { "" };
+        let secure = if self.https { "; Secure" } else { "" };
         let name = self.name(which);
         let text = format!("{name}={secret}; Path=/; Max-Age={max_age_secs}; HttpOnly; SameSite={same_site}{secure}");
         safe.then(|| HeaderValue::try_from(text).ok()).flatten().map(|mut value| {

@@ -87,7 +87,7 @@ async fn build(config: &Config, frame: &Frame, desks: usize) -> anyhow::Result<A
     let bearer = Bearer::new(&secret)?;
     let mut own_proof = HeaderValue::try_from(format!("Bearer {secret}")).context("the secret is no header value")?;
     own_proof.set_sensitive(true);
-    let cookies = Cookies::new(config.trustworthy());
+    let cookies = Cookies::new(config.https());
     let callers =
         caller::Callers::start(auth.clone(), bearer.clone(), &config.calls, frame.clock.clone(), &frame.lifecycle);
     Ok(Arc::new(House {

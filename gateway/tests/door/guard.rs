@@ -83,7 +83,7 @@ async fn other_origins_are_refused_for_calls_and_for_logins() {
             ("sec-fetch-site", "same-site"),
             ("sec-fetch-site", "none"),
             ("origin", "https://evil.example"),
-            ("origin", "http://127.0.0.1:8080.evil.example"),
+            ("origin", "https://fenxi.example.evil.example"),
             ("origin", "null"),
             ("x-nothing", "at all"),
         ] {
@@ -149,6 +149,19 @@ async fn a_login_sets_a_strict_cookie_for_a_browser_and_shows_the_secret_to_a_pr
     let out = raw::web("/fenxi.auth.v1.AuthService/Logout").header("cookie", raw::cookie("fxl_ann"));
     let out = raw::send(house.gateway, VERSIONS[0], out, raw::frame(&GetCurrentUserRequest {})).await;
     assert!(out.cookies()[0].starts_with("__Host-fenxi-session=; Path=/; Max-Age=0"), "{:?}", out.cookies());
+}
+
+/// Safari takes no `Secure` cookie over plain http, and no browser takes one from a host that is not this machine.
+#[tokio::test]
+async fn over_plain_http_the_cookie_is_one_that_every_browser_takes() {
+    let house = House::start(&["--public-url=http://localhost:8080"]).await;
+    let message = LoginWithPasswordRequest { username: "ann".into(), password: "a password".into() };
+    let answer = raw::send(house.gateway, VERSIONS[0], raw::web(LOGIN), raw::frame(&message)).await;
+    let expected = "fenxi-session=fxl_ann; Path=/; Max-Age=3600; HttpOnly; SameSite=Strict";
+    assert_eq!(answer.cookies(), [expected]);
+    let request = raw::web(CURRENT_USER).header("cookie", "fenxi-session=fxl_ann");
+    let answer = raw::send(house.gateway, VERSIONS[0], request, raw::frame(&GetCurrentUserRequest {})).await;
+    assert_eq!(answer.code(), Some(0), "{answer:?}");
 }
 
 #[tokio::test]

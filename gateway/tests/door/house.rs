@@ -10,7 +10,7 @@ use tonic::transport::Channel;
 use crate::fakes::{self, Fake, GATEWAY_SECRET, State};
 
 /// The origin that browsers know the gateway of the tests by.
-pub(crate) const ORIGIN: &str = "http://127.0.0.1:8080";
+pub(crate) const ORIGIN: &str = "https://fenxi.example";
 
 /// The gateway and what stands behind it.
 pub(crate) struct House {
@@ -48,6 +48,9 @@ impl House {
         args.push(secret_file.display().to_string());
         args.extend(["--auth-url".into(), format!("http://{}", auth.address)]);
         args.extend(["--analysis-url".into(), format!("http://{}", analysis.address)]);
+        if !settings.iter().any(|setting| setting.starts_with("--public-url")) {
+            args.push(format!("--public-url={ORIGIN}"));
+        }
         args.extend(settings.iter().map(|setting| (*setting).to_owned()));
         let config = Config::from_args(args).expect("good settings");
         let frame = Frame::new(clock);
