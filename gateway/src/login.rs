@@ -82,8 +82,10 @@ impl Login {
         tracing::info!(reason = error::name(reason), "a login did not succeed");
         let mut answer = see_other(&format!("/login?error={}", error::name(reason)));
         // An attempt is good for one use. One that the service was not there for, or had no room for, is unused: going back
-        // to the callback tries it once more.
-        if !matches!(reason, ErrorReason::Unavailable | ErrorReason::Overloaded | ErrorReason::RateLimited)
+        // to the callback tries it once more. So is one that the callback does not fit: any other site can lead a browser
+        // to a callback, and that is not to end the login that is under way.
+        use ErrorReason::{LoginAttemptInvalid, Overloaded, RateLimited, Unavailable};
+        if !matches!(reason, Unavailable | Overloaded | RateLimited | LoginAttemptInvalid)
             && let Some(cookie) = self.cookies.set(Which::Attempt, "", 0)
         {
             answer.headers_mut().append(header::SET_COOKIE, cookie);

@@ -64,7 +64,7 @@ async fn the_way_back_from_a_login_signs_in_and_leads_into_the_app_only() {
     for cookie in ["", "__Host-fenxi-attempt=another", "fenxi-attempt=attempt-1"] {
         let answer = raw::send(house.gateway, VERSIONS[1], callback("s", cookie), Bytes::new()).await;
         assert_eq!(answer.header("location"), "/login?error=LOGIN_ATTEMPT_INVALID", "{cookie}");
-        assert!(!answer.cookies().iter().any(|cookie| cookie.contains("-session=")), "{cookie}");
+        assert!(answer.cookies().is_empty(), "a login that is under way was ended: {cookie}");
     }
     let forged = callback("s", "").header("fenxi-login-attempt", "attempt-1");
     let answer = raw::send(house.gateway, VERSIONS[0], forged, Bytes::new()).await;
