@@ -3,10 +3,11 @@
 //! The file is the truth: its length is the number of bytes received, also after the process was killed. What is kept
 //! in memory beside it (the SHA-256 so far) can be made again from it. One stream writes to an upload at a time; a
 //! newer one takes over, because a client that lost its connection comes back before the server has noticed. Knows no
-//! users and no database; `upload` and `complete` are its callers.
+//! database; `upload` and `complete` are its callers.
 
 mod appender;
 mod file;
+mod places;
 
 use std::{
     collections::HashMap,
@@ -20,7 +21,7 @@ use std::{
 };
 
 use sha2::Sha256;
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore, watch};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -28,6 +29,7 @@ use super::error::DatasetError;
 use crate::objects::ContentId;
 
 pub(super) use appender::Appender;
+use places::Places;
 
 /// Streams that may write at once, in the whole service; each holds at most 8 MiB.
 const STREAMS_MAX: usize = 64;
@@ -48,7 +50,7 @@ pub(super) struct Staging {
 struct Inner {
     folder: PathBuf,
     slots: Mutex<HashMap<Uuid, Arc<Slot>>>,
-    streams: Arc<Semaphore>,
+    streams: Places,
     tasks: TaskTracker,
 }
 
@@ -76,12 +78,8 @@ impl Staging {
     /// `tasks`, so that the end of the service can wait for them.
     pub(super) fn open(folder: &Path, tasks: TaskTracker) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        let inner = Inner {
-            folder: folder.to_owned(),
-            slots: Mutex::default(),
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
-            tasks,
-        };
+        let inner =
+            Inner { folder: folder.to_owned(), slots: Mutex::default(), streams: Places::new(STREAMS_MAX), tasks };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -94,10 +92,14 @@ impl Staging {
 
     /// Begins to append to an upload of `size_bytes` in all, at `offset`. An older stream of the same upload is
     /// stopped; what it received stays.
-    pub(super) async fn append(&self, upload_id: Uuid, size_bytes: u64, offset: u64) -> Result<Appender, DatasetError> {
-        let permit = Arc::clone(&self.inner.streams)
-            .try_acquire_owned()
-            .map_err(|_| DatasetError::Busy("as many uploads are running as the service takes at once"))?;
+    pub(super) async fn append(
+        &self,
+        user_id: Uuid,
+        upload_id: Uuid,
+        size_bytes: u64,
+        offset: u64,
+    ) -> Result<Appender, DatasetError> {
+        let place = self.inner.streams.enter(user_id)?;
         let slot = self.slot(upload_id);
         let mut number = 0;
         slot.newest.send_if_modified(|newest| {
@@ -121,7 +123,7 @@ impl Staging {
             return Err(DatasetError::Offset { received_bytes, problem });
         }
         let limits = appender::Span { from_bytes: offset, to_bytes: size_bytes, number };
-        Ok(Appender::start(&self.inner.tasks, path, limits, slot, progress, permit))
+        Ok(Appender::start(&self.inner.tasks, path, limits, slot, progress, place))
     }
 
     /// Bytes of an upload that are received and durable.
@@ -212,7 +214,7 @@ async fn received(path: &Path, progress: &mut Progress) -> Result<u64, DatasetEr
     Ok(bytes)
 }
 
-/// Runs a short job of the disk. Its callers hold a stream's permit or an upload's lock, which bounds them.
+/// Runs a short job of the disk. Its callers hold a stream's place or an upload's lock, which bounds them.
 async fn blocking<T: Send + 'static>(job: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, DatasetError> {
     let joined = tokio::task::spawn_blocking(job).await;
     joined.map_err(io::Error::other)?.map_err(DatasetError::from)

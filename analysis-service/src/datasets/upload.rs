@@ -103,7 +103,7 @@ impl Datasets {
             if upload.content.is_some() {
                 return self.nothing_more(upload, offset, bytes).await;
             }
-            self.inner.staging.append(upload_id, upload.size_bytes, offset).await?
+            self.inner.staging.append(user_id, upload_id, upload.size_bytes, offset).await?
         };
         // In a task of its own, because the caller's future ends with the connection.
         let this = self.clone();

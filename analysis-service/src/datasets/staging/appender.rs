@@ -6,12 +6,12 @@ use std::{fs::File, path::PathBuf, sync::Arc, sync::atomic::Ordering};
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::{
-    sync::{OwnedMutexGuard, OwnedSemaphorePermit, mpsc, watch},
+    sync::{OwnedMutexGuard, mpsc, watch},
     task::JoinHandle,
 };
 use tokio_util::task::TaskTracker;
 
-use super::{DISCARDED, Progress, Slot, blocking, file};
+use super::{DISCARDED, Progress, Slot, blocking, file, places::Place};
 use crate::datasets::error::DatasetError;
 
 /// Messages, of at most 1 MiB each, that wait while the disk works.
@@ -42,14 +42,14 @@ impl Appender {
         span: Span,
         slot: Arc<Slot>,
         progress: OwnedMutexGuard<Progress>,
-        permit: OwnedSemaphorePermit,
+        place: Place,
     ) -> Self {
         let (queue, arriving) = mpsc::channel(QUEUE_MESSAGES_MAX);
         let newest = slot.newest.subscribe();
         let taken_bytes = span.from_bytes;
         let writing = tasks.spawn(async move {
             let written = write(path, arriving, &slot, progress).await;
-            drop(permit);
+            drop(place);
             written
         });
         Self { queue, writing, newest, span, taken_bytes }
