@@ -49,8 +49,8 @@ pub struct Config {
     #[command(flatten)]
     pub audit: AuditConfig,
 
-    /// Seconds that one request to an identity provider may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=60))]
+    /// Seconds that one request to an identity provider may take; a login makes two, and the gateway waits 30 seconds for it
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=14))]
     pub provider_wait_secs: u32,
 
     /// Login with Feishu.
