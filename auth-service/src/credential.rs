@@ -21,8 +21,8 @@ pub(crate) use self::{
     touches::Touches,
 };
 use crate::{
+    admission::Admission,
     keys::SigningKeys,
-    login::Admission,
     secret::{SecretHash, SecretKind},
     session::Lifetimes,
     store::StoreError,

@@ -15,7 +15,7 @@ mod store;
 mod tests;
 mod turns;
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use fenxi_chassis::{
     clock::{self, Clock},
@@ -35,6 +35,7 @@ use self::{
 use crate::{
     statistics::{self, Statistics},
     store::StoreError,
+    throttle::{Rate, Throttle},
 };
 
 /// The schema of these rooms.
@@ -43,6 +44,11 @@ pub(crate) const STEP: Step =
 
 /// How long a deleted entry can be brought back.
 const DELETED_KEPT: Duration = Duration::from_secs(30 * 86_400);
+
+/// Deletions, and what is brought back, of one user: each keeps the id of its request for days.
+const CHANGES_PER_USER: Rate = Rate { burst: 10_000, refill: Duration::from_secs(1) };
+/// Users whose changes are counted.
+const CHANGES_USERS_MAX: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
 /// Why the history did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +71,12 @@ pub(crate) enum HistoryError {
     /// The user's own searches are in the way, and nobody else's.
     #[error("too many of your searches wait")]
     TooManySearches,
+    /// The user has changed very much lately.
+    #[error("too many entries were deleted or brought back; try again later")]
+    TooManyChanges {
+        /// When.
+        retry_after: Duration,
+    },
     /// The service stops.
     #[error("the service is stopping")]
     Stopping,
@@ -93,6 +105,7 @@ struct Shared {
     recorder: Recorder,
     pages: PageReader,
     turns: Turns,
+    changes: Throttle<Uuid>,
 }
 
 impl History {
@@ -101,7 +114,8 @@ impl History {
         let recorder = Recorder::start(database.writer.clone());
         let pages = PageReader::start(database.reader.clone());
         lifecycle.spawn(cleanup::keep_clean(database.writer.clone(), clock.clone(), lifecycle.clone()));
-        Self(Arc::new(Shared { database, clock, tokens, recorder, pages, turns: Turns::new() }))
+        let changes = Throttle::new(CHANGES_PER_USER, CHANGES_USERS_MAX);
+        Self(Arc::new(Shared { database, clock, tokens, recorder, pages, turns: Turns::new(), changes }))
     }
 
     /// Takes entries, each once by its id; gives how many were new. They are durable when this returns.
@@ -122,7 +136,7 @@ impl History {
         id: Uuid,
         request_id: Option<Uuid>,
     ) -> Result<WholeEntry, HistoryError> {
-        let wish = self.wish(user_id, id, request_id);
+        let wish = self.wish(user_id, id, request_id)?;
         self.0
             .database
             .writer
@@ -137,7 +151,7 @@ impl History {
         id: Uuid,
         request_id: Option<Uuid>,
     ) -> Result<WholeEntry, HistoryError> {
-        let wish = self.wish(user_id, id, request_id);
+        let wish = self.wish(user_id, id, request_id)?;
         self.0
             .database
             .writer
@@ -150,8 +164,11 @@ impl History {
         Ok(statistics::of(&self.0.database, user_id).await?)
     }
 
-    fn wish(&self, user_id: Uuid, id: Uuid, request_id: Option<Uuid>) -> Change {
-        Change { user_id, id, request_id, now: self.0.clock.now_micros(), deleted_after: self.deleted_after() }
+    fn wish(&self, user_id: Uuid, id: Uuid, request_id: Option<Uuid>) -> Result<Change, HistoryError> {
+        let now = self.0.clock.now_micros();
+        let taken = self.0.changes.take(user_id, now);
+        taken.map_err(|retry_after| HistoryError::TooManyChanges { retry_after })?;
+        Ok(Change { user_id, id, request_id, now, deleted_after: self.deleted_after() })
     }
 
     fn deleted_after(&self) -> i64 {

@@ -1,5 +1,6 @@
 //! auth-service: who are you, and what have you done. This page wires every part to every other; nothing else does.
 
+mod admission;
 mod audit;
 mod cleanup;
 pub mod config;
@@ -15,6 +16,7 @@ mod secret;
 mod session;
 mod statistics;
 mod store;
+mod throttle;
 mod token;
 mod user;
 
@@ -33,12 +35,13 @@ use tokio::net::TcpListener;
 use tonic::service::{Routes, interceptor::InterceptedService};
 
 use crate::{
+    admission::Admission,
     cleanup::Cleanup,
     config::Config,
     credential::{Credentials, Revocations, Touches},
     history::History,
     keys::{Rotation, SigningKeys},
-    login::{Admission, Limits, Login, Redirects, SetUp},
+    login::{Limits, Login, Redirects, SetUp},
     provider::{
         feishu::{Brand, Feishu},
         local::Passwords,
@@ -125,7 +128,7 @@ impl Parts {
         let (redirects, admission) = providers(config, attempt_key)?;
         let database = Database::open(&config.data_dir.join("auth.db"), store::STEPS).await?;
         let now = frame.clock.now_micros();
-        let setup = SetUp::prepare(&config.data_dir, &config.public_url, &database, now).await?;
+        let setup = SetUp::prepare(&config.data_dir, &config.public_url, &database, &admission, now).await?;
         let page_tokens = Arc::new(PageTokens::new(&page_key));
         let history =
             History::start(database.clone(), frame.clock.clone(), PageTokens::clone(&page_tokens), &frame.lifecycle);
@@ -212,6 +215,7 @@ impl Parts {
             clock: self.frame.clock.clone(),
             ids: self.frame.ids.clone(),
             revocations: self.revocations.clone(),
+            made: token::made_by_user(),
         }
     }
 
@@ -221,6 +225,7 @@ impl Parts {
             clock: self.frame.clock.clone(),
             ids: self.frame.ids.clone(),
             passwords: self.passwords.clone(),
+            admission: self.admission.clone(),
             revocations: self.revocations.clone(),
         }
     }

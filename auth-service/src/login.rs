@@ -1,7 +1,6 @@
 //! Signing in: with a password, by way of an identity provider, and as the first administrator. Every way ends in the
 //! same place, a new LoginSession made in the transaction that saves its user.
 
-mod admission;
 mod limits;
 mod password;
 mod redirect;
@@ -20,7 +19,6 @@ use fenxi_proto::return_to::NotAPath;
 use uuid::Uuid;
 
 pub(crate) use self::{
-    admission::Admission,
     limits::Limits,
     password::METHOD_LOCAL,
     redirect::{Callback, Redirects},
@@ -28,6 +26,7 @@ pub(crate) use self::{
     state::LOGIN_ATTEMPT_MAX_SECS,
 };
 use crate::{
+    admission::Admission,
     audit::{self, Entry, Event},
     credential::Revocations,
     origin::Origin,

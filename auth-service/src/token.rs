@@ -2,7 +2,7 @@
 
 pub(crate) mod store;
 
-use std::time::Duration;
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use fenxi_chassis::{
     clock::{Clock, micros},
@@ -17,11 +17,16 @@ use crate::{
     request_ids::{self, Once, OnceError},
     secret::{NoRandomness, Secret, SecretKind},
     store::StoreError,
+    throttle::{Rate, Throttle},
     user::{self, name::cleaned},
 };
 
 /// ApiTokens in force that a user may hold.
 pub(crate) const API_TOKENS_PER_USER_MAX: i64 = 100;
+/// ApiTokens that one user makes: each is a line of the audit, which others need too.
+const MADE_PER_USER: Rate = Rate { burst: 300, refill: Duration::from_secs(10) };
+/// Users whose ApiTokens are counted.
+const MADE_USERS_MAX: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 /// Longest name, in characters.
 const NAME_MAX_CHARS: usize = 100;
 /// How long one is good for unless it is said.
@@ -60,6 +65,12 @@ pub(crate) enum TokenError {
     /// The user has as many as a user may.
     #[error("{API_TOKENS_PER_USER_MAX} ApiTokens are in force; revoke one first")]
     TooMany,
+    /// The user has made very many lately.
+    #[error("too many ApiTokens were made; try again later")]
+    Limited {
+        /// When.
+        retry_after: Duration,
+    },
     /// The user was shut out while they asked.
     #[error("this user is disabled; ask an administrator")]
     UserDisabled,
@@ -131,6 +142,13 @@ pub(crate) struct ApiTokens {
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
     pub(crate) revocations: Revocations,
+    /// From [`made_by_user`].
+    pub(crate) made: Arc<Throttle<Uuid>>,
+}
+
+/// What counts the ApiTokens that each user makes.
+pub(crate) fn made_by_user() -> Arc<Throttle<Uuid>> {
+    Arc::new(Throttle::new(MADE_PER_USER, MADE_USERS_MAX))
 }
 
 impl ApiTokens {
@@ -139,6 +157,7 @@ impl ApiTokens {
         let now = self.clock.now_micros();
         let wanted = wanted.checked(&fenxi_proto::access::scopes())?;
         let end = wanted.end(now);
+        self.made.take(once.user_id, now).map_err(|retry_after| TokenError::Limited { retry_after })?;
         let secret = Secret::generate(SecretKind::ApiToken)?;
         let hash = secret.hash();
         let token = ApiToken {

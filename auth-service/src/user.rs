@@ -11,8 +11,9 @@ use fenxi_chassis::{
 };
 use uuid::Uuid;
 
-use self::change::Update;
+use self::change::{Shutting, Update};
 use crate::{
+    admission::Admission,
     audit::{self, Entry, Event},
     credential::Revocations,
     provider::local::{Overloaded, Passwords},
@@ -86,7 +87,7 @@ pub(crate) enum UserError {
     #[error("no such user")]
     NotFound,
     /// Nobody would be left to let others in.
-    #[error("this is the last enabled administrator; make another one first")]
+    #[error("this is the last administrator who can sign in; make another one first")]
     LastAdministrator,
     /// A password for somebody who signs in elsewhere.
     #[error("this user signs in with an identity provider and has no password here")]
@@ -145,6 +146,7 @@ pub(crate) struct Users {
     pub(crate) clock: Clock,
     pub(crate) ids: Ids,
     pub(crate) passwords: Passwords,
+    pub(crate) admission: Admission,
     pub(crate) revocations: Revocations,
 }
 
@@ -211,13 +213,13 @@ impl Users {
             }
         };
         let now = self.clock.now_micros();
-        let role = changes.role;
+        let (role, admission) = (changes.role, self.admission.clone());
         let update = Update { user_id, display_name, role, password_hash };
         let (user, _) = self
             .revocations
             .write_and_tell(
                 &self.database.writer,
-                move |transaction| Box::pin(async move { update.apply(transaction, &once, now).await }),
+                move |transaction| Box::pin(async move { update.apply(transaction, &admission, &once, now).await }),
                 move |revocations, (_, ended)| {
                     revocations.credentials_ended(ended);
                     // Callers in the gateway's memory still have the old role.
@@ -231,13 +233,13 @@ impl Users {
     /// Shuts a user out, or lets them in again, once.
     pub(crate) async fn set_disabled(&self, user_id: Uuid, disabled: bool, once: Once) -> Result<User, UserError> {
         let now = self.clock.now_micros();
+        let wish = Shutting { user_id, disabled };
+        let admission = self.admission.clone();
         let (user, _) = self
             .revocations
             .write_and_tell(
                 &self.database.writer,
-                move |transaction| {
-                    Box::pin(async move { change::set_disabled(transaction, user_id, disabled, &once, now).await })
-                },
+                move |transaction| Box::pin(async move { wish.apply(transaction, &admission, &once, now).await }),
                 move |revocations, (_, ended)| {
                     if disabled {
                         revocations.credentials_ended(ended);

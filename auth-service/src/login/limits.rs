@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::LoginError;
 use crate::{
     origin::Origin,
-    provider::local::throttle::{Rate, Throttle},
+    throttle::{Rate, Throttle},
 };
 
 /// Networks and accounts that are remembered, each.
@@ -24,6 +24,8 @@ const AUDIT_LINES_PER_NETWORK: Rate = Rate { burst: 100, refill: Duration::from_
 const ATTEMPTS_PER_NETWORK: Rate = Rate { burst: 300, refill: Duration::from_millis(500) };
 /// LoginAttempts begun in all.
 const ATTEMPTS: Rate = Rate { burst: 3_000, refill: Duration::from_millis(10) };
+/// LoginSessions and passwords that one user makes: each is a line of the audit, which others need too.
+const CHANGES_PER_USER: Rate = Rate { burst: 300, refill: Duration::from_secs(10) };
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
 /// Whose password is tried.
@@ -46,6 +48,7 @@ struct Shared {
     audit_lines_by_network: Throttle<u128>,
     attempts_by_network: Throttle<u128>,
     attempts: Throttle<()>,
+    changes_by_user: Throttle<Uuid>,
 }
 
 impl Limits {
@@ -58,6 +61,7 @@ impl Limits {
             audit_lines_by_network: Throttle::new(AUDIT_LINES_PER_NETWORK, KEYS_MAX),
             attempts_by_network: Throttle::new(ATTEMPTS_PER_NETWORK, KEYS_MAX),
             attempts: Throttle::new(ATTEMPTS, ONE),
+            changes_by_user: Throttle::new(CHANGES_PER_USER, KEYS_MAX),
         }))
     }
 
@@ -88,6 +92,11 @@ impl Limits {
     /// Counts a line of the audit about a login that was refused; says whether there is room for it.
     pub(super) fn take_audit_line(&self, origin: &Origin, now: i64) -> bool {
         self.0.audit_lines_by_network.take(origin.network(), now).is_ok()
+    }
+
+    /// Counts a LoginSession or a password that this user makes, if they may make one more now.
+    pub(super) fn take_change(&self, user_id: Uuid, now: i64) -> Result<(), LoginError> {
+        self.0.changes_by_user.take(user_id, now).map_err(limited)
     }
 
     /// Counts a LoginAttempt, if one may be begun now.

@@ -82,8 +82,9 @@ impl Login {
             self.failed(origin, own).await;
             return Err(LoginError::CurrentPasswordWrong);
         }
-        let password_hash = self.passwords.hash(new).await?;
         let now = self.clock.now_micros();
+        self.limits.take_change(user_id, now)?;
+        let password_hash = self.passwords.hash(new).await?;
         let entry = Entry::new(Event::PasswordChanged, origin.ip_address()).by(user_id);
         self.revocations
             .write_and_tell::<_, LoginError, _, _>(
@@ -136,6 +137,7 @@ impl Login {
             return Err(self.shut_out(user.user_id, origin).await);
         }
         let now = self.clock.now_micros();
+        self.limits.take_change(user.user_id, now)?;
         let prepared = Prepared::new(self.ids.next(), METHOD_LOCAL, origin, self.lifetimes, now)?;
         let user_id = user.user_id;
         let entry = Entry::new(Event::LoginSucceeded, origin.ip_address()).by(user_id).of(prepared.id());

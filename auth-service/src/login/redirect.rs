@@ -198,7 +198,7 @@ impl Login {
         let now = self.clock.now_micros();
         let prepared = Prepared::new(self.ids.next(), profile.identity_provider, origin, self.lifetimes, now)?;
         let new_user_id = self.ids.next();
-        let ip_address = origin.ip_address();
+        let (ip_address, limits) = (origin.ip_address(), self.limits.clone());
         let saved: Result<(User, Issued, Vec<Uuid>), LoginError> = self
             .revocations
             .write_and_tell::<_, LoginError, _, _>(
@@ -209,6 +209,7 @@ impl Login {
                         if user.disabled_time.is_some() {
                             return Err(LoginError::UserDisabled(user.user_id));
                         }
+                        limits.take_change(user.user_id, now)?;
                         if new {
                             let entry = Entry::new(Event::UserCreated, ip_address.as_str()).by(user.user_id);
                             audit::store::append(transaction, now, &entry).await?;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{Login, LoginError, SignedIn, password::METHOD_LOCAL, store};
 use crate::{
+    admission::Admission,
     audit::{self, Entry, Event},
     origin::Origin,
     secret::{Secret, SecretHash, SecretKind},
@@ -46,11 +47,12 @@ impl SetUp {
         folder: &Path,
         public_url: &Url,
         database: &Database,
+        admission: &Admission,
         now: i64,
     ) -> anyhow::Result<Self> {
         let file = folder.join(FILE_NAME);
         let setup = Self { file };
-        if user::store::another_administrator(&database.reader, Uuid::nil()).await? {
+        if user::store::another_administrator(&database.reader, admission, Uuid::nil()).await? {
             setup.remove_file();
             return Ok(setup);
         }
@@ -92,7 +94,7 @@ fn token_of(text: &str) -> Option<SecretHash> {
 impl Login {
     /// Whether an administrator is missing.
     pub(crate) async fn is_set_up_required(&self) -> Result<bool, LoginError> {
-        Ok(!user::store::another_administrator(&self.database.reader, Uuid::nil()).await?)
+        Ok(!user::store::another_administrator(&self.database.reader, &self.admission, Uuid::nil()).await?)
     }
 
     /// Makes the first administrator and signs in; of many who hold the token, one.
@@ -115,13 +117,15 @@ impl Login {
         let role = Role::Administrator;
         let new = NewLocal { user_id: self.ids.next(), username, password_hash, display_name, role };
         let entry = Entry::new(Event::AdministratorSetUp, origin.ip_address()).by(new.user_id).of(prepared.id());
+        let admission = self.admission.clone();
         let (user, issued): (User, Issued) = self
             .database
             .writer
             .write::<_, LoginError, _>(move |transaction| {
                 Box::pin(async move {
                     let still = store::setup_token(&mut *transaction).await?.is_some_and(|known| known.matches(&token));
-                    if !still || user::store::another_administrator(&mut *transaction, Uuid::nil()).await? {
+                    let is_late = user::store::another_administrator(&mut *transaction, &admission, Uuid::nil());
+                    if !still || is_late.await? {
                         return Err(LoginError::SetUpTokenInvalid);
                     }
                     store::set_setup_token(transaction, None, now).await?;

@@ -1,8 +1,6 @@
 //! Accounts kept here: hashing and checking passwords with argon2id, on a small pool of its own. A check costs 20 to 40
 //! ms of a processor and 19 MiB by design, so that only a few run at one time, and only so many wait.
 
-pub(crate) mod throttle;
-
 use std::{sync::Arc, time::Duration};
 
 use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, PasswordVerifier as _, Version};

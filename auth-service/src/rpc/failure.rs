@@ -148,6 +148,7 @@ impl From<TokenError> for Failure {
             TokenError::NotFound => Self::not_found(),
             TokenError::TooMany => Self::new(ErrorReason::QuotaExceeded, text)
                 .with_quota(format!("api_tokens_per_user={API_TOKENS_PER_USER_MAX}")),
+            TokenError::Limited { retry_after } => Self::new(ErrorReason::RateLimited, text).retry_after(retry_after),
             TokenError::UserDisabled => Self::new(ErrorReason::UserDisabled, text),
             TokenError::NoRandomness(_) => internal(&error),
             TokenError::Once(error) => error.into(),

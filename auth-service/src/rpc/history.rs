@@ -111,6 +111,9 @@ impl From<HistoryError> for Failure {
                 Self::new(ErrorReason::RateLimited, "too many of your searches run at once; try again")
                     .retry_after(BUSY_RETRY_AFTER)
             }
+            HistoryError::TooManyChanges { retry_after } => {
+                Self::new(ErrorReason::RateLimited, error.to_string()).retry_after(retry_after)
+            }
             HistoryError::Stopping => {
                 Self::new(ErrorReason::Unavailable, "the service is stopping; try again").retry_after(BUSY_RETRY_AFTER)
             }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{Role, User, UserError, store};
 use crate::{
+    admission::Admission,
     audit::{self, Entry, Event},
     request_ids::{self, Once},
     session, token,
@@ -23,6 +24,7 @@ impl Update {
     pub(super) async fn apply(
         self,
         transaction: &mut Transaction,
+        admission: &Admission,
         once: &Once,
         now: i64,
     ) -> Result<(User, Vec<Uuid>), UserError> {
@@ -33,7 +35,7 @@ impl Update {
         by_administrator(transaction, once.user_id).await?;
         let role = self.role.unwrap_or(before.role);
         if role == Role::Member {
-            keep_an_administrator(transaction, &before).await?;
+            keep_an_administrator(transaction, admission, &before).await?;
         }
         let display_name = self.display_name.as_deref().unwrap_or(&before.display_name);
         store::set_profile(transaction, &before, display_name, role).await?;
@@ -60,33 +62,43 @@ impl Update {
     }
 }
 
-/// Shuts a user out, or lets them in again; gives the user and the credentials that ended.
-pub(super) async fn set_disabled(
-    transaction: &mut Transaction,
-    user_id: Uuid,
-    disabled: bool,
-    once: &Once,
-    now: i64,
-) -> Result<(User, Vec<Uuid>), UserError> {
-    let before = store::by_id(&mut *transaction, user_id).await?.ok_or(UserError::NotFound)?;
-    if request_ids::store::answered(transaction, once).await?.is_some() {
-        return Ok((before, Vec::new()));
+/// Who is to be shut out, or let in again.
+#[derive(Clone, Copy)]
+pub(super) struct Shutting {
+    pub(super) user_id: Uuid,
+    pub(super) disabled: bool,
+}
+
+impl Shutting {
+    /// Gives the user and the credentials that ended.
+    pub(super) async fn apply(
+        self,
+        transaction: &mut Transaction,
+        admission: &Admission,
+        once: &Once,
+        now: i64,
+    ) -> Result<(User, Vec<Uuid>), UserError> {
+        let Self { user_id, disabled } = self;
+        let before = store::by_id(&mut *transaction, user_id).await?.ok_or(UserError::NotFound)?;
+        if request_ids::store::answered(transaction, once).await?.is_some() {
+            return Ok((before, Vec::new()));
+        }
+        by_administrator(transaction, once.user_id).await?;
+        let mut ended = Vec::new();
+        if disabled {
+            keep_an_administrator(transaction, admission, &before).await?;
+            ended = session::store::remove_all(transaction, user_id, None).await?;
+            ended.extend(token::store::remove_all(transaction, user_id).await?);
+        }
+        if disabled != before.disabled_time.is_some() {
+            store::set_disabled(transaction, user_id, disabled.then_some(now)).await?;
+            let event = if disabled { Event::UserDisabled } else { Event::UserEnabled };
+            audit::store::append(transaction, now, &Entry::new(event, "").to(user_id, once.user_id)).await?;
+        }
+        request_ids::store::keep(transaction, once, &[], now).await?;
+        let user = store::by_id(transaction, user_id).await?.ok_or(UserError::NotFound)?;
+        Ok((user, ended))
     }
-    by_administrator(transaction, once.user_id).await?;
-    let mut ended = Vec::new();
-    if disabled {
-        keep_an_administrator(transaction, &before).await?;
-        ended = session::store::remove_all(transaction, user_id, None).await?;
-        ended.extend(token::store::remove_all(transaction, user_id).await?);
-    }
-    if disabled != before.disabled_time.is_some() {
-        store::set_disabled(transaction, user_id, disabled.then_some(now)).await?;
-        let event = if disabled { Event::UserDisabled } else { Event::UserEnabled };
-        audit::store::append(transaction, now, &Entry::new(event, "").to(user_id, once.user_id)).await?;
-    }
-    request_ids::store::keep(transaction, once, &[], now).await?;
-    let user = store::by_id(transaction, user_id).await?.ok_or(UserError::NotFound)?;
-    Ok((user, ended))
 }
 
 /// Holds against the state of this very transaction: two administrators who shut each other out do not both succeed.
@@ -96,9 +108,13 @@ pub(super) async fn by_administrator(transaction: &mut Transaction, actor_user_i
     if allowed { Ok(()) } else { Err(UserError::NotAdministrator) }
 }
 
-async fn keep_an_administrator(transaction: &mut Transaction, before: &User) -> Result<(), UserError> {
+async fn keep_an_administrator(
+    transaction: &mut Transaction,
+    admission: &Admission,
+    before: &User,
+) -> Result<(), UserError> {
     let is_one = before.role == Role::Administrator && before.disabled_time.is_none();
-    if is_one && !store::another_administrator(transaction, before.user_id).await? {
+    if is_one && !store::another_administrator(transaction, admission, before.user_id).await? {
         return Err(UserError::LastAdministrator);
     }
     Ok(())

@@ -5,7 +5,7 @@ use sqlx::{Row as _, SqliteExecutor, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{Role, User};
-use crate::{provider::Profile, store::StoreError};
+use crate::{admission::Admission, provider::Profile, store::StoreError};
 
 macro_rules! columns {
     () => {
@@ -269,16 +269,25 @@ pub(crate) async fn set_disabled(
     Ok(())
 }
 
-/// Whether an enabled administrator other than `user_id` exists.
+/// Whether an enabled administrator other than `user_id` exists who may come in.
 pub(crate) async fn another_administrator(
     executor: impl SqliteExecutor<'_>,
+    admission: &Admission,
     user_id: Uuid,
 ) -> Result<bool, StoreError> {
-    let row = sqlx::query(
-        "SELECT user_id FROM user_account WHERE role = 2 AND disabled_time IS NULL AND user_id <> $1 LIMIT 1",
+    let rows = sqlx::query(
+        "SELECT DISTINCT identity_provider, tenant_key FROM user_account \
+         WHERE role = 2 AND disabled_time IS NULL AND user_id <> $1",
     )
     .bind(user_id)
-    .fetch_optional(executor)
+    .fetch_all(executor)
     .await?;
-    Ok(row.is_some())
+    for row in rows {
+        let (provider, tenant): (String, Option<String>) =
+            (row.try_get("identity_provider")?, row.try_get("tenant_key")?);
+        if admission.admits(&provider, tenant.as_deref()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

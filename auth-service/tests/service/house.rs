@@ -115,6 +115,14 @@ impl House {
         sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("a value")
     }
 
+    /// Writes into the database, past the service.
+    pub(crate) async fn write(&self, sql: &'static str, value: &str) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.data("auth.db"));
+        let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("the database");
+        let done = sqlx::query(sql).bind(value).execute(&mut connection).await.expect("written");
+        assert_eq!(done.rows_affected(), 1);
+    }
+
     fn with_secret(&self, secret: &str) -> With {
         InterceptedService::new(self.channel.clone(), Bearer::new(secret).expect("a credential"))
     }

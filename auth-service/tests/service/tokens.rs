@@ -5,14 +5,16 @@ use std::time::Duration;
 use fenxi_proto::{
     auth::v1::{
         ApiToken, CreateApiTokenRequest, GetCurrentUserRequest, ListApiTokensRequest, LogoutRequest,
-        ResolveCredentialRequest, RevokeApiTokenRequest,
+        ResolveCredentialRequest, RevokeApiTokenRequest, api_token_service_client::ApiTokenServiceClient,
     },
     error::ErrorReason,
     history::v1::{ListHistoryRequest, history_service_client::HistoryServiceClient},
     time::{timestamp, unix_micros},
 };
 
-use crate::house::{House, START, SignedIn, reason, request_id};
+use futures_util::{StreamExt as _, future::join_all, stream};
+
+use crate::house::{House, PASSWORD, START, SignedIn, With, reason, request_id};
 
 fn wanted(scopes: &[&str]) -> CreateApiTokenRequest {
     CreateApiTokenRequest {
@@ -105,6 +107,44 @@ async fn wishes_that_are_not_granted() {
     }
     let status = tokens.create_api_token(wanted(&["user:read"])).await.expect_err("one too many");
     assert_eq!(reason::<()>(Err(status)), ErrorReason::QuotaExceeded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_can_fill_the_audit_with_what_they_may_do() {
+    const AT_ONCE_MAX: usize = 300;
+    let house = House::new().await;
+    let admin = house.administrator().await;
+    let make = async |tokens: &mut ApiTokenServiceClient<With>| {
+        let made = tokens.create_api_token(wanted(&["user:read"])).await?.into_inner();
+        let api_token_id = made.api_token.expect("a token").api_token_id;
+        tokens.revoke_api_token(RevokeApiTokenRequest { api_token_id, request_id: request_id() }).await
+    };
+    let counts = join_all((0..4).map(async |_| {
+        let mut tokens = house.tokens(&admin.secret).await;
+        let mut count = 0;
+        let refused = loop {
+            match make(&mut tokens).await {
+                Ok(_) => count += 1,
+                Err(status) => break status,
+            }
+        };
+        assert_eq!(reason::<()>(Err(refused)), ErrorReason::RateLimited);
+        count
+    }));
+    assert_eq!(counts.await.into_iter().sum::<usize>(), AT_ONCE_MAX);
+    let ada = house.member(&admin, "ada").await;
+    make(&mut house.tokens(&ada.secret).await).await.expect("others make theirs");
+    house.frame.clock.advance(Duration::from_secs(10));
+    let mut tokens = house.tokens(&admin.secret).await;
+    make(&mut tokens).await.expect("in time there is room again");
+    assert_eq!(reason(make(&mut tokens).await), ErrorReason::RateLimited, "for one");
+
+    let logins = (0..AT_ONCE_MAX + 9).map(async |_| house.login("ada", PASSWORD).await);
+    let refused: Vec<_> = stream::iter(logins).buffered(4).filter_map(async |login| login.err()).collect().await;
+    assert_eq!(refused.len(), 9, "those beyond the burst");
+    for status in refused {
+        assert_eq!(reason::<()>(Err(status)), ErrorReason::RateLimited);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use fenxi_proto::{
     auth::v1::{
         CreateUserRequest, DisableUserRequest, EnableUserRequest, GetCurrentUserRequest, GetUserRequest,
-        ListUsersRequest, UpdateUserRequest, User, UserRole,
+        ListLoginMethodsRequest, ListUsersRequest, UpdateUserRequest, User, UserRole,
     },
     error::ErrorReason,
 };
@@ -159,6 +159,26 @@ async fn a_disabled_user_is_out_at_once_and_may_come_back() {
     users.enable_user(back).await.expect("enabled");
     assert_eq!(reason(house.resolve(&ada.secret).await), ErrorReason::Unauthenticated, "an old login came back");
     house.login("ada", PASSWORD).await.expect("signed in");
+}
+
+/// An administrator who cannot sign in, because their identity provider was switched off, is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_always_an_administrator_who_can_sign_in() {
+    let house = House::new().await;
+    let admin = house.administrator().await;
+    house.user(&admin, "elsewhere", UserRole::Administrator).await;
+    let elsewhere = "UPDATE user_account SET identity_provider = 'feishu', tenant_key = 't' WHERE username = $1";
+    house.write(elsewhere, "elsewhere").await;
+    let mut users = house.users(&admin.secret).await;
+    assert_eq!(reason(users.disable_user(disable(&admin.user)).await), ErrorReason::LastAdministrator);
+    let member = User { role: UserRole::Member.into(), ..admin.user.clone() };
+    assert_eq!(reason(users.update_user(update(member, &["role"])).await), ErrorReason::LastAdministrator);
+
+    // Once it was the provider of them all, whoever runs the service has a way back in.
+    house.write(elsewhere, &admin.user.username).await;
+    let house = house.restart(&[]).await;
+    let methods = house.door().list_login_methods(ListLoginMethodsRequest {}).await.expect("answered").into_inner();
+    assert!(methods.set_up_required && house.data("first-admin-token").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
+    admission::Admission,
     config::PasswordConfig,
     provider::local::Passwords,
     request_ids::Once,
     session::{Lifetimes, LoginSessions},
     store::StoreError,
-    token::ApiTokens,
+    token::{self, ApiTokens},
     user::Users,
 };
 
@@ -84,14 +85,14 @@ impl Room {
 
     fn api_tokens(&self) -> ApiTokens {
         let (database, clock, revocations) = (self.database.clone(), self.clock.clone(), self.revocations.clone());
-        ApiTokens { database, ids: Ids::new(clock.clone()), clock, revocations }
+        ApiTokens { database, ids: Ids::new(clock.clone()), clock, revocations, made: token::made_by_user() }
     }
 
     fn users(&self) -> Users {
         let config = PasswordConfig { password_memory_kib: 8_192, password_passes: 1, password_parallel: 1 };
         let passwords = Passwords::new(&config).expect("a pool");
         let (database, clock, revocations) = (self.database.clone(), self.clock.clone(), self.revocations.clone());
-        Users { database, ids: Ids::new(clock.clone()), clock, passwords, revocations }
+        Users { database, ids: Ids::new(clock.clone()), clock, passwords, admission: Admission::default(), revocations }
     }
 }
 
