@@ -155,20 +155,51 @@ fn values(value: toml::Value) -> Result<Vec<String>, &'static str> {
     }
 }
 
-/// clap names the flag of a wrong value; people who set a variable look for the variable.
+/// The variables with this prefix that are no setting of the program, in order: mistyped most often, and without effect.
+#[expect(clippy::disallowed_methods, reason = "this is where configuration is read")]
+#[must_use]
+pub fn strangers<C: CommandFactory>(prefix: &str) -> Vec<String> {
+    let command = name_variables(C::command(), prefix);
+    let is_setting = |name: &str| command.get_arguments().any(|arg| arg.get_env().is_some_and(|known| known == name));
+    let start = format!("{prefix}_");
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let mut strangers: Vec<String> = names
+        .filter(|name| name.strip_prefix(&start).is_some_and(|rest| !is_of_kubernetes(rest)) && !is_setting(name))
+        .collect();
+    strangers.sort_unstable();
+    strangers
+}
+
+/// Kubernetes tells every container of the services beside it by variables such as `<NAME>_PORT_8090_TCP`, and a service
+/// may well be named `fenxi-auth`.
+fn is_of_kubernetes(rest: &str) -> bool {
+    rest == "PORT" || ["PORT_", "SERVICE_HOST", "SERVICE_PORT"].iter().any(|start| rest.starts_with(start))
+}
+
+/// clap names the flag of a wrong value, or of one that is missing; people who set variables look for the variable.
 fn name_sources(error: Error, command: &Command) -> Error {
-    let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else { return error };
-    let flag = shown.split([' ', '=']).next().unwrap_or_default().trim_start_matches("--");
-    let Some(arg) = command.get_arguments().find(|arg| arg.get_long() == Some(flag)) else { return error };
-    let Some(variable) = arg.get_env().and_then(|name| name.to_str()) else { return error };
-    let text = error.to_string();
-    let text = text.trim_start_matches("error: ").split("\n\nFor more information").next().unwrap_or_default();
-    let sources = format!(
-        "{}\nIt was set by --{flag}, {variable}, or `{}` in the configuration file.",
-        text.trim_end(),
-        arg.get_id()
-    );
-    command.clone().error(error.kind(), sources)
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(shown)) => {
+            let Some(names) = names_of(shown, command) else { return error };
+            let text = error.to_string();
+            let text = text.trim_start_matches("error: ").split("\n\nFor more information").next().unwrap_or_default();
+            command.clone().error(error.kind(), format!("{}\nIt was set by {names}.", text.trim_end()))
+        }
+        Some(ContextValue::Strings(missing)) if error.kind() == ErrorKind::MissingRequiredArgument => {
+            let names: Option<Vec<String>> = missing.iter().map(|shown| names_of(shown, command)).collect();
+            let Some(names) = names else { return error };
+            command.clone().error(error.kind(), format!("these settings are missing:\n  {}", names.join("\n  ")))
+        }
+        _ => error,
+    }
+}
+
+/// The three names of the setting whose flag clap shows, with what it takes, like this.
+fn names_of(shown: &str, command: &Command) -> Option<String> {
+    let flag = shown.split([' ', '=']).next()?.strip_prefix("--")?;
+    let arg = command.get_arguments().find(|arg| arg.get_long() == Some(flag))?;
+    let variable = arg.get_env()?.to_str()?;
+    Some(format!("--{flag}, {variable}, or `{}` in the configuration file", arg.get_id()))
 }
 
 #[cfg(test)]
@@ -249,8 +280,12 @@ mod tests {
             strict("secret_file = 'x'\napp_secret = 'y'\n", &["--app-id=z"]).expect("the other is in the file");
         assert_eq!((config.app_id.as_deref(), config.app_secret.as_deref()), (Some("z"), Some("y")));
         let text = strict("secret_file = 'x'\napp_id = 'z'\n", &[]).expect_err("the other is missing").to_string();
-        assert!(text.contains("--app-secret"), "{text}");
-        strict("", &[]).expect_err("the required setting is missing");
+        assert!(text.contains("--app-secret, FENXI_STRICT_TEST_APP_SECRET, or `app_secret` in"), "{text}");
+        let text = strict("", &[]).expect_err("the required setting is missing").to_string();
+        assert!(
+            text.contains("missing:\n  --secret-file, FENXI_STRICT_TEST_SECRET_FILE, or `secret_file` in"),
+            "{text}"
+        );
     }
 
     /// Cargo sets this variable for every test.
@@ -266,6 +301,23 @@ mod tests {
         let package: Package = read("CARGO_PKG", "name = 'of the file'\n", &[]).expect("good");
         assert_eq!(package.name, env!("CARGO_PKG_NAME"));
         assert!(package.config.is_some());
+    }
+
+    /// Cargo sets these variables for every test.
+    #[test]
+    fn a_variable_that_is_no_setting_is_found() {
+        #[derive(Debug, Parser)]
+        struct Package {
+            #[arg(long)]
+            name: String,
+        }
+        let strangers = strangers::<Package>("CARGO_PKG");
+        assert!(strangers.iter().any(|name| name == "CARGO_PKG_VERSION"), "{strangers:?}");
+        assert!(!strangers.iter().any(|name| name == "CARGO_PKG_NAME"), "{strangers:?}");
+        for rest in ["PORT", "PORT_8090_TCP", "PORT_8090_TCP_ADDR", "SERVICE_HOST", "SERVICE_PORT_GRPC"] {
+            assert!(is_of_kubernetes(rest), "{rest}");
+        }
+        assert!(!is_of_kubernetes("PUBLIC_ULR"));
     }
 
     #[test]

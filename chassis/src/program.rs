@@ -71,7 +71,7 @@ where
         Ok(config) => config,
         Err(error) => error.exit(),
     };
-    match run(config, serve) {
+    match run(prefix, config, serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where it cannot be written, as on a full disk, there is nobody to tell, and no reason to panic.
@@ -81,7 +81,7 @@ where
     }
 }
 
-fn run<C, S, F>(config: C, serve: S) -> anyhow::Result<()>
+fn run<C, S, F>(prefix: &str, config: C, serve: S) -> anyhow::Result<()>
 where
     C: Configured,
     S: FnOnce(C, Frame) -> F,
@@ -91,6 +91,13 @@ where
     umask(Mode::from_bits_truncate(0o077));
     let common = config.common().clone();
     telemetry::init_logs(&common.log, common.log_format)?;
+    let strangers = config::strangers::<C>(prefix);
+    if !strangers.is_empty() {
+        tracing::warn!(
+            "{}: no setting has this name, so that it changes nothing; --help lists them",
+            strangers.join(", ")
+        );
+    }
     if let Err(error) = raise_open_files() {
         tracing::warn!(%error, "the limit on open files cannot be raised");
     }
