@@ -156,7 +156,6 @@ fn values(value: toml::Value) -> Result<Vec<String>, &'static str> {
 }
 
 /// The variables with this prefix that are no setting of the program, in order: mistyped most often, and without effect.
-#[expect(clippy::disallowed_methods, reason = "this is where configuration is read")]
 #[must_use]
 pub fn strangers<C: CommandFactory>(prefix: &str) -> Vec<String> {
     let command = name_variables(C::command(), prefix);

@@ -2,6 +2,7 @@
 //! stays text, formulas give the value they had; empty rows and columns around a table are left out.
 
 pub(crate) mod archive;
+mod exact;
 mod notes;
 mod old;
 mod sheet;
@@ -15,27 +16,27 @@ use calamine::{Data, DataRef, Dimensions, Range, Reader, SheetVisible, Xls, Xlsx
 
 use crate::read::Written;
 use crate::{Cancel, FileFormat, HeaderMode, Limits, ParseOptions, Place, Preview, TableError, cells, slice};
+use archive::Hints;
+use cells::Cell;
+use exact::ExactNumbers;
 use sheet::{Sheet, SheetTable};
+use value::Value;
 
 /// Rows a preview reads to decide types by.
 const PREVIEW_ROWS: u64 = 1_000;
 
 /// An opened workbook.
 enum Book {
-    Xlsx {
-        book: Box<Xlsx<Cursor<Bytes>>>,
-        /// Whether a sheet has merged cells; which, only another reading of the sheet tells.
-        has_merged: bool,
-    },
+    Xlsx { book: Box<Xlsx<Cursor<Bytes>>>, data: Bytes, hints: Hints },
     Xls(Box<Xls<Cursor<Bytes>>>),
 }
 
 impl Book {
     fn open(data: &Bytes, format: FileFormat, limits: &Limits, cancel: &Cancel) -> Result<Self, TableError> {
         if format == FileFormat::Xlsx {
-            let has_merged = archive::check_archive(data, limits, cancel)?;
+            let hints = archive::check_archive(data, limits, cancel)?;
             let book = Xlsx::new(Cursor::new(data.clone())).map_err(|error| damaged(&error.to_string()))?;
-            return Ok(Self::Xlsx { book: Box::new(book), has_merged });
+            return Ok(Self::Xlsx { book: Box::new(book), data: data.clone(), hints });
         }
         let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
         if memchr::memmem::find(data, &utf16("EncryptedPackage")).is_some() {
@@ -76,7 +77,7 @@ impl Book {
     /// The merged cells of a sheet; what cannot be read of them is none, since they are for a warning alone.
     fn merged(&mut self, name: &str) -> Vec<Dimensions> {
         match self {
-            Self::Xlsx { has_merged: false, .. } => Vec::new(),
+            Self::Xlsx { hints: Hints { has_merged: false, .. }, .. } => Vec::new(),
             Self::Xlsx { book, .. } => book.merge_cells_by_sheet_name(name).unwrap_or_default(),
             Self::Xls(book) => book.merge_cells_by_sheet_name(name).unwrap_or_default(),
         }
@@ -93,7 +94,11 @@ impl Book {
     ) -> Result<Sheet, TableError> {
         let mut table = SheetTable::new(name, header, rows_max, limits, cancel);
         match self {
-            Self::Xlsx { book, .. } => {
+            Self::Xlsx { book, data, hints } => {
+                let mut exact = match hints.has_long {
+                    true => ExactNumbers::of_sheet(data, name, limits, cancel)?,
+                    false => ExactNumbers::default(),
+                };
                 let broken = |error: &calamine::XlsxError| broken_sheet(name, &error.to_string());
                 let mut reader = match book.worksheet_cells_reader(name) {
                     Ok(reader) => reader,
@@ -105,7 +110,11 @@ impl Book {
                     let (row, column) = cell.pos;
                     let value = match &cell.value {
                         // A formula that gave an empty text has that.
-                        DataRef::Empty if cell.formula.is_some() => value::Value::Unstored,
+                        DataRef::Empty if cell.formula.is_some() => Value::Unstored,
+                        DataRef::Float(float) => Value::Cell(match exact.at(row, column) {
+                            Some(number) => Cell::Int(number),
+                            None => value::number(*float),
+                        }),
                         value => value::of_ref(value),
                     };
                     if !table.put(row, column, &value)? {

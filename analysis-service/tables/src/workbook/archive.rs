@@ -6,6 +6,7 @@ use std::io::{Cursor, Read};
 use bytes::Bytes;
 use zip::ZipArchive;
 
+use super::exact;
 use crate::limits::{check, too_large};
 use crate::{Cancel, Limits, TableError};
 
@@ -27,9 +28,17 @@ pub(crate) fn check_ratio(expanded: u64, packed: u64, limits: &Limits) -> Result
     check("bytes of the file once unpacked", "expansion_max_ratio", allowed, expanded)
 }
 
-/// Opens the archive and unpacks every part that a workbook's reader would, into nothing, counting. Gives whether a sheet
-/// has merged cells.
-pub(crate) fn check_archive(data: &Bytes, limits: &Limits, cancel: &Cancel) -> Result<bool, TableError> {
+/// What a workbook's sheets have that only another reading of them tells in full.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Hints {
+    /// Merged cells.
+    pub(crate) has_merged: bool,
+    /// Whole numbers that a float does not tell apart.
+    pub(crate) has_long: bool,
+}
+
+/// Opens the archive and unpacks every part that a workbook's reader would, into nothing, counting.
+pub(crate) fn check_archive(data: &Bytes, limits: &Limits, cancel: &Cancel) -> Result<Hints, TableError> {
     let mut archive = ZipArchive::new(Cursor::new(data.clone())).map_err(|_| {
         TableError::unreadable(
             "the workbook is cut off or damaged: its table of contents is missing. Save it again and upload it anew",
@@ -38,7 +47,7 @@ pub(crate) fn check_archive(data: &Bytes, limits: &Limits, cancel: &Cancel) -> R
     check("parts of the workbook", "parts", PARTS_MAX as u64, archive.len() as u64)?;
     let names: Vec<String> = archive.file_names().map(str::to_ascii_lowercase).collect();
     recognise(&names)?;
-    let (mut expanded, mut has_merged) = (0u64, false);
+    let (mut expanded, mut hints) = (0u64, Hints::default());
     for at in 0..archive.len() {
         cancel.check()?;
         let part = archive.by_index(at).map_err(|error| damaged(&error.to_string()))?;
@@ -48,12 +57,11 @@ pub(crate) fn check_archive(data: &Bytes, limits: &Limits, cancel: &Cancel) -> R
         }
         let declared = part.size();
         check_total(expanded.saturating_add(declared), data, limits)?;
-        let (found, merged) = measure(part, limits, &name)?;
-        has_merged |= merged;
+        let found = measure(part, limits, &name, &mut hints)?;
         expanded = expanded.saturating_add(found);
         check_total(expanded, data, limits)?;
     }
-    Ok(has_merged)
+    Ok(hints)
 }
 
 fn check_total(expanded: u64, data: &Bytes, limits: &Limits) -> Result<(), TableError> {
@@ -61,15 +69,14 @@ fn check_total(expanded: u64, data: &Bytes, limits: &Limits) -> Result<(), Table
     check_ratio(expanded, data.len() as u64, limits)
 }
 
-/// Bytes of a part, and whether it speaks of merged cells; an error when it is broken, too large or of a kind that no
-/// workbook has.
-fn measure(part: impl Read, limits: &Limits, name: &str) -> Result<(u64, bool), TableError> {
+/// Bytes of a part, with what it hints at; an error when it is broken, too large or of a kind that no workbook has.
+fn measure(part: impl Read, limits: &Limits, name: &str, hints: &mut Hints) -> Result<u64, TableError> {
     let limit = limits.expanded_max_bytes;
     let mut part = part.take(limit.saturating_add(1));
     let mut buffer = vec![0; OVERLAP_BYTES + (64 << 10)];
     // The end of what was read before stands before what is read next, so that nothing hides between two reads.
     let mut kept = 0;
-    let (mut found, mut claimed, mut strings, mut has_merged) = (0u64, 0u64, 0u64, false);
+    let (mut found, mut claimed, mut strings) = (0u64, 0u64, 0u64);
     loop {
         let read = part.read(&mut buffer[kept..]).map_err(|error| damaged(&error.to_string()))?;
         if read == 0 {
@@ -81,7 +88,8 @@ fn measure(part: impl Read, limits: &Limits, name: &str) -> Result<(u64, bool), 
                 "the part {name} of the workbook defines a document type, which no spreadsheet writes; it is not read"
             )));
         }
-        has_merged = has_merged || memchr::memmem::find(text, b"mergeCell ").is_some();
+        hints.has_merged = hints.has_merged || memchr::memmem::find(text, b"mergeCell ").is_some();
+        hints.has_long = hints.has_long || exact::speaks_of_some(text);
         claimed = claimed.max(claimed_strings(text));
         strings += shared_strings(text, kept);
         check_strings(strings, limits)?;
@@ -98,7 +106,7 @@ fn measure(part: impl Read, limits: &Limits, name: &str) -> Result<(u64, bool), 
         return Err(damaged("it claims more strings than it has bytes"));
     }
     check_strings(claimed, limits)?;
-    Ok((found, has_merged))
+    Ok(found)
 }
 
 /// Refuses more shared strings than memory allows: an empty one is a few bytes in the file and many more to the reader.

@@ -59,12 +59,19 @@ fn text_cell(text: &str) -> Value<'_> {
 }
 
 /// Excel keeps every number as a float; a whole one was typed as a whole one.
-fn number<'a>(value: f64) -> Cell<'a> {
+pub(super) fn number<'a>(value: f64) -> Cell<'a> {
     if value.fract() == 0.0 && value.abs() < EXACT_FLOAT_END && !(value == 0.0 && value.is_sign_negative()) {
         #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
         return Cell::Int(value as i64);
     }
     Cell::Float(value)
+}
+
+/// Whether a float has all digits of a whole number.
+pub(super) fn is_float(value: i64) -> bool {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "what is lost is the question")]
+    let there_and_back = value as f64 as i64;
+    there_and_back == value
 }
 
 /// Whether it is such as a long number becomes in a workbook: those of cards and accounts have lost their last digits then.

@@ -14,15 +14,31 @@ fn warned(made: &Made, words: &str) -> bool {
 }
 
 #[test]
-fn long_whole_numbers_are_told_of() {
-    let long: &[&[&str]] = &[&["id"], &["=110101199003071234"], &["=110101199003071235"], &["=1"]];
-    let long = made(&sheet(long));
-    assert!(warned(&long, "2 whole numbers have more than 15 digits"), "{:?}", long.table.warnings);
-    assert!(warned(&long, "first A2"), "{:?}", long.table.warnings);
-    // The first that a float cannot tell from the next is none that we vouch for.
-    let edge = made(&sheet(&[&["id"], &["=9007199254740993"], &["=2"]]));
-    assert_eq!(edge.table.columns[0].column_type, ColumnType::Float);
-    assert!(warned(&edge, "first A2"), "{:?}", edge.table.warnings);
+fn long_whole_numbers_have_their_digits_or_are_told_of() {
+    // As programs write them that know whole numbers.
+    let long = ["110101199003071234", "-110101199003071232", "9007199254740993", "9223372036854775807", "1"];
+    let rows: Vec<String> = long.iter().map(|number| format!("={number}")).collect();
+    let rows: Vec<[&str; 1]> =
+        std::iter::once("id").chain(rows.iter().map(String::as_str)).map(|cell| [cell]).collect();
+    let rows: Vec<&[&str]> = rows.iter().map(<[&str; 1]>::as_slice).collect();
+    let other = sheet(&[&["id"], &["=110101199003071299"]]);
+    let book = xlsx(&[("s", &other), ("账户 &amp; &lt;1&gt;", &sheet(&rows))]);
+    let options = ParseOptions { sheet: Some("账户 & <1>".to_owned()), ..ParseOptions::default() };
+    let whole = convert_with("t.xlsx", &book, &options, &Limits::default()).unwrap();
+    assert_eq!(values(&whole.file, 0), long);
+    assert_eq!(whole.table.columns[0].column_type, ColumnType::Integer);
+    assert!(whole.table.warnings.is_empty(), "{:?}", whole.table.warnings);
+    // As Excel does: these are floats, whose last digits mean nothing.
+    let lost = made(&sheet(&[&["id"], &["=110101199003071232"], &["=1.1010119900307101E+17"], &["=1"]]));
+    assert!(warned(&lost, "2 whole numbers have more than 15 digits"), "{:?}", lost.table.warnings);
+    assert!(warned(&lost, "first A2"), "{:?}", lost.table.warnings);
+    // More digits than a whole number of ours has.
+    let huge = made(&sheet(&[&["id"], &["=9223372036854775809"], &["=1"]]));
+    assert_eq!(huge.table.columns[0].column_type, ColumnType::Float);
+    assert!(warned(&huge, "first A2"), "{:?}", huge.table.warnings);
+    // A date is a date, however it is written.
+    let date = made(&sheet(&[&["at", "id"], &["@1 45000", "=110101199003071235"], &["@1 45001", "=1"]]));
+    assert_eq!(values(&date.file, 1), ["110101199003071235", "1"]);
     // Numbers below it are exact, and round or huge ones are measured and not numbered.
     let exact = made(&sheet(&[&["a", "b"], &["=9007199254740991", "=6.02214076E+23"], &["=2", "=3E+18"]]));
     assert_eq!(values(&exact.file, 0), ["9007199254740991", "2"]);
