@@ -3,7 +3,7 @@ export const en = {
   app: { name: "Fenxi", tagline: "Your tables, live Python, and every analysis remembered." },
   common: {
     all: "All", cancel: "Cancel", close: "Close", copied: "Copied", copy: "Copy", copyByHand: "Selected. Press Ctrl+C (⌘C on a Mac) to copy it.", crashed: "This screen broke", delete: "Delete", done: "Done",
-    failed: "That did not work", loading: "Loading…", more: "Show more", moreActions: "More actions", newVersion: "A new version was installed",
+    failed: "That did not work", loading: "Loading…", more: "Show more", open: "Open", moreActions: "More actions", newVersion: "A new version was installed",
     noMatch: "Nothing found", noMatchText: "Try fewer words or other filters.", nothingHere: "There is nothing at this address", reload: "Reload",
     rename: "Rename", retry: "Try again", save: "Save", saved: "Saved", undo: "Undo",
   },
@@ -31,6 +31,7 @@ export const en = {
     noAnalyses: "No analysis is open", noAnalysesText: "Start a Python kernel with one or more of your tables; they are loaded and waiting under their names.",
     noTables: "Without tables", kernelSpec: "Kernel", kernelSpecsFailed: "What other kernels there are cannot be had.", kernelSpecWithoutTables: "Tables cannot be loaded into this kernel.",
     pickTables: "Choose the tables to load. Each one gets a variable.", recentDatasets: "New datasets", recentHistory: "Last analyses",
+    moreTables: "Only {n} tables are listed. Search for the others.", started: "“{name}” has started", tablesMax: "An analysis takes at most {n} tables.",
     startEmpty: "Start without tables", startWith: "Start with {n} table|Start with {n} tables",
   },
   kernel: {
@@ -84,9 +85,10 @@ export const en = {
   upload: {
     automatic: "Automatic", cancel: "Remove", choose: "Choose files", comma: "Comma ,", delimiter: "Delimiter", detected: "Automatic: {value}", drop: "Drop tables here", encoding: "Encoding",
     failed: "The upload failed.", formats: "CSV, TSV, Excel, JSON, Parquet, Feather", header: "First row", headerAbsent: "is data", headerPresent: "names the columns",
-    left: "{span} left", look: "Open", make: "Create dataset", makeAll: "Create {n} datasets", making: "Reading all of it…", name: "Name", notYet: "{n} files are uploaded and are no datasets yet.", pause: "Pause", phaseDone: "Done", phaseFailed: "Failed",
+    left: "{span} left", make: "Create dataset", makeAll: "Create {n} datasets", making: "Reading all of it…", name: "Name", notYet: "{n} files are uploaded and are no datasets yet.", pause: "Pause", phaseDone: "Done", phaseFailed: "Failed",
     phasePaused: "Paused", phaseReceived: "Uploaded, not yet a dataset", phaseRetrying: "Connection lost, trying again", phaseSending: "Uploading", phaseWaiting: "Waiting",
     previewLater: "The preview shows when the file is there.", reading: "Reading the beginning…", resume: "Resume", semicolon: "Semicolon ;", sheet: "Sheet", space: "Space",
+    clearDone: "Clear finished", dismiss: "Take off the list", failedOf: "{n} upload failed|{n} uploads failed", goingOn: "Uploading {n} file|Uploading {n} files", received: "{n} file is uploaded and no dataset yet|{n} files are uploaded and no datasets yet",
     tab: "Tab", title: "Upload tables", tooLarge: "The file is larger than one file or your quota may be.",
   },
   datasets: {

@@ -5,7 +5,7 @@ export const zh: Messages = {
   app: { name: "分析", tagline: "上传表格，实时运行 Python，每一次分析都有迹可循。" },
   common: {
     all: "全部", cancel: "取消", close: "关闭", copied: "已复制", copy: "复制", copyByHand: "已选中，请按 Ctrl+C（Mac 上为 ⌘C）复制。", crashed: "页面出错了", delete: "删除", done: "完成",
-    failed: "操作未成功", loading: "加载中…", more: "加载更多", moreActions: "更多操作", newVersion: "已更新到新版本",
+    failed: "操作未成功", loading: "加载中…", more: "加载更多", open: "打开", moreActions: "更多操作", newVersion: "已更新到新版本",
     noMatch: "没有找到", noMatchText: "试试更少的关键词，或调整筛选条件。", nothingHere: "这个地址下没有内容", reload: "重新加载",
     rename: "重命名", retry: "重试", save: "保存", saved: "已保存", undo: "撤销",
   },
@@ -33,6 +33,7 @@ export const zh: Messages = {
     noAnalyses: "当前没有打开的分析", noAnalysesText: "选择一个或多个表格启动 Python 内核，数据会以变量名加载好等你使用。",
     noTables: "未加载表格", kernelSpec: "内核", kernelSpecsFailed: "无法获取其他内核的列表。", kernelSpecWithoutTables: "这个内核不能加载表格。",
     pickTables: "选择要加载的表格，每个表格对应一个变量。", recentDatasets: "最近的数据集", recentHistory: "最近的分析",
+    moreTables: "仅列出 {n} 个表格，其余请搜索。", started: "“{name}”已启动", tablesMax: "一个分析最多加载 {n} 个表格。",
     startEmpty: "不加载表格直接开始", startWith: "加载 {n} 个表格并开始",
   },
   kernel: {
@@ -86,9 +87,10 @@ export const zh: Messages = {
   upload: {
     automatic: "自动", cancel: "移除", choose: "选择文件", comma: "逗号 ,", delimiter: "分隔符", detected: "自动：{value}", drop: "将表格拖到这里", encoding: "编码",
     failed: "上传失败。", formats: "CSV、TSV、Excel、JSON、Parquet、Feather", header: "首行", headerAbsent: "是数据", headerPresent: "是列名",
-    left: "剩余 {span}", look: "打开", make: "创建数据集", makeAll: "创建 {n} 个数据集", making: "正在读取全部数据…", name: "名称", notYet: "{n} 个文件已上传，尚未成为数据集。", pause: "暂停", phaseDone: "已完成", phaseFailed: "失败",
+    left: "剩余 {span}", make: "创建数据集", makeAll: "创建 {n} 个数据集", making: "正在读取全部数据…", name: "名称", notYet: "{n} 个文件已上传，尚未成为数据集。", pause: "暂停", phaseDone: "已完成", phaseFailed: "失败",
     phasePaused: "已暂停", phaseReceived: "已上传，尚未创建数据集", phaseRetrying: "连接断开，正在重试", phaseSending: "上传中", phaseWaiting: "等待中",
     previewLater: "文件上传完成后显示预览。", reading: "正在读取开头部分…", resume: "继续", semicolon: "分号 ;", sheet: "工作表", space: "空格",
+    clearDone: "清除已完成", dismiss: "从列表移除", failedOf: "{n} 个上传失败", goingOn: "正在上传 {n} 个文件", received: "{n} 个文件已上传，尚未创建数据集",
     tab: "制表符", title: "上传表格", tooLarge: "文件超出单个文件上限或你的配额。",
   },
   datasets: {

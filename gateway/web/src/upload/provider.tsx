@@ -1,5 +1,6 @@
 // The upload dialog for the whole app: opened by a button of any screen, or by a file dropped anywhere.
 import { createContext, useContext, useEffect, useMemo, useState, type ReactNode } from "react";
+import { UploadChip } from "./upload-chip";
 import { UploadDialog } from "./upload-dialog";
 import { uploads } from "./queue";
 
@@ -43,6 +44,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
     <UploadContext value={door}>
       {children}
       <UploadDialog open={open} onClose={() => setOpen(false)} />
+      {!open && <UploadChip onOpen={() => setOpen(true)} />}
     </UploadContext>
   );
 }

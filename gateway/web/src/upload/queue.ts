@@ -57,6 +57,12 @@ class UploadQueue {
     this.next();
   }
 
+  /** Takes those off the list that are datasets. */
+  clearDone(): void {
+    this.items = this.items.filter((item) => item.phase !== "done");
+    this.notifier.flush();
+  }
+
   /** Takes it off the list, and off the service unless it became a dataset. */
   remove(item: UploadItem): void {
     item.stop.abort();
@@ -98,14 +104,15 @@ class UploadQueue {
     const { signal } = item.stop;
     item.phase = "sending";
     for (let attempt = 0; !signal.aborted; attempt++) {
+      const before = item.sentBytes;
       try {
-        const before = item.sentBytes;
         await this.sendOnce(item, signal);
         item.phase = "received";
-        if (item.sentBytes > before) attempt = 0;
         break;
       } catch (error) {
         if (signal.aborted) break;
+        // Whoever gets on begins the waits anew.
+        if (item.sentBytes > before) attempt = 0;
         if (error instanceof TusError && error.gone && item.uploadId) {
           // Begun too long ago: the same file goes up again from its start, once.
           beginAnew(item);

@@ -43,6 +43,12 @@ export function UploadDialog({ open, onClose, onMade }: UploadDialogProps) {
             </Button>
           </div>
         )}
+        {items.filter(({ phase }) => phase === "done").length > 1 && (
+          <div className="up-all">
+            <span className="grow" />
+            <Button size="s" onClick={() => uploads.clearDone()}>{t("upload.clearDone")}</Button>
+          </div>
+        )}
         {items.map((item) => (
           <UploadRow
             key={item.id}

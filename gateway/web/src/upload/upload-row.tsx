@@ -48,11 +48,15 @@ export function UploadRow({ item, open, onOpen, onMade, onClose }: RowProps) {
           <IconButton label={t("upload.resume")} icon={<Play />} size="s" onClick={() => uploads.resume(item)} />
         )}
         {item.phase === "done" && item.dataset ? (
-          <span onClick={onClose}>
-            <LinkButton href={`/d/${item.dataset.datasetId}`} size="s">{t("upload.look")}</LinkButton>
-          </span>
+          <>
+            <span onClick={onClose}>
+              <LinkButton href={`/d/${item.dataset.datasetId}`} size="s">{t("common.open")}</LinkButton>
+            </span>
+            <IconButton label={t("upload.dismiss")} icon={<X />} size="s" onClick={() => uploads.remove(item)} />
+          </>
         ) : (
-          <IconButton label={t("upload.cancel")} icon={<X />} size="s" onClick={() => uploads.remove(item)} />
+          // What is being made cannot be taken back here: it would be there all the same, or not, unsaid.
+          <IconButton label={t("upload.cancel")} icon={<X />} size="s" disabled={item.reading.busy} onClick={() => uploads.remove(item)} />
         )}
       </div>
       {item.phase !== "done" && item.phase !== "received" && (

@@ -13,15 +13,15 @@ import { Field, SearchInput, Select } from "../../ui/field";
 import { Failed, Skeleton } from "../../ui/states";
 import { useUpload } from "../../upload/provider";
 import { useKernelSpecs } from "./kernel-spec";
-import { useStartKernel } from "./start";
+import { TABLES_MAX, useStartKernel } from "./start";
 
-/** Tables that one kernel may hold. */
-const TABLES_MAX = 20;
+/** Tables that are listed. */
+const LISTED_MAX = 50;
 
 export function NewAnalysis({ open, onClose }: { open: boolean; onClose(): void }) {
   const t = useT();
   const upload = useUpload();
-  const start = useStartKernel();
+  const start = useStartKernel(open);
   const [query, setQuery] = useState("");
   const [name, setName] = useState("");
   const [picked, setPicked] = useState<Dataset[]>([]);
@@ -30,10 +30,14 @@ export function NewAnalysis({ open, onClose }: { open: boolean; onClose(): void 
   const withoutTables = kinds.some((each) => each.name === kind && !each.loadsTables);
   const tables = withoutTables ? [] : picked;
   const wanted = useDebounced(query.trim());
-  const { data, error, refetch } = useQuery(DatasetService.method.listDatasets, { query: wanted, pageSize: 50 }, { enabled: open });
+  const { data, error, refetch } = useQuery(DatasetService.method.listDatasets, { query: wanted, pageSize: LISTED_MAX }, { enabled: open });
   const has = (dataset: Dataset) => picked.some((each) => each.datasetId === dataset.datasetId);
   const toggle = (dataset: Dataset) =>
-    setPicked(has(dataset) ? picked.filter((each) => each.datasetId !== dataset.datasetId) : [...picked, dataset].slice(0, TABLES_MAX));
+    setPicked(has(dataset) ? picked.filter((each) => each.datasetId !== dataset.datasetId) : [...picked, dataset]);
+  const full = picked.length >= TABLES_MAX;
+  // What was picked is in sight whatever is searched for, and can be given up even if it is gone meanwhile.
+  const listed = data?.datasets ?? [];
+  const shown = [...picked.filter((each) => !listed.some(({ datasetId }) => datasetId === each.datasetId)), ...listed];
   return (
     <Dialog
       open={open}
@@ -54,7 +58,7 @@ export function NewAnalysis({ open, onClose }: { open: boolean; onClose(): void 
       }
     >
       <div className="stack">
-        <Field label={t("home.analysisName")} value={name} maxLength={200} placeholder={tables[0]?.name ?? t("notebook.untitled")} onChange={(event) => setName(event.target.value)} />
+        <Field label={t("home.analysisName")} value={name} maxLength={200} placeholder={tables.map((each) => each.name).join(" + ").slice(0, 200) || t("notebook.untitled")} onChange={(event) => setName(event.target.value)} />
         {kinds.length > 1 && (
           <Select label={t("home.kernelSpec")} value={kind} onChange={(event) => setKind(event.target.value)} data-testid="kernel-spec">
             {kinds.map((each, index) => (
@@ -71,19 +75,21 @@ export function NewAnalysis({ open, onClose }: { open: boolean; onClose(): void 
         {!withoutTables && <SearchInput label={t("datasets.search")} value={query} onChange={setQuery} />}
         {withoutTables ? null : error ? <Failed error={error} onRetry={() => void refetch()} /> : !data ? <Skeleton rows={3} height={30} /> : (
           <div className="list pick-list">
-            {data.datasets.map((dataset) => (
+            {shown.map((dataset) => (
               <label key={dataset.datasetId} className="list-row list-row-link">
-                <input type="checkbox" checked={has(dataset)} onChange={() => toggle(dataset)} />
+                <input type="checkbox" checked={has(dataset)} disabled={full && !has(dataset)} onChange={() => toggle(dataset)} />
                 <span className="grow dataset-link">
                   <span className="ellipsis">{dataset.name}</span>
                   <span className="muted small num">{t("dataset.rows", { n: dataset.rowCount })} · {bytes(dataset.sizeBytes)}</span>
                 </span>
-                <span className="badge mono">{dataset.variableName}</span>
+                <span className="badge mono ellipsis pick-variable">{dataset.variableName}</span>
               </label>
             ))}
-            {data.datasets.length === 0 && <p className="muted card-pad">{t(wanted ? "common.noMatch" : "datasets.none")}</p>}
+            {listed.length === 0 && <p className="muted card-pad">{t(wanted ? "common.noMatch" : "datasets.none")}</p>}
           </div>
         )}
+        {full && <p className="muted small" role="status">{t("home.tablesMax", { n: TABLES_MAX })}</p>}
+        {!withoutTables && data?.nextPageToken && <p className="muted small">{t("home.moreTables", { n: LISTED_MAX })}</p>}
       </div>
     </Dialog>
   );
