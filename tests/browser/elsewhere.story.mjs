@@ -1,6 +1,6 @@
 // What a person asked for and did not wait for: it is done once, it is told, and nobody is taken away from where they are.
 import assert from "node:assert/strict";
-import { byId, origin, setUp, story, upload } from "./page.mjs";
+import { byId, ended, origin, run, setUp, story, upload } from "./page.mjs";
 
 const CREATE = "**/fenxi.analysis.v1.KernelService/CreateKernel";
 const LONG = `a very long name of a file ${"with many words ".repeat(7)}.csv`;
@@ -88,4 +88,34 @@ await story("elsewhere", {}, async ({ page, picture }) => {
   const share = await row.evaluate((element) => element.querySelector(".dataset-link").clientWidth / element.clientWidth);
   assert.ok(share > 0.35, `the name has ${share} of its row`);
   await picture("long-name");
+
+  // What has ended is no dead end: the same code, and the same tables, in a new kernel. So is what the history keeps.
+  await upload(page, "pairs.csv", "a,b\n1,2\n3,4\n");
+  await byId(page, "dataset-row").filter({ hasText: "pairs" }).getByRole("button", { name: "Analyse" }).click();
+  await byId(page, "notebook").waitFor();
+  await ended(await run(page, "df.a.sum()"), "OK");
+  const former = page.url();
+  await page.getByRole("button", { name: "More actions" }).first().click();
+  await page.getByRole("menuitem", { name: "End kernel" }).click();
+  await page.getByRole("button", { name: "End kernel" }).click();
+  await byId(page, "new-analysis").waitFor();
+  await page.goto(former);
+  await byId(page, "kernel-gone").waitFor();
+  await page.locator("[data-testid=kernel-state][data-state=dead]").waitFor();
+  assert.ok(await byId(page, "run-all").isDisabled());
+  await byId(page, "start-anew").click();
+  await page.waitForURL((url) => url.href !== former);
+  const again = byId(page, "cell").first();
+  await again.getByText("df.a.sum()").waitFor();
+  await byId(page, "run-all").click();
+  await ended(again, "OK");
+  await again.getByTestId("output-text").getByText("4").waitFor();
+  await picture("anew");
+  await page.goto(`${origin}/history`);
+  await byId(page, "history-row").filter({ hasText: "df.a.sum()" }).first().getByRole("link").click();
+  await byId(page, "run-again").click();
+  await byId(page, "notebook").waitFor();
+  await byId(page, "cell").first().getByText("df.a.sum()").waitFor();
+  await byId(page, "run-all").click();
+  await ended(byId(page, "cell").first(), "OK");
 });

@@ -49,7 +49,7 @@ export const en = {
     network: "Network", networkNone: "What this kernel could reach was taken back. It reaches nothing now.", networkText: "The kernel may reach:",
     moveUp: "Move up", notSaved: "This browser has no room to keep your draft. Copy it before you leave the page.", nothingFound: "Nothing is known of this name.", output: "Output", placeholder: "Write {language}, then Shift+Enter to run",
     queued: "Waiting for its turn", queuedAt: "Waiting: {n} run before it|Waiting: {n} runs before it", queuedFor: "about {span}", reconnecting: "Connection lost. It runs on; output follows as soon as there is a way.", restart: "Restart kernel",
-    restartText: "Code that runs is stopped and all variables are lost. The tables are loaded again.", renameTitle: "Rename analysis", restartTitle: "Restart the kernel?", run: "Run", runAll: "Run all",
+    restartText: "Code that runs is stopped and all variables are lost. The tables are loaded again.", renameTitle: "Rename analysis", restartTitle: "Restart the kernel?", startAnew: "Start anew with this code", run: "Run", runAll: "Run all",
     running: "Running", sending: "Sending…", shortcuts: "Keyboard shortcuts", showAll: "Show all {n} lines", showLess: "Show less", showWhole: "Show all of it", startsAt: "Other kernels are being started. This one is number {n} in the line.", stop: "Stop", stopping: "Stopping…", tryThis: "Try",
     untitled: "Untitled analysis",
   },
@@ -110,7 +110,7 @@ export const en = {
     anyDataset: "Any dataset", anyOutcome: "Any outcome", anyTime: "Any time", byDataset: "Filter by dataset", byOutcome: "Filter by outcome", byTime: "Filter by time",
     clearFilters: "Clear filters", code: "Code", deleted: "Analysis deleted", gone: "This analysis is gone", lastDays: "Last day|Last {n} days", noResult: "It said nothing.",
     none: "No analyses yet", noneDeleted: "Nothing was deleted", noneDeletedText: "Deleted analyses stay here for 30 days.", noneText: "Everything you run is kept here, with its results.",
-    openNotebook: "Open analysis", restore: "Bring back", restored: "Analysis is back", result: "Result", search: "Search code, tables and results", showDeleted: "Deleted ones",
+    openNotebook: "Open analysis", runAgain: "Run again", restore: "Bring back", restored: "Analysis is back", result: "Result", search: "Search code, tables and results", showDeleted: "Deleted ones",
     total: "{n} analysis in all|{n} analyses in all", untitled: "(no code)",
   },
   stats: {

@@ -51,7 +51,7 @@ export const zh: Messages = {
     network: "网络", networkNone: "此内核的网络授权已被收回，现在不能访问任何地址。", networkText: "内核可以访问：",
     moveUp: "上移", notSaved: "浏览器空间不足，草稿无法保存。离开页面前请先复制。", nothingFound: "没有找到这个名称的说明。", output: "输出", placeholder: "编写 {language}，按 Shift+Enter 运行",
     queued: "排队等待中", queuedAt: "排队中：前面还有 {n} 个", queuedFor: "约 {span}", reconnecting: "连接已断开。代码仍在运行，恢复后会自动补上输出。", restart: "重启内核",
-    restartText: "正在运行的代码会停止，所有变量都会丢失。表格会重新加载。", renameTitle: "重命名分析", restartTitle: "重启内核？", run: "运行", runAll: "全部运行",
+    restartText: "正在运行的代码会停止，所有变量都会丢失。表格会重新加载。", renameTitle: "重命名分析", restartTitle: "重启内核？", run: "运行", startAnew: "用这些代码重新开始", runAll: "全部运行",
     running: "运行中", sending: "发送中…", shortcuts: "键盘快捷键", showAll: "显示全部 {n} 行", showLess: "收起", showWhole: "全部显示", startsAt: "正在启动其他内核，本内核排在第 {n} 位。", stop: "停止", stopping: "正在停止…", tryThis: "试试",
     untitled: "未命名分析",
   },
@@ -112,7 +112,7 @@ export const zh: Messages = {
     anyDataset: "全部数据集", anyOutcome: "全部结果", anyTime: "全部时间", byDataset: "按数据集筛选", byOutcome: "按结果筛选", byTime: "按时间筛选",
     clearFilters: "清除筛选", code: "代码", deleted: "已删除分析", gone: "这条分析已不存在", lastDays: "最近 {n} 天", noResult: "没有输出。",
     none: "还没有分析记录", noneDeleted: "没有已删除的记录", noneDeletedText: "删除的分析会在这里保留 30 天。", noneText: "你运行的所有内容及结果都会保存在这里。",
-    openNotebook: "打开分析", restore: "恢复", restored: "已恢复", result: "结果", search: "搜索代码、表格和结果", showDeleted: "已删除",
+    openNotebook: "打开分析", runAgain: "再次运行", restore: "恢复", restored: "已恢复", result: "结果", search: "搜索代码、表格和结果", showDeleted: "已删除",
     total: "共 {n} 次分析", untitled: "（无代码）",
   },
   stats: {

@@ -19,9 +19,18 @@ export interface Cell {
 /** An execution; or the run of another cell, which is sent before. */
 export type After = { executionId: string } | { cellId: string };
 
+/** What a kernel was made of: another like it can be made when it is gone. */
+export interface Origin {
+  displayName: string;
+  kernelSpec: string;
+  tables: { datasetId: string; variableName: string }[];
+}
+
 export interface NotebookDocument {
   version: 1;
   cells: Cell[];
+  /** Of its kernel; unset until that was heard of. */
+  origin?: Origin;
   /** Executions that belong to no cell any more: run over or deleted here. */
   dropped: string[];
 }

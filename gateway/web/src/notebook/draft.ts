@@ -35,6 +35,11 @@ export class Draft {
     return true;
   }
 
+  /** Keeps what the kernel is made of. */
+  remember(origin: doc.Origin): void {
+    if (JSON.stringify(origin) !== JSON.stringify(this.document.origin)) this.keep({ ...this.document, origin });
+  }
+
   insert(at: number, code = ""): string {
     const id = newRequestId();
     this.change(doc.insert(this.document, at, doc.newCell(id, code)));

@@ -173,6 +173,7 @@ export class NotebookSession {
   }
 
   private kernelChanged(kernel: Kernel, first: boolean): void {
+    this.draft.remember(originOf(kernel));
     this.queue.heard(kernel, first);
     const running = kernel.runningExecutionId;
     this.stops.stopping.heard(kernel);
@@ -184,4 +185,8 @@ export class NotebookSession {
   private draftsChanged(): void {
     if (!this.loading && this.document.cells.some(({ executionId }) => executionId && !this.feeds.has(executionId))) void this.refresh();
   }
+}
+
+function originOf({ displayName, kernelSpec, datasets }: Kernel): doc.Origin {
+  return { displayName, kernelSpec, tables: datasets.map(({ datasetId, variableName }) => ({ datasetId, variableName })) };
 }

@@ -1,6 +1,6 @@
 // Where drafts live until Notebooks are durable: this browser's localStorage, per person and kernel.
 import { mergeDrafts, withOneDraft } from "./draft-merge";
-import { emptyDocument, type NotebookDocument } from "./document";
+import { emptyDocument, newCell, type NotebookDocument } from "./document";
 
 const PREFIX = "fenxi.notebook.";
 /** Drafts of kernels not touched for so long are cleared when space runs out. */
@@ -55,6 +55,11 @@ export class DraftStore {
     this.seen = now;
     return parsed(now);
   }
+}
+
+/** Keeps code for a notebook that nobody has opened yet, a cell each. */
+export function keepCode(userId: string, kernelId: string, codes: string[], newId: () => string): void {
+  new DraftStore(userId, kernelId).save({ ...emptyDocument(), cells: codes.map((code) => newCell(newId(), code)) });
 }
 
 function read(key: string): string | null {

@@ -16,7 +16,7 @@ import { Empty, Failed, Skeleton } from "../../ui/states";
 import { TableWarnings } from "../../ui/table-warnings";
 import { useDeleteDataset } from "../datasets/actions";
 import { RenameDataset } from "../datasets/rename";
-import { useStartKernel } from "../home/start";
+import { originWith, useStart } from "../home/start";
 import { ColumnCard } from "./column-card";
 import { Grid } from "./grid";
 import "./dataset.css";
@@ -41,7 +41,7 @@ function Loaded({ dataset }: { dataset: Dataset }) {
   const [, go] = useLocation();
   const [renaming, setRenaming] = useState(false);
   const [deleting, setDeleting] = useState(false);
-  const start = useStartKernel();
+  const { busy, start } = useStart();
   const remove = useDeleteDataset(() => go("/datasets"));
   const rows = Number(dataset.rowCount);
   const facts = [
@@ -55,7 +55,7 @@ function Loaded({ dataset }: { dataset: Dataset }) {
       >
         <IconButton label={t("common.rename")} icon={<Pencil />} onClick={() => setRenaming(true)} />
         <IconButton label={t("common.delete")} icon={<Trash2 />} onClick={() => setDeleting(true)} />
-        <Button variant="primary" icon={<Play />} busy={start.busy} onClick={() => void start.run([dataset])} data-testid="analyse">
+        <Button variant="primary" icon={<Play />} busy={busy} onClick={() => void start(originWith([dataset]))} data-testid="analyse">
           {t("dataset.analyse")}
         </Button>
       </PageHead>

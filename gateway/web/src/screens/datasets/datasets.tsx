@@ -15,7 +15,7 @@ import { SearchInput } from "../../ui/field";
 import { Menu } from "../../ui/menu";
 import { Empty, Failed, Skeleton } from "../../ui/states";
 import { useUpload } from "../../upload/provider";
-import { useStartKernel } from "../home/start";
+import { originWith, useStart } from "../home/start";
 import { useDeleteDataset } from "./actions";
 import { RenameDataset } from "./rename";
 
@@ -25,7 +25,7 @@ export function DatasetsScreen() {
   const [query, setQuery] = useState("");
   const wanted = useDebounced(query.trim());
   const [picked, setPicked] = useState<Map<string, Dataset>>(new Map());
-  const start = useStartKernel();
+  const { busy, start } = useStart();
   const list = useInfiniteQuery(
     DatasetService.method.listDatasets,
     { query: wanted, pageSize: 50, pageToken: "" },
@@ -45,7 +45,7 @@ export function DatasetsScreen() {
     <div className="screen">
       <PageHead title={t("nav.datasets")} sub={quota && quota.quotaBytes > 0n && t("datasets.quota", { used: bytes(quota.usedBytes), quota: bytes(quota.quotaBytes) })}>
         {picked.size > 0 && (
-          <Button icon={<Play />} busy={start.busy} onClick={() => void start.run([...picked.values()])}>
+          <Button icon={<Play />} busy={busy} onClick={() => void start(originWith([...picked.values()]))}>
             {t("datasets.analysePicked", { n: picked.size })}
           </Button>
         )}
@@ -89,7 +89,7 @@ function DatasetRow({ dataset, picked, onPick, onDeleted }: RowProps) {
   const t = useT();
   const [renaming, setRenaming] = useState(false);
   const [deleting, setDeleting] = useState(false);
-  const start = useStartKernel();
+  const { busy, start } = useStart();
   const remove = useDeleteDataset(() => {
     setDeleting(false);
     onDeleted();
@@ -103,11 +103,11 @@ function DatasetRow({ dataset, picked, onPick, onDeleted }: RowProps) {
           {t("dataset.rows", { n: dataset.rowCount })} · {t("dataset.columns", { n: dataset.columnCount })} · {bytes(dataset.sizeBytes)} · {ago(dataset.createTime)}
         </span>
       </Link>
-      <Button size="s" icon={<Play />} busy={start.busy} onClick={() => void start.run([dataset])} className="hide-phone">{t("dataset.analyse")}</Button>
+      <Button size="s" icon={<Play />} busy={busy} onClick={() => void start(originWith([dataset]))} className="hide-phone">{t("dataset.analyse")}</Button>
       <Menu
         trigger={<IconButton label={t("common.moreActions")} icon={<Ellipsis />} size="s" />}
         entries={[
-          { label: t("dataset.analyse"), icon: <Play />, onSelect: () => void start.run([dataset]) },
+          { label: t("dataset.analyse"), icon: <Play />, onSelect: () => void start(originWith([dataset])) },
           { label: t("common.rename"), icon: <Pencil />, onSelect: () => setRenaming(true) },
           "line",
           { label: t("common.delete"), icon: <Trash2 />, danger: true, onSelect: () => setDeleting(true) },

@@ -1,6 +1,6 @@
 // One finished analysis: its code, all it said, and a way to run it again.
 import { useQuery } from "@connectrpc/connect-query";
-import { Copy, RotateCcw, SearchX, SquareTerminal, Trash2 } from "lucide-react";
+import { Copy, Play, RotateCcw, SearchX, SquareTerminal, Trash2 } from "lucide-react";
 import { useMemo, useRef } from "react";
 import { useLocation } from "wouter";
 import { isNotFound } from "../../api/errors";
@@ -18,6 +18,7 @@ import { Button, IconButton, LinkButton } from "../../ui/button";
 import { copyText } from "../../ui/copy";
 import { Empty, Failed, Skeleton } from "../../ui/states";
 import { useKernelSpecs } from "../home/kernel-spec";
+import { useStart } from "../home/start";
 import { deleteEntry, undelete } from "./delete";
 import { OutcomeBadge } from "./outcome";
 import "./history.css";
@@ -55,6 +56,12 @@ function Loaded({ data }: { data: GetHistoryEntryResponse }) {
   const tookMs = durationMs(entry.executionDuration);
   const language = useLanguage(entry.kernelId);
   const code = useRef<HTMLDivElement>(null);
+  const { busy, start } = useStart();
+  const again = {
+    displayName: entry.datasets.map(({ name }) => name).join(" + ").slice(0, 200),
+    kernelSpec: "",
+    tables: entry.datasets.map(({ datasetId, variableName }) => ({ datasetId, variableName })),
+  };
   const remove = async () => {
     if (await deleteEntry(entry)) go("/history");
   };
@@ -71,6 +78,7 @@ function Loaded({ data }: { data: GetHistoryEntryResponse }) {
         ) : (
           <IconButton label={t("common.delete")} icon={<Trash2 />} onClick={() => void remove()} />
         )}
+        {entry.code !== "" && <Button icon={<Play />} busy={busy} onClick={() => void start(again, [entry.code])} data-testid="run-again">{t("history.runAgain")}</Button>}
         <LinkButton href={`/k/${entry.kernelId}`} icon={<SquareTerminal />}>{t("history.openNotebook")}</LinkButton>
       </PageHead>
       {entry.datasets.length > 0 && (

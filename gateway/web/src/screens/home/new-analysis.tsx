@@ -13,7 +13,7 @@ import { Field, SearchInput, Select } from "../../ui/field";
 import { Failed, Skeleton } from "../../ui/states";
 import { useUpload } from "../../upload/provider";
 import { useKernelSpecs } from "./kernel-spec";
-import { TABLES_MAX, useStartKernel } from "./start";
+import { originWith, TABLES_MAX, useStart } from "./start";
 
 /** Tables that are listed. */
 const LISTED_MAX = 50;
@@ -21,7 +21,7 @@ const LISTED_MAX = 50;
 export function NewAnalysis({ open, onClose }: { open: boolean; onClose(): void }) {
   const t = useT();
   const upload = useUpload();
-  const start = useStartKernel(open);
+  const { busy, start } = useStart(open);
   const [query, setQuery] = useState("");
   const [name, setName] = useState("");
   const [picked, setPicked] = useState<Dataset[]>([]);
@@ -51,7 +51,7 @@ export function NewAnalysis({ open, onClose }: { open: boolean; onClose(): void 
             onClose();
             upload.open();
           }}>{t("upload.title")}</Button>
-          <Button variant="primary" icon={<Play />} busy={start.busy} onClick={() => void start.run(tables, name.trim(), kind)}>
+          <Button variant="primary" icon={<Play />} busy={busy} onClick={() => void start(originWith(tables, name.trim(), kind))}>
             {tables.length === 0 ? t("home.startEmpty") : t("home.startWith", { n: tables.length })}
           </Button>
         </>

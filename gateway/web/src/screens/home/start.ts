@@ -2,36 +2,42 @@
 import { useEffect, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { Once } from "../../api/once";
-import { queryClient } from "../../api/query";
+import { newRequestId, queryClient } from "../../api/query";
 import { kernels } from "../../api/transport";
 import type { Dataset } from "../../gen/fenxi/analysis/v1/dataset_pb";
 import { useT } from "../../i18n/i18n";
+import type { Origin } from "../../notebook/document";
+import { useUser } from "../../shell/user";
 import { toast, toastError } from "../../ui/toast";
 
 /** Tables that one kernel may hold. */
 export const TABLES_MAX = 20;
 
+/** Starts one as `origin` says, with cells of this code. */
+type Start = (origin: Origin, codes?: string[]) => Promise<void>;
+
 /** `waiting`: what it was asked from is still there. Whoever has gone elsewhere is told, and not taken away from it. */
-export function useStartKernel(waiting = true): { busy: boolean; run(datasets: Dataset[], name?: string, kernelSpec?: string): Promise<void> } {
+export function useStart(waiting = true): { busy: boolean; start: Start } {
   const t = useT();
+  const { userId } = useUser();
   const [, go] = useLocation();
   const [busy, setBusy] = useState(false);
   const [once] = useState(() => new Once());
-  const here = useRef(waiting);
-  here.current = waiting;
-  useEffect(() => () => void (here.current = false), []);
-  const run = async (datasets: Dataset[], name = "", kernelSpec = "") => {
-    if (datasets.length > TABLES_MAX) return toast(t("home.tablesMax", { n: TABLES_MAX }), undefined, true);
-    const wanted = {
-      datasets: datasets.map(({ datasetId }) => ({ datasetId, variableName: "" })),
-      displayName: name || datasets.map((dataset) => dataset.name).join(" + ").slice(0, 200),
-      kernelSpec,
-    };
+  const here = useRef(false);
+  useEffect(() => {
+    here.current = waiting;
+    return () => void (here.current = false);
+  }, [waiting]);
+  const start: Start = async ({ tables, displayName, kernelSpec }, codes = []) => {
+    if (tables.length > TABLES_MAX) return toast(t("home.tablesMax", { n: TABLES_MAX }), undefined, true);
+    const wanted = { datasets: tables, displayName, kernelSpec };
     setBusy(true);
     try {
       const { kernel } = await once.call(JSON.stringify(wanted), (requestId) => kernels.createKernel({ ...wanted, requestId }));
       void queryClient.invalidateQueries();
-      const open = () => go(`/k/${kernel?.kernelId ?? ""}`);
+      const kernelId = kernel?.kernelId ?? "";
+      if (codes.length > 0) (await import("../../notebook/storage")).keepCode(userId, kernelId, codes, newRequestId);
+      const open = () => go(`/k/${kernelId}`);
       if (here.current) open();
       else toast(t("home.started", { name: kernel?.displayName || t("notebook.untitled") }), { label: t("common.open"), run: open });
     } catch (error) {
@@ -39,5 +45,14 @@ export function useStartKernel(waiting = true): { busy: boolean; run(datasets: D
     }
     setBusy(false);
   };
-  return { busy, run };
+  return { busy, start };
+}
+
+/** One with these tables, each under a name that the service gives it. */
+export function originWith(datasets: Dataset[], name = "", kernelSpec = ""): Origin {
+  return {
+    displayName: name || datasets.map((dataset) => dataset.name).join(" + ").slice(0, 200),
+    kernelSpec,
+    tables: datasets.map(({ datasetId }) => ({ datasetId, variableName: "" })),
+  };
 }

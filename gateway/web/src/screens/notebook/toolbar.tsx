@@ -41,6 +41,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
   const [ending, setEnding] = useState(false);
   const [renaming, setRenaming] = useState(false);
   const { kernel } = session;
+  const gone = session.link.gone !== null;
   const { save, busy: saving, isPython } = useExport(session, spec);
   const end = async () => {
     setEnding(false);
@@ -57,10 +58,10 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
       <div className="toolbar-title">
         <h1>
           <Tip text={t("notebook.renameTitle")}>
-            <button type="button" className="title-button ellipsis" disabled={!kernel} onClick={() => setRenaming(true)} data-testid="title">{kernel?.displayName || t("notebook.untitled")}</button>
+            <button type="button" className="title-button ellipsis" disabled={!kernel} onClick={() => setRenaming(true)} data-testid="title">{kernel?.displayName || session.document.origin?.displayName || t("notebook.untitled")}</button>
           </Tip>
         </h1>
-        <KernelBadge state={kernel?.state} linked={session.link.live} />
+        <KernelBadge state={gone ? KernelState.DEAD : kernel?.state} linked={session.link.live} />
         {spec && kernel && <span className="muted small hide-phone" data-testid="kernel-kind">{spec.displayName}</span>}
         {kernel && kernel.heldMemoryBytes > 0n && (
           <Tip text={t("notebook.memory")}>
@@ -83,7 +84,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
       <div className="row toolbar-actions">
         {session.queue.places.size > 0 && <CancelWaiting session={session} onFocusLost={onFocusLost} />}
         <StopButton session={session} onStop={onStop} />
-        <Button size="s" icon={<FastForward />} onClick={onRunAll} data-testid="run-all">{t("notebook.runAll")}</Button>
+        <Button size="s" icon={<FastForward />} disabled={gone} onClick={onRunAll} data-testid="run-all">{t("notebook.runAll")}</Button>
         {spec?.inspectable && (
           <IconButton label={t("variables.title")} icon={<Braces />} size="s" aria-pressed={looking} onClick={() => onLook(!looking)} data-testid="show-variables" />
         )}
