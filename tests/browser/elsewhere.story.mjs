@@ -53,6 +53,10 @@ await story("elsewhere", {}, async ({ page, picture }) => {
   await page.getByRole("link", { name: /asked twice/ }).first().waitFor();
   assert.equal(await page.getByRole("link", { name: /asked twice/ }).count(), 1);
   assert.deepEqual(answers, [200, 200]);
+  // Either can be ended without being opened.
+  await page.locator(".kernel-card").filter({ hasText: "left alone" }).getByRole("button", { name: "End kernel" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "End kernel" }).click();
+  await page.getByRole("link", { name: /left alone/ }).waitFor({ state: "detached" });
 
   // An upload goes on behind a closed dialog, and says so until it is a dataset.
   let go;

@@ -1,5 +1,5 @@
 // A kernel on the front page: how it stands, what it holds, and a warning where it is about to be ended.
-import { Pencil } from "lucide-react";
+import { Pencil, Power } from "lucide-react";
 import { useRef, useState } from "react";
 import { Link } from "wouter";
 import { newRequestId } from "../../api/query";
@@ -7,10 +7,13 @@ import { kernels } from "../../api/transport";
 import { KernelState, type Kernel } from "../../gen/fenxi/analysis/v1/kernel_pb";
 import { ago, bytes } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
+import { endKernel } from "../../notebook/end";
 import { renameKernel } from "../../notebook/rename";
 import { IconButton } from "../../ui/button";
+import { Confirm } from "../../ui/dialog";
 import { useNow } from "../../ui/now";
 import { RenameDialog } from "../../ui/rename-dialog";
+import { toastError } from "../../ui/toast";
 import { idleText, KeepButton } from "./idle-warning";
 import { KernelBadge } from "./kernel-state";
 
@@ -18,6 +21,7 @@ export function KernelCard({ kernel, kind, onChange }: { kernel: Kernel; kind: s
   const t = useT();
   const link = useRef<HTMLDivElement>(null);
   const [renaming, setRenaming] = useState(false);
+  const [ending, setEnding] = useState(false);
   const warned = kernel.idleWarningTime !== undefined;
   const nowMs = useNow(15_000, warned);
   const facts = [kind, kernel.heldMemoryBytes > 0n ? bytes(kernel.heldMemoryBytes) : "", ago(kernel.lastActivityTime ?? kernel.createTime)].filter(Boolean);
@@ -37,7 +41,10 @@ export function KernelCard({ kernel, kind, onChange }: { kernel: Kernel; kind: s
           </div>
           <div className="muted small num kernel-facts">{facts.join(" · ")}</div>
         </Link>
-        <IconButton label={t("notebook.renameTitle")} icon={<Pencil />} size="s" className="kernel-rename" onClick={() => setRenaming(true)} data-testid="kernel-rename" />
+        <div className="kernel-acts">
+          <IconButton label={t("notebook.renameTitle")} icon={<Pencil />} size="s" onClick={() => setRenaming(true)} data-testid="kernel-rename" />
+          <IconButton label={t("notebook.end")} icon={<Power />} size="s" onClick={() => setEnding(true)} data-testid="kernel-end" />
+        </div>
       </div>
       {warned && (
         <div className="notice notice-warn kernel-warning small" role="status" data-testid="kernel-idle">
@@ -46,6 +53,17 @@ export function KernelCard({ kernel, kind, onChange }: { kernel: Kernel; kind: s
         </div>
       )}
       <RenameDialog open={renaming} title={t("notebook.renameTitle")} name={kernel.displayName} rename={(name) => renameKernel(kernel.kernelId, name)} onClose={() => setRenaming(false)} />
+      <Confirm
+        open={ending}
+        title={t("notebook.endTitle")}
+        text={t("notebook.endText")}
+        action={t("notebook.end")}
+        onClose={() => setEnding(false)}
+        onConfirm={() => {
+          setEnding(false);
+          endKernel(kernel.kernelId).catch(toastError);
+        }}
+      />
     </div>
   );
 }

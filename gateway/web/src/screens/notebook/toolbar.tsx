@@ -2,12 +2,11 @@
 import { Braces, Download, Ellipsis, FastForward, FileCode, Globe, Keyboard, ListX, Pencil, Power, RotateCcw, Square } from "lucide-react";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
-import { newRequestId, queryClient } from "../../api/query";
-import { kernels } from "../../api/transport";
 import type { KernelSpec } from "../../gen/fenxi/analysis/v1/kernel_spec_pb";
 import { KernelState } from "../../gen/fenxi/analysis/v1/kernel_pb";
 import { bytes } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
+import { endKernel } from "../../notebook/end";
 import type { NotebookSession } from "../../notebook/session";
 import { FORCE_RESTART_AFTER_MS } from "../../notebook/stopping";
 import { Button, IconButton, Tip } from "../../ui/button";
@@ -46,8 +45,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
   const end = async () => {
     setEnding(false);
     try {
-      await kernels.deleteKernel({ kernelId: session.kernelId, requestId: newRequestId() });
-      void queryClient.invalidateQueries();
+      await endKernel(session.kernelId);
       go("/");
     } catch (error) {
       toastError(error);
