@@ -4,8 +4,8 @@ export const en = {
   common: {
     all: "All", cancel: "Cancel", close: "Close", copied: "Copied", copy: "Copy", copyByHand: "Selected. Press Ctrl+C (⌘C on a Mac) to copy it.", crashed: "This screen broke", delete: "Delete", done: "Done",
     failed: "That did not work", loading: "Loading…", more: "Show more", open: "Open", moreActions: "More actions", newVersion: "A new version was installed",
-    noMatch: "Nothing found", noMatchText: "Try fewer words or other filters.", nothingHere: "There is nothing at this address", reload: "Reload",
-    rename: "Rename", retry: "Try again", save: "Save", saved: "Saved", undo: "Undo",
+    noMatch: "Nothing found", noMatchText: "Try fewer words or other filters.", noMore: "More could not be had.", nothingHere: "There is nothing at this address", reload: "Reload",
+    rename: "Rename", retry: "Try again", save: "Save", saved: "Saved", stale: "This may be out of date.", undo: "Undo",
   },
   time: { now: "just now" },
   nav: {

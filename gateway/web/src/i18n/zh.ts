@@ -6,8 +6,8 @@ export const zh: Messages = {
   common: {
     all: "全部", cancel: "取消", close: "关闭", copied: "已复制", copy: "复制", copyByHand: "已选中，请按 Ctrl+C（Mac 上为 ⌘C）复制。", crashed: "页面出错了", delete: "删除", done: "完成",
     failed: "操作未成功", loading: "加载中…", more: "加载更多", open: "打开", moreActions: "更多操作", newVersion: "已更新到新版本",
-    noMatch: "没有找到", noMatchText: "试试更少的关键词，或调整筛选条件。", nothingHere: "这个地址下没有内容", reload: "重新加载",
-    rename: "重命名", retry: "重试", save: "保存", saved: "已保存", undo: "撤销",
+    noMatch: "没有找到", noMatchText: "试试更少的关键词，或调整筛选条件。", noMore: "未能加载更多。", nothingHere: "这个地址下没有内容", reload: "重新加载",
+    rename: "重命名", retry: "重试", save: "保存", saved: "已保存", stale: "显示的内容可能不是最新的。", undo: "撤销",
   },
   time: { now: "刚刚" },
   nav: {

@@ -31,6 +31,27 @@ export function Failed({ error, onRetry, title, children }: { error: unknown; on
   );
 }
 
+interface Asked {
+  error: unknown;
+  refetch(): unknown;
+  isFetchNextPageError?: boolean;
+  fetchNextPage?(): unknown;
+}
+
+/** For a list, or a thing, that is shown and could not be had anew, or no more of it: what is there stays. */
+export function Stale({ query }: { query: Asked }) {
+  const t = useT();
+  const { error, isFetchNextPageError: more } = query;
+  if (!error) return null;
+  return (
+    <div className="notice notice-warn stale" role="alert" data-testid="stale">
+      <CircleAlert />
+      <span className="grow">{t(more ? "common.noMore" : "common.stale")} {errorText(error)}</span>
+      <Button size="s" onClick={() => void (more ? query.fetchNextPage?.() : query.refetch())}>{t("common.retry")}</Button>
+    </div>
+  );
+}
+
 export function Skeleton({ rows = 4, height = 18 }: { rows?: number; height?: number }) {
   const t = useT();
   return (

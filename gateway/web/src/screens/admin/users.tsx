@@ -17,7 +17,7 @@ import { useDebounced } from "../../ui/debounced";
 import { Confirm } from "../../ui/dialog";
 import { SearchInput } from "../../ui/field";
 import { Menu } from "../../ui/menu";
-import { Empty, Failed, Skeleton } from "../../ui/states";
+import { Empty, Failed, Skeleton, Stale } from "../../ui/states";
 import { toast, toastError } from "../../ui/toast";
 import { CreateUser, SetPassword } from "./user-dialogs";
 
@@ -41,7 +41,7 @@ export function UsersScreen() {
       </PageHead>
       <SearchInput label={t("users.search")} value={query} onChange={setQuery} />
       <section className="card" aria-busy={list.isFetching}>
-        {list.error ? (
+        {list.error && !list.data ? (
           <Failed error={list.error} onRetry={() => void list.refetch()} />
         ) : list.isPending ? (
           <Skeleton rows={5} height={38} />
@@ -51,6 +51,7 @@ export function UsersScreen() {
           <div className="list">{found.map((user) => <UserRow key={user.userId} user={user} />)}</div>
         )}
       </section>
+      {list.data && <Stale query={list} />}
       {list.hasNextPage && <Button className="more" busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>{t("common.more")}</Button>}
       <CreateUser open={creating} onClose={() => setCreating(false)} />
     </div>

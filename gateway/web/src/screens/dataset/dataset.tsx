@@ -2,7 +2,7 @@
 import { useQuery } from "@connectrpc/connect-query";
 import { Pencil, Play, SearchX, Table2, Trash2 } from "lucide-react";
 import { Tabs } from "radix-ui";
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 import { useLocation } from "wouter";
 import { isNotFound } from "../../api/errors";
 import { DatasetService, type Dataset } from "../../gen/fenxi/analysis/v1/dataset_pb";
@@ -12,7 +12,7 @@ import { PageHead } from "../../shell/shell";
 import { Button, IconButton, LinkButton } from "../../ui/button";
 import { Confirm } from "../../ui/dialog";
 import { SearchInput } from "../../ui/field";
-import { Empty, Failed, Skeleton } from "../../ui/states";
+import { Empty, Failed, Skeleton, Stale } from "../../ui/states";
 import { TableWarnings } from "../../ui/table-warnings";
 import { useDeleteDataset } from "../datasets/actions";
 import { RenameDataset } from "../datasets/rename";
@@ -23,7 +23,8 @@ import "./dataset.css";
 
 export function DatasetScreen({ datasetId }: { datasetId: string }) {
   const t = useT();
-  const { data, error, refetch } = useQuery(DatasetService.method.getDataset, { datasetId }, { staleTime: 60_000 });
+  const query = useQuery(DatasetService.method.getDataset, { datasetId }, { staleTime: 60_000 });
+  const { data, error, refetch } = query;
   if (error && isNotFound(error)) {
     return (
       <Empty icon={<SearchX />} title={t("dataset.gone")} text={t("dataset.goneText")}>
@@ -31,12 +32,13 @@ export function DatasetScreen({ datasetId }: { datasetId: string }) {
       </Empty>
     );
   }
-  if (error) return <Failed error={error} onRetry={() => void refetch()} />;
-  if (!data?.dataset) return <div className="screen"><Skeleton rows={8} height={28} /></div>;
-  return <Loaded dataset={data.dataset} />;
+  if (!data?.dataset) {
+    return error ? <Failed error={error} onRetry={() => void refetch()} /> : <div className="screen"><Skeleton rows={8} height={28} /></div>;
+  }
+  return <Loaded dataset={data.dataset} stale={<Stale query={query} />} />;
 }
 
-function Loaded({ dataset }: { dataset: Dataset }) {
+function Loaded({ dataset, stale }: { dataset: Dataset; stale: ReactNode }) {
   const t = useT();
   const [, go] = useLocation();
   const [renaming, setRenaming] = useState(false);
@@ -76,6 +78,7 @@ function Loaded({ dataset }: { dataset: Dataset }) {
         <Tabs.Content value="columns"><Columns dataset={dataset} /></Tabs.Content>
         <Tabs.Content value="about"><About dataset={dataset} /></Tabs.Content>
       </Tabs.Root>
+      {stale}
       <RenameDataset dataset={renaming ? dataset : null} onClose={() => setRenaming(false)} />
       <Confirm
         open={deleting}

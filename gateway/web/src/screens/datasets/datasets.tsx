@@ -13,7 +13,7 @@ import { Button, IconButton } from "../../ui/button";
 import { Confirm } from "../../ui/dialog";
 import { SearchInput } from "../../ui/field";
 import { Menu } from "../../ui/menu";
-import { Empty, Failed, Skeleton } from "../../ui/states";
+import { Empty, Failed, Skeleton, Stale } from "../../ui/states";
 import { useUpload } from "../../upload/provider";
 import { originWith, useStart } from "../home/start";
 import { useDeleteDataset } from "./actions";
@@ -53,7 +53,7 @@ export function DatasetsScreen() {
       </PageHead>
       <SearchInput label={t("datasets.search")} value={query} onChange={setQuery} />
       <section className="card" aria-busy={list.isFetching}>
-        {list.error ? (
+        {list.error && !list.data ? (
           <Failed error={list.error} onRetry={() => void list.refetch()} />
         ) : list.isPending ? (
           <Skeleton rows={6} height={36} />
@@ -71,6 +71,7 @@ export function DatasetsScreen() {
           </div>
         )}
       </section>
+      {list.data && <Stale query={list} />}
       {list.hasNextPage && (
         <Button className="more" busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>{t("common.more")}</Button>
       )}

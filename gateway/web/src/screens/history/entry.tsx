@@ -1,7 +1,7 @@
 // One finished analysis: its code, all it said, and a way to run it again.
 import { useQuery } from "@connectrpc/connect-query";
 import { Copy, Play, RotateCcw, SearchX, SquareTerminal, Trash2 } from "lucide-react";
-import { useMemo, useRef } from "react";
+import { useMemo, useRef, type ReactNode } from "react";
 import { useLocation } from "wouter";
 import { isNotFound } from "../../api/errors";
 import { CodeView } from "../../editor/code-view";
@@ -16,7 +16,7 @@ import { Outputs } from "../../output/output-view";
 import { PageHead } from "../../shell/shell";
 import { Button, IconButton, LinkButton } from "../../ui/button";
 import { copyText } from "../../ui/copy";
-import { Empty, Failed, Skeleton } from "../../ui/states";
+import { Empty, Failed, Skeleton, Stale } from "../../ui/states";
 import { useKernelSpecs } from "../home/kernel-spec";
 import { useStart } from "../home/start";
 import { deleteEntry, undelete } from "./delete";
@@ -35,7 +35,8 @@ function modelOf(events: OutputEvent[]): OutputModel {
 
 export function EntryScreen({ entryId }: { entryId: string }) {
   const t = useT();
-  const { data, error, refetch } = useQuery(HistoryService.method.getHistoryEntry, { historyEntryId: entryId });
+  const query = useQuery(HistoryService.method.getHistoryEntry, { historyEntryId: entryId });
+  const { data, error, refetch } = query;
   if (error && isNotFound(error)) {
     return (
       <Empty icon={<SearchX />} title={t("history.gone")}>
@@ -43,12 +44,13 @@ export function EntryScreen({ entryId }: { entryId: string }) {
       </Empty>
     );
   }
-  if (error) return <Failed error={error} onRetry={() => void refetch()} />;
-  if (!data?.entry) return <div className="screen"><Skeleton rows={8} height={26} /></div>;
-  return <Loaded data={data} />;
+  if (!data?.entry) {
+    return error ? <Failed error={error} onRetry={() => void refetch()} /> : <div className="screen"><Skeleton rows={8} height={26} /></div>;
+  }
+  return <Loaded data={data} stale={<Stale query={query} />} />;
 }
 
-function Loaded({ data }: { data: GetHistoryEntryResponse }) {
+function Loaded({ data, stale }: { data: GetHistoryEntryResponse; stale: ReactNode }) {
   const t = useT();
   const [, go] = useLocation();
   const entry = data.entry!;
@@ -98,6 +100,7 @@ function Loaded({ data }: { data: GetHistoryEntryResponse }) {
         <h2>{t("history.result")}</h2>
         {model.items.length === 0 ? <p className="muted">{t("history.noResult")}</p> : <Outputs model={model} executionId={entry.executionId} />}
       </section>
+      {stale}
     </div>
   );
 }

@@ -12,7 +12,7 @@ import { PageHead } from "../../shell/shell";
 import { Button, IconButton } from "../../ui/button";
 import { useDebounced } from "../../ui/debounced";
 import { SearchInput } from "../../ui/field";
-import { Empty, Failed, Skeleton } from "../../ui/states";
+import { Empty, Failed, Skeleton, Stale } from "../../ui/states";
 import { deleteEntry, undelete } from "./delete";
 import { HistoryRow } from "./history-row";
 import { looksOn } from "./look-on";
@@ -102,7 +102,7 @@ export function HistoryScreen() {
         <FilterChoices filters={filters} onChange={setFilters} />
       </div>
       <section className="card" aria-busy={list.isFetching}>
-        {list.error ? (
+        {list.error && !list.data ? (
           <Failed error={list.error} onRetry={() => void list.refetch()} />
         ) : list.isPending || lookOn || (entries.length === 0 && isFetchingNextPage) ? (
           <Skeleton rows={7} height={34} />
@@ -130,6 +130,7 @@ export function HistoryScreen() {
           </div>
         )}
       </section>
+      {list.data && <Stale query={list} />}
       {entries.length > 0 && hasNextPage && (
         <Button className="more" busy={isFetchingNextPage} onClick={() => void fetchNextPage()}>{t("common.more")}</Button>
       )}

@@ -10,7 +10,7 @@ import { useT } from "../../i18n/i18n";
 import { PageHead } from "../../shell/shell";
 import { useUser } from "../../shell/user";
 import { Button } from "../../ui/button";
-import { Empty, Failed, Skeleton } from "../../ui/states";
+import { Empty, Failed, Skeleton, Stale } from "../../ui/states";
 import { useUpload } from "../../upload/provider";
 import { HistoryRow } from "../history/history-row";
 import { specOf } from "../../notebook/language";
@@ -71,7 +71,8 @@ function useKernels() {
 
 function Kernels({ onNew }: { onNew(): void }) {
   const t = useT();
-  const { kernels: all, error, refetch, hasNextPage, isFetchingNextPage, fetchNextPage } = useKernels();
+  const list = useKernels();
+  const { kernels: all, error, refetch, hasNextPage, isFetchingNextPage, fetchNextPage } = list;
   const { specs } = useKernelSpecs();
   const [steps, setSteps] = useState(1);
   const drawn = drawnOf(all ?? [], steps);
@@ -81,7 +82,7 @@ function Kernels({ onNew }: { onNew(): void }) {
   };
   return (
     <Section title={t("home.analyses")}>
-      {error ? (
+      {error && !all ? (
         <div className="card"><Failed error={error} onRetry={() => void refetch()} /></div>
       ) : !all ? (
         <div className="card"><Skeleton rows={2} height={40} /></div>
@@ -97,6 +98,7 @@ function Kernels({ onNew }: { onNew(): void }) {
           {(drawn < all.length || hasNextPage) && <Button className="more" busy={isFetchingNextPage} onClick={more} data-testid="more-kernels">{t("common.more")}</Button>}
         </>
       )}
+      {all && <Stale query={list} />}
     </Section>
   );
 }
@@ -104,11 +106,12 @@ function Kernels({ onNew }: { onNew(): void }) {
 function RecentDatasets() {
   const t = useT();
   const upload = useUpload();
-  const { data, error, refetch } = useQuery(DatasetService.method.listDatasets, { pageSize: 5 });
+  const query = useQuery(DatasetService.method.listDatasets, { pageSize: 5 });
+  const { data, error, refetch } = query;
   return (
     <Section title={t("home.recentDatasets")} href="/datasets">
       <div className="card">
-        {error ? (
+        {error && !data ? (
           <Failed error={error} onRetry={() => void refetch()} />
         ) : !data ? (
           <Skeleton rows={4} height={26} />
@@ -131,17 +134,19 @@ function RecentDatasets() {
           </div>
         )}
       </div>
+      {data && <Stale query={query} />}
     </Section>
   );
 }
 
 function RecentHistory() {
   const t = useT();
-  const { data, error, refetch } = useQuery(HistoryService.method.listHistory, { pageSize: 5 });
+  const query = useQuery(HistoryService.method.listHistory, { pageSize: 5 });
+  const { data, error, refetch } = query;
   return (
     <Section title={t("home.recentHistory")} href="/history">
       <div className="card">
-        {error ? (
+        {error && !data ? (
           <Failed error={error} onRetry={() => void refetch()} />
         ) : !data ? (
           <Skeleton rows={4} height={26} />
@@ -151,6 +156,7 @@ function RecentHistory() {
           <div className="list">{data.entries.map((entry) => <HistoryRow key={entry.historyEntryId} entry={entry} />)}</div>
         )}
       </div>
+      {data && <Stale query={query} />}
     </Section>
   );
 }

@@ -11,7 +11,7 @@ import { ago, moment } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
 import { Button } from "../../ui/button";
 import { Confirm } from "../../ui/dialog";
-import { Empty, Failed, Skeleton } from "../../ui/states";
+import { Empty, Failed, Skeleton, Stale } from "../../ui/states";
 import { toast, toastError } from "../../ui/toast";
 import { CreateToken } from "./create-token";
 
@@ -43,7 +43,7 @@ export function ApiTokens() {
         <Button variant="primary" icon={<Plus />} onClick={() => setCreating(true)}>{t("tokens.create")}</Button>
       </div>
       <section className="card">
-        {list.error ? (
+        {list.error && !list.data ? (
           <Failed error={list.error} onRetry={() => void list.refetch()} />
         ) : list.isPending ? (
           <Skeleton rows={3} height={40} />
@@ -67,6 +67,7 @@ export function ApiTokens() {
           </div>
         )}
       </section>
+      {list.data && <Stale query={list} />}
       {list.hasNextPage && <Button className="more" onClick={() => void list.fetchNextPage()}>{t("common.more")}</Button>}
       <CreateToken open={creating} onClose={() => setCreating(false)} onMade={() => void list.refetch()} />
       <Confirm

@@ -9,7 +9,7 @@ import { LoginSessionService, type LoginSession } from "../../gen/fenxi/auth/v1/
 import { ago, moment } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
 import { Button } from "../../ui/button";
-import { Failed, Skeleton } from "../../ui/states";
+import { Failed, Skeleton, Stale } from "../../ui/states";
 import { toast, toastError } from "../../ui/toast";
 import { deviceName } from "./device-name";
 
@@ -30,7 +30,7 @@ export function Devices() {
     },
     onError: toastError,
   });
-  if (list.error) return <Failed error={list.error} onRetry={() => void list.refetch()} />;
+  if (list.error && !list.data) return <Failed error={list.error} onRetry={() => void list.refetch()} />;
   if (list.isPending) return <div className="card"><Skeleton rows={3} height={40} /></div>;
   const sessions = list.data.pages.flatMap((page) => page.loginSessions);
   return (
@@ -57,6 +57,7 @@ export function Devices() {
           </div>
         ))}
       </section>
+      <Stale query={list} />
       {list.hasNextPage && <Button className="more" busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>{t("common.more")}</Button>}
     </div>
   );

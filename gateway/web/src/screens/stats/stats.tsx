@@ -5,18 +5,19 @@ import { HistoryService, type Statistics } from "../../gen/fenxi/history/v1/hist
 import { ago, count, durationMs, percent, span } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
 import { PageHead } from "../../shell/shell";
-import { Empty, Failed, Skeleton } from "../../ui/states";
+import { Empty, Failed, Skeleton, Stale } from "../../ui/states";
 import { Calendar } from "./calendar";
 import { DayBars } from "./day-bars";
 import "./stats.css";
 
 export function StatsScreen() {
   const t = useT();
-  const { data, error, refetch } = useQuery(HistoryService.method.getStatistics, {});
+  const query = useQuery(HistoryService.method.getStatistics, {});
+  const { data, error, refetch } = query;
   return (
     <div className="screen">
       <PageHead title={t("nav.stats")} sub={t("stats.lead")} />
-      {error ? (
+      {error && !data ? (
         <div className="card"><Failed error={error} onRetry={() => void refetch()} /></div>
       ) : !data?.statistics ? (
         <div className="card"><Skeleton rows={6} height={40} /></div>
@@ -25,6 +26,7 @@ export function StatsScreen() {
       ) : (
         <Figures statistics={data.statistics} />
       )}
+      {data && <Stale query={query} />}
     </div>
   );
 }

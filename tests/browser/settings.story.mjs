@@ -1,0 +1,28 @@
+// Settings and people: what is shown and typed stays, whatever fails, and nothing is lost or done by one press too many.
+import assert from "node:assert/strict";
+import { byId, origin, setUp, story } from "./page.mjs";
+
+await story("settings", {}, async ({ page, picture }) => {
+  await setUp(page);
+  const button = (name) => page.getByRole("button", { name, exact: true });
+  const calls = (method) => `**/fenxi.auth.v1.${method}`;
+
+  // A list that cannot be had anew stays, with a word about it, until it can.
+  await page.goto(`${origin}/admin/users`);
+  await byId(page, "user-row").filter({ hasText: "Ada" }).waitFor();
+  await page.route(calls("UserService/ListUsers"), (route) => route.abort());
+  await button("Add user").click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("User name").fill("grace");
+  await dialog.getByLabel("Display name").fill("Grace");
+  await dialog.getByLabel("Password").fill("correct horse battery");
+  await dialog.getByRole("button", { name: "Add user" }).click();
+  await byId(page, "stale").waitFor();
+  await byId(page, "user-row").filter({ hasText: "Ada" }).waitFor();
+  await picture("stale");
+  await page.unroute(calls("UserService/ListUsers"));
+  await byId(page, "stale").getByRole("button", { name: "Try again" }).click();
+  await byId(page, "user-row").filter({ hasText: "Grace" }).waitFor();
+  await byId(page, "stale").waitFor({ state: "detached" });
+  assert.equal(await byId(page, "user-row").count(), 2);
+});
