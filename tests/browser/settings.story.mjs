@@ -25,4 +25,28 @@ await story("settings", {}, async ({ page, picture }) => {
   await byId(page, "user-row").filter({ hasText: "Grace" }).waitFor();
   await byId(page, "stale").waitFor({ state: "detached" });
   assert.equal(await byId(page, "user-row").count(), 2);
+
+  // A secret is shown once: until "Done" nothing takes it away, also not while it is being made.
+  await page.goto(`${origin}/settings/tokens`);
+  const secret = byId(page, "api-token-secret");
+  await button("Create token").click();
+  await page.route(calls("ApiTokenService/CreateApiToken"), async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await route.continue();
+  });
+  await dialog.getByLabel("Name").fill("first");
+  await page.keyboard.press("Enter");
+  await dialog.locator(".spinner").waitFor();
+  await page.keyboard.press("Escape");
+  await secret.waitFor();
+  await page.mouse.click(5, 400);
+  await page.keyboard.press("Escape");
+  await picture("secret");
+  assert.match(await secret.innerText(), /\S{20}/);
+  await dialog.getByRole("button", { name: "Done" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await button("Create token").click();
+  await dialog.getByLabel("Name").waitFor();
+  await page.unroute(calls("ApiTokenService/CreateApiToken"));
+  await page.keyboard.press("Escape");
 });

@@ -12,16 +12,18 @@ interface DialogProps {
   title: string;
   description?: string;
   wide?: boolean;
+  /** Closed by nothing but what is in it: not by Esc, nor by a press beside it. */
+  held?: boolean;
   children: ReactNode;
   footer?: ReactNode;
   testId?: string;
 }
 
-export function Dialog({ open, onClose, title, description, wide, children, footer, testId }: DialogProps) {
+export function Dialog({ open, onClose, title, description, wide, held = false, children, footer, testId }: DialogProps) {
   const t = useT();
   const onCloseAutoFocus = useOpener(open);
   return (
-    <Radix.Root open={open} onOpenChange={(next) => !next && onClose()}>
+    <Radix.Root open={open} onOpenChange={(next) => !next && !held && onClose()}>
       <Radix.Portal>
         <Radix.Overlay className="overlay" />
         <Radix.Content
@@ -41,7 +43,7 @@ export function Dialog({ open, onClose, title, description, wide, children, foot
             <Radix.Title asChild>
               <h2>{title}</h2>
             </Radix.Title>
-            <IconButton label={t("common.close")} icon={<X />} size="s" onClick={onClose} />
+            {!held && <IconButton label={t("common.close")} icon={<X />} size="s" onClick={onClose} />}
           </div>
           <div className="dialog-body">
             {description && <Radix.Description className="muted dialog-lead">{description}</Radix.Description>}

@@ -15,6 +15,8 @@ const AREAS: [string, string[]][] = [
   ["user", ["read"]], ["history", ["read", "write"]], ["datasets", ["read", "write"]], ["kernels", ["read", "write"]], ["executions", ["read", "write"]],
 ];
 const DAYS = [7, 30, 90, 180, 365];
+/** For the answer: the dialog is not to wait for ever. */
+const ANSWER_MAX_MS = 30_000;
 const ALL = AREAS.flatMap(([area, verbs]) => verbs.map((verb) => `${area}:${verb}`));
 
 interface CreateTokenProps {
@@ -32,7 +34,7 @@ export function CreateToken({ open, onClose, onMade }: CreateTokenProps) {
       // A minute less than the whole span: clocks differ, and a year is the most there is.
       const seconds = BigInt(Math.floor(Date.now() / 1000) + days * 86_400 - 60);
       const request = { name, scopes: ALL.filter((scope) => scopes.has(scope)), expireTime: { seconds, nanos: 0 }, requestId: newRequestId() };
-      return apiTokens.createApiToken(request);
+      return apiTokens.createApiToken(request, { timeoutMs: ANSWER_MAX_MS });
     },
     onSuccess: (answer) => {
       setSecret(answer.secret);
@@ -57,7 +59,7 @@ export function CreateToken({ open, onClose, onMade }: CreateTokenProps) {
     });
   if (secret !== null) {
     return (
-      <Dialog open={open} onClose={close} title={t("tokens.made")} description={t("tokens.madeText")} footer={<Button variant="primary" onClick={close}>{t("common.done")}</Button>}>
+      <Dialog open={open} held onClose={close} title={t("tokens.made")} description={t("tokens.madeText")} footer={<Button variant="primary" onClick={close}>{t("common.done")}</Button>}>
         <Secret secret={secret} />
       </Dialog>
     );
@@ -65,11 +67,13 @@ export function CreateToken({ open, onClose, onMade }: CreateTokenProps) {
   return (
     <Dialog
       open={open}
+      // The secret comes once: the dialog waits for it.
+      held={create.isPending}
       onClose={close}
       title={t("tokens.create")}
       footer={
         <>
-          <Button onClick={close}>{t("common.cancel")}</Button>
+          <Button disabled={create.isPending} onClick={close}>{t("common.cancel")}</Button>
           <Button type="submit" form="create-token" variant="primary" busy={create.isPending} disabled={scopes.size === 0}>{t("tokens.create")}</Button>
         </>
       }
