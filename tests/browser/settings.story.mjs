@@ -49,4 +49,27 @@ await story("settings", {}, async ({ page, picture }) => {
   await dialog.getByLabel("Name").waitFor();
   await page.unroute(calls("ApiTokenService/CreateApiToken"));
   await page.keyboard.press("Escape");
+
+  // An answer that is lost on its way: the next press is the same request, and nothing is made twice.
+  const lost = async (route) => {
+    await route.fetch();
+    await route.abort();
+  };
+  await page.route(calls("ApiTokenService/CreateApiToken"), lost, { times: 1 });
+  await button("Create token").click();
+  await dialog.getByLabel("Name").fill("second");
+  await page.keyboard.press("Enter");
+  await dialog.getByText("The service does not answer").waitFor();
+  await page.keyboard.press("Enter");
+  await dialog.getByText("its secret did not arrive").waitFor();
+  await page.keyboard.press("Escape");
+  assert.equal(await byId(page, "api-token").filter({ hasText: "second" }).count(), 1);
+  await page.route(calls("ApiTokenService/RevokeApiToken"), lost, { times: 1 });
+  await byId(page, "api-token").filter({ hasText: "second" }).getByRole("button", { name: "Revoke" }).click();
+  const asked = page.getByRole("alertdialog");
+  await asked.getByRole("button", { name: "Revoke" }).click();
+  await byId(page, "toast").getByText("The service does not answer").waitFor();
+  await asked.getByRole("button", { name: "Revoke" }).click();
+  await byId(page, "toast").getByText("Token revoked").waitFor();
+  await byId(page, "api-token").filter({ hasText: "second" }).waitFor({ state: "detached" });
 });

@@ -4,19 +4,29 @@ import { newRequestId } from "./query";
 
 export class Once {
   private wish = "";
-  private requestId = newRequestId();
+  private requestId = "";
+  private sinceMs = 0;
 
-  /** Makes the call; `wish` is what it is to do. The `request_id` stays until the outcome is known, or something else is wished for. */
-  async call<T>(wish: string, call: (requestId: string) => Promise<T>): Promise<T> {
-    if (wish !== this.wish) this.requestId = newRequestId();
-    this.wish = wish;
+  /**
+   * Makes the call; `wish` is what it is to do. The `request_id`, and the time of the first call with it, stay until the
+   * outcome is known, or something else is wished for.
+   */
+  async call<T>(wish: string, call: (requestId: string, sinceMs: number) => Promise<T>): Promise<T> {
+    if (wish !== this.wish) Object.assign(this, { wish, requestId: newRequestId(), sinceMs: Date.now() });
+    const { requestId, sinceMs } = this;
+    let known = true;
     try {
-      const answer = await call(this.requestId);
-      this.requestId = newRequestId();
-      return answer;
+      return await call(requestId, sinceMs);
     } catch (error) {
-      if (!isTransient(error)) this.requestId = newRequestId();
+      known = !isTransient(error);
       throw error;
+    } finally {
+      if (known && requestId === this.requestId) this.forget();
     }
+  }
+
+  /** The next call is another one, whatever it is to do. */
+  forget(): void {
+    this.wish = "";
   }
 }

@@ -128,7 +128,7 @@ export const en = {
     create: "Create token", days: "{n} day|{n} days", lasts: "Lasts", lead: "For programs that call Fenxi by gRPC.", made: "Token created",
     madeText: "Copy it now. It is shown this once and cannot be shown again.", name: "Name", nameHint: "What it is for", neverUsed: "never used", none: "No API tokens",
     noneText: "Create one to call Fenxi from a program.", read: "read", revoke: "Revoke", revokeText: "Programs that use it are refused within seconds.", revokeTitle: "Revoke “{name}”?",
-    revoked: "Token revoked", scopes: "May", use: "Send it as", write: "write",
+    revoked: "Token revoked", scopes: "May", secretLost: "The token had been made, but its secret did not arrive. Revoke that one; the next press makes another.", use: "Send it as", write: "write",
   },
   users: {
     administrator: "Administrator", create: "Add user", createText: "Makes a local account with a password that you hand over.", created: "User added", disable: "Disable", disableText: "Every device and token of theirs is signed out at once.",

@@ -130,7 +130,7 @@ export const zh: Messages = {
     create: "创建令牌", days: "{n} 天", lasts: "有效期", lead: "供程序通过 gRPC 调用。", made: "令牌已创建",
     madeText: "请立即复制。它只显示这一次，之后无法再次查看。", name: "名称", nameHint: "用途说明", neverUsed: "从未使用", none: "没有 API 令牌",
     noneText: "创建一个令牌，从程序中调用。", read: "读", revoke: "吊销", revokeText: "使用它的程序将在几秒内被拒绝。", revokeTitle: "吊销「{name}」？",
-    revoked: "令牌已吊销", scopes: "权限", use: "发送方式：", write: "写",
+    revoked: "令牌已吊销", scopes: "权限", secretLost: "令牌其实已创建，但密钥未能送达。请吊销它；再按一次会创建新的令牌。", use: "发送方式：", write: "写",
   },
   users: {
     administrator: "管理员", create: "添加用户", createText: "创建一个本地账号，并将密码转交给对方。", created: "用户已添加", disable: "停用", disableText: "其所有设备和令牌会立即失效。",

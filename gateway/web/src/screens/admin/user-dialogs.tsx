@@ -1,8 +1,9 @@
 // Makes a local account; gives one a new password.
 import { useMutation } from "@tanstack/react-query";
-import type { FormEvent } from "react";
+import { useState, type FormEvent } from "react";
 import { errorText } from "../../api/errors";
-import { newRequestId, queryClient } from "../../api/query";
+import { Once } from "../../api/once";
+import { queryClient } from "../../api/query";
 import { UserRole, type User } from "../../gen/fenxi/auth/v1/user_pb";
 import { useT } from "../../i18n/i18n";
 import { Button } from "../../ui/button";
@@ -19,33 +20,37 @@ function read(event: FormEvent<HTMLFormElement>): (name: string) => string {
 
 export function CreateUser({ open, onClose }: { open: boolean; onClose(): void }) {
   const t = useT();
+  const [once] = useState(() => new Once());
   const create = useMutation({
-    mutationFn: (text: (name: string) => string) =>
-      users.createUser({
+    mutationFn: (text: (name: string) => string) => {
+      const content = {
         username: text("username").trim(),
         displayName: text("displayName").trim(),
         password: text("password"),
         role: Number(text("role")) as UserRole,
-        requestId: newRequestId(),
-      }),
+      };
+      return once.call(JSON.stringify(content), (requestId) => users.createUser({ ...content, requestId }));
+    },
     onSuccess: () => {
       toast(t("users.created"));
-      onClose();
+      close();
       void queryClient.invalidateQueries();
     },
   });
+  const close = () => {
+    create.reset();
+    once.forget();
+    onClose();
+  };
   return (
     <Dialog
       open={open}
-      onClose={() => {
-        create.reset();
-        onClose();
-      }}
+      onClose={close}
       title={t("users.create")}
       description={t("users.createText")}
       footer={
         <>
-          <Button onClick={onClose}>{t("common.cancel")}</Button>
+          <Button onClick={close}>{t("common.cancel")}</Button>
           <Button type="submit" form="create-user" variant="primary" busy={create.isPending}>{t("users.create")}</Button>
         </>
       }
@@ -66,26 +71,29 @@ export function CreateUser({ open, onClose }: { open: boolean; onClose(): void }
 
 export function SetPassword({ user, onClose }: { user: User | null; onClose(): void }) {
   const t = useT();
+  const [once] = useState(() => new Once());
   const change = useMutation({
     mutationFn: (password: string) =>
-      users.updateUser({ user: { userId: user?.userId ?? "" }, updateMask: { paths: ["password"] }, password, requestId: newRequestId() }),
+      once.call(password, (requestId) => users.updateUser({ user: { userId: user?.userId ?? "" }, updateMask: { paths: ["password"] }, password, requestId })),
     onSuccess: () => {
       toast(t("settings.passwordChanged"));
-      onClose();
+      close();
     },
   });
+  const close = () => {
+    change.reset();
+    once.forget();
+    onClose();
+  };
   return (
     <Dialog
       open={user !== null}
-      onClose={() => {
-        change.reset();
-        onClose();
-      }}
+      onClose={close}
       title={t("users.setPassword")}
       description={t("users.setPasswordText", { name: user?.displayName || user?.username || "" })}
       footer={
         <>
-          <Button onClick={onClose}>{t("common.cancel")}</Button>
+          <Button onClick={close}>{t("common.cancel")}</Button>
           <Button type="submit" form="set-password" variant="primary" busy={change.isPending}>{t("common.save")}</Button>
         </>
       }

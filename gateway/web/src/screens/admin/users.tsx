@@ -4,7 +4,8 @@ import { useInfiniteQuery } from "@connectrpc/connect-query";
 import { keepPreviousData, useMutation } from "@tanstack/react-query";
 import { Ban, Ellipsis, KeyRound, RotateCcw, SearchX, ShieldCheck, ShieldOff, UserPlus } from "lucide-react";
 import { useState } from "react";
-import { newRequestId, queryClient } from "../../api/query";
+import { Once } from "../../api/once";
+import { queryClient } from "../../api/query";
 import { transport } from "../../api/transport";
 import { UserRole, UserService, type User } from "../../gen/fenxi/auth/v1/user_pb";
 import { ago } from "../../i18n/format";
@@ -68,12 +69,17 @@ function UserRow({ user }: { user: User }) {
     toast(t("common.saved"));
     void queryClient.invalidateQueries();
   };
-  const requestId = newRequestId();
-  const act = useMutation({ mutationFn: (run: () => Promise<unknown>) => run(), onSuccess: done, onError: toastError });
   const administrator = isAdministrator(user);
-  const role = administrator ? UserRole.MEMBER : UserRole.ADMINISTRATOR;
-  const setRole = () => users.updateUser({ user: { userId: user.userId, role }, updateMask: { paths: ["role"] }, requestId });
+  const [once] = useState(() => new Once());
   const { userId } = user;
+  const setRole = (role: UserRole) => (requestId: string) => users.updateUser({ user: { userId, role }, updateMask: { paths: ["role"] }, requestId });
+  const calls = {
+    promote: setRole(UserRole.ADMINISTRATOR),
+    demote: setRole(UserRole.MEMBER),
+    enable: (requestId: string) => users.enableUser({ userId, requestId }),
+    disable: (requestId: string) => users.disableUser({ userId, requestId }),
+  };
+  const act = useMutation({ mutationFn: (what: keyof typeof calls) => once.call<unknown>(what, calls[what]), onSuccess: done, onError: toastError });
   return (
     <div className="list-row" data-testid="user-row">
       <Avatar user={user} />
@@ -91,11 +97,11 @@ function UserRow({ user }: { user: User }) {
       <Menu
         trigger={<IconButton label={t("common.moreActions")} icon={<Ellipsis />} size="s" />}
         entries={[
-          { label: t(administrator ? "users.makeMember" : "users.makeAdministrator"), icon: administrator ? <ShieldOff /> : <ShieldCheck />, onSelect: () => act.mutate(setRole) },
+          { label: t(administrator ? "users.makeMember" : "users.makeAdministrator"), icon: administrator ? <ShieldOff /> : <ShieldCheck />, onSelect: () => act.mutate(administrator ? "demote" : "promote") },
           { label: t("users.setPassword"), icon: <KeyRound />, disabled: user.identityProvider !== "local", onSelect: () => setSetting(true) },
           "line",
           user.disabled
-            ? { label: t("users.enable"), icon: <RotateCcw />, onSelect: () => act.mutate(() => users.enableUser({ userId, requestId })) }
+            ? { label: t("users.enable"), icon: <RotateCcw />, onSelect: () => act.mutate("enable") }
             : { label: t("users.disable"), icon: <Ban />, danger: true, disabled: user.userId === me.userId, onSelect: () => setDisabling(true) },
         ]}
       />
@@ -106,7 +112,7 @@ function UserRow({ user }: { user: User }) {
         action={t("users.disable")}
         busy={act.isPending}
         onClose={() => setDisabling(false)}
-        onConfirm={() => act.mutate(() => users.disableUser({ userId, requestId }))}
+        onConfirm={() => act.mutate("disable")}
       />
       <SetPassword user={setting ? user : null} onClose={() => setSetting(false)} />
     </div>

@@ -1,14 +1,17 @@
 // What is done to a dataset from more than one screen.
 import { useMutation } from "@tanstack/react-query";
-import { newRequestId, queryClient } from "../../api/query";
+import { useState } from "react";
+import { Once } from "../../api/once";
+import { queryClient } from "../../api/query";
 import { datasets } from "../../api/transport";
 import type { Dataset } from "../../gen/fenxi/analysis/v1/dataset_pb";
 import { translate } from "../../i18n/i18n";
 import { toast, toastError } from "../../ui/toast";
 
 export function useDeleteDataset(onDone?: () => void) {
+  const [once] = useState(() => new Once());
   return useMutation({
-    mutationFn: (dataset: Dataset) => datasets.deleteDataset({ datasetId: dataset.datasetId, requestId: newRequestId() }),
+    mutationFn: ({ datasetId }: Dataset) => once.call(datasetId, (requestId) => datasets.deleteDataset({ datasetId, requestId })),
     onSuccess: (_, dataset) => {
       toast(translate("datasets.deleted", { name: dataset.name }));
       onDone?.();

@@ -1,5 +1,6 @@
 // Deletes a finished analysis, with a way back.
-import { newRequestId, queryClient } from "../../api/query";
+import { Once } from "../../api/once";
+import { queryClient } from "../../api/query";
 import { createClient } from "@connectrpc/connect";
 import { transport } from "../../api/transport";
 import { HistoryService, type HistoryEntry } from "../../gen/fenxi/history/v1/history_pb";
@@ -7,11 +8,12 @@ import { translate } from "../../i18n/i18n";
 import { toast, toastError } from "../../ui/toast";
 
 const history = createClient(HistoryService, transport);
+const once = new Once();
 
 export async function deleteEntry(entry: HistoryEntry): Promise<boolean> {
   const { historyEntryId } = entry;
   try {
-    await history.deleteHistoryEntry({ historyEntryId, requestId: newRequestId() });
+    await once.call(`delete ${historyEntryId}`, (requestId) => history.deleteHistoryEntry({ historyEntryId, requestId }));
   } catch (error) {
     toastError(error);
     return false;
@@ -23,7 +25,7 @@ export async function deleteEntry(entry: HistoryEntry): Promise<boolean> {
 
 export async function undelete({ historyEntryId }: HistoryEntry): Promise<void> {
   try {
-    await history.undeleteHistoryEntry({ historyEntryId, requestId: newRequestId() });
+    await once.call(`undelete ${historyEntryId}`, (requestId) => history.undeleteHistoryEntry({ historyEntryId, requestId }));
     toast(translate("history.restored"));
   } catch (error) {
     toastError(error);

@@ -4,7 +4,7 @@ import { useInfiniteQuery } from "@connectrpc/connect-query";
 import { useMutation } from "@tanstack/react-query";
 import { KeyRound, Plus } from "lucide-react";
 import { useState } from "react";
-import { newRequestId } from "../../api/query";
+import { Once } from "../../api/once";
 import { transport } from "../../api/transport";
 import { ApiTokenService, type ApiToken } from "../../gen/fenxi/auth/v1/api_token_pb";
 import { ago, moment } from "../../i18n/format";
@@ -26,8 +26,9 @@ export function ApiTokens() {
     { pageSize: 50, pageToken: "" },
     { pageParamKey: "pageToken", getNextPageParam: (page) => page.nextPageToken || undefined },
   );
+  const [once] = useState(() => new Once());
   const revoke = useMutation({
-    mutationFn: (token: ApiToken) => apiTokens.revokeApiToken({ apiTokenId: token.apiTokenId, requestId: newRequestId() }),
+    mutationFn: ({ apiTokenId }: ApiToken) => once.call(apiTokenId, (requestId) => apiTokens.revokeApiToken({ apiTokenId, requestId })),
     onSuccess: () => {
       setEnding(null);
       toast(t("tokens.revoked"));

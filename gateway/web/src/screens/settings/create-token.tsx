@@ -3,7 +3,7 @@ import { useMutation } from "@tanstack/react-query";
 import { Copy } from "lucide-react";
 import { useRef, useState, type FormEvent } from "react";
 import { errorText } from "../../api/errors";
-import { newRequestId } from "../../api/query";
+import { Once } from "../../api/once";
 import { useT } from "../../i18n/i18n";
 import { Button } from "../../ui/button";
 import { copyText } from "../../ui/copy";
@@ -29,15 +29,19 @@ export function CreateToken({ open, onClose, onMade }: CreateTokenProps) {
   const t = useT();
   const [scopes, setScopes] = useState<Set<string>>(new Set(ALL));
   const [secret, setSecret] = useState<string | null>(null);
+  const [once] = useState(() => new Once());
   const create = useMutation({
-    mutationFn: async ({ name, days }: { name: string; days: number }) => {
-      // A minute less than the whole span: clocks differ, and a year is the most there is.
-      const seconds = BigInt(Math.floor(Date.now() / 1000) + days * 86_400 - 60);
-      const request = { name, scopes: ALL.filter((scope) => scopes.has(scope)), expireTime: { seconds, nanos: 0 }, requestId: newRequestId() };
-      return apiTokens.createApiToken(request, { timeoutMs: ANSWER_MAX_MS });
+    mutationFn: ({ name, days }: { name: string; days: number }) => {
+      const content = { name, scopes: ALL.filter((scope) => scopes.has(scope)) };
+      return once.call(JSON.stringify([content, days]), (requestId, sinceMs) => {
+        // A minute less than the whole span: clocks differ, and a year is the most there is.
+        const seconds = BigInt(Math.floor(sinceMs / 1000) + days * 86_400 - 60);
+        return apiTokens.createApiToken({ ...content, expireTime: { seconds, nanos: 0 }, requestId }, { timeoutMs: ANSWER_MAX_MS });
+      });
     },
     onSuccess: (answer) => {
-      setSecret(answer.secret);
+      // Empty where the token was made before and the answer was lost.
+      setSecret(answer.secret || null);
       onMade();
     },
   });
@@ -97,6 +101,7 @@ export function CreateToken({ open, onClose, onMade }: CreateTokenProps) {
             </div>
           ))}
         </fieldset>
+        {create.isSuccess && <div className="field-error" role="alert">{t("tokens.secretLost")}</div>}
         {create.error && <div className="field-error" role="alert">{errorText(create.error)}</div>}
       </form>
     </Dialog>

@@ -3,7 +3,8 @@ import { createClient } from "@connectrpc/connect";
 import { useInfiniteQuery } from "@connectrpc/connect-query";
 import { useMutation } from "@tanstack/react-query";
 import { Laptop, Smartphone, SquareTerminal } from "lucide-react";
-import { newRequestId } from "../../api/query";
+import { useState } from "react";
+import { Once } from "../../api/once";
 import { transport } from "../../api/transport";
 import { LoginSessionService, type LoginSession } from "../../gen/fenxi/auth/v1/login_session_pb";
 import { ago, moment } from "../../i18n/format";
@@ -22,8 +23,9 @@ export function Devices() {
     { pageSize: 50, pageToken: "" },
     { pageParamKey: "pageToken", getNextPageParam: (page) => page.nextPageToken || undefined },
   );
+  const [once] = useState(() => new Once());
   const revoke = useMutation({
-    mutationFn: (session: LoginSession) => client.revokeLoginSession({ loginSessionId: session.loginSessionId, requestId: newRequestId() }),
+    mutationFn: ({ loginSessionId }: LoginSession) => once.call(loginSessionId, (requestId) => client.revokeLoginSession({ loginSessionId, requestId })),
     onSuccess: () => {
       toast(t("settings.signedOutDevice"));
       void list.refetch();
