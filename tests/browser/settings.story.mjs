@@ -72,4 +72,20 @@ await story("settings", {}, async ({ page, picture }) => {
   await asked.getByRole("button", { name: "Revoke" }).click();
   await byId(page, "toast").getByText("Token revoked").waitFor();
   await byId(page, "api-token").filter({ hasText: "second" }).waitFor({ state: "detached" });
+
+  // Arrow keys go along the tabs, and what was typed on one is there when it is shown again.
+  const tab = (name) => page.getByRole("tab", { name });
+  await tab("General").click();
+  await page.getByLabel("Current password").fill("half typed");
+  await tab("General").focus();
+  await page.keyboard.press("ArrowRight");
+  await byId(page, "device").waitFor();
+  await page.keyboard.press("ArrowRight");
+  await byId(page, "api-token").first().waitFor();
+  await tab("API tokens").and(page.locator(":focus")).waitFor();
+  await page.keyboard.press("Home");
+  await page.getByLabel("Current password").waitFor();
+  assert.equal(await page.getByLabel("Current password").inputValue(), "half typed");
+  await tab("Devices").click();
+  await page.getByLabel("Current password").waitFor({ state: "hidden" });
 });

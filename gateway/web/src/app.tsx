@@ -78,8 +78,11 @@ function ScreenGuard({ children }: { children: ReactNode }) {
   useEffect(() => {
     window.scrollTo(0, 0);
   }, [path]);
+  const [, place, which] = path.split("/");
+  // The tabs of the settings are one screen.
+  const screen = place === "settings" ? place : `${place}/${which}`;
   return (
-    <CrashGuard key={path.split("/").slice(0, 3).join("/")}>
+    <CrashGuard key={screen}>
       <Suspense fallback={<Spinner />}>{children}</Suspense>
     </CrashGuard>
   );

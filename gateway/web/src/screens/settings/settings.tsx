@@ -13,23 +13,28 @@ import { ApiTokens } from "./api-tokens";
 import { ChangePassword } from "./password";
 import "./settings.css";
 
-const TABS: { value: string; key: MessageKey; body: ReactNode }[] = [
-  { value: "general", key: "settings.general", body: <General /> },
-  { value: "devices", key: "settings.devices", body: <Devices /> },
-  { value: "tokens", key: "settings.tokens", body: <ApiTokens /> },
+const GENERAL = "general";
+const TABS: { value: string; key: MessageKey }[] = [
+  { value: GENERAL, key: "settings.general" },
+  { value: "devices", key: "settings.devices" },
+  { value: "tokens", key: "settings.tokens" },
 ];
 
 export function SettingsScreen({ tab }: { tab: string }) {
   const t = useT();
   const [, go] = useLocation();
+  const shown = TABS.some(({ value }) => value === tab) ? tab : GENERAL;
   return (
     <div className="screen">
       <PageHead title={t("nav.settings")} />
-      <Tabs.Root value={TABS.some((each) => each.value === tab) ? tab : "general"} onValueChange={(value) => go(`/settings/${value}`, { replace: true })} className="stack">
+      <Tabs.Root value={shown} onValueChange={(value) => go(`/settings/${value}`, { replace: true })} className="stack">
         <Tabs.List className="tabs-list" aria-label={t("nav.settings")}>
           {TABS.map(({ value, key }) => <Tabs.Trigger key={value} className="tab" value={value}>{t(key)}</Tabs.Trigger>)}
         </Tabs.List>
-        {TABS.map(({ value, body }) => <Tabs.Content key={value} value={value}>{body}</Tabs.Content>)}
+        {/* What is typed in it stays while another tab is looked at. */}
+        <Tabs.Content value={GENERAL} forceMount hidden={shown !== GENERAL}><General /></Tabs.Content>
+        <Tabs.Content value="devices"><Devices /></Tabs.Content>
+        <Tabs.Content value="tokens"><ApiTokens /></Tabs.Content>
       </Tabs.Root>
     </div>
   );
