@@ -88,4 +88,20 @@ await story("settings", {}, async ({ page, picture }) => {
   assert.equal(await page.getByLabel("Current password").inputValue(), "half typed");
   await tab("Devices").click();
   await page.getByLabel("Current password").waitFor({ state: "hidden" });
+
+  // A browser that has no room left still changes what it looks like, and its language.
+  await tab("General").click();
+  await page.evaluate(() => {
+    Storage.prototype.setItem = () => {
+      throw new DOMException("full", "QuotaExceededError");
+    };
+  });
+  await page.getByText("Dark", { exact: true }).click();
+  await page.locator("html[data-theme=dark]").waitFor();
+  await page.locator(".segment-on").getByText("Dark").waitFor();
+  await page.getByLabel("Language").selectOption("zh-CN");
+  await page.getByRole("tab", { name: "通用" }).waitFor();
+  await picture("full");
+  await page.reload();
+  await tab("General").waitFor();
 });

@@ -1,5 +1,6 @@
 // The page's language: a typed catalogue a language, numbers and times as that language writes them.
 import { useNotifier, Notifier } from "../execution/store";
+import { keep, kept } from "../ui/kept";
 import { en } from "./en";
 import { zh } from "./zh";
 
@@ -19,7 +20,7 @@ const notifier = new Notifier();
 let language: Language = initial();
 
 function initial(): Language {
-  const stored = typeof localStorage === "undefined" ? null : localStorage.getItem(STORED_AS);
+  const stored = kept(STORED_AS);
   if (stored === "en" || stored === "zh-CN") return stored;
   const wanted = typeof navigator === "undefined" ? ["en"] : (navigator.languages ?? [navigator.language]);
   return wanted[0]?.toLowerCase().startsWith("zh") ? "zh-CN" : "en";
@@ -31,8 +32,8 @@ export function currentLanguage(): Language {
 
 export function setLanguage(next: Language): void {
   language = next;
-  localStorage.setItem(STORED_AS, next);
   document.documentElement.lang = next;
+  keep(STORED_AS, next);
   notifier.flush();
 }
 

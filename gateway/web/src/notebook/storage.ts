@@ -1,4 +1,5 @@
 // Where drafts live until Notebooks are durable: this browser's localStorage, per person and kernel.
+import { kept } from "../ui/kept";
 import { mergeDrafts, withOneDraft } from "./draft-merge";
 import { emptyDocument, newCell, type NotebookDocument } from "./document";
 
@@ -16,7 +17,7 @@ export class DraftStore {
 
   constructor(userId: string, kernelId: string) {
     this.key = keyOf(userId, kernelId);
-    this.seen = read(this.key);
+    this.seen = kept(this.key);
     this.base = parsed(this.seen) ?? emptyDocument();
   }
 
@@ -50,7 +51,7 @@ export class DraftStore {
   }
 
   private changed(): NotebookDocument | null {
-    const now = read(this.key);
+    const now = kept(this.key);
     if (now === this.seen) return null;
     this.seen = now;
     return parsed(now);
@@ -60,14 +61,6 @@ export class DraftStore {
 /** Keeps code for a notebook that nobody has opened yet, a cell each. */
 export function keepCode(userId: string, kernelId: string, codes: string[], newId: () => string): void {
   new DraftStore(userId, kernelId).save({ ...emptyDocument(), cells: codes.map((code) => newCell(newId(), code)) });
-}
-
-function read(key: string): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
 }
 
 function parsed(text: string | null): NotebookDocument | null {

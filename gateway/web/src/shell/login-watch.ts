@@ -4,17 +4,15 @@ import { loginState } from "../api/login-state";
 import { newRequestId, queryClient } from "../api/query";
 import { auth } from "../api/transport";
 import type { User } from "../gen/fenxi/auth/v1/user_pb";
+import { keep } from "../ui/kept";
 
 /** Its change says that someone has signed in. */
 const SIGNAL = "fenxi.login";
 
 /** Tells the other tabs that someone has signed in. */
 export function announceLogin(): void {
-  try {
-    localStorage.setItem(SIGNAL, newRequestId());
-  } catch {
-    // Other tabs find out when they are looked at.
-  }
+  // Where nothing is kept, other tabs find out when they are looked at.
+  keep(SIGNAL, newRequestId());
 }
 
 /** Someone has signed in on a page that was `userId`'s. */

@@ -1,6 +1,7 @@
 // Light, dark, or as the system has it; kept in this browser.
 import { useSyncExternalStore } from "react";
 import { Notifier, useNotifier } from "../execution/store";
+import { keep, kept } from "../ui/kept";
 
 export type Theme = "system" | "light" | "dark";
 
@@ -10,7 +11,7 @@ const dark = window.matchMedia("(prefers-color-scheme: dark)");
 let theme: Theme = read();
 
 function read(): Theme {
-  const stored = localStorage.getItem(STORED_AS);
+  const stored = kept(STORED_AS);
   return stored === "light" || stored === "dark" ? stored : "system";
 }
 
@@ -23,8 +24,8 @@ apply();
 
 export function setTheme(next: Theme): void {
   theme = next;
-  localStorage.setItem(STORED_AS, next);
   apply();
+  keep(STORED_AS, next);
   notifier.flush();
 }
 

@@ -1,4 +1,5 @@
 // Remembers which upload a file began, so that the same file chosen again after a reload goes on where it stopped.
+import { keep, kept } from "../ui/kept";
 import { offsetOf, TusError } from "./tus";
 
 const PREFIX = "fenxi.upload.";
@@ -18,12 +19,12 @@ export function remember(file: File, uploadId: string): void {
 
 /** Forgets it, unless the same file has begun another upload since. */
 export function forget(file: File, uploadId: string | null): void {
-  if (uploadId !== null && localStorage.getItem(keyOf(file)) === uploadId) localStorage.removeItem(keyOf(file));
+  if (uploadId !== null && kept(keyOf(file)) === uploadId) keep(keyOf(file), null);
 }
 
 /** The upload this file began, if the service still has it; throws where that cannot be told just now. */
 export async function recall(file: File, signal: AbortSignal): Promise<string | null> {
-  const uploadId = localStorage.getItem(keyOf(file));
+  const uploadId = kept(keyOf(file));
   if (!uploadId) return null;
   try {
     await offsetOf(uploadId, signal);

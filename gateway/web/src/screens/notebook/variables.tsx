@@ -9,6 +9,7 @@ import { useT } from "../../i18n/i18n";
 import type { NotebookSession } from "../../notebook/session";
 import { answers, Asked, epochOf, shortType, sizeOf } from "../../notebook/variables";
 import { IconButton } from "../../ui/button";
+import { keep, kept } from "../../ui/kept";
 import { Skeleton } from "../../ui/states";
 import { VariablePreview } from "./variable-preview";
 import "./variables.css";
@@ -20,11 +21,11 @@ const PHONE = "(max-width: 640px)";
 
 /** Whether the panel is open, as this browser last had it beside the cells. */
 export function useVariablesOpen(): [boolean, (open: boolean) => void] {
-  const [open, setOpen] = useState(() => !window.matchMedia(PHONE).matches && localStorage.getItem(STORED_AS) === "open");
+  const [open, setOpen] = useState(() => !window.matchMedia(PHONE).matches && kept(STORED_AS) === "open");
   return [
     open,
     (next) => {
-      if (!window.matchMedia(PHONE).matches) localStorage.setItem(STORED_AS, next ? "open" : "closed");
+      if (!window.matchMedia(PHONE).matches) keep(STORED_AS, next ? "open" : "closed");
       setOpen(next);
     },
   ];
