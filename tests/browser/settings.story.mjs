@@ -104,4 +104,30 @@ await story("settings", {}, async ({ page, picture }) => {
   await picture("full");
   await page.reload();
   await tab("General").waitFor();
+
+  // Roles change only when asked for twice; who gives up the own one is led away, and told why when coming back.
+  await page.goto(`${origin}/admin/users`);
+  const row = (name) => byId(page, "user-row").filter({ hasText: name });
+  const choose = async (name, entry) => {
+    await row(name).getByRole("button", { name: "More actions" }).click();
+    await page.getByRole("menuitem", { name: entry }).click();
+  };
+  await choose("Grace", "Make administrator");
+  await asked.getByText("Make Grace an administrator?").waitFor();
+  await asked.getByRole("button", { name: "Cancel" }).click();
+  await asked.waitFor({ state: "detached" });
+  assert.equal(await row("Grace").getByText("Administrator").count(), 0);
+  await choose("Grace", "Make administrator");
+  await asked.getByRole("button", { name: "Make administrator" }).click();
+  await row("Grace").getByText("Administrator").waitFor();
+  await choose("Ada", "Make member");
+  await asked.getByText("only another administrator can").waitFor();
+  await picture("give-up");
+  await asked.getByRole("button", { name: "Make member" }).click();
+  await byId(page, "new-analysis").waitFor();
+  await page.getByRole("navigation").getByRole("link", { name: "Users" }).waitFor({ state: "detached" });
+  await page.goto(`${origin}/admin/users`);
+  await byId(page, "empty").getByText("For administrators").waitFor();
+  assert.deepEqual([await button("Add user").count(), await page.getByRole("searchbox").count()], [0, 0]);
+  await picture("member");
 });

@@ -4,6 +4,7 @@ import { useInfiniteQuery } from "@connectrpc/connect-query";
 import { keepPreviousData, useMutation } from "@tanstack/react-query";
 import { Ban, Ellipsis, KeyRound, RotateCcw, SearchX, ShieldCheck, ShieldOff, UserPlus } from "lucide-react";
 import { useState } from "react";
+import { useLocation } from "wouter";
 import { Once } from "../../api/once";
 import { queryClient } from "../../api/query";
 import { transport } from "../../api/transport";
@@ -13,7 +14,7 @@ import { useT } from "../../i18n/i18n";
 import { Avatar } from "../../shell/avatar";
 import { PageHead } from "../../shell/shell";
 import { isAdministrator, useUser } from "../../shell/user";
-import { Button, IconButton } from "../../ui/button";
+import { Button, IconButton, LinkButton } from "../../ui/button";
 import { useDebounced } from "../../ui/debounced";
 import { Confirm } from "../../ui/dialog";
 import { SearchInput } from "../../ui/field";
@@ -25,6 +26,17 @@ import { CreateUser, SetPassword } from "./user-dialogs";
 export const users = createClient(UserService, transport);
 
 export function UsersScreen() {
+  const t = useT();
+  const me = useUser();
+  if (isAdministrator(me)) return <Users />;
+  return (
+    <Empty icon={<ShieldOff />} title={t("users.forAdministrators")} text={t("users.forAdministratorsText")}>
+      <LinkButton href="/">{t("nav.home")}</LinkButton>
+    </Empty>
+  );
+}
+
+function Users() {
   const t = useT();
   const [query, setQuery] = useState("");
   const [creating, setCreating] = useState(false);
@@ -62,16 +74,30 @@ export function UsersScreen() {
 function UserRow({ user }: { user: User }) {
   const t = useT();
   const me = useUser();
-  const [disabling, setDisabling] = useState(false);
+  const { userId } = user;
+  const self = userId === me.userId;
+  const [, go] = useLocation();
+  const [asking, setAsking] = useState<"promote" | "demote" | "disable" | null>(null);
   const [setting, setSetting] = useState(false);
-  const done = () => {
-    setDisabling(false);
+  const done = (_: unknown, what: keyof typeof calls) => {
+    setAsking(null);
     toast(t("common.saved"));
+    // There is nothing here any more for someone who is no administrator.
+    if (what === "demote" && self) go("/");
     void queryClient.invalidateQueries();
   };
   const administrator = isAdministrator(user);
+  const name = user.displayName || user.username;
+  const questions = {
+    promote: { title: t("users.promoteTitle", { name }), text: t("users.promoteText"), action: t("users.makeAdministrator") },
+    demote: {
+      title: self ? t("users.demoteSelfTitle") : t("users.demoteTitle", { name }),
+      text: t(self ? "users.demoteSelfText" : "users.demoteText"),
+      action: t("users.makeMember"),
+    },
+    disable: { title: t("users.disableTitle", { name }), text: t("users.disableText"), action: t("users.disable") },
+  };
   const [once] = useState(() => new Once());
-  const { userId } = user;
   const setRole = (role: UserRole) => (requestId: string) => users.updateUser({ user: { userId, role }, updateMask: { paths: ["role"] }, requestId });
   const calls = {
     promote: setRole(UserRole.ADMINISTRATOR),
@@ -85,10 +111,10 @@ function UserRow({ user }: { user: User }) {
       <Avatar user={user} />
       <div className="grow">
         <div className="row">
-          <span className="ellipsis">{user.displayName || user.username}</span>
+          <span className="ellipsis">{name}</span>
           {administrator && <span className="badge badge-brand">{t("users.administrator")}</span>}
           {user.disabled && <span className="badge badge-bad">{t("users.disabled")}</span>}
-          {user.userId === me.userId && <span className="badge">{t("users.you")}</span>}
+          {self && <span className="badge">{t("users.you")}</span>}
         </div>
         <div className="muted small ellipsis num">
           {[user.username, user.identityProvider, user.lastLoginTime ? t("users.lastLogin", { when: ago(user.lastLoginTime) }) : t("users.neverIn")].filter(Boolean).join(" · ")}
@@ -97,22 +123,20 @@ function UserRow({ user }: { user: User }) {
       <Menu
         trigger={<IconButton label={t("common.moreActions")} icon={<Ellipsis />} size="s" />}
         entries={[
-          { label: t(administrator ? "users.makeMember" : "users.makeAdministrator"), icon: administrator ? <ShieldOff /> : <ShieldCheck />, onSelect: () => act.mutate(administrator ? "demote" : "promote") },
+          { label: t(administrator ? "users.makeMember" : "users.makeAdministrator"), icon: administrator ? <ShieldOff /> : <ShieldCheck />, onSelect: () => setAsking(administrator ? "demote" : "promote") },
           { label: t("users.setPassword"), icon: <KeyRound />, disabled: user.identityProvider !== "local", onSelect: () => setSetting(true) },
           "line",
           user.disabled
             ? { label: t("users.enable"), icon: <RotateCcw />, onSelect: () => act.mutate("enable") }
-            : { label: t("users.disable"), icon: <Ban />, danger: true, disabled: user.userId === me.userId, onSelect: () => setDisabling(true) },
+            : { label: t("users.disable"), icon: <Ban />, danger: true, disabled: self, onSelect: () => setAsking("disable") },
         ]}
       />
       <Confirm
-        open={disabling}
-        title={t("users.disableTitle", { name: user.displayName || user.username })}
-        text={t("users.disableText")}
-        action={t("users.disable")}
+        open={asking !== null}
+        {...questions[asking ?? "disable"]}
         busy={act.isPending}
-        onClose={() => setDisabling(false)}
-        onConfirm={() => act.mutate("disable")}
+        onClose={() => setAsking(null)}
+        onConfirm={() => asking && act.mutate(asking)}
       />
       <SetPassword user={setting ? user : null} onClose={() => setSetting(false)} />
     </div>
