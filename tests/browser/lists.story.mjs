@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { byId, ended, origin, run, setUp, story, titled } from "./page.mjs";
 
-await story("lists", {}, async ({ page }) => {
+await story("lists", {}, async ({ page, picture }) => {
   await setUp(page);
   await byId(page, "new-analysis").click();
   await byId(page, "new-analysis-dialog").getByRole("button", { name: /^Start/ }).click();
@@ -45,6 +45,29 @@ await story("lists", {}, async ({ page }) => {
   await page.goto(`${origin}/history?q=important`);
   await byId(page, "history-row").filter({ hasText: "important" }).waitFor();
   assert.equal(await box.inputValue(), "important");
+
+  // An error stays until it is closed. What can be undone stays as long as it has the focus, which is not lost with it.
+  const said = byId(page, "toast");
+  await page.route("**/DeleteHistoryEntry", (route) => route.abort(), { times: 1 });
+  const away = byId(page, "history-row").getByRole("button", { name: "Delete" });
+  await away.press("Enter");
+  const failed = said.filter({ hasText: "The service does not answer" });
+  await failed.waitFor();
+  await away.press("Enter");
+  await said.getByRole("button", { name: "Undo" }).focus();
+  await byId(page, "history-row").waitFor({ state: "detached" });
+  await page.waitForTimeout(9_000);
+  await failed.waitFor();
+  await page.keyboard.press("Enter");
+  await byId(page, "history-row").filter({ hasText: "important" }).waitFor();
+  await said.filter({ hasText: "Analysis is back" }).hover();
+  assert.notEqual(await page.evaluate(() => document.activeElement.tagName), "BODY");
+  await picture("toasts");
+  await page.waitForTimeout(5_000);
+  await said.filter({ hasText: "Analysis is back" }).waitFor();
+  await failed.getByRole("button", { name: "Close" }).click();
+  await failed.waitFor({ state: "detached" });
+  await said.waitFor({ state: "detached" });
 
   // Files that are chosen together: the next one opens once one is done, and the rest can be made at one go.
   await page.goto(`${origin}/datasets`);

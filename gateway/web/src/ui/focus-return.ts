@@ -1,7 +1,7 @@
 // For a button that is gone once it has done what it does: without this, focus falls to the beginning of the page.
 import { useEffect, useRef } from "react";
 
-/** To be called when it is pressed; when it has gone and nobody has taken the focus, `onLost` is to put it somewhere. */
+/** To be called when it is pressed, or has the focus; when it has gone and nobody has taken the focus, `onLost` is to put it somewhere. */
 export function useFocusReturn(onLost: () => void): () => void {
   const pressed = useRef(false);
   const latest = useRef(onLost);
