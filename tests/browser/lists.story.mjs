@@ -83,4 +83,20 @@ await story("lists", {}, async ({ page, picture }) => {
   await items("done").nth(3).waitFor();
   await page.keyboard.press("Escape");
   await byId(page, "dataset-row").nth(3).waitFor();
+
+  // A filter by a dataset that is no more says so, and can be cleared.
+  const one = byId(page, "dataset-row").filter({ hasText: "one" });
+  const [, datasetId] = (await one.getByRole("link").getAttribute("href")).split("/d/");
+  await one.getByRole("button", { name: "More actions" }).click();
+  await page.getByRole("menuitem", { name: "Delete" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click();
+  await one.waitFor({ state: "detached" });
+  await page.goto(`${origin}/history?dataset=${datasetId}`);
+  await page.locator("option:checked", { hasText: "a deleted dataset" }).waitFor({ state: "attached" });
+  await byId(page, "empty").waitFor();
+  await picture("deleted-dataset");
+  await page.getByRole("button", { name: "Clear filters" }).click();
+  await byId(page, "history-row").nth(1).waitFor();
+  assert.doesNotMatch(page.url(), /dataset/);
+  await box.and(page.locator(":focus")).waitFor();
 });

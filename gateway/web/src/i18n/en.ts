@@ -108,7 +108,7 @@ export const en = {
   },
   history: {
     anyDataset: "Any dataset", anyOutcome: "Any outcome", anyTime: "Any time", byDataset: "Filter by dataset", byOutcome: "Filter by outcome", byTime: "Filter by time",
-    clearFilters: "Clear filters", code: "Code", deleted: "Analysis deleted", gone: "This analysis is gone", lastDays: "Last day|Last {n} days", noResult: "It said nothing.",
+    clearFilters: "Clear filters", code: "Code", deleted: "Analysis deleted", deletedDataset: "a deleted dataset", gone: "This analysis is gone", lastDays: "Last day|Last {n} days", noResult: "It said nothing.",
     none: "No analyses yet", noneDeleted: "Nothing was deleted", noneDeletedText: "Deleted analyses stay here for 30 days.", noneText: "Everything you run is kept here, with its results.",
     openNotebook: "Open analysis", runAgain: "Run again", restore: "Bring back", restored: "Analysis is back", result: "Result", search: "Search code, tables and results", showDeleted: "Deleted ones",
     total: "{n} analysis in all|{n} analyses in all", untitled: "(no code)",

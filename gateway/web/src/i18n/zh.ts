@@ -110,7 +110,7 @@ export const zh: Messages = {
   },
   history: {
     anyDataset: "全部数据集", anyOutcome: "全部结果", anyTime: "全部时间", byDataset: "按数据集筛选", byOutcome: "按结果筛选", byTime: "按时间筛选",
-    clearFilters: "清除筛选", code: "代码", deleted: "已删除分析", gone: "这条分析已不存在", lastDays: "最近 {n} 天", noResult: "没有输出。",
+    clearFilters: "清除筛选", code: "代码", deleted: "已删除分析", deletedDataset: "已删除的数据集", gone: "这条分析已不存在", lastDays: "最近 {n} 天", noResult: "没有输出。",
     none: "还没有分析记录", noneDeleted: "没有已删除的记录", noneDeletedText: "删除的分析会在这里保留 30 天。", noneText: "你运行的所有内容及结果都会保存在这里。",
     openNotebook: "打开分析", runAgain: "再次运行", restore: "恢复", restored: "已恢复", result: "结果", search: "搜索代码、表格和结果", showDeleted: "已删除",
     total: "共 {n} 次分析", untitled: "（无代码）",

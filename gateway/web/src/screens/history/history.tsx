@@ -4,6 +4,7 @@ import { keepPreviousData } from "@tanstack/react-query";
 import { History, RotateCcw, SearchX, Trash2 } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
 import { useSearchParams } from "wouter";
+import { isNotFound } from "../../api/errors";
 import { DatasetService } from "../../gen/fenxi/analysis/v1/dataset_pb";
 import { Outcome } from "../../gen/fenxi/analysis/v1/output_pb";
 import { HistoryService } from "../../gen/fenxi/history/v1/history_pb";
@@ -12,6 +13,7 @@ import { PageHead } from "../../shell/shell";
 import { Button, IconButton } from "../../ui/button";
 import { useDebounced } from "../../ui/debounced";
 import { SearchInput } from "../../ui/field";
+import { useFocusReturn } from "../../ui/focus-return";
 import { Empty, Failed, Skeleton, Stale } from "../../ui/states";
 import { deleteEntry, undelete } from "./delete";
 import { HistoryRow } from "./history-row";
@@ -32,6 +34,8 @@ interface Filters {
 }
 
 const NO_FILTERS: Filters = { query: "", outcome: 0, datasetId: "", days: 0, deleted: false };
+
+const isFiltered = ({ query, outcome, datasetId, days }: Filters) => query !== "" || outcome > 0 || datasetId !== "" || days > 0;
 
 /** Filters live in the address, so that a link or the back button brings them along. */
 function useFilters(): [Filters, (part: Partial<Filters>) => void] {
@@ -93,7 +97,7 @@ export function HistoryScreen() {
   useEffect(() => {
     if (lookOn) void fetchNextPage();
   }, [lookOn, fetchNextPage]);
-  const filtered = filters.query !== "" || filters.outcome > 0 || filters.datasetId !== "" || filters.days > 0;
+  const filtered = isFiltered(filters);
   return (
     <div className="screen">
       <PageHead title={t("nav.history")} sub={total !== undefined && t("history.total", { n: total })} />
@@ -107,9 +111,7 @@ export function HistoryScreen() {
         ) : list.isPending || lookOn || (entries.length === 0 && isFetchingNextPage) ? (
           <Skeleton rows={7} height={34} />
         ) : entries.length === 0 && filtered ? (
-          <Empty icon={<SearchX />} title={t("common.noMatch")} text={t("common.noMatchText")}>
-            <Button onClick={() => setFilters(NO_FILTERS)}>{t("history.clearFilters")}</Button>
-          </Empty>
+          <Empty icon={<SearchX />} title={t("common.noMatch")} text={t("common.noMatchText")} />
         ) : entries.length === 0 ? (
           <Empty icon={filters.deleted ? <Trash2 /> : <History />} title={t(filters.deleted ? "history.noneDeleted" : "history.none")} text={t(filters.deleted ? "history.noneDeletedText" : "history.noneText")} />
         ) : (
@@ -141,6 +143,10 @@ export function HistoryScreen() {
 function FilterChoices({ filters, onChange }: { filters: Filters; onChange(part: Partial<Filters>): void }) {
   const t = useT();
   const { data } = useQuery(DatasetService.method.listDatasets, { pageSize: 100 }, { staleTime: 60_000 });
+  const { datasetId } = filters;
+  // One that is not in the list may be an older one, or deleted: what was run with it is still found.
+  const unlisted = datasetId !== "" && data !== undefined && data.datasets.every((dataset) => dataset.datasetId !== datasetId);
+  const { data: other, error } = useQuery(DatasetService.method.getDataset, { datasetId }, { enabled: unlisted, staleTime: 60_000 });
   return (
     <div className="history-filters">
       <select className="select" aria-label={t("history.byOutcome")} value={filters.outcome} onChange={(event) => onChange({ outcome: Number(event.target.value) })}>
@@ -150,6 +156,7 @@ function FilterChoices({ filters, onChange }: { filters: Filters; onChange(part:
       <select className="select" aria-label={t("history.byDataset")} value={filters.datasetId} onChange={(event) => onChange({ datasetId: event.target.value })}>
         <option value="">{t("history.anyDataset")}</option>
         {data?.datasets.map((dataset) => <option key={dataset.datasetId} value={dataset.datasetId}>{dataset.name}</option>)}
+        {unlisted && <option value={datasetId}>{error && isNotFound(error) ? t("history.deletedDataset") : (other?.dataset?.name ?? "…")}</option>}
       </select>
       <select className="select" aria-label={t("history.byTime")} value={filters.days} onChange={(event) => onChange({ days: Number(event.target.value) })}>
         <option value={0}>{t("history.anyTime")}</option>
@@ -159,6 +166,17 @@ function FilterChoices({ filters, onChange }: { filters: Filters; onChange(part:
         <input type="checkbox" checked={filters.deleted} onChange={(event) => onChange({ deleted: event.target.checked })} />
         {t("history.showDeleted")}
       </label>
+      {isFiltered(filters) && <ClearFilters onClear={() => onChange(NO_FILTERS)} />}
     </div>
   );
+}
+
+function ClearFilters({ onClear }: { onClear(): void }) {
+  const t = useT();
+  const pressed = useFocusReturn(() => document.querySelector<HTMLElement>(".history-tools input")?.focus());
+  const clear = () => {
+    pressed();
+    onClear();
+  };
+  return <Button size="s" onClick={clear}>{t("history.clearFilters")}</Button>;
 }
