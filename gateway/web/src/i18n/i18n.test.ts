@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ErrorReason } from "../gen/fenxi/errors/v1/errors_pb";
 import { en } from "./en";
-import { fill } from "./i18n";
+import { fill, isolated } from "./i18n";
 import { zh } from "./zh";
 
 type Tree = { [key: string]: string | Tree };
@@ -42,5 +42,11 @@ describe("a message", () => {
     expect(fill("{n} row|{n} rows", { n: 2n })).toBe("2 rows");
     expect(fill("Hello, {name}", { name: "a|b" })).toBe("Hello, a|b");
     expect(fill("{missing}", {})).toBe("{missing}");
+  });
+
+  it("keeps what is written from right to left to itself", () => {
+    expect(fill("{name}: {n}", { name: "מכירות 2024", n: 3 })).toBe("\u2068מכירות 2024\u2069: 3");
+    expect(["مبيعات", "a\u202eb"].map(isolated)).toEqual(["\u2068مبيعات\u2069", "\u2068a\u202eb\u2069"]);
+    expect(["sales", "销售", "…"].map(isolated)).toEqual(["sales", "销售", "…"]);
   });
 });

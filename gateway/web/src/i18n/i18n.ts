@@ -41,6 +41,14 @@ export function currentMessages(): Messages {
   return language === "en" ? en : zh;
 }
 
+/** What is written from right to left, or turns the direction of what is. */
+const TURNS = /[\u0590-\u08ff\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/** Text of a person's to stand among other text: written from right to left, it would take numbers and signs beside it along. */
+export function isolated(text: string): string {
+  return TURNS.test(text) ? `\u2068${text}\u2069` : text;
+}
+
 /** Fills `{name}` places; of `one|many` the part that fits `n`. */
 export function fill(message: string, params: Params = {}): string {
   const forms = message.split("|");
@@ -48,7 +56,7 @@ export function fill(message: string, params: Params = {}): string {
   return (form ?? "").replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = params[name];
     if (value === undefined) return whole;
-    return typeof value === "string" ? value : value.toLocaleString(language);
+    return typeof value === "string" ? isolated(value) : value.toLocaleString(language);
   });
 }
 

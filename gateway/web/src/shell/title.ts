@@ -1,6 +1,6 @@
 // What stands on the tab: where one is, and whether something runs there.
 import { useEffect } from "react";
-import { useT } from "../i18n/i18n";
+import { isolated, useT } from "../i18n/i18n";
 
 /** `waiting` for a person's answer, `ending` for want of work. */
 export type Mark = "" | "running" | "waiting" | "failed" | "ending";
@@ -8,7 +8,7 @@ export type Mark = "" | "running" | "waiting" | "failed" | "ending";
 /** The tab's text. A mark comes first, so that it is seen when tabs are narrow. */
 export function titleOf(app: string, name: string, mark: Mark = ""): string {
   const sign = { "": "", running: "● ", waiting: "? ", failed: "✕ ", ending: "! " }[mark];
-  return sign + (name === "" ? app : `${name} · ${app}`);
+  return sign + (name === "" ? app : `${isolated(name)} · ${app}`);
 }
 
 export function useTitle(name: string, mark?: Mark): void {

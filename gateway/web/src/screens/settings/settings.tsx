@@ -2,7 +2,7 @@
 import { Tabs } from "radix-ui";
 import type { ReactNode } from "react";
 import { useLocation } from "wouter";
-import { currentLanguage, setLanguage, useT, type Language, type MessageKey } from "../../i18n/i18n";
+import { currentLanguage, isolated, setLanguage, useT, type Language, type MessageKey } from "../../i18n/i18n";
 import { Avatar } from "../../shell/avatar";
 import { PageHead, signOut } from "../../shell/shell";
 import { setTheme, useTheme, type Theme } from "../../shell/theme";
@@ -52,7 +52,7 @@ function General() {
         <Avatar user={user} />
         <div className="grow">
           <h2 className="ellipsis">{user.displayName || user.username}</h2>
-          <div className="muted ellipsis">{[user.username, user.englishName, user.email].filter(Boolean).join(" · ")}</div>
+          <div className="muted ellipsis">{[user.username, user.englishName, user.email].filter(Boolean).map(isolated).join(" · ")}</div>
         </div>
         {isAdministrator(user) && <span className="badge badge-brand">{t("users.administrator")}</span>}
         <Button onClick={() => void signOut()}>{t("nav.signOut")}</Button>
