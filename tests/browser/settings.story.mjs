@@ -26,6 +26,18 @@ await story("settings", {}, async ({ page, picture }) => {
   await byId(page, "stale").waitFor({ state: "detached" });
   assert.equal(await byId(page, "user-row").count(), 2);
 
+  // What was wrong with a form is gone when it is opened again.
+  await button("Add user").click();
+  await dialog.getByLabel("User name").fill("grace");
+  await dialog.getByLabel("Password").fill("correct horse battery");
+  await page.keyboard.press("Enter");
+  await dialog.getByText("This user name is taken.").waitFor();
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await button("Add user").click();
+  await dialog.getByLabel("User name").waitFor();
+  assert.equal(await dialog.getByRole("alert").count(), 0);
+  await page.keyboard.press("Escape");
+
   // A secret is shown once: until "Done" nothing takes it away, also not while it is being made.
   await page.goto(`${origin}/settings/tokens`);
   const secret = byId(page, "api-token-secret");

@@ -1,7 +1,8 @@
 // What a person is told about an error, and whether trying again may help.
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { ErrorReason } from "../gen/fenxi/errors/v1/errors_pb";
-import { currentLanguage, currentMessages, type Messages } from "../i18n/i18n";
+import { roughSpan } from "../i18n/format";
+import { currentLanguage, currentMessages, translate, type Messages } from "../i18n/i18n";
 import { detailsOf } from "./error-details";
 import { loginState } from "./login-state";
 import { ownText } from "./own-text";
@@ -56,7 +57,8 @@ export function withOwn(known: string, own: string): string {
 /** One or two sentences in the page's language. */
 export function errorText(error: unknown): string {
   const connect = ConnectError.from(error);
-  const { reason, fields } = detailsOf(error);
+  const { reason, fields, retryAfterMs } = detailsOf(error);
+  if (reason === "RATE_LIMITED" && retryAfterMs) return translate("common.tooMany", { span: roughSpan(retryAfterMs) });
   return reasonText(reason, fields[0]?.description || connect.rawMessage) ?? byCode(connect, currentMessages());
 }
 

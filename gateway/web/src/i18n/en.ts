@@ -5,9 +5,9 @@ export const en = {
     all: "All", cancel: "Cancel", close: "Close", copied: "Copied", copy: "Copy", copyByHand: "Selected. Press Ctrl+C (⌘C on a Mac) to copy it.", crashed: "This screen broke", delete: "Delete", done: "Done",
     failed: "That did not work", loading: "Loading…", more: "Show more", open: "Open", moreActions: "More actions", newVersion: "A new version was installed",
     noMatch: "Nothing found", noMatchText: "Try fewer words or other filters.", noMore: "More could not be had.", nothingHere: "There is nothing at this address", reload: "Reload",
-    rename: "Rename", retry: "Try again", save: "Save", saved: "Saved", stale: "This may be out of date.", undo: "Undo",
+    rename: "Rename", retry: "Try again", save: "Save", saved: "Saved", stale: "This may be out of date.", tooMany: "Too many tries. Try again in {span}.", undo: "Undo",
   },
-  time: { now: "just now" },
+  time: { hours: "{h} h {min} min", minutes: "{min} min", minutesSeconds: "{min} min {s} s", ms: "{ms} ms", now: "just now", seconds: "{s} s" },
   nav: {
     account: "Account: {name}", datasets: "Datasets", history: "History", home: "Workspace", label: "Main", settings: "Settings", signOut: "Sign out",
     skip: "Skip to the content", stats: "Statistics", users: "Users",
@@ -114,7 +114,7 @@ export const en = {
     total: "{n} analysis in all|{n} analyses in all", untitled: "(no code)",
   },
   stats: {
-    activeDays: "Active days", analyses: "{n} analysis|{n} analyses", datasets: "Datasets analysed", dayTip: "{total} analyses, {failed} not successful", days30: "Last 30 days",
+    activeDays: "Active days", analyses: "{n} analysis|{n} analyses", datasets: "Datasets analysed", dayTip: "{n} analysis, {failed} not successful|{n} analyses, {failed} not successful", days30: "Last 30 days",
     failed: "{n} not successful", last: "Last: {when}", lead: "Days are counted in UTC.", mean: "Mean time", none: "Nothing to count yet", noneText: "Run your first analysis and figures appear here.",
     notOk: "Not successful", succeeded: "{n} successful", successRate: "Success rate", total: "Analyses", year: "The last year",
   },

@@ -30,20 +30,24 @@ export function durationMs(duration: Duration | undefined): number | null {
 
 /** A span: `340 ms`, `2.1 s`, `3 min 5 s`, `2 h 4 min`. */
 export function span(ms: number): string {
-  if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
+  if (ms < 1000) return translate("time.ms", { ms: Math.max(0, Math.round(ms)) });
   const seconds = ms / 1000;
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  if (seconds < 60) return translate("time.seconds", { s: seconds.toFixed(1) });
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (minutes < 60) return translate("time.minutesSeconds", { min: minutes, s: Math.floor(seconds % 60) });
+  return hours(minutes);
 }
 
 /** A span that is only guessed, or that runs down: `45 s`, `3 min`, `2 h 4 min`. */
 export function roughSpan(ms: number): string {
   const seconds = Math.max(0, Math.ceil(ms / 1000));
-  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 60) return translate("time.seconds", { s: seconds });
   const minutes = Math.round(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return minutes < 60 ? translate("time.minutes", { min: minutes }) : hours(minutes);
+}
+
+function hours(minutes: number): string {
+  return translate("time.hours", { h: Math.floor(minutes / 60), min: minutes % 60 });
 }
 
 /** The time of day. */

@@ -7,9 +7,9 @@ export const zh: Messages = {
     all: "全部", cancel: "取消", close: "关闭", copied: "已复制", copy: "复制", copyByHand: "已选中，请按 Ctrl+C（Mac 上为 ⌘C）复制。", crashed: "页面出错了", delete: "删除", done: "完成",
     failed: "操作未成功", loading: "加载中…", more: "加载更多", open: "打开", moreActions: "更多操作", newVersion: "已更新到新版本",
     noMatch: "没有找到", noMatchText: "试试更少的关键词，或调整筛选条件。", noMore: "未能加载更多。", nothingHere: "这个地址下没有内容", reload: "重新加载",
-    rename: "重命名", retry: "重试", save: "保存", saved: "已保存", stale: "显示的内容可能不是最新的。", undo: "撤销",
+    rename: "重命名", retry: "重试", save: "保存", saved: "已保存", stale: "显示的内容可能不是最新的。", tooMany: "尝试次数过多，请在 {span}后重试。", undo: "撤销",
   },
-  time: { now: "刚刚" },
+  time: { hours: "{h} 小时 {min} 分钟", minutes: "{min} 分钟", minutesSeconds: "{min} 分 {s} 秒", ms: "{ms} 毫秒", now: "刚刚", seconds: "{s} 秒" },
   nav: {
     account: "账号：{name}", datasets: "数据集", history: "历史", home: "工作台", label: "主导航", settings: "设置", signOut: "退出登录",
     skip: "跳到正文", stats: "统计", users: "用户",
@@ -37,7 +37,7 @@ export const zh: Messages = {
     startEmpty: "不加载表格直接开始", startWith: "加载 {n} 个表格并开始",
   },
   kernel: {
-    busy: "运行中", connecting: "连接中…", dead: "已结束", idle: "就绪", idleEnds: "内核及其变量将于 {time}（{left} 后）结束。", keep: "保留", interrupting: "正在中断…", reconnecting: "重新连接中…", restarting: "正在重启…",
+    busy: "运行中", connecting: "连接中…", dead: "已结束", idle: "就绪", idleEnds: "内核及其变量将于 {time}（{left}后）结束。", keep: "保留", interrupting: "正在中断…", reconnecting: "重新连接中…", restarting: "正在重启…",
     starting: "正在启动…", stopping: "正在结束…",
   },
   notebook: {
@@ -56,7 +56,7 @@ export const zh: Messages = {
     untitled: "未命名分析",
   },
   variables: {
-    back: "向前", columns: "{n} 列", forward: "向后", more: "仅显示前 {n} 个。", none: "还没有变量。运行单元格后会出现在这里。",
+    back: "上一页", columns: "{n} 列", forward: "下一页", more: "仅显示前 {n} 个。", none: "还没有变量。运行单元格后会出现在这里。",
     noSummary: "无法显示：{reason}", refresh: "刷新", rows: "{n} 行", title: "变量",
   },
   keys: {
@@ -116,7 +116,7 @@ export const zh: Messages = {
     total: "共 {n} 次分析", untitled: "（无代码）",
   },
   stats: {
-    activeDays: "活跃天数", analyses: "{n} 次分析", datasets: "分析过的数据集", dayTip: "{total} 次分析，{failed} 次未成功", days30: "最近 30 天",
+    activeDays: "活跃天数", analyses: "{n} 次分析", datasets: "分析过的数据集", dayTip: "{n} 次分析，{failed} 次未成功", days30: "最近 30 天",
     failed: "{n} 次未成功", last: "最近：{when}", lead: "日期按 UTC 统计。", mean: "平均耗时", none: "还没有可统计的内容", noneText: "运行第一次分析后，这里会显示统计。",
     notOk: "未成功", succeeded: "{n} 次成功", successRate: "成功率", total: "分析次数", year: "最近一年",
   },

@@ -19,7 +19,7 @@ export function DayBars({ days }: { days: DayStatistics[] }) {
     <div>
       <div className="bars" role="img" aria-label={t("stats.days30")}>
         {bars.map((bar) => (
-          <div key={bar.day} className="bar" title={`${label(bar.day)}: ${t("stats.dayTip", { total: bar.total, failed: bar.failed })}`}>
+          <div key={bar.day} className="bar" title={`${label(bar.day)}: ${t("stats.dayTip", { n: bar.total, failed: bar.failed })}`}>
             <span className="bar-failed" style={{ height: `${(bar.failed / most) * 100}%` }} />
             <span className="bar-good" style={{ height: `${(bar.succeeded / most) * 100}%` }} />
           </div>
