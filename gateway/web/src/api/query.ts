@@ -1,4 +1,5 @@
 // The cache of answers, and how patiently it asks.
+import type { DescService } from "@bufbuild/protobuf";
 import { QueryClient } from "@tanstack/react-query";
 import { detailsOf } from "./error-details";
 import { isTransient } from "./errors";
@@ -14,6 +15,13 @@ export const queryClient = new QueryClient({
     },
   },
 });
+
+/** What these services have said may be otherwise now. What others said stays, large outputs among it, which never change. */
+export function changed(...services: DescService[]): Promise<void> {
+  const names = services.map(({ typeName }) => typeName);
+  const isTheirs = (about: unknown) => names.includes((about as { serviceName?: string } | undefined)?.serviceName ?? "");
+  return queryClient.invalidateQueries({ predicate: ({ queryKey }) => isTheirs(queryKey[1]) });
+}
 
 /** A fresh `request_id`: the same call sent again with it is the same call. */
 export function newRequestId(): string {

@@ -1,8 +1,9 @@
 // Ends a kernel for good.
-import { newRequestId, queryClient } from "../api/query";
+import { changed, newRequestId } from "../api/query";
+import { KernelService } from "../gen/fenxi/analysis/v1/kernel_pb";
 import { kernels } from "../api/transport";
 
 export async function endKernel(kernelId: string): Promise<void> {
   await kernels.deleteKernel({ kernelId, requestId: newRequestId() });
-  void queryClient.invalidateQueries();
+  void changed(KernelService);
 }

@@ -2,7 +2,9 @@
 import { useMutation } from "@tanstack/react-query";
 import type { FormEvent } from "react";
 import { errorText } from "../api/errors";
-import { queryClient } from "../api/query";
+import { changed } from "../api/query";
+import { DatasetService } from "../gen/fenxi/analysis/v1/dataset_pb";
+import { KernelService } from "../gen/fenxi/analysis/v1/kernel_pb";
 import { useT } from "../i18n/i18n";
 import { Button } from "./button";
 import { Dialog } from "./dialog";
@@ -26,7 +28,7 @@ export function RenameDialog({ open, title, name, rename, onClose }: RenameDialo
     mutationFn: rename,
     onSuccess: () => {
       onClose();
-      void queryClient.invalidateQueries();
+      void changed(DatasetService, KernelService);
     },
   });
   const close = () => {

@@ -1,10 +1,10 @@
 // The uploads of this page: which are waiting, on their way, held, done. Lives as long as the page, whatever screen shows.
-import { newRequestId, queryClient } from "../api/query";
+import { changed, newRequestId } from "../api/query";
 import { loginState } from "../api/login-state";
 import { backoffMs } from "../execution/follow";
 import { pause as wait } from "../execution/patience";
 import { Notifier } from "../execution/store";
-import type { Dataset } from "../gen/fenxi/analysis/v1/dataset_pb";
+import { type Dataset, DatasetService } from "../gen/fenxi/analysis/v1/dataset_pb";
 import { newReading, type Reading } from "./reading";
 import { recall, remember, forget } from "./resume";
 import { cancelUpload, createUpload, offsetOf, sendSlice, TusError } from "./tus";
@@ -80,7 +80,7 @@ class UploadQueue {
     item.dataset = dataset;
     forget(item.file, item.uploadId);
     this.notifier.flush();
-    void queryClient.invalidateQueries();
+    void changed(DatasetService);
   }
 
   /** Whether leaving the page loses something: a file of which no dataset was made is found by nobody again. */

@@ -3,8 +3,8 @@ import { useMutation } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
 import { errorText } from "../../api/errors";
 import { Once } from "../../api/once";
-import { queryClient } from "../../api/query";
-import { UserRole, type User } from "../../gen/fenxi/auth/v1/user_pb";
+import { changed } from "../../api/query";
+import { type User, UserRole, UserService } from "../../gen/fenxi/auth/v1/user_pb";
 import { useT } from "../../i18n/i18n";
 import { Button } from "../../ui/button";
 import { Dialog } from "../../ui/dialog";
@@ -34,7 +34,7 @@ export function CreateUser({ open, onClose }: { open: boolean; onClose(): void }
     onSuccess: () => {
       toast(t("users.created"));
       close();
-      void queryClient.invalidateQueries();
+      void changed(UserService);
     },
   });
   const close = () => {

@@ -6,7 +6,8 @@ import { Ban, Ellipsis, KeyRound, RotateCcw, SearchX, ShieldCheck, ShieldOff, Us
 import { useState } from "react";
 import { useLocation } from "wouter";
 import { Once } from "../../api/once";
-import { queryClient } from "../../api/query";
+import { changed } from "../../api/query";
+import { AuthService } from "../../gen/fenxi/auth/v1/auth_pb";
 import { transport } from "../../api/transport";
 import { UserRole, UserService, type User } from "../../gen/fenxi/auth/v1/user_pb";
 import { ago } from "../../i18n/format";
@@ -84,7 +85,7 @@ function UserRow({ user }: { user: User }) {
     toast(t("common.saved"));
     // There is nothing here any more for someone who is no administrator.
     if (what === "demote" && self) go("/");
-    void queryClient.invalidateQueries();
+    void changed(AuthService, UserService);
   };
   const administrator = isAdministrator(user);
   const name = user.displayName || user.username;

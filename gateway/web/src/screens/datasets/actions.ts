@@ -2,9 +2,9 @@
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { Once } from "../../api/once";
-import { queryClient } from "../../api/query";
+import { changed } from "../../api/query";
 import { datasets } from "../../api/transport";
-import type { Dataset } from "../../gen/fenxi/analysis/v1/dataset_pb";
+import { type Dataset, DatasetService } from "../../gen/fenxi/analysis/v1/dataset_pb";
 import { translate } from "../../i18n/i18n";
 import { toast, toastError } from "../../ui/toast";
 
@@ -15,7 +15,7 @@ export function useDeleteDataset(onDone?: () => void) {
     onSuccess: (_, dataset) => {
       toast(translate("datasets.deleted", { name: dataset.name }));
       onDone?.();
-      void queryClient.invalidateQueries();
+      void changed(DatasetService);
     },
     onError: toastError,
   });

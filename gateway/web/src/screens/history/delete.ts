@@ -1,6 +1,7 @@
 // Deletes a finished analysis, with a way back.
 import { Once } from "../../api/once";
-import { queryClient } from "../../api/query";
+import { changed } from "../../api/query";
+import { AuthService } from "../../gen/fenxi/auth/v1/auth_pb";
 import { createClient } from "@connectrpc/connect";
 import { transport } from "../../api/transport";
 import { HistoryService, type HistoryEntry } from "../../gen/fenxi/history/v1/history_pb";
@@ -19,7 +20,7 @@ export async function deleteEntry(entry: HistoryEntry): Promise<boolean> {
     return false;
   }
   toast(translate("history.deleted"), { label: translate("common.undo"), run: () => void undelete(entry) });
-  await queryClient.invalidateQueries();
+  await changed(AuthService, HistoryService);
   return true;
 }
 
@@ -30,5 +31,5 @@ export async function undelete({ historyEntryId }: HistoryEntry): Promise<void> 
   } catch (error) {
     toastError(error);
   }
-  await queryClient.invalidateQueries();
+  await changed(AuthService, HistoryService);
 }

@@ -2,7 +2,8 @@
 import { useEffect, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { Once } from "../../api/once";
-import { newRequestId, queryClient } from "../../api/query";
+import { changed, newRequestId } from "../../api/query";
+import { KernelService } from "../../gen/fenxi/analysis/v1/kernel_pb";
 import { kernels } from "../../api/transport";
 import type { Dataset } from "../../gen/fenxi/analysis/v1/dataset_pb";
 import { useT } from "../../i18n/i18n";
@@ -34,7 +35,7 @@ export function useStart(waiting = true): { busy: boolean; start: Start } {
     setBusy(true);
     try {
       const { kernel } = await once.call(JSON.stringify(wanted), (requestId) => kernels.createKernel({ ...wanted, requestId }));
-      void queryClient.invalidateQueries();
+      void changed(KernelService);
       const kernelId = kernel?.kernelId ?? "";
       if (codes.length > 0) (await import("../../notebook/storage")).keepCode(userId, kernelId, codes, newRequestId);
       const open = () => go(`/k/${kernelId}`);
