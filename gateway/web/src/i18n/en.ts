@@ -39,7 +39,7 @@ export const en = {
     starting: "Starting…", stopping: "Ending…",
   },
   notebook: {
-    addCell: "Add a cell", cancelWaiting: "Cancel the one that waits|Cancel the {n} that wait", cellDeleted: "Cell deleted", cellDeletedStopped: "Cell deleted, and what it ran is stopped", code: "code", cellLabel: "Cell {n}", cells: "Cells", deadDetail: "Last lines of its log",
+    addCell: "Add a cell", asksInput: "Asks for input", cancelWaiting: "Cancel the one that waits|Cancel the {n} that wait", cellDeleted: "Cell deleted", cellDeletedStopped: "Cell deleted, and what it ran is stopped", code: "code", cellLabel: "Cell {n}", cells: "Cells", deadDetail: "Last lines of its log",
     deadText: "Everything shown below is kept. Restarting loads the tables again; variables are lost.", deadTitle: "The kernel has ended.", deleteCell: "Delete cell",
     duplicate: "Duplicate",
     editorFailed: "The editor could not be loaded. What you wrote is kept.",

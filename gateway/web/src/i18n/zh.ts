@@ -41,7 +41,7 @@ export const zh: Messages = {
     starting: "正在启动…", stopping: "正在结束…",
   },
   notebook: {
-    addCell: "添加单元格", cancelWaiting: "取消排队的 {n} 个", cellDeleted: "已删除单元格", cellDeletedStopped: "已删除单元格，并停止其运行", code: "代码", cellLabel: "单元格 {n}", cells: "单元格", deadDetail: "内核日志的最后几行",
+    addCell: "添加单元格", asksInput: "等待输入", cancelWaiting: "取消排队的 {n} 个", cellDeleted: "已删除单元格", cellDeletedStopped: "已删除单元格，并停止其运行", code: "代码", cellLabel: "单元格 {n}", cells: "单元格", deadDetail: "内核日志的最后几行",
     deadText: "下面的内容都已保留。重启会重新加载表格，但变量会丢失。", deadTitle: "内核已结束。", deleteCell: "删除单元格",
     duplicate: "复制为新单元格",
     editorFailed: "编辑器加载失败。已写的内容都已保留。",

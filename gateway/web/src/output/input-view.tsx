@@ -1,25 +1,37 @@
 // A line of input that the code asks for.
-import { useState, type FormEvent } from "react";
+import { useEffect, useRef, useState, type FormEvent } from "react";
 import { errorText } from "../api/errors";
 import type { OutputItem } from "../execution/model";
 import { useT } from "../i18n/i18n";
 import { Button } from "../ui/button";
+import { mayTakeFocus } from "./input-focus";
+
+type Item = Extract<OutputItem, { kind: "input" }>;
+type Reply = (inputId: string, value: string) => Promise<void>;
 
 interface InputProps {
-  item: Extract<OutputItem, { kind: "input" }>;
+  item: Item;
   waiting: boolean;
-  onReply?: ((inputId: string, value: string) => Promise<void>) | undefined;
+  onReply?: Reply | undefined;
 }
 
 export function InputView({ item, waiting, onReply }: InputProps) {
+  if (waiting && onReply) return <InputForm item={item} onReply={onReply} />;
+  const shown = item.reply === null ? "" : item.password ? "••••••" : item.reply;
+  return <pre className="term">{item.prompt}{shown}</pre>;
+}
+
+function InputForm({ item, onReply }: { item: Item; onReply: Reply }) {
   const t = useT();
+  const field = useRef<HTMLInputElement>(null);
   const [value, setValue] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
-  if (!waiting || !onReply) {
-    const shown = item.reply === null ? "" : item.password ? "••••••" : item.reply;
-    return <pre className="term">{item.prompt}{shown}</pre>;
-  }
+  useEffect(() => {
+    // Who has just run this cell is asked for something: that is where the caret belongs. Who writes elsewhere by now would
+    // answer with it, and sees the field by its frame.
+    if (field.current && mayTakeFocus(document.activeElement, field.current)) field.current.focus();
+  }, []);
   const send = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);
@@ -35,12 +47,11 @@ export function InputView({ item, waiting, onReply }: InputProps) {
     <form className="out-input" onSubmit={(event) => void send(event)} data-testid="input-request">
       <label className="mono" htmlFor={`input-${item.inputId}`}>{item.prompt || t("output.inputWanted")}</label>
       <input
+        ref={field}
         id={`input-${item.inputId}`}
         className="input"
         type={item.password ? "password" : "text"}
         autoComplete="off"
-        // The person has just run this cell and is asked for something: that is where the caret belongs.
-        autoFocus
         value={value}
         onChange={(event) => setValue(event.target.value)}
         onKeyDown={(event) => {

@@ -31,7 +31,8 @@ export function CellOutput({ session, cell, feed, working }: CellOutputProps) {
     <>
       <div ref={box} onScroll={onScroll} className={long && !whole ? "cell-out cell-out-short" : "cell-out"} {...(long && !whole ? { tabIndex: 0, role: "region", "aria-label": t("notebook.output") } : {})}>
         <div ref={content}>
-          <Outputs model={feed.model} executionId={feed.executionId} onReply={(inputId, value) => session.reply(cell, inputId, value)} />
+          {/* What has ended and is only told again asks for nothing. */}
+          <Outputs model={feed.model} executionId={feed.executionId} onReply={feed.ended ? undefined : (inputId, value) => session.reply(cell, inputId, value)} />
           {feed.failure !== null && (
             <div className="notice notice-bad">
               <span className="grow">{errorText(feed.failure)}</span>

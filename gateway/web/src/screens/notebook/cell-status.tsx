@@ -56,7 +56,7 @@ export function CellStatus({ status, label, feed, stopping, place }: CellStatusP
   if (working) worked.current = true;
   // What ended before the page came is no news, and the clock is none.
   const ended = worked.current && status === "done" && outcome !== Outcome.UNSPECIFIED ? t(OUTCOMES[outcome].key) : "";
-  const news = working ? state : ended;
+  const news = !working ? ended : feed?.model.openInput ? t("notebook.asksInput") : state;
   return (
     <>
       {status === "done" ? (
