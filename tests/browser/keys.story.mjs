@@ -1,7 +1,8 @@
-// The keyboard: what a person writes goes where they write.
+// The keyboard: what a person writes goes where they write, keys act on the cell that has the focus, and none goes dead.
 import assert from "node:assert/strict";
 import { byId, ended, origin, run, setUp, story } from "./page.mjs";
 
+const on = (cell) => cell.and(cell.page().locator(".cell-on")).waitFor();
 const focused = (locator) => locator.and(locator.page().locator(":focus")).waitFor();
 
 await story("keys", {}, async ({ page, picture }) => {
@@ -24,7 +25,7 @@ await story("keys", {}, async ({ page, picture }) => {
   await asks.locator("input").fill("no");
   await page.keyboard.press("Enter");
   await ended(asks, "OK");
-  // Who only chose a cell is asked at once.
+  // Who only chose a cell is asked at once; and then the keys are those of the notebook.
   await asks.locator(".cell-code").click();
   await page.locator(".cell-edit .cm-focused").waitFor();
   await page.keyboard.press("Control+Enter");
@@ -33,4 +34,61 @@ await story("keys", {}, async ({ page, picture }) => {
   await page.keyboard.press("Enter");
   await asks.getByText("Delete? yes").waitFor();
   await ended(asks, "OK");
+  await on(asks);
+  await page.keyboard.press("j");
+  await on(byId(page, "cell").nth(1));
+  await page.keyboard.press("b");
+
+  // A click in what a cell said chooses that cell. Arrows scroll there.
+  const long = await run(page, "for i in range(200): print('line', i)");
+  await ended(long, "OK");
+  const short = await run(page, "print('short')");
+  await ended(short, "OK");
+  await page.keyboard.press("Escape");
+  const cells = byId(page, "cell");
+  const count = await cells.count();
+  await short.locator(".cell-code").click();
+  await page.keyboard.press("Escape");
+  await on(short);
+  const box = long.getByRole("region");
+  await box.evaluate((element) => element.scrollTo(0, 0));
+  await box.click();
+  await on(long);
+  await page.keyboard.press("ArrowDown");
+  await page.waitForFunction((element) => element.scrollTop > 0, await box.elementHandle());
+  await on(long);
+  await page.keyboard.press("d");
+  await page.keyboard.press("d");
+  await long.waitFor({ state: "detached" });
+  assert.equal(await short.count(), 1, "another cell than the one that was clicked was deleted");
+  await byId(page, "toast").getByRole("button", { name: "Undo" }).click();
+  await focused(long);
+
+  // Whatever of a cell has the focus: the cell is chosen. On the toolbar single keys are nothing.
+  await short.getByTestId("run-cell").focus();
+  await on(short);
+  await byId(page, "run-all").focus();
+  for (const key of ["d", "d", "a", "j"]) await page.keyboard.press(key);
+  assert.equal(await cells.count(), count, "a key on the toolbar was a command");
+  await on(short);
+
+  // Keys live on behind a button that has gone, and in a page just opened.
+  const forever = await run(page, "while True: pass");
+  await page.locator("[data-testid=cell][data-status=running]").waitFor();
+  await page.keyboard.press("Escape");
+  await byId(page, "stop").click();
+  await ended(forever, "INTERRUPTED");
+  await page.waitForFunction(() => document.querySelector("[data-testid=stop]")?.disabled);
+  await page.keyboard.press("k");
+  await on(forever);
+  await page.keyboard.press("Control+Enter");
+  await forever.and(page.locator("[data-status=running]")).waitFor();
+  await forever.getByTestId("stop-cell").click();
+  await ended(forever, "INTERRUPTED");
+  await page.keyboard.press("k");
+  await on(short);
+  await page.reload();
+  await short.waitFor();
+  await page.keyboard.press("j");
+  await focused(cells.first());
 });

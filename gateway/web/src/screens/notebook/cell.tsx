@@ -71,7 +71,8 @@ export const CellView = memo(function CellView(props: CellProps) {
       data-cell={cell.id}
       data-testid="cell"
       data-status={status}
-      onFocus={(event) => event.target === event.currentTarget && !selected && actions.select(cell.id, false)}
+      // Keys act on the cell that is chosen: whatever of it has the focus, it is this one.
+      onFocus={() => !selected && actions.select(cell.id, false)}
     >
       <div className="cell-side">
         {working ? (

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { commandReader, isSave } from "./keys";
+import { commandReader, isOurs, isSave } from "./keys";
 
 const press = (key: string, more: object = {}) => ({
   key, shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, timeStamp: 0, composing: false, ...more,
@@ -40,6 +40,20 @@ describe("keys of a notebook", () => {
     expect(isSave(press("s", { metaKey: true }))).toBe(true);
     for (const more of [{}, { ctrlKey: true, shiftKey: true }, { ctrlKey: true, altKey: true }]) expect(isSave(press("s", more))).toBe(false);
     expect(isSave(press("a", { ctrlKey: true }))).toBe(false);
+  });
+
+  it("belong to what is focused where that takes them", () => {
+    const at = (...around: string[]) => ({ closest: (selectors: string) => (selectors.split(", ").some((each) => around.includes(each)) ? {} : null) }) as never;
+    const cell = at("[data-cell]");
+    const output = at("[data-cell]", ".cell-out");
+    for (const key of ["d", "Enter", "ArrowDown"]) expect(isOurs(press(key), cell, false)).toBe(true);
+    expect(isOurs(press("d"), at("[data-cell]", ".cm-editor"), false)).toBe(false);
+    expect(isOurs(press("Enter"), at("[data-cell]", "button"), false)).toBe(false);
+    expect(isOurs(press("ArrowDown"), output, false)).toBe(false);
+    expect([isOurs(press("j"), output, false), isOurs(press("ArrowDown", { altKey: true }), output, false)]).toEqual([true, true]);
+    // On the toolbar, and where nothing is focused.
+    expect([isOurs(press("d"), at("button"), false), isOurs(press("Enter", { shiftKey: true }), at("button"), false)]).toEqual([false, true]);
+    expect(isOurs(press("d"), at(), true)).toBe(true);
   });
 
   it("leave the browser's own combinations alone", () => {

@@ -1,6 +1,4 @@
 // Keys as in Jupyter. In command mode a cell is chosen and single keys act on it; in edit mode they are text.
-import type { KeyboardEvent } from "react";
-
 export type Command =
   | "run-next" | "run-stay" | "run-insert" | "edit" | "up" | "down" | "above" | "below" | "delete" | "undo" | "move-up" | "move-down"
   | "duplicate" | "interrupt" | "restart" | "help";
@@ -52,13 +50,22 @@ export function isSave({ key, shiftKey, ctrlKey, metaKey, altKey }: Omit<Pressed
   return key.toLowerCase() === "s" && ctrlKey !== metaKey && !shiftKey && !altKey;
 }
 
-/** Whether the press belongs to what is focused, not to the notebook. */
-export function isTyping(event: KeyboardEvent): boolean {
-  const target = event.target as HTMLElement;
-  return target.closest("input, textarea, select, [contenteditable=true], .cm-editor, [role=menu], [role=dialog], [role=alertdialog]") !== null;
-}
+/** What is focused when a key is pressed, as far as it matters here. */
+type Focused = Pick<Element, "closest">;
 
-/** A button or link takes Enter for itself. */
-export function isControl(event: KeyboardEvent): boolean {
-  return (event.target as HTMLElement).closest("button, a, summary") !== null;
+const TYPING = "input, textarea, select, [contenteditable=true], .cm-editor";
+const CONTROL = "button, a, summary";
+
+/** Whether a press is the notebook's, and not that of what is focused. `outside`: what is focused is no part of it. */
+export function isOurs(pressed: Omit<Pressed, "timeStamp" | "composing">, focused: Focused, outside: boolean): boolean {
+  const { key, shiftKey, ctrlKey, metaKey, altKey } = pressed;
+  if (focused.closest(TYPING)) return false;
+  if (ctrlKey || metaKey || altKey || (key === "Enter" && shiftKey)) return true;
+  if (outside) return true;
+  // Single keys act on the cell that is chosen: on a button of the toolbar nobody thinks of it.
+  if (!focused.closest("[data-cell]")) return false;
+  const control = focused.closest(CONTROL) !== null;
+  if (key === "Enter") return !control;
+  // What can be scrolled by keys is.
+  return control || !key.startsWith("Arrow") || !focused.closest(".cell-out");
 }

@@ -1,6 +1,6 @@
 // A notebook: cells and what they said, over a live kernel.
 import { Plus, SearchX } from "lucide-react";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { isNotFound } from "../../api/errors";
 import { loadEditor } from "../../editor/load";
 import { useT } from "../../i18n/i18n";
@@ -19,9 +19,11 @@ import { DeadKernel } from "./dead-kernel";
 import { Help } from "./help";
 import { KernelNotice } from "./kernel-notice";
 import { Starters } from "./starters";
-import { commandReader, isControl, isTyping, type Command } from "./keys";
+import type { Command } from "./keys";
 import { Toolbar } from "./toolbar";
+import { useKeys } from "./use-keys";
 import { useSaveKey } from "./use-save-key";
+import { useSelection } from "./use-selection";
 import { useSession } from "./use-session";
 import { useVariablesOpen, Variables } from "./variables";
 import "./notebook.css";
@@ -50,41 +52,16 @@ function Notebook({ session }: { session: NotebookSession }) {
   const spec = specOf(session.kernel, useKernelSpecs().specs);
   const language = languageOf(session.kernel, spec);
   const inspectable = spec?.inspectable ?? false;
-  const [selected, setSelected] = useState<string | null>(null);
-  const [editing, setEditing] = useState(false);
   const [helping, setHelping] = useState(false);
   const [restarting, setRestarting] = useState(false);
   const [looking, setLooking] = useVariablesOpen();
   const undo = useRef<(() => void)[]>([]);
-  const read = useRef(commandReader());
   const host = useRef<HTMLDivElement>(null);
-  const at = cells.findIndex((cell) => cell.id === selected);
-
-  const [wanted, setWanted] = useState<{ id: string; edit: boolean } | null>(null);
-  const focusCell = (id: string | undefined, edit: boolean) => {
-    if (!id) return;
-    setSelected(id);
-    setEditing(edit);
-    setWanted({ id, edit });
-  };
-  // The cell may be new, so that it is drawn first; but at once with it, so that the next key finds it focused.
-  useLayoutEffect(() => {
-    const element = wanted && host.current?.querySelector<HTMLElement>(`[data-cell="${wanted.id}"]`);
-    if (!element) return;
-    if (!wanted.edit) element.focus({ preventScroll: true });
-    element.scrollIntoView({ block: "nearest" });
-  }, [wanted]);
   useSaveKey(session);
   useTitle(session.kernel?.displayName || t("notebook.untitled"), session.mark);
   const fresh = !session.loading && cells.length === 1 && cells[0]?.code === "" && !cells[0].executionId;
-  const opened = useRef(false);
-  useEffect(() => {
-    // Someone who opens an empty notebook wants to write; on a phone that would raise the keyboard unasked.
-    if (!fresh || opened.current || window.matchMedia("(hover: none)").matches) return;
-    opened.current = true;
-    setSelected(cells[0]?.id ?? null);
-    setEditing(true);
-  }, [fresh, cells]);
+  const { selected, editing, select, focusCell, focusSelected } = useSelection(host, cells, fresh);
+  const at = cells.findIndex((cell) => cell.id === selected);
   const insertAt = (index: number, edit: boolean) => focusCell(session.draft.insert(index), edit);
   const remove = (id: string) => {
     const index = cells.findIndex((cell) => cell.id === id);
@@ -93,6 +70,7 @@ function Notebook({ session }: { session: NotebookSession }) {
     const back = () => {
       undo.current = undo.current.filter((each) => each !== back);
       restore();
+      focusCell(id, false);
     };
     undo.current.push(back);
     const next = session.document.cells[Math.min(index, session.document.cells.length - 1)];
@@ -109,20 +87,11 @@ function Notebook({ session }: { session: NotebookSession }) {
   };
   const move = (id: string, by: number) => session.draft.move(id, by);
   const duplicate = (id: string) => focusCell(session.draft.duplicate(id) ?? undefined, false);
-  const select = (id: string, edit: boolean) => {
-    setSelected(id);
-    setEditing(edit);
-  };
   const stop = (id: string) => {
     const cell = session.document.cells.find((each) => each.id === id);
     if (cell) void session.stops.cell(cell).catch(toastError);
   };
   const actions = useStable<CellActions>({ select, leave: (id) => focusCell(id, false), run, stop, remove, duplicate, move });
-  const focusSelected = () => {
-    const editor = editing ? host.current?.querySelector<HTMLElement>(".cell-edit .cm-content") : null;
-    if (editor) editor.focus();
-    else focusCell(selected ?? cells[0]?.id, false);
-  };
   const interrupt = () => session.stops.everything().catch(toastError);
   const obey = (command: Command) => {
     const id = cells[at]?.id;
@@ -142,16 +111,9 @@ function Notebook({ session }: { session: NotebookSession }) {
     else if (command === "move-down") session.draft.move(id, 1);
     else run(id, command === "run-next" ? "next" : command === "run-stay" ? "stay" : "insert");
   };
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (isTyping(event)) return;
-    const composing = event.nativeEvent.isComposing || event.keyCode === 229;
-    const command = read.current({ ...pick(event), composing });
-    if (!command || (command === "edit" && isControl(event))) return;
-    event.preventDefault();
-    obey(command);
-  };
+  useKeys(host, obey);
   return (
-    <div className="notebook" ref={host} onKeyDown={onKeyDown} data-testid="notebook">
+    <div className="notebook" ref={host} data-testid="notebook">
       <Toolbar
         session={session}
         onRunAll={() => session.runs.all()}
@@ -233,9 +195,4 @@ function useStable<T extends object>(newest: T): T {
     const call = (name: keyof T) => (...given: unknown[]) => (latest.current[name] as (...given: unknown[]) => unknown)(...given);
     return Object.fromEntries(Object.keys(latest.current).map((name) => [name, call(name as keyof T)])) as T;
   }, []);
-}
-
-function pick(event: KeyboardEvent) {
-  const { key, shiftKey, ctrlKey, metaKey, altKey, timeStamp } = event;
-  return { key, shiftKey, ctrlKey, metaKey, altKey, timeStamp };
 }
