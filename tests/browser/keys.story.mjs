@@ -91,4 +91,27 @@ await story("keys", {}, async ({ page, picture }) => {
   await short.waitFor();
   await page.keyboard.press("j");
   await focused(cells.first());
+
+  // A button that is busy keeps the focus, and is pressed once.
+  let asked = 0;
+  let answer = () => {};
+  const held = new Promise((resolve) => (answer = resolve));
+  await page.route("**/*KernelService/UpdateKernel", async (route) => {
+    asked += 1;
+    await held;
+    await route.continue();
+  });
+  await byId(page, "title").click();
+  const dialog = byId(page, "rename");
+  await dialog.locator("input:focus").fill("named");
+  const save = dialog.getByRole("button", { name: "Save" });
+  await save.focus();
+  await page.keyboard.press("Enter");
+  await save.and(page.locator("[aria-disabled=true]")).waitFor();
+  await focused(save);
+  await page.keyboard.press("Enter");
+  await dialog.locator("input").press("Enter");
+  answer();
+  await dialog.waitFor({ state: "detached" });
+  assert.equal(asked, 1, "a busy button was pressed");
 });

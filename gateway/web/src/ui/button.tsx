@@ -1,6 +1,6 @@
 // Buttons, the plain and the icon-only ones. An icon-only button always has a name and a tip.
 import { Tooltip } from "radix-ui";
-import type { ButtonHTMLAttributes, ReactNode, Ref } from "react";
+import type { ButtonHTMLAttributes, MouseEvent, ReactNode, Ref } from "react";
 import { Link } from "wouter";
 
 type Variant = "default" | "primary" | "ghost" | "danger";
@@ -18,9 +18,16 @@ export interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   ref?: Ref<HTMLButtonElement>;
 }
 
-export function Button({ variant = "default", size, icon, busy, children, className, disabled, ...rest }: ButtonProps) {
+/** A press that comes to nothing: neither what is around the button nor its form hears of it. */
+function ignore(event: MouseEvent): void {
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+export function Button({ variant = "default", size, icon, busy, children, className, onClick, ...rest }: ButtonProps) {
+  // A busy one keeps the focus, which one that is disabled loses for good.
   return (
-    <button type="button" className={classOf(variant, size, className)} disabled={disabled || busy} {...rest}>
+    <button type="button" className={classOf(variant, size, className)} {...rest} {...(busy ? { "aria-disabled": true, onClick: ignore } : { onClick })}>
       {busy ? <span className="spinner" aria-hidden /> : icon}
       {children}
     </button>

@@ -19,6 +19,8 @@ export function useOpener(open: boolean): (event: Event) => void {
   }
   return (event) => {
     event.preventDefault();
-    opener.current?.focus();
+    // It may have gone with what was done in the dialog.
+    const lasting = opener.current?.isConnected ? opener.current : document.getElementById("main");
+    lasting?.focus({ preventScroll: lasting !== opener.current });
   };
 }
