@@ -101,7 +101,7 @@ function ErrorView({ name, value, traceback }: { name: string; value: string; tr
     return terminal;
   }, [traceback]);
   return (
-    <div className="out-error" role="alert" data-testid="output-error">
+    <div className="out-error" data-testid="output-error">
       <div className="out-error-head">
         <CircleAlert aria-hidden />
         <strong>{name}</strong>
