@@ -1,4 +1,4 @@
-// Narrow: an error keeps its name.
+// Narrow: an error keeps its name, and what has the focus shows it.
 import assert from "node:assert/strict";
 import { byId, ended, origin, run, setUp, story } from "./page.mjs";
 
@@ -17,4 +17,12 @@ await story("narrow", {}, async ({ page, picture }) => {
   assert.ok((await name.boundingBox()).height < 30, "the name of the error is broken");
   assert.equal(await failed.getByRole("alert").count(), 0);
   await failed.getByTestId("cell-news").getByText("Cell 1: Error").waitFor({ state: "attached" });
+
+  // An empty cell that is reached by keys shows it.
+  const empty = byId(page, "cell").last().getByRole("button", { name: "Cell 2", exact: true });
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Tab");
+  while (!(await empty.evaluate((element) => element === document.activeElement))) await page.keyboard.press("Tab");
+  assert.notEqual(await empty.evaluate((element) => getComputedStyle(element).boxShadow), "none");
+  await picture("empty");
 });
