@@ -1,6 +1,9 @@
-// Narrow: an error keeps its name, and what has the focus shows it.
+// Narrow: what sticks to the top stays to be seen below the toolbar, and an error keeps its name.
 import assert from "node:assert/strict";
-import { byId, ended, origin, run, setUp, story } from "./page.mjs";
+import { byId, ended, fits, origin, run, setUp, story } from "./page.mjs";
+
+const top = (locator) => locator.evaluate((element) => element.getBoundingClientRect().top);
+const bottom = (locator) => locator.evaluate((element) => element.getBoundingClientRect().bottom);
 
 await story("narrow", {}, async ({ page, picture }) => {
   await setUp(page);
@@ -25,4 +28,19 @@ await story("narrow", {}, async ({ page, picture }) => {
   while (!(await empty.evaluate((element) => element === document.activeElement))) await page.keyboard.press("Tab");
   assert.notEqual(await empty.evaluate((element) => getComputedStyle(element).boxShadow), "none");
   await picture("empty");
+
+  await run(page, "import os\nfor i in range(30): print('line', i)\nos._exit(1)");
+  const dead = byId(page, "kernel-dead");
+  await dead.waitFor();
+  const toolbar = page.locator(".toolbar");
+  for (const width of [390, 800, 1280]) {
+    await page.setViewportSize({ width, height: 500 });
+    await page.evaluate(() => scrollTo(0, 200));
+    await page.waitForFunction(() => scrollY >= 150);
+    assert.ok((await top(dead)) >= (await bottom(toolbar)), `the notice slid under the toolbar at ${width}`);
+    await fits(page);
+    await picture(`dead-${width}`);
+  }
+  await page.emulateMedia({ colorScheme: "dark" });
+  await picture("dark");
 });

@@ -17,6 +17,7 @@ import { Popover } from "../../ui/popover";
 import { RenameDialog } from "../../ui/rename-dialog";
 import { toastError } from "../../ui/toast";
 import { KernelBadge } from "../home/kernel-state";
+import { tellHeight } from "./tell-height";
 import { useExport } from "./use-export";
 
 interface ToolbarProps {
@@ -52,7 +53,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
     }
   };
   return (
-    <header className="toolbar">
+    <header className="toolbar" ref={tellHeight}>
       <div className="toolbar-title">
         <h1>
           <Tip text={t("notebook.renameTitle")}>
