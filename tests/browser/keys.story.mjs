@@ -78,7 +78,7 @@ await story("keys", {}, async ({ page, picture }) => {
   await page.keyboard.press("Escape");
   await byId(page, "stop").click();
   await ended(forever, "INTERRUPTED");
-  await page.waitForFunction(() => document.querySelector("[data-testid=stop]")?.disabled);
+  await focused(cells.last());
   await page.keyboard.press("k");
   await on(forever);
   await page.keyboard.press("Control+Enter");

@@ -1,6 +1,6 @@
 // The head of a notebook: its name, the kernel as it stands, and the buttons that concern all of it.
 import { Braces, Download, Ellipsis, FastForward, FileCode, Globe, Keyboard, ListX, Pencil, Power, RotateCcw, Square } from "lucide-react";
-import { useState } from "react";
+import { useLayoutEffect, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import type { KernelSpec } from "../../gen/fenxi/analysis/v1/kernel_spec_pb";
 import { KernelState } from "../../gen/fenxi/analysis/v1/kernel_pb";
@@ -82,7 +82,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
       </div>
       <div className="row toolbar-actions">
         {session.queue.places.size > 0 && <CancelWaiting session={session} onFocusLost={onFocusLost} />}
-        <StopButton session={session} onStop={onStop} />
+        <StopButton session={session} onStop={onStop} onFocusLost={onFocusLost} />
         <Button size="s" icon={<FastForward />} disabled={gone} onClick={onRunAll} data-testid="run-all">{t("notebook.runAll")}</Button>
         {spec?.inspectable && (
           <IconButton label={t("variables.title")} icon={<Braces />} size="s" aria-pressed={looking} onClick={() => onLook(!looking)} data-testid="show-variables" />
@@ -143,21 +143,26 @@ function CancelWaiting({ session, onFocusLost }: { session: NotebookSession; onF
   );
 }
 
-function StopButton({ session, onStop }: { session: NotebookSession; onStop(): void }) {
+function StopButton({ session, onStop, onFocusLost }: Pick<ToolbarProps, "session" | "onStop" | "onFocusLost">) {
   const t = useT();
   const { kernel, stops: { stopping: { now: stop } } } = session;
   const working = kernel?.state === KernelState.BUSY || kernel?.state === KernelState.INTERRUPTING || session.busy;
+  const button = useRef<HTMLButtonElement>(null);
+  useLayoutEffect(() => {
+    // Nothing is left to be stopped: it is disabled, and takes no key with it.
+    if (!working && document.activeElement === button.current) onFocusLost();
+  }, [working]);
   if (stop !== null && working) {
     const late = Date.now() - stop.sinceMs >= FORCE_RESTART_AFTER_MS;
     return late ? (
-      <Button size="s" variant="danger" icon={<RotateCcw />} onClick={() => void session.link.restart().catch(toastError)} data-testid="force-restart">
+      <Button ref={button} size="s" variant="danger" icon={<RotateCcw />} onClick={() => void session.link.restart().catch(toastError)} data-testid="force-restart">
         {t("notebook.forceRestart")}
       </Button>
     ) : (
-      <Button size="s" busy data-testid="stopping">{t("notebook.stopping")}</Button>
+      <Button ref={button} size="s" busy data-testid="stopping">{t("notebook.stopping")}</Button>
     );
   }
   return (
-    <Button size="s" icon={<Square />} disabled={!working} onClick={onStop} data-testid="stop">{t("notebook.stop")}</Button>
+    <Button ref={button} size="s" icon={<Square />} disabled={!working} onClick={onStop} data-testid="stop">{t("notebook.stop")}</Button>
   );
 }

@@ -8,9 +8,12 @@ export interface Selection {
   /** The focus is there already, or comes by itself. */
   select(id: string, edit: boolean): void;
   focusCell(id: string | undefined, edit: boolean): void;
-  /** To where the person was. */
+  /** To where the person was; what they look at stays where it is. */
   focusSelected(): void;
 }
+
+/** Where the focus in an editor raises a keyboard. */
+const isTouched = () => window.matchMedia("(hover: none)").matches;
 
 /** `fresh`: nothing was ever written in this notebook. */
 export function useSelection(host: RefObject<HTMLElement | null>, cells: readonly Cell[], fresh: boolean): Selection {
@@ -37,10 +40,15 @@ export function useSelection(host: RefObject<HTMLElement | null>, cells: readonl
   const opened = useRef(false);
   useEffect(() => {
     // Someone who opens an empty notebook wants to write; on a phone that would raise the keyboard unasked.
-    if (!fresh || opened.current || window.matchMedia("(hover: none)").matches) return;
+    if (!fresh || opened.current || isTouched()) return;
     opened.current = true;
     setSelected(cells[0]?.id ?? null);
     setEditing(true);
   }, [fresh, cells]);
-  return { selected, editing, select, focusCell, focusSelected: () => focusCell(selected ?? cells[0]?.id, editing) };
+  const focusSelected = () => {
+    const cell = host.current?.querySelector<HTMLElement>(".cell-on") ?? host.current?.querySelector<HTMLElement>("[data-cell]");
+    const editor = isTouched() ? null : cell?.querySelector<HTMLElement>(".cm-content");
+    (editor ?? cell)?.focus({ preventScroll: true });
+  };
+  return { selected, editing, select, focusCell, focusSelected };
 }
