@@ -75,6 +75,7 @@ await story("settings", {}, async ({ page, picture }) => {
   await page.keyboard.press("Enter");
   await dialog.getByText("its secret did not arrive").waitFor();
   await page.keyboard.press("Escape");
+  await byId(page, "api-token").filter({ hasText: "second" }).first().waitFor();
   assert.equal(await byId(page, "api-token").filter({ hasText: "second" }).count(), 1);
   await page.route(calls("ApiTokenService/RevokeApiToken"), lost, { times: 1 });
   await byId(page, "api-token").filter({ hasText: "second" }).getByRole("button", { name: "Revoke" }).click();
