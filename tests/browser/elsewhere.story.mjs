@@ -75,6 +75,14 @@ await story("elsewhere", {}, async ({ page, picture }) => {
   await byId(page, "upload-chip").getByText("1 file is uploaded and no dataset yet").waitFor();
   await picture("chip");
   await byId(page, "upload-chip").click();
+  // Its answer is lost; pressed again, it is the dataset that was made.
+  const lost = async (route) => {
+    await route.fetch();
+    await route.abort();
+  };
+  await page.route("**/fenxi.analysis.v1.DatasetService/CompleteUpload", lost, { times: 1 });
+  await byId(page, "complete-upload").click();
+  await byId(page, "upload-dialog").getByText("The service does not answer").waitFor();
   await byId(page, "complete-upload").click();
   await page.locator("[data-testid=upload-item][data-phase=done]").waitFor();
   await page.getByRole("button", { name: "Take off the list" }).click();
