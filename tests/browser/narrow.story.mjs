@@ -43,4 +43,11 @@ await story("narrow", {}, async ({ page, picture }) => {
   }
   await page.emulateMedia({ colorScheme: "dark" });
   await picture("dark");
+
+  // An administrator's place is within reach too, and every place has its room.
+  await page.setViewportSize({ width: 320, height: 640 });
+  await page.getByRole("link", { name: "Users" }).click();
+  await byId(page, "user-row").waitFor();
+  await fits(page);
+  await picture("users");
 });

@@ -49,11 +49,11 @@ export function Shell({ children }: { children: ReactNode }) {
           <span>{t("app.name")}</span>
         </Link>
         <nav aria-label={t("nav.label")}>
-          {places.map(({ href, key, icon, also, admin }) => (
+          {places.map(({ href, key, icon, also }) => (
             <Link
               key={href}
               href={href}
-              className={`place${also.test(path) ? " place-here" : ""}${admin ? " place-admin" : ""}`}
+              className={also.test(path) ? "place place-here" : "place"}
               aria-current={also.test(path) ? "page" : undefined}
             >
               {icon}
