@@ -80,6 +80,9 @@ await story("main", {}, async ({ page, picture }) => {
   await page.route(/\/assets\/editor-.*\.js$/, (route) => route.abort());
   await page.goto(origin);
   await byId(page, "kernel-card").first().click();
+  // What was said before comes first: a cell that it pushes down is missed by a click.
+  await byId(page, "cell-status").nth(rows - 1).waitFor();
+  await byId(page, "cell").locator("img").first().waitFor();
   await byId(page, "cell").last().locator(".cell-code").click();
   await byId(page, "editor-failed").waitFor();
   await picture("no-editor");
