@@ -28,11 +28,10 @@ impl Update {
         once: &Once,
         now: i64,
     ) -> Result<(User, Vec<Uuid>), UserError> {
-        let before = store::by_id(&mut *transaction, self.user_id).await?.ok_or(UserError::NotFound)?;
-        if request_ids::store::answered(transaction, once).await?.is_some() {
+        let (before, made) = begin(transaction, self.user_id, once).await?;
+        if made {
             return Ok((before, Vec::new()));
         }
-        by_administrator(transaction, once.user_id).await?;
         let role = self.role.unwrap_or(before.role);
         if role == Role::Member {
             keep_an_administrator(transaction, admission, &before).await?;
@@ -79,11 +78,10 @@ impl Shutting {
         now: i64,
     ) -> Result<(User, Vec<Uuid>), UserError> {
         let Self { user_id, disabled } = self;
-        let before = store::by_id(&mut *transaction, user_id).await?.ok_or(UserError::NotFound)?;
-        if request_ids::store::answered(transaction, once).await?.is_some() {
+        let (before, made) = begin(transaction, user_id, once).await?;
+        if made {
             return Ok((before, Vec::new()));
         }
-        by_administrator(transaction, once.user_id).await?;
         let mut ended = Vec::new();
         if disabled {
             keep_an_administrator(transaction, admission, &before).await?;
@@ -99,6 +97,16 @@ impl Shutting {
         let user = store::by_id(transaction, user_id).await?.ok_or(UserError::NotFound)?;
         Ok((user, ended))
     }
+}
+
+/// The user as they are, and whether this call has changed them before. If not, it is to be an administrator's.
+async fn begin(transaction: &mut Transaction, user_id: Uuid, once: &Once) -> Result<(User, bool), UserError> {
+    let user = store::by_id(&mut *transaction, user_id).await?.ok_or(UserError::NotFound)?;
+    let made = request_ids::store::answered(transaction, once).await?.is_some();
+    if !made {
+        by_administrator(transaction, once.user_id).await?;
+    }
+    Ok((user, made))
 }
 
 /// Holds against the state of this very transaction: two administrators who shut each other out do not both succeed.
