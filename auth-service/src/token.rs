@@ -157,7 +157,6 @@ impl ApiTokens {
         let now = self.clock.now_micros();
         let wanted = wanted.checked(&fenxi_proto::access::scopes())?;
         let end = wanted.end(now);
-        self.made.take(once.user_id, now).map_err(|retry_after| TokenError::Limited { retry_after })?;
         let secret = Secret::generate(SecretKind::ApiToken)?;
         let hash = secret.hash();
         let token = ApiToken {
@@ -169,7 +168,7 @@ impl ApiTokens {
             last_used_time: None,
             expire_time: *end.as_ref().unwrap_or(&now),
         };
-        let made_id = token.api_token_id;
+        let (made_id, made) = (token.api_token_id, Arc::clone(&self.made));
         let token = self
             .database
             .writer
@@ -190,6 +189,8 @@ impl ApiTokens {
                     if held >= API_TOKENS_PER_USER_MAX {
                         return Err(TokenError::TooMany);
                     }
+                    // Here, where it is certain that this is no repetition: those have their answer whatever was made since.
+                    made.take(user_id, now).map_err(|retry_after| TokenError::Limited { retry_after })?;
                     store::insert(transaction, user_id, hash, &token).await?;
                     let entry = Entry::new(Event::ApiTokenCreated, "").by(user_id).of(token.api_token_id);
                     audit::store::append(transaction, now, &entry.saying(token.scopes.join(" "))).await?;
