@@ -63,11 +63,14 @@ async fn measure_all(parts: &[String], scale: Scale, scratch: &Path) -> anyhow::
 async fn measure(part: &str, scale: Scale, peers: &Peers, scratch: &Path) -> anyhow::Result<Vec<Figure>> {
     let mut settings = ROOMY.to_vec();
     let pool_size = pool::SIZE.to_string();
-    let memory = death::MEMORY_MAX_BYTES.to_string();
+    let (memory, processes) = (death::MEMORY_MAX_BYTES.to_string(), death::PROCESSES_MAX.to_string());
     match part {
         // As its operator would set it up for a thousand kernels.
         "crowd" => settings.extend(crowd::SETTINGS),
-        "death" => settings.push(("FENXI_ANALYSIS_KERNEL_MEMORY_MAX_BYTES", &memory)),
+        "death" => settings.extend([
+            ("FENXI_ANALYSIS_KERNEL_MEMORY_MAX_BYTES", memory.as_str()),
+            ("FENXI_ANALYSIS_KERNEL_PROCESSES_MAX", &processes),
+        ]),
         "pool" => settings.push((pool::SIZE_SETTING, &pool_size)),
         _ => {}
     }
