@@ -40,4 +40,14 @@ await story("kinds", {}, async ({ page, picture }) => {
   await page.keyboard.press("Escape");
   await draft.locator(".code-view .tok-comment").getByText("# def").waitFor();
   await picture("other-language");
+
+  // What ran in one kind of kernel is run again in the same.
+  await page.goto(`${origin}/history`);
+  await byId(page, "history-row").filter({ hasText: "fenxi_kernel" }).getByRole("link").click();
+  await byId(page, "history-entry").waitFor();
+  const known = page.waitForResponse(/KernelService\/GetKernel/);
+  await page.reload();
+  await known;
+  await byId(page, "run-again").click();
+  await byId(page, "kernel-kind").getByText("Stock Python").waitFor();
 });

@@ -56,12 +56,12 @@ function Loaded({ data, stale }: { data: GetHistoryEntryResponse; stale: ReactNo
   const entry = data.entry!;
   const model = useMemo(() => modelOf(data.outputs), [data.outputs]);
   const tookMs = durationMs(entry.executionDuration);
-  const language = useLanguage(entry.kernelId);
+  const { language, kernelSpec } = useFormerKernel(entry.kernelId);
   const code = useRef<HTMLDivElement>(null);
   const { busy, start } = useStart();
   const again = {
     displayName: entry.datasets.map(({ name }) => name).join(" + ").slice(0, 200),
-    kernelSpec: "",
+    kernelSpec,
     tables: entry.datasets.map(({ datasetId, variableName }) => ({ datasetId, variableName })),
   };
   const remove = async () => {
@@ -105,10 +105,11 @@ function Loaded({ data, stale }: { data: GetHistoryEntryResponse; stale: ReactNo
   );
 }
 
-/** What the kernel's code is written in. The entry does not say; the kernel does, as long as it is kept. */
-function useLanguage(kernelId: string): string {
+/** Of what kind its kernel is, and what that is written in. The entry does not say; the kernel does, as long as it is kept. */
+function useFormerKernel(kernelId: string): { language: string; kernelSpec: string } {
   const { specs } = useKernelSpecs();
   const mayDiffer = specs.some((spec) => spec.language !== "python");
   const { data } = useQuery(KernelService.method.getKernel, { kernelId }, { enabled: mayDiffer, staleTime: Number.POSITIVE_INFINITY });
-  return formerLanguage(data?.kernel ?? null, specs);
+  const kernel = data?.kernel ?? null;
+  return { language: formerLanguage(kernel, specs), kernelSpec: kernel?.kernelSpec ?? "" };
 }
