@@ -3,6 +3,7 @@
 //! is what lets a kernel map the columns as NumPy arrays without a copy. Format: the Arrow IPC file format, version
 //! 1.0 (metadata V5), little-endian, buffers aligned to 64 bytes.
 
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -14,6 +15,8 @@ use arrow_ipc::{
 };
 use arrow_schema::{ArrowError, Schema};
 use flatbuffers::FlatBufferBuilder;
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, fallocate};
 
 use crate::TableError;
 use crate::out_file::OutFile;
@@ -84,7 +87,7 @@ impl OneBatch {
             place.values += body_start;
         }
         let out = OutFile::create(place)?;
-        out.file().set_len(body_start + body_bytes)?;
+        make_room(out.file(), body_start + body_bytes)?;
         out.file().write_all_at(&head, 0)?;
         Ok(Self { out, schema, places, metadata_start, body_start, body_bytes, edges: Mutex::default() })
     }
@@ -131,6 +134,15 @@ impl OneBatch {
     /// The file, once it is whole.
     pub(crate) fn into_file(self) -> OutFile {
         self.out
+    }
+}
+
+/// Sets the room of the whole file aside at once: a full disk is told before anything is written, and no write has to look
+/// for room. Where the file system cannot, the file is only made as long.
+fn make_room(file: &File, bytes: u64) -> io::Result<()> {
+    match fallocate(file, FallocateFlags::empty(), 0, i64::try_from(bytes).map_err(io::Error::other)?) {
+        Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => file.set_len(bytes),
+        made => Ok(made?),
     }
 }
 
