@@ -2,6 +2,7 @@
 //! of the right width; everything else is a walk of `split::Cursor`.
 
 use memchr::{memchr, memchr_iter, memrchr};
+use wide::u8x16;
 
 use super::split::Dialect;
 
@@ -48,18 +49,18 @@ impl Index {
     fn find(&mut self, block: &[u8], dialect: Dialect) {
         self.bounds.clear();
         self.bounds.push(0);
+        let ends = [dialect.delimiter, dialect.terminator].map(Lane::splat);
         let (steps, rest) = block.as_chunks::<STEP>();
         let mut base = 0;
         for step in steps {
-            let found = step.map(|byte| u8::from(byte == dialect.delimiter) | u8::from(byte == dialect.terminator));
-            self.add(base, bits(&found));
+            self.add(base, found(step, ends));
             base += STEP;
         }
         let mut last = [0; STEP];
-        for (found, byte) in last.iter_mut().zip(rest) {
-            *found = u8::from(*byte == dialect.delimiter || *byte == dialect.terminator);
-        }
-        self.add(base, bits(&last));
+        last[..rest.len()].copy_from_slice(rest);
+        // What follows the text is no end of a field, whatever byte it is.
+        let there = (1 << rest.len()) - 1;
+        self.add(base, found(&last, ends) & there);
     }
 
     #[inline]
@@ -85,16 +86,17 @@ impl Index {
     }
 }
 
-/// One bit for each byte, which is 0 or 1.
+/// Bytes compared by one instruction.
+type Lane = u8x16;
+
+/// One bit for each byte that is one of the two.
 #[inline]
-fn bits(bytes: &[u8; STEP]) -> u64 {
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let (words, _) = bytes.as_chunks::<8>();
-    let gathered = words.iter().enumerate().map(|(at, word)| {
-        // No two of the products meet, and the highest byte holds all eight.
-        (u64::from_le_bytes(*word).wrapping_mul(GATHER) >> 56) << (8 * at)
-    });
-    gathered.fold(0, |bits, more| bits | more)
+fn found(step: &[u8; STEP], [delimiter, terminator]: [Lane; 2]) -> u64 {
+    let (lanes, _) = step.as_chunks::<16>();
+    lanes.iter().rev().fold(0, |bits, lane| {
+        let lane = Lane::from(*lane);
+        bits << 16 | u64::from((lane.simd_eq(delimiter) | lane.simd_eq(terminator)).to_bitmask())
+    })
 }
 
 #[cfg(test)]
