@@ -111,7 +111,11 @@ impl Part {
         match self.held {
             Held::Int => quickly!(Values::I64, quick::int),
             Held::Float => quickly!(Values::F64, quick::float),
-            Held::Date(temporal::Order::Plain) => quickly!(Values::I32, quick::day),
+            Held::Date(temporal::Order::Plain) => {
+                let mut days = quick::Days::default();
+                let mut day = |text: &[u8], start, end| days.day(text, start, end);
+                quickly!(Values::I32, day);
+            }
             Held::Text if self.fits => self.texts(block, column),
             _ => block.cells(column, |start, end, row| self.take(&block.text[start..end], block.at + start, row)),
         }

@@ -89,26 +89,59 @@ fn int_as_float(data: &[u8], start: usize, end: usize, negative: bool) -> Option
     if negative { (value != 0.0).then_some((-value, INT)) } else { Some((value, INT)) }
 }
 
-/// The cell as an ISO day, 2024-01-31, in days since 1970-01-01.
-#[inline]
-pub(crate) fn day(data: &[u8], start: usize, end: usize) -> Option<(i32, Kinds)> {
+/// ISO days, 2024-01-31, of months that were met before.
+#[derive(Default)]
+pub(crate) struct Days([Month; MONTHS]);
+
+/// A place for each month of a year, whichever.
+const MONTHS: usize = 16;
+
+/// A month that was met; the first, that none was.
+#[derive(Clone, Copy, Default)]
+struct Month {
+    /// As it stands in the text, the dash behind it too.
+    text: u64,
+    /// Days since 1970-01-01 of its first day.
+    first: i32,
+    days: u32,
+    kinds: Kinds,
+}
+
+impl Days {
+    /// The cell in days since 1970-01-01.
+    #[inline]
+    pub(crate) fn day(&mut self, data: &[u8], start: usize, end: usize) -> Option<(i32, Kinds)> {
+        if end - start != 10 {
+            return None;
+        }
+        let text = word(data, start)?;
+        // The number of the month: of its two digits `0` is 3 * 16.
+        let [.., tens, ones, _] = text.to_le_bytes().map(usize::from);
+        let place = (tens * 10 + ones) % MONTHS;
+        if self.0[place].text != text {
+            self.0[place] = month(text)?;
+        }
+        let month = self.0[place];
+        let [tens, ones] = [data[start + 8], data[start + 9]].map(|byte| u32::from(byte.wrapping_sub(b'0')));
+        let day = tens.wrapping_mul(10).wrapping_add(ones);
+        (tens <= 9 && ones <= 9 && (1..=month.days).contains(&day))
+            .then(|| (month.first + day.cast_signed() - 1, month.kinds))
+    }
+}
+
+/// The month in `2024-01-`.
+fn month(text: u64) -> Option<Month> {
     /// As [`ABOVE_NINE`], where the dashes are from 1 on.
     const WRONG: u64 = u64::from_le_bytes([0x76, 0x76, 0x76, 0x76, 0x7f, 0x76, 0x76, 0x7f]);
     const DASHED: u64 = u64::from_le_bytes(*b"0000-00-");
-    if end - start != 10 {
+    let digits = text ^ DASHED;
+    if (digits.wrapping_add(WRONG) | digits) & HIGH != 0 {
         return None;
     }
-    let text = word(data, start)? ^ DASHED;
-    if (text.wrapping_add(WRONG) | text) & HIGH != 0 {
-        return None;
-    }
-    let digit = |at: u32| (text >> (8 * at) & 0xff) as u32;
-    let [tens, ones] = [data[start + 8], data[start + 9]].map(|byte| u32::from(byte.wrapping_sub(b'0')));
-    if tens > 9 || ones > 9 {
-        return None;
-    }
+    let digit = |at: u32| (digits >> (8 * at) & 0xff) as u32;
     let year = digit(0) * 1_000 + digit(1) * 100 + digit(2) * 10 + digit(3);
-    temporal::plain_day(year.cast_signed(), digit(5) * 10 + digit(6), tens * 10 + ones)
+    let (first, days, kinds) = temporal::plain_month(year.cast_signed(), digit(5) * 10 + digit(6))?;
+    Some(Month { text, first, days, kinds })
 }
 
 #[cfg(test)]
@@ -131,7 +164,7 @@ mod tests {
             let long = number::float(cell).map(f64::to_bits);
             assert_eq!((Some(value.to_bits()), kinds), (long, classify(cell)), "{text}");
         }
-        if let Some((value, kinds)) = day(data, start, end) {
+        if let Some((value, kinds)) = Days::default().day(data, start, end) {
             let long = temporal::parse(cell).and_then(|civil| civil.days(Order::Plain));
             assert_eq!((Some(value), kinds), (long, classify(cell)), "{text}");
         }
@@ -143,7 +176,7 @@ mod tests {
             compare(cell);
             let text = format!("{cell},and more");
             let (data, end) = (text.as_bytes(), cell.len());
-            (int(data, 0, end).is_some(), float(data, 0, end).is_some(), day(data, 0, end).is_some())
+            (int(data, 0, end).is_some(), float(data, 0, end).is_some(), Days::default().day(data, 0, end).is_some())
         };
         for cell in ["0", "7", "-7", "12345678", "123456789", "123456789012345", "-98765432"] {
             assert_eq!(found(cell), (true, true, false), "{cell}");

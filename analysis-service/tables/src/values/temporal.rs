@@ -74,24 +74,30 @@ pub(crate) fn days_from_civil(year: i32, month: u32, day: u32) -> i32 {
     era * 146_097 + day_of_era - 719_468
 }
 
+/// The last day of a month; 0 for what is no month.
 #[inline]
-fn valid(year: i32, month: u32, day: u32) -> bool {
+fn last_day(year: i32, month: u32) -> u32 {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let last = match month {
+    match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
         4 | 6 | 9 | 11 => 30,
         2 if leap => 29,
         2 => 28,
-        _ => return false,
-    };
-    (1..=last).contains(&day)
+        _ => 0,
+    }
 }
 
-/// Days since 1970-01-01 of a day in plain order, and its kinds; `None` for a day that is in no calendar.
 #[inline]
-pub(super) fn plain_day(year: i32, month: u32, day: u32) -> Option<(i32, Kinds)> {
-    (valid(year, month, day) && is_plausible(year))
-        .then(|| (days_from_civil(year, month, day), PLAIN | DAY | super::far_year(year)))
+fn valid(year: i32, month: u32, day: u32) -> bool {
+    (1..=last_day(year, month)).contains(&day)
+}
+
+/// Days since 1970-01-01 of the first day of a month in plain order, how many days it has, and their kinds; `None` for a
+/// month that is in no calendar.
+pub(super) fn plain_month(year: i32, month: u32) -> Option<(i32, u32, Kinds)> {
+    let days = last_day(year, month);
+    (days > 0 && is_plausible(year))
+        .then(|| (days_from_civil(year, month, 1), days, PLAIN | DAY | super::far_year(year)))
 }
 
 /// Years of days that are written as three numbers, the year first; others are more likely codes. Days at the ends of
