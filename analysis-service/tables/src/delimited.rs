@@ -5,6 +5,7 @@
 
 mod build;
 mod dialect;
+mod expected;
 mod header;
 mod index;
 mod layout;
@@ -53,6 +54,8 @@ pub(crate) struct Converted {
     pub(crate) summaries: Option<Vec<ColumnSummary>>,
     /// What a person should know.
     pub(crate) warnings: Vec<Warning>,
+    /// No byte of the text is beyond ASCII.
+    pub(crate) ascii: bool,
 }
 
 /// Reads all of `data` into the columnar file that will stand at `out_path`.
@@ -63,16 +66,16 @@ pub(crate) fn convert(
     limits: &Limits,
     cancel: &Cancel,
 ) -> Result<Converted, Failure> {
-    let walk = Walk { data, dialect: layout.dialect, limits, cancel };
-    let profile = walk::walk(walk, layout)?;
+    let walk = Walk { data, dialect: layout.dialect, limits, cancel, quotes: true };
+    let mut profile = walk::walk(walk, layout)?;
     let plans: Vec<ColumnPlan> = profile.columns.iter().map(|(seen, held, _)| plan(seen, *held)).collect();
     let schema = schema(layout, &plans);
     let sizes: Vec<ColumnSize> =
         profile.columns.iter().zip(&plans).map(|((seen, _, _), plan)| size(seen, plan, profile.rows)).collect();
     let out = OneBatch::create(out_path, schema, profile.rows, &sizes)?;
-    let summaries = walk::write(walk, &profile, &plans, &out)?;
+    let summaries = walk::write(walk, &mut profile, &plans, &out)?;
     let warnings = warn::warnings(data, layout, &profile);
-    Ok(Converted { out: out.into_file(), summaries, warnings })
+    Ok(Converted { out: out.into_file(), summaries, warnings, ascii: profile.ascii })
 }
 
 /// The first `rows` rows of `data`, which may be only a beginning: a last row that is cut off is left out.
@@ -83,7 +86,7 @@ pub(crate) fn preview(
     limits: &Limits,
 ) -> Result<(RecordBatch, Vec<Warning>), Failure> {
     let cancel = Cancel::default();
-    let walk = Walk { data, dialect: layout.dialect, limits, cancel: &cancel };
+    let walk = Walk { data, dialect: layout.dialect, limits, cancel: &cancel, quotes: true };
     let profile = walk::walk(walk, layout)?;
     let plans: Vec<ColumnPlan> = profile.columns.iter().map(|(seen, held, _)| plan(seen, *held)).collect();
     let warnings = warn::warnings(data, layout, &profile);
@@ -103,6 +106,8 @@ fn explain(data: &[u8], layout: &Layout, stop: Stop) -> Failure {
         Stop::Encoding(at) => Failure::Encoding(at),
         Stop::Open(at) => Failure::Table(layout.open_quote(data, at)),
         Stop::Stray(at) => Failure::Table(layout.stray_quote(data, at)),
+        // A text that may have quotes is not stopped by one.
+        Stop::Quote => Failure::Table(build::changed()),
         Stop::Ragged(ragged) => Failure::Table(layout.ragged(data, ragged.at, ragged.found)),
     }
 }

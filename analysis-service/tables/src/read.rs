@@ -122,11 +122,13 @@ fn delimited(
         let bytes = text::trim_end(&text.bytes);
         let layout = Layout::find(bytes, options, limits)?;
         match delimited::convert(bytes, &layout, out_path, limits, cancel) {
-            Ok(Converted { out, summaries, mut warnings }) => {
+            Ok(Converted { out, summaries, mut warnings, ascii }) => {
                 if guessed {
                     warnings.insert(0, guess_warning(&text));
                 }
-                warnings.splice(..0, doubt_warning(bytes, &text, options));
+                if !ascii {
+                    warnings.splice(..0, doubt_warning(bytes, &text, options));
+                }
                 let options = delimited::options(&layout, &text.encoding.label());
                 return Ok(Written { out, summaries, options, names: layout.names, warnings });
             }

@@ -18,7 +18,7 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, TimeUnit};
 
-use crate::{Cancel, ColumnSummary, ColumnarFile, TableError, ValueCount, render};
+use crate::{Cancel, ColumnSummary, ColumnarFile, TableError, ValueCount, parallel, render};
 use distinct::Distinct;
 use numbers::Axis;
 
@@ -33,33 +33,57 @@ pub(crate) fn summarise(
 ) -> Result<Vec<ColumnSummary>, TableError> {
     let batches = file.record_batches()?;
     let of_column = |column: usize| batches.iter().map(|batch| batch.column(column).clone()).collect();
-    let columns: Vec<Vec<ArrayRef>> = (0..file.column_count()).map(of_column).collect();
-    beside(&columns, threads, cancel, || Ok(()))
+    let columns = (0..file.column_count()).map(of_column).collect::<Vec<Vec<ArrayRef>>>();
+    beside(columns, threads, cancel, || Ok(()))
 }
 
-/// The figures of columns, each given in chunks of one type, while the first thread that is free does `other` work too.
-pub(crate) fn beside(
-    columns: &[Vec<ArrayRef>],
+/// One of the things that are done side by side.
+enum Task<F> {
+    Other(F),
+    Column(usize, Vec<ArrayRef>),
+}
+
+/// The figures of columns, each given in chunks of one type, while the first thread that is free does `other` work too. A
+/// column is let go when its figures are drawn up.
+pub(crate) fn beside<F: FnOnce() -> Result<(), TableError> + Send>(
+    columns: Vec<Vec<ArrayRef>>,
     threads: usize,
     cancel: &Cancel,
-    other: impl Fn() -> Result<(), TableError> + Sync,
+    other: F,
 ) -> Result<Vec<ColumnSummary>, TableError> {
-    // Texts cost most, so they go first: the threads end together.
-    let data_type = |column: usize| columns[column].first().map_or(&DataType::Null, |chunk| chunk.data_type());
-    let is_text = |column: &usize| matches!(data_type(*column), DataType::Utf8 | DataType::LargeUtf8);
-    let mut order: Vec<usize> = (0..columns.len()).collect();
-    order.sort_by_key(|column| !is_text(column));
-    let work = |(): &mut (), piece: usize| {
+    let mut tasks: Vec<_> = columns.into_iter().enumerate().map(|(at, chunks)| Task::Column(at, chunks)).collect();
+    tasks.push(Task::Other(other));
+    // What costs most goes first: the threads end together.
+    tasks.sort_by_key(|task| std::cmp::Reverse(cost(task)));
+    let work = |(): &mut (), task: Task<F>| {
         cancel.check()?;
-        let Some(column) = piece.checked_sub(1).map(|piece| order[piece]) else { return other().map(|()| None) };
-        let summary = of_column(data_type(column), &columns[column], cancel)?;
+        let (column, chunks) = match task {
+            Task::Other(other) => return other().map(|()| None),
+            Task::Column(column, chunks) => (column, chunks),
+        };
+        let summary = of_column(data_type(&chunks), &chunks, cancel)?;
         Ok(Some((column, summary)))
     };
-    let results = crate::parallel::map_pieces(order.len() + 1, threads, || (), work);
+    let results = parallel::map(tasks, threads, || (), work);
     let results = results.into_iter().collect::<Result<Vec<_>, TableError>>()?;
     let mut summaries: Vec<_> = results.into_iter().flatten().collect();
     summaries.sort_by_key(|(column, _)| *column);
     Ok(summaries.into_iter().map(|(_, summary)| summary).collect())
+}
+
+/// The order of what tasks cost.
+fn cost<F>(task: &Task<F>) -> u8 {
+    let Task::Column(_, chunks) = task else { return u8::MAX };
+    match data_type(chunks) {
+        DataType::Utf8 | DataType::LargeUtf8 => 3,
+        DataType::Float32 | DataType::Float64 => 2,
+        DataType::Boolean | DataType::Date32 => 0,
+        _ => 1,
+    }
+}
+
+fn data_type(chunks: &[ArrayRef]) -> &DataType {
+    chunks.first().map_or(&DataType::Null, |chunk| chunk.data_type())
 }
 
 fn of_column(data_type: &DataType, chunks: &[ArrayRef], cancel: &Cancel) -> Result<ColumnSummary, TableError> {

@@ -25,6 +25,8 @@ pub(crate) struct RunSeen {
     /// Rows with empty fields past the last column.
     pub(crate) long_rows: u64,
     pub(crate) tails: Tails,
+    /// No byte is beyond ASCII.
+    pub(crate) ascii: bool,
 }
 
 /// Fields with text after their closing quote.
@@ -70,6 +72,8 @@ pub(crate) enum Stop {
     /// A quote here and one in a later line are most likely strays.
     Stray(usize),
     Encoding(usize),
+    /// There is a quote, in a text that was taken for one without.
+    Quote,
     Table(TableError),
 }
 

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use arrow_array::ArrayRef;
+use memchr::memchr;
 
 use super::index::Index;
 use super::part::{Block, Part};
@@ -39,6 +40,8 @@ pub(super) struct Walk<'a> {
     pub(super) dialect: Dialect,
     pub(super) limits: &'a Limits,
     pub(super) cancel: &'a Cancel,
+    /// Whether there may be quotes; where there are none, every line is a row. Without, the first one stops the walk.
+    pub(super) quotes: bool,
 }
 
 /// A run being read.
@@ -53,7 +56,8 @@ impl Walk<'_> {
     /// Reads the rows of `run`; each has a field for every one of `held`. `fields` is room that is used again.
     pub(super) fn read(&self, run: Range<usize>, held: &[Held], fields: &mut Index) -> Result<Run, Stop> {
         let data = &self.data[..run.end];
-        if let Err(broken) = std::str::from_utf8(&data[run.clone()]) {
+        let ascii = data[run.clone()].is_ascii();
+        if !ascii && let Err(broken) = std::str::from_utf8(&data[run.clone()]) {
             return Err(Stop::Encoding(run.start + broken.valid_up_to()));
         }
         let parts = held.iter().map(|held| Part::new(*held)).collect();
@@ -72,6 +76,9 @@ impl Walk<'_> {
                 cursor.pos += bytes;
             } else {
                 let end = cursor.pos + Index::block_bytes(held.len());
+                if !self.quotes && self.has_quote(&data[cursor.pos..], end - cursor.pos) {
+                    return Err(Stop::Quote);
+                }
                 let rows = reading.rows + CANCEL_ROWS;
                 while !cursor.done() && cursor.pos < end && reading.rows < rows {
                     self.row(data, &mut cursor, &mut reading)?;
@@ -80,9 +87,16 @@ impl Walk<'_> {
         }
         let Reading { parts, rows, long_rows, tails } = reading;
         let columns = parts.iter().map(|part| part.seen).collect();
-        let seen = RunSeen { rows: rows as u64, columns, long_rows, tails };
+        let seen = RunSeen { rows: rows as u64, columns, long_rows, tails, ascii };
         let columns = parts.into_iter().map(|part| part.finish(rows)).collect();
         Ok(Run { seen, columns })
+    }
+
+    /// Whether a quote is in the lines that begin in the first `bytes`.
+    fn has_quote(&self, text: &[u8], bytes: usize) -> bool {
+        let rest = text.get(bytes..).unwrap_or_default();
+        let end = memchr(self.dialect.terminator, rest).map_or(text.len(), |at| bytes + at);
+        memchr(self.dialect.quote, &text[..end]).is_some()
     }
 
     fn row(&self, data: &[u8], cursor: &mut Cursor, reading: &mut Reading) -> Result<(), Stop> {
@@ -193,7 +207,7 @@ mod tests {
         let text: String = (0..150_000).map(|row| format!("{row},{:08}\n", row * 31)).collect();
         let (limits, cancel) = Default::default();
         let dialect = Dialect { delimiter: b',', quote: b'"', terminator: b'\n' };
-        let walk = Walk { data: text.as_bytes(), dialect, limits: &limits, cancel: &cancel };
+        let walk = Walk { data: text.as_bytes(), dialect, limits: &limits, cancel: &cancel, quotes: true };
         let run = walk.read(0..text.len(), &[Held::Int, Held::Text], &mut Index::default()).unwrap();
         let values = 150_000 * (8 + 4 + 8);
         assert!(run.bytes() < values * 5 / 4, "{} for {values}", run.bytes());

@@ -7,8 +7,6 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter};
 
-use crate::parallel::map_pieces;
-
 /// The characters that structure a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Dialect {
@@ -176,16 +174,8 @@ pub(crate) fn unescape(raw: &[u8], quote: u8) -> Vec<u8> {
     value
 }
 
-/// Bytes of a piece that is searched for quotes.
-const SEARCH_BYTES: usize = 4 << 20;
-
-/// Whether any quote is in the text from `start` on, looked for by a few threads.
-fn any_quote(data: &[u8], start: usize, quote: u8, threads: usize) -> bool {
-    let pieces: Vec<&[u8]> = data[start..].chunks(SEARCH_BYTES).collect();
-    map_pieces(pieces.len(), threads, || (), |(), piece| memchr(quote, pieces[piece]).is_some()).contains(&true)
-}
-
-/// Cuts the text from `start` into runs of whole rows, each at least `target_bytes` long but the last.
+/// Cuts the text from `start` into runs of whole rows, each at least `target_bytes` long but the last. Without `quotes`
+/// there are none, and every line is a row.
 ///
 /// # Errors
 /// The place of a quote that is never closed.
@@ -194,7 +184,7 @@ pub(crate) fn runs(
     start: usize,
     dialect: Dialect,
     target_bytes: usize,
-    threads: usize,
+    quotes: bool,
 ) -> Result<Vec<Range<usize>>, usize> {
     let mut runs = Vec::new();
     let mut run_start = start;
@@ -211,7 +201,7 @@ pub(crate) fn runs(
     };
     let mut plain_start = start;
     let mut skip_to = start;
-    let quotes = any_quote(data, start, dialect.quote, threads).then(|| memchr_iter(dialect.quote, &data[start..]));
+    let quotes = quotes.then(|| memchr_iter(dialect.quote, &data[start..]));
     for found in quotes.into_iter().flatten() {
         let at = start + found;
         if at < skip_to {
@@ -307,13 +297,13 @@ mod tests {
 
     #[test]
     fn an_unclosed_quote_is_found_where_it_opens() {
-        assert_eq!(runs(b"a,b\nc,\"d\ne,f\n", 0, COMMA, 1, 1), Err(6));
+        assert_eq!(runs(b"a,b\nc,\"d\ne,f\n", 0, COMMA, 1, true), Err(6));
     }
 
     proptest::proptest! {
         #[test]
         fn runs_hold_whole_rows_whatever_the_text(text in "[a\",\n\r]{0,60}", target in 1usize..9) {
-            let Ok(runs) = runs(text.as_bytes(), 0, COMMA, target, 2) else { return Ok(()) };
+            let Ok(runs) = runs(text.as_bytes(), 0, COMMA, target, true) else { return Ok(()) };
             let apart: Vec<_> = runs.iter().flat_map(|run| rows(&text[run.clone()], COMMA)).collect();
             proptest::prop_assert_eq!(apart, rows(&text, COMMA));
         }

@@ -1,19 +1,21 @@
 //! The walk over all runs of a text, and the way of what it read into the columnar file.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arrow_array::ArrayRef;
+use memchr::memchr;
 
 use super::build::{self, ColumnPlan, RunPlace};
+use super::expected::Expected;
 use super::index::Index;
 use super::profile::{self, RunSeen, Seen, Stop, Tails};
 use super::run::{Run, Walk};
 use super::{Failure, Layout, explain, split};
 use crate::one_batch::OneBatch;
-use crate::parallel::map_pieces;
-use crate::values::{self, Held, Kinds, TextReason};
+use crate::parallel;
+use crate::values::{self, Held, TextReason};
 use crate::{ColumnSummary, TableError, summary};
 
 /// Bytes of a run, and how they grow with the file and the number of columns.
@@ -22,6 +24,8 @@ const RUN_MAX_BYTES: usize = 16 << 20;
 const RUN_WIDE_MAX_BYTES: usize = 64 << 20;
 const RUNS_WANTED: usize = 64;
 const RUN_COLUMN_BYTES: usize = 8 << 10;
+/// Bytes in which a quote is looked for before a text is taken for one without.
+const PROBE_BYTES: usize = 1 << 20;
 
 /// The values of a run, column by column, after the types in which they were taken.
 type Kept = (Arc<[Held]>, Vec<ArrayRef>);
@@ -34,6 +38,8 @@ pub(super) struct Profile {
     kept: Vec<Option<Kept>>,
     pub(super) columns: Vec<(Seen, Held, Option<TextReason>)>,
     pub(super) rows: u64,
+    /// No byte of the text is beyond ASCII.
+    pub(super) ascii: bool,
 }
 
 impl Profile {
@@ -48,52 +54,41 @@ impl Profile {
     }
 }
 
-/// The types that are expected: at first from the first rows, then also from runs that had something else.
-struct Expected(Mutex<(Vec<Kinds>, Arc<[Held]>)>);
-
-impl Expected {
-    fn new(sample: &[Vec<String>], width: usize) -> Self {
-        let of_column = |column: usize| {
-            let cells = sample.iter().filter_map(|row| row.get(column)).filter(|cell| !cell.is_empty());
-            cells.fold(0, |kinds, cell| kinds | values::classify(cell.as_bytes()))
-        };
-        let kinds: Vec<Kinds> = (0..width).map(of_column).collect();
-        let held = decided(&kinds);
-        Self(Mutex::new((kinds, held)))
-    }
-
-    fn held(&self) -> Arc<[Held]> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner).1)
-    }
-
-    fn learn(&self, seen: &RunSeen) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.0.iter_mut().zip(&seen.columns).for_each(|(kinds, column)| *kinds |= column.kinds);
-        known.1 = decided(&known.0);
-    }
-}
-
-fn decided(kinds: &[Kinds]) -> Arc<[Held]> {
-    kinds.iter().map(|kinds| values::decide(*kinds).0).collect()
-}
-
 /// Looks at every cell of the text and decides the types.
 pub(super) fn walk(walk: Walk, layout: &Layout) -> Result<Profile, Failure> {
-    let Walk { data, dialect, limits, .. } = walk;
-    let width = layout.names.len();
-    let wide = (width * RUN_COLUMN_BYTES).min(RUN_WIDE_MAX_BYTES);
-    let target = (data.len() / RUNS_WANTED).clamp(RUN_MIN_BYTES, RUN_MAX_BYTES).max(wide);
+    let Walk { data, dialect, .. } = walk;
     let start = layout.start.min(data.len());
     if let Err(wrong) = std::str::from_utf8(&data[..start]) {
         return Err(Failure::Encoding(wrong.valid_up_to()));
     }
-    let ranges = split::runs(data, start, dialect, target, limits.threads_max)
-        .map_err(|at| Failure::Table(layout.open_quote(data, at)))?;
+    // A text without quotes needs no search for them before it can be cut. Most of the others have one early.
+    let beginning = &data[start..][..PROBE_BYTES.min(data.len() - start)];
+    if memchr(dialect.quote, beginning).is_none() {
+        match read_runs(Walk { quotes: false, ..walk }, layout, start) {
+            Err(Stop::Quote) => {}
+            read => return read.map_err(|stop| explain(data, layout, stop)),
+        }
+    }
+    read_runs(walk, layout, start).map_err(|stop| explain(data, layout, stop))
+}
+
+fn read_runs(walk: Walk, layout: &Layout, start: usize) -> Result<Profile, Stop> {
+    let Walk { data, dialect, limits, .. } = walk;
+    let width = layout.names.len();
+    let wide = (width * RUN_COLUMN_BYTES).min(RUN_WIDE_MAX_BYTES);
+    let target = (data.len() / RUNS_WANTED).clamp(RUN_MIN_BYTES, RUN_MAX_BYTES).max(wide);
+    let ranges = split::runs(data, start, dialect, target, walk.quotes).map_err(Stop::Open)?;
     let expected = Expected::new(&layout.sample, width);
     let (kept_bytes, kept_max_bytes) = (AtomicUsize::new(0), limits.memory_max_bytes / 2);
+    let quote_found = AtomicBool::new(false);
     let read = |fields: &mut Index, run: usize| {
+        if quote_found.load(Ordering::Relaxed) {
+            return Err(Stop::Quote);
+        }
         let held = expected.held();
-        let run: Run = walk.read(ranges[run].clone(), &held, fields)?;
+        let run: Run = walk.read(ranges[run].clone(), &held, fields).inspect_err(|stop| {
+            quote_found.fetch_or(matches!(stop, Stop::Quote), Ordering::Relaxed);
+        })?;
         if run.columns.is_none() {
             expected.learn(&run.seen);
         }
@@ -104,11 +99,11 @@ pub(super) fn walk(walk: Walk, layout: &Layout) -> Result<Profile, Failure> {
         }
         Ok((run.seen, run.columns.map(|columns| (held, columns))))
     };
-    let results = map_pieces(ranges.len(), limits.threads_max, Index::default, read);
-    let results = results.into_iter().collect::<Result<Vec<_>, Stop>>().map_err(|stop| explain(data, layout, stop))?;
-    let (runs, kept): (Vec<RunSeen>, Vec<_>) = results.into_iter().unzip();
+    let results = parallel::map(0..ranges.len(), limits.threads_max, Index::default, read);
+    let (runs, kept): (Vec<RunSeen>, Vec<_>) =
+        results.into_iter().collect::<Result<Vec<_>, Stop>>()?.into_iter().unzip();
     let rows = runs.iter().map(|run| run.rows).sum();
-    limits.check_rows(rows)?;
+    limits.check_rows(rows).map_err(Stop::Table)?;
     let columns = (0..width)
         .map(|column| {
             let seen = profile::join(&runs, column);
@@ -116,59 +111,71 @@ pub(super) fn walk(walk: Walk, layout: &Layout) -> Result<Profile, Failure> {
             (seen, held, reason)
         })
         .collect();
-    Ok(Profile { ranges, runs, kept, columns, rows })
+    let ascii = data[..start].is_ascii() && runs.iter().all(|run| run.ascii);
+    Ok(Profile { ranges, runs, kept, columns, rows, ascii })
 }
 
-/// Writes every run into `out`, which is whole then. Where all values were kept, their figures are drawn up meanwhile.
+/// Writes every run into `out`, which is whole then. Where all values were kept, their figures are drawn up meanwhile, and
+/// their memory is given back as soon as both are done.
 pub(super) fn write(
     walk: Walk,
-    profile: &Profile,
+    profile: &mut Profile,
     plans: &[ColumnPlan],
     out: &OneBatch,
 ) -> Result<Option<Vec<ColumnSummary>>, TableError> {
     let held: Vec<Held> = plans.iter().map(|plan| plan.held).collect();
     let places = build::places(&profile.runs, plans.len());
-    let kept: Vec<Option<&[ArrayRef]>> =
-        profile.kept.iter().map(|kept| kept.as_ref().filter(|kept| *kept.0 == *held).map(|kept| &*kept.1)).collect();
-    if let Some(kept) = kept.iter().copied().collect::<Option<Vec<_>>>() {
-        return write_kept(walk, &kept, &places, plans, out).map(Some);
+    let kept = std::mem::take(&mut profile.kept);
+    let kept: Vec<Option<Vec<ArrayRef>>> =
+        kept.into_iter().map(|kept| kept.filter(|(types, _)| **types == *held).map(|(_, columns)| columns)).collect();
+    if kept.iter().all(Option::is_some) {
+        return write_kept(walk, kept.into_iter().flatten(), &places, plans, out).map(Some);
     }
-    let work = |fields: &mut Index, run: usize| {
+    let work = |fields: &mut Index, (run, kept): (usize, Option<Vec<ArrayRef>>)| {
         walk.cancel.check()?;
-        let again;
-        let columns = if let Some(columns) = kept[run] {
-            columns
-        } else {
-            let read = walk.read(profile.ranges[run].clone(), &held, fields).map_err(|stop| match stop {
-                Stop::Table(error) => error,
-                _ => build::changed(),
-            })?;
-            let same = profile.runs[run].same_size(&read.seen);
-            again = read.columns.filter(|_| same).ok_or_else(build::changed)?;
-            again.as_slice()
+        let columns = match kept {
+            Some(columns) => columns,
+            None => read_again(walk, profile, run, &held, fields)?,
         };
         let mut columns = columns.iter().zip(plans).enumerate();
         columns.try_for_each(|(at, (values, plan))| build::write(out, values, &places[run], (at, plan)))
     };
+    let kept: Vec<_> = kept.into_iter().enumerate().collect();
     let written: Result<(), TableError> =
-        map_pieces(kept.len(), walk.limits.threads_max, Index::default, work).into_iter().collect();
+        parallel::map(kept, walk.limits.threads_max, Index::default, work).into_iter().collect();
     written?;
     out.finish()?;
     Ok(None)
 }
 
+fn read_again(
+    walk: Walk,
+    profile: &Profile,
+    run: usize,
+    held: &[Held],
+    fields: &mut Index,
+) -> Result<Vec<ArrayRef>, TableError> {
+    let read = walk.read(profile.ranges[run].clone(), held, fields).map_err(|stop| match stop {
+        Stop::Table(error) => error,
+        _ => build::changed(),
+    })?;
+    let same = profile.runs[run].same_size(&read.seen);
+    read.columns.filter(|_| same).ok_or_else(build::changed)
+}
+
 fn write_kept(
     walk: Walk,
-    kept: &[&[ArrayRef]],
+    kept: impl Iterator<Item = Vec<ArrayRef>>,
     places: &[RunPlace],
     plans: &[ColumnPlan],
     out: &OneBatch,
 ) -> Result<Vec<ColumnSummary>, TableError> {
-    let columns: Vec<Vec<ArrayRef>> =
-        (0..plans.len()).map(|at| kept.iter().map(|run| run[at].clone()).collect()).collect();
+    let mut columns = vec![Vec::with_capacity(places.len()); plans.len()];
+    kept.for_each(|run| columns.iter_mut().zip(run).for_each(|(column, values)| column.push(values)));
+    let to_write = columns.clone();
     // One thread writes all: a file takes one write at a time.
     let write = || {
-        for (at, (runs, plan)) in columns.iter().zip(plans).enumerate() {
+        for (at, (runs, plan)) in to_write.into_iter().zip(plans).enumerate() {
             for (values, place) in runs.iter().zip(places) {
                 walk.cancel.check()?;
                 build::write(out, values, place, (at, plan))?;
@@ -176,5 +183,5 @@ fn write_kept(
         }
         out.finish()
     };
-    summary::beside(&columns, walk.limits.threads_max, walk.cancel, write)
+    summary::beside(columns, walk.limits.threads_max, walk.cancel, write)
 }

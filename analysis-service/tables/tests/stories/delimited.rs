@@ -20,6 +20,27 @@ fn much_text_is_held_as_pandas_takes_it_and_reads_the_same() {
 }
 
 #[test]
+fn a_quote_far_into_a_text_is_one() {
+    let plain: String = (0..200_000).map(|row| format!("{row},word {row}\n")).collect();
+    let rows = |quoted: &str| {
+        let made = convert("t.csv", format!("id,word\n{plain}{quoted}{plain}7,last"));
+        let words = values(&made.file, 1);
+        assert_eq!((words.len() - 400_000, words.last().map(String::as_str)), (2, Some("last")), "{quoted:?}");
+        (values(&made.file, 0)[200_000].clone(), words[200_000].clone())
+    };
+    for (quoted, word) in [("8,\"a\nb, \"\"c\"\"\"\n", "a\nb, \"c\""), ("8,5\" pipe\n", "5\" pipe"), ("8,\"\"\n", "")] {
+        assert_eq!(rows(quoted), ("8".to_owned(), word.to_owned()), "{quoted:?}");
+    }
+    let lines = format!("x{}y", "\n".repeat(20));
+    let many = convert("t.csv", format!("id,word\n{plain}{}", format!("8,\"{lines}\"\n").repeat(200_000)));
+    assert_eq!(values(&many.file, 1)[200_000..], vec![lines; 200_000]);
+    let open = refused("t.csv", format!("id,word\n{plain}8,\"never closed\n{plain}"));
+    assert!(matches!(&open, TableError::Unreadable { place: Some(Place::Line(200_002)), .. }), "{open:?}");
+    let ragged = refused("t.csv", format!("id,word\n{plain}8\n{plain}9,\"a\nb\"\n"));
+    assert!(matches!(&ragged, TableError::Unreadable { place: Some(Place::Line(200_002)), .. }), "{ragged:?}");
+}
+
+#[test]
 fn a_table_of_every_type_comes_back_as_it_was() {
     let text = "id,name,score,day,at,zoned,time,ok,code\n\
                 1,Ann,1.5,2024-01-02,2024-01-02 03:04:05,2024-01-02T03:04:05+08:00,08:30,true,001\n\
