@@ -21,8 +21,6 @@ fn main() -> io::Result<()> {
             "analysis-service starts this to read a file: it takes its task from standard input"
         );
     }
-    // The values of a table are thousands of buffers, which would each be asked of the kernel and given back.
-    fenxi_chassis::memory::keep_large_buffers();
     job::serve(|limits: &Limits| {
         let bytes = (limits.memory_max_bytes as u64).saturating_add(BESIDE_BYTES);
         setrlimit(Resource::RLIMIT_DATA, bytes, bytes)?;

@@ -5,7 +5,7 @@ use std::{io, os::unix::process::ExitStatusExt as _, path::PathBuf, process::Std
 
 use fenxi_tables::{
     Limits, ParseOptions, Preview, Table, TableError,
-    job::{Answer, Job, Work},
+    job::{self, Answer, Job, Work},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -77,7 +77,7 @@ impl Reader {
 
     async fn ask(&self, line: &[u8]) -> Result<Answer, DatasetError> {
         let mut command = Command::new(&self.program);
-        command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        command.env_clear().envs(job::ENVIRONMENT).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         // A Ctrl-C is for the service, which ends what it reads; it is no word on the file.
         command.process_group(0);
         let mut child = command.spawn()?;

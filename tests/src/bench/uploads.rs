@@ -1,10 +1,16 @@
 //! What an upload costs beside writing the file, and what parsing costs beside pandas.
 
-use std::{io::Write as _, path::Path, time::Instant};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Instant,
+};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use fenxi_proto::analysis::v1::CancelUploadRequest;
-use tokio::process::Command;
+use fenxi_tables::job::{self, Answer, Job, Work};
+use tokio::{io::AsyncWriteExt as _, process::Command};
 
 use super::figure::{Figure, Goal, Limit, median};
 use crate::{client::Client, house::python};
@@ -54,7 +60,8 @@ pub async fn upload(client: &Client, scratch: &Path, bytes: usize) -> anyhow::Re
     Ok(vec![Figure { name: "upload_ratio_file", value: median(&ratios), unit: "ratio", goal, limit, runs: RUNS }])
 }
 
-/// `parse_csv_100mb_ratio_pandas`: detection, parsing and the columnar file, over pandas.read_csv alone.
+/// `parse_csv_100mb_ratio_pandas`: detection, parsing and the columnar file, by the process that does it for the service,
+/// from its start to its end, over pandas.read_csv alone.
 ///
 /// # Errors
 /// The table cannot be parsed by either.
@@ -64,7 +71,7 @@ pub async fn parse(scratch: &Path, bytes: usize) -> anyhow::Result<Vec<Figure>> 
     let (mut ratios, mut limits) = (Vec::new(), Vec::new());
     for run in 0..RUNS {
         let (from, to) = (path.clone(), scratch.join(format!("bench-{run}.arrow")));
-        let ours = tokio::task::spawn_blocking(move || convert(&from, &to)).await??;
+        let ours = convert(from, to).await?;
         let theirs = pandas(&path).await?;
         ratios.push(ours / theirs);
         limits.push(theirs);
@@ -75,12 +82,26 @@ pub async fn parse(scratch: &Path, bytes: usize) -> anyhow::Result<Vec<Figure>> 
     Ok(vec![Figure { name, value: median(&ratios), unit: "ratio", goal, limit, runs: RUNS }])
 }
 
-fn convert(from: &Path, to: &Path) -> anyhow::Result<f64> {
+async fn convert(path: PathBuf, out: PathBuf) -> anyhow::Result<f64> {
+    let (options, limits) = Default::default();
+    let job = Job { path, file_name: "bench.csv".into(), options, limits, work: Work::Convert { out } };
+    let mut line = serde_json::to_vec(&job)?;
+    line.push(b'\n');
+    let program = std::env::current_exe()?.with_file_name("table-reader");
     let start = Instant::now();
-    let (options, limits, cancel) = Default::default();
-    let table = fenxi_tables::convert(from, "bench.csv", &options, to, &limits, &cancel)?;
-    ensure!(table.row_count > 0, "an empty table");
-    Ok(start.elapsed().as_secs_f64())
+    let mut command = Command::new(program);
+    command.env_clear().envs(job::ENVIRONMENT).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut reader = command.spawn()?;
+    // It ends with its input.
+    let mut input = reader.stdin.take().context("its input")?;
+    input.write_all(&line).await?;
+    let output = reader.wait_with_output().await?;
+    drop(input);
+    let took = start.elapsed().as_secs_f64();
+    match serde_json::from_slice(&output.stdout)? {
+        Answer::Converted(table) if table.row_count > 0 => Ok(took),
+        other => bail!("the table was not read: {other:?}"),
+    }
 }
 
 async fn pandas(path: &Path) -> anyhow::Result<f64> {
