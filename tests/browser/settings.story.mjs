@@ -2,7 +2,21 @@
 import assert from "node:assert/strict";
 import { byId, origin, setUp, story } from "./page.mjs";
 
-await story("settings", {}, async ({ page, picture }) => {
+await story("settings", {}, async ({ page, context, picture }) => {
+  // A browser may keep nothing for a page at all: the one-time link leads to its form nevertheless.
+  const refusing = await context.newPage();
+  await refusing.addInitScript(() => {
+    Object.defineProperty(window, "sessionStorage", {
+      get() {
+        throw new DOMException("denied", "SecurityError");
+      },
+    });
+  });
+  await refusing.goto(`${origin}/setup#token=any`);
+  await refusing.locator("input[name=again]").waitFor();
+  assert.ok(!refusing.url().includes("token"));
+  await refusing.close();
+
   await setUp(page);
   const button = (name) => page.getByRole("button", { name, exact: true });
   const calls = (method) => `**/fenxi.auth.v1.${method}`;

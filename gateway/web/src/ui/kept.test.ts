@@ -3,17 +3,25 @@ import { keep, kept } from "./kept";
 
 afterEach(() => vi.unstubAllGlobals());
 
-test("what is kept is there again, until it is forgotten", () => {
+function stubStorage(name: string): void {
   const held = new Map<string, string>();
-  vi.stubGlobal("localStorage", {
+  vi.stubGlobal(name, {
     getItem: (key: string) => held.get(key) ?? null,
     setItem: (key: string, text: string) => held.set(key, text),
     removeItem: (key: string) => held.delete(key),
   });
+}
+
+test("what is kept is there again, until it is forgotten, each in its place", () => {
+  stubStorage("localStorage");
+  stubStorage("sessionStorage");
   keep("a", "1");
+  keep("a", "of the tab", "sessionStorage");
   expect(kept("a")).toBe("1");
+  expect(kept("a", "sessionStorage")).toBe("of the tab");
   keep("a", null);
   expect(kept("a")).toBeNull();
+  expect(kept("a", "sessionStorage")).toBe("of the tab");
 });
 
 test("a browser that keeps nothing breaks nothing", () => {

@@ -10,6 +10,7 @@ import { announceLogin } from "../../shell/login-watch";
 import { Logo } from "../../shell/logo";
 import { Button } from "../../ui/button";
 import { Field } from "../../ui/field";
+import { keep, kept } from "../../ui/kept";
 import { LoginForms } from "./forms";
 import { safePath } from "./safe-path";
 import "./login.css";
@@ -31,7 +32,7 @@ export function LoginScreen() {
 }
 
 function enter(path: string): void {
-  sessionStorage.removeItem(SETUP_TOKEN);
+  keep(SETUP_TOKEN, null, "sessionStorage");
   loginState.renew();
   announceLogin();
   queryClient.clear();
@@ -90,10 +91,10 @@ export function SetUpScreen() {
 function takeToken(): string {
   const token = new URLSearchParams(window.location.hash.slice(1)).get("token") ?? "";
   if (token !== "") {
-    sessionStorage.setItem(SETUP_TOKEN, token);
+    keep(SETUP_TOKEN, token, "sessionStorage");
     window.history.replaceState(null, "", "/setup");
   }
-  return token || (sessionStorage.getItem(SETUP_TOKEN) ?? "");
+  return token || (kept(SETUP_TOKEN, "sessionStorage") ?? "");
 }
 
 function Door({ title, text, children }: { title: string; text: string; children: ReactNode }) {
