@@ -41,6 +41,18 @@ await story("kinds", {}, async ({ page, picture }) => {
   await draft.locator(".code-view .tok-comment").getByText("# def").waitFor();
   await picture("other-language");
 
+  // A kind that is written from right to left takes nothing beside it along. Its name is as many bytes as the other one.
+  const specs = /KernelService\/ListKernelSpecs/;
+  await page.route(specs, async (route) => {
+    const response = await route.fetch();
+    const body = (await response.body()).toString("latin1").replace("Stock Python", Buffer.from("פיתון 3").toString("latin1"));
+    await route.fulfill({ response, body: Buffer.from(body, "latin1") });
+  });
+  await page.goto(origin);
+  await page.locator(".kernel-facts").filter({ hasText: "\u2068פיתון 3\u2069 · " }).waitFor();
+  await picture("right-to-left");
+  await page.unroute(specs);
+
   // What ran in one kind of kernel is run again in the same.
   await page.goto(`${origin}/history`);
   await byId(page, "history-row").filter({ hasText: "fenxi_kernel" }).getByRole("link").click();

@@ -6,7 +6,7 @@ import { newRequestId } from "../../api/query";
 import { kernels } from "../../api/transport";
 import { KernelState, type Kernel } from "../../gen/fenxi/analysis/v1/kernel_pb";
 import { ago, bytes } from "../../i18n/format";
-import { useT } from "../../i18n/i18n";
+import { isolated, useT } from "../../i18n/i18n";
 import { endKernel } from "../../notebook/end";
 import { renameKernel } from "../../notebook/rename";
 import { IconButton } from "../../ui/button";
@@ -24,7 +24,7 @@ export function KernelCard({ kernel, kind, onChange }: { kernel: Kernel; kind: s
   const [ending, setEnding] = useState(false);
   const warned = kernel.idleWarningTime !== undefined;
   const nowMs = useNow(15_000, warned);
-  const facts = [kind, kernel.heldMemoryBytes > 0n ? bytes(kernel.heldMemoryBytes) : "", ago(kernel.lastActivityTime ?? kernel.createTime)].filter(Boolean);
+  const facts = [isolated(kind), kernel.heldMemoryBytes > 0n ? bytes(kernel.heldMemoryBytes) : "", ago(kernel.lastActivityTime ?? kernel.createTime)].filter(Boolean);
   const keep = () => kernels.keepKernel({ kernelId: kernel.kernelId, requestId: newRequestId() }).then(onChange);
   return (
     <div className={`card kernel-card${kernel.state === KernelState.DEAD ? " kernel-dead" : ""}`} ref={link}>
