@@ -132,7 +132,7 @@ await story("outputs", {}, async ({ page, context, picture }) => {
     };
   });
   await broken.goto(page.url());
-  await byId(broken, "output-broken").waitFor();
+  await byId(broken, "output-broken").and(broken.getByRole("status")).waitFor();
   await broken.getByText("line 0").first().waitFor();
   await broken.close();
 

@@ -7,6 +7,7 @@ export function OutputGuard({ children }: { children: ReactNode }) {
   return <DrawGuard instead={broken}>{children}</DrawGuard>;
 }
 
+/** Said in its turn, and no alert: a notebook that is opened may have many of them. */
 function broken() {
-  return <div className="notice notice-s notice-bad" role="alert" data-testid="output-broken">{translate("output.broken")}</div>;
+  return <div className="notice notice-s notice-bad" role="status" data-testid="output-broken">{translate("output.broken")}</div>;
 }
