@@ -29,6 +29,16 @@ await story("narrow", {}, async ({ page, picture }) => {
   assert.notEqual(await empty.evaluate((element) => getComputedStyle(element).boxShadow), "none");
   await picture("empty");
 
+  // Nor is what is reached by keys covered by the places at the foot.
+  await page.setViewportSize({ width: 390, height: 500 });
+  const add = page.getByRole("button", { name: "Add a cell" });
+  await empty.focus();
+  await add.evaluate((element) => scrollBy(0, element.getBoundingClientRect().bottom - innerHeight + 5));
+  while (!(await add.evaluate((element) => element === document.activeElement))) await page.keyboard.press("Tab");
+  assert.ok((await bottom(add)) <= (await top(page.locator(".side"))), "what has the focus is covered");
+  await picture("foot");
+  await page.setViewportSize({ width: 390, height: 844 });
+
   await run(page, "import os\nfor i in range(30): print('line', i)\nos._exit(1)");
   const dead = byId(page, "kernel-dead");
   await dead.waitFor();
