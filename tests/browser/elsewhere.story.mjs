@@ -10,6 +10,13 @@ const begin = async (page) => {
   await byId(page, "new-analysis").click();
   await byId(page, "new-analysis-dialog").getByRole("button", { name: /^Start/ }).waitFor();
 };
+/** Ends the kernel of the notebook that is open. */
+const end = async (page) => {
+  await page.getByRole("button", { name: "More actions" }).first().click();
+  await page.getByRole("menuitem", { name: "End kernel" }).click();
+  await page.getByRole("button", { name: "End kernel" }).click();
+  await byId(page, "new-analysis").waitFor();
+};
 const start = (page) => byId(page, "new-analysis-dialog").getByRole("button", { name: /^Start/ }).click();
 
 await story("elsewhere", {}, async ({ page, picture }) => {
@@ -107,10 +114,7 @@ await story("elsewhere", {}, async ({ page, picture }) => {
   await byId(page, "notebook").waitFor();
   await ended(await run(page, "df.a.sum()"), "OK");
   const former = page.url();
-  await page.getByRole("button", { name: "More actions" }).first().click();
-  await page.getByRole("menuitem", { name: "End kernel" }).click();
-  await page.getByRole("button", { name: "End kernel" }).click();
-  await byId(page, "new-analysis").waitFor();
+  await end(page);
   await page.goto(former);
   await byId(page, "kernel-gone").waitFor();
   await page.locator("[data-testid=kernel-state][data-state=dead]").waitFor();
@@ -130,4 +134,26 @@ await story("elsewhere", {}, async ({ page, picture }) => {
   await byId(page, "cell").first().getByText("df.a.sum()").waitFor();
   await byId(page, "run-all").click();
   await ended(byId(page, "cell").first(), "OK");
+
+  // A table that is deleted meanwhile is missing in it, which is said and stays said; the others are there.
+  await upload(page, "lasting.csv", "a,b\n5,6\n");
+  for (const name of ["pairs", "lasting"]) await byId(page, "dataset-row").filter({ hasText: name }).getByRole("checkbox").check();
+  await page.getByRole("button", { name: "Analyse 2 tables" }).click();
+  await byId(page, "notebook").waitFor();
+  await ended(await run(page, "lasting.a.sum()"), "OK");
+  const two = page.url();
+  await end(page);
+  await page.goto(`${origin}/datasets`);
+  const pairs = byId(page, "dataset-row").filter({ hasText: "pairs" });
+  await pairs.getByRole("button", { name: "More actions" }).click();
+  await page.getByRole("menuitem", { name: "Delete" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click();
+  await pairs.waitFor({ state: "detached" });
+  await page.goto(two);
+  await byId(page, "start-anew").click();
+  await page.waitForURL((url) => url.href !== two);
+  await byId(page, "toast").getByText("Started without pairs: deleted meanwhile.").waitFor();
+  await byId(page, "run-all").click();
+  await ended(byId(page, "cell").first(), "OK");
+  await picture("without");
 });

@@ -31,7 +31,7 @@ export const en = {
     noAnalyses: "No analysis is open", noAnalysesText: "Start a Python kernel with one or more of your tables; they are loaded and waiting under their names.",
     noTables: "Without tables", kernelSpec: "Kernel", kernelSpecsFailed: "What other kernels there are cannot be had.", kernelSpecWithoutTables: "Tables cannot be loaded into this kernel.",
     pickTables: "Choose the tables to load. Each one gets a variable.", recentDatasets: "New datasets", recentHistory: "Last analyses",
-    moreTables: "Only {n} tables are listed. Search for the others.", started: "“{name}” has started", tablesMax: "An analysis takes at most {n} tables.",
+    moreTables: "Only {n} tables are listed. Search for the others.", started: "“{name}” has started", tablesGone: "Started without {names}: deleted meanwhile.", tablesMax: "An analysis takes at most {n} tables.",
     startEmpty: "Start without tables", startWith: "Start with {n} table|Start with {n} tables",
   },
   kernel: {

@@ -33,7 +33,7 @@ export const zh: Messages = {
     noAnalyses: "当前没有打开的分析", noAnalysesText: "选择一个或多个表格启动 Python 内核，数据会以变量名加载好等你使用。",
     noTables: "未加载表格", kernelSpec: "内核", kernelSpecsFailed: "无法获取其他内核的列表。", kernelSpecWithoutTables: "这个内核不能加载表格。",
     pickTables: "选择要加载的表格，每个表格对应一个变量。", recentDatasets: "最近的数据集", recentHistory: "最近的分析",
-    moreTables: "仅列出 {n} 个表格，其余请搜索。", started: "“{name}”已启动", tablesMax: "一个分析最多加载 {n} 个表格。",
+    moreTables: "仅列出 {n} 个表格，其余请搜索。", started: "“{name}”已启动", tablesGone: "已启动，但没有 {names}：对应的表格已被删除。", tablesMax: "一个分析最多加载 {n} 个表格。",
     startEmpty: "不加载表格直接开始", startWith: "加载 {n} 个表格并开始",
   },
   kernel: {

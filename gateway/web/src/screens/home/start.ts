@@ -1,6 +1,7 @@
 // Starts a kernel with tables and goes to its notebook, if the person still waits for it.
 import { useEffect, useRef, useState } from "react";
 import { useLocation } from "wouter";
+import { isNotFound } from "../../api/errors";
 import { Once } from "../../api/once";
 import { changed, newRequestId } from "../../api/query";
 import { KernelService } from "../../gen/fenxi/analysis/v1/kernel_pb";
@@ -29,16 +30,28 @@ export function useStart(waiting = true): { busy: boolean; start: Start } {
     here.current = waiting;
     return () => void (here.current = false);
   }, [waiting]);
-  const start: Start = async ({ tables, displayName, kernelSpec }, codes = []) => {
-    if (tables.length > TABLES_MAX) return toast(t("home.tablesMax", { n: TABLES_MAX }), undefined, true);
+  const create = ({ tables, displayName, kernelSpec }: Origin) => {
     const wanted = { datasets: tables, displayName, kernelSpec };
+    return once.call(JSON.stringify(wanted), (requestId) => kernels.createKernel({ ...wanted, requestId }));
+  };
+  const start: Start = async (origin, codes = []) => {
+    if (origin.tables.length > TABLES_MAX) return toast(t("home.tablesMax", { n: TABLES_MAX }), undefined, true);
     setBusy(true);
+    let gone: Origin["tables"] = [];
     try {
-      const { kernel } = await once.call(JSON.stringify(wanted), (requestId) => kernels.createKernel({ ...wanted, requestId }));
+      const { kernel } = await create(origin).catch(async (error: unknown) => {
+        // What was run before is run again with the tables that are left of it; what is just being chosen is all meant.
+        if (codes.length === 0 || !isNotFound(error)) throw error;
+        const still = await (await import("./tables-left")).tablesLeft(origin.tables);
+        gone = still.gone;
+        return create({ ...origin, tables: still.left });
+      });
       void changed(KernelService);
       const kernelId = kernel?.kernelId ?? "";
       if (codes.length > 0) (await import("../../notebook/storage")).keepCode(userId, kernelId, codes, newRequestId);
       const open = () => go(`/k/${kernelId}`);
+      // As an error is, it is there until it is closed: the code still names them.
+      if (gone.length > 0) toast(t("home.tablesGone", { names: gone.map(({ variableName }) => variableName).join(", ") }), undefined, true);
       if (here.current) open();
       else toast(t("home.started", { name: kernel?.displayName || t("notebook.untitled") }), { label: t("common.open"), run: open });
     } catch (error) {
