@@ -9,6 +9,7 @@ await story("lists", {}, async ({ page, picture }) => {
   await byId(page, "notebook").waitFor();
   await ended(await run(page, "print('important')"), "OK");
   await ended(await run(page, "print('other')"), "OK");
+  const notebook = page.url();
 
   // A notebook has another name at once, on the tab and in the list, where it is given yet another. The field has the focus
   // however the dialog was opened, and what opened it has it after.
@@ -99,4 +100,70 @@ await story("lists", {}, async ({ page, picture }) => {
   await byId(page, "history-row").nth(1).waitFor();
   assert.doesNotMatch(page.url(), /dataset/);
   await box.and(page.locator(":focus")).waitFor();
+
+  // A long list that was scrolled: what is deleted goes at once, a double click deletes one, a failure or Undo brings it back
+  // in its place, and no page is asked for again. Whoever deletes by keys goes on from there.
+  await page.goto(notebook);
+  const again = byId(page, "cell").first();
+  await again.locator(".cell-code").click();
+  for (let at = 0; at < 34; at++) {
+    const asked = page.waitForResponse(/Execution/);
+    await page.keyboard.press("Control+Enter");
+    await asked;
+    await ended(again, "OK");
+  }
+  await page.goto(`${origin}/history`);
+  const rows = byId(page, "history-row");
+  await page.getByRole("button", { name: "Show more" }).click();
+  await rows.nth(35).waitFor();
+  const lists = [];
+  page.on("request", (request) => /ListHistory$/.test(request.url()) && lists.push(request.url()));
+  const names = () => page.locator(".history-link").evaluateAll((links) => links.map((link) => link.getAttribute("href")));
+  const before = await names();
+  const undo = said.getByRole("button", { name: "Undo" });
+  let answer;
+  const held = new Promise((resolve) => (answer = resolve));
+  await page.route("**/DeleteHistoryEntry", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await rows.nth(32).getByRole("button", { name: "Delete" }).dblclick();
+  await rows.nth(35).waitFor({ state: "detached" });
+  assert.deepEqual(await names(), before.toSpliced(32, 1));
+  await page.getByText("35 analyses in all").waitFor();
+  answer();
+  await undo.click();
+  await rows.nth(35).waitFor();
+  assert.deepEqual(await names(), before);
+  await page.unroute("**/DeleteHistoryEntry");
+  await said.filter({ hasText: "Analysis is back" }).waitFor();
+  assert.equal(await undo.count(), 0, "a double click was told of twice");
+  await page.route("**/DeleteHistoryEntry", (route) => route.abort(), { times: 1 });
+  await rows.nth(3).getByRole("button", { name: "Delete" }).press("Enter");
+  await failed.waitFor();
+  await rows.nth(35).waitFor();
+  assert.deepEqual(await names(), before);
+  await failed.getByRole("button", { name: "Close" }).click();
+  await rows.nth(3).getByRole("button", { name: "Delete" }).press("Enter");
+  await rows.nth(3).getByRole("button", { name: "Delete" }).and(page.locator(":focus")).waitFor();
+  await undo.waitFor();
+  assert.deepEqual(await names(), before.toSpliced(3, 1));
+  assert.deepEqual(lists, [], "the list was asked for again");
+  await picture("deleted-by-keys");
+
+  // Deleted ones are another list and no filter: it stays when filters are cleared.
+  await page.getByRole("checkbox", { name: "Deleted ones" }).check();
+  await rows.nth(1).waitFor({ state: "detached" });
+  await rows.waitFor();
+  assert.deepEqual(await names(), [before[3]]);
+  await box.fill("nowhere");
+  await byId(page, "empty").waitFor();
+  await page.getByRole("button", { name: "Clear filters" }).click();
+  await rows.getByRole("button", { name: "Bring back" }).waitFor();
+  assert.match(page.url(), /deleted=1/);
+  await rows.getByRole("button", { name: "Bring back" }).press("Enter");
+  await byId(page, "empty").waitFor();
+  await page.getByRole("checkbox", { name: "Deleted ones" }).uncheck();
+  await rows.nth(29).waitFor();
+  assert.deepEqual((await names()).slice(0, 30), before.slice(0, 30));
 });

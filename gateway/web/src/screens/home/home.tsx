@@ -153,7 +153,7 @@ function RecentHistory() {
         ) : data.entries.length === 0 ? (
           <Empty icon={<SquareTerminal />} title={t("history.none")} text={t("history.noneText")} />
         ) : (
-          <div className="list">{data.entries.map((entry) => <HistoryRow key={entry.historyEntryId} entry={entry} />)}</div>
+          <div className="list">{data.entries.filter((entry) => !entry.deleteTime).map((entry) => <HistoryRow key={entry.historyEntryId} entry={entry} />)}</div>
         )}
       </div>
       {data && <Stale query={query} />}
