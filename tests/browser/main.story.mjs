@@ -74,6 +74,22 @@ await story("main", {}, async ({ page, picture }) => {
   await picture("entry");
   await page.goto(`${origin}/stats`);
   await byId(page, "statistics").waitFor();
+  // The figures of a day are there for whoever points, taps, or has keys only; one stop for Tab leads to all days.
+  const charts = { bars: /^\w+ \d+: 6 analyses, 2 not successful$/, calendar: /^\w+ \d+, \d{4}: 6 analyses$/ };
+  for (const [id, today] of Object.entries(charts)) {
+    const chart = byId(page, id);
+    const saidOf = page.locator("section", { has: chart }).getByTestId("day-said");
+    assert.match(await saidOf.innerText(), today);
+    await chart.locator("[tabindex='0']").focus();
+    assert.match(await chart.locator(":focus").getAttribute("aria-label"), today);
+    await page.keyboard.press("ArrowLeft");
+    await saidOf.getByText(": 0 analyses").waitFor();
+    assert.equal(await chart.locator(":focus").getAttribute("aria-label"), await saidOf.innerText());
+    assert.equal(await chart.locator("[tabindex='0']").count(), 1);
+    await picture(`stats-${id}`);
+    await chart.locator("button").last().click();
+    assert.match(await saidOf.innerText(), today);
+  }
   await picture("stats");
 
   // Without its script there is no editor, which the page says; what is written stays to be seen.
@@ -101,6 +117,10 @@ await story("chinese-dark-phone", { locale: "zh-CN", colorScheme: "dark", viewpo
   assert.ok((await page.locator("body").innerText()).includes("历史"), "not in Chinese");
   await fits(page);
   await picture("history");
+  await page.goto(`${origin}/stats`);
+  await byId(page, "calendar").waitFor();
+  await fits(page);
+  await picture("stats");
   await page.goto(origin);
   await byId(page, "kernel-card").first().click();
   await byId(page, "cell").first().waitFor();

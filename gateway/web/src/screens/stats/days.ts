@@ -1,9 +1,18 @@
 // Days in UTC, as the statistics count them.
 
+import { currentLanguage } from "../../i18n/i18n";
+
 const DAY_MS = 86_400_000;
 
 export function dayName(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10);
+}
+
+/** As a person calls it. */
+export function dayLabel(day: string, withYear = false): string {
+  const parts: Intl.DateTimeFormatOptions = { month: "short", day: "numeric", timeZone: "UTC" };
+  if (withYear) parts.year = "numeric";
+  return new Date(`${day}T00:00Z`).toLocaleDateString(currentLanguage(), parts);
 }
 
 /** The last `count` days up to today, oldest first. */

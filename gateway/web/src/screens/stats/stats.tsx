@@ -53,11 +53,9 @@ function Figures({ statistics }: { statistics: Statistics }) {
         ))}
       </div>
       <section className="card card-pad stack">
-        <h2>{t("stats.days30")}</h2>
         <DayBars days={statistics.days} />
       </section>
       <section className="card card-pad stack">
-        <h2>{t("stats.year")}</h2>
         <Calendar days={statistics.days} />
       </section>
     </>
