@@ -4,7 +4,48 @@ import { administrator, byId, ended, fits, origin, run, setUp, story, upload } f
 
 const table = `编号,city,sales,day\n${Array.from({ length: 200 }, (_, row) => `${String(row).padStart(3, "0")},${["北京", "上海", "深圳"][row % 3]},${row % 7 ? row * 1.5 : ""},2024-0${1 + (row % 9)}-15`).join("\n")}\n`;
 
-await story("main", {}, async ({ page, picture }) => {
+/** Keys go from cell to cell, whatever is in view, and copy what one holds. */
+async function cellsByKeys(page, context) {
+  const grid = byId(page, "grid");
+  const at = (row, column) => grid.locator(`[aria-rowindex="${row}"] > [aria-colindex="${column}"]:focus`).waitFor();
+  await page.getByRole("tab", { name: "Cells" }).focus();
+  await page.keyboard.press("Tab");
+  // Radix gives the panel of a tab a stop of its own.
+  await page.keyboard.press("Tab");
+  await at(2, 2);
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowRight");
+  await at(3, 3);
+  assert.equal(await grid.locator("[tabindex='0']").count(), 1);
+  await context.grantPermissions(["clipboard-read"]);
+  await page.keyboard.press("Control+c");
+  await byId(page, "toast").getByText("Copied").waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "上海");
+  await page.keyboard.press("Control+End");
+  await at(201, 5);
+  await page.keyboard.press("Home");
+  await page.keyboard.press("PageUp");
+  assert.ok((await grid.evaluate((element) => element.scrollTop)) > 3000);
+  await grid.hover();
+  await page.mouse.wheel(0, -10_000);
+  await grid.and(page.locator(":focus")).waitFor();
+  await page.keyboard.press("End");
+  await grid.locator("[aria-colindex='5']:focus").waitFor();
+  const seen = () => grid.evaluate((element) => {
+    const [cell, view] = [document.activeElement, element].map((each) => each.getBoundingClientRect());
+    return cell.top >= view.top + 31 && cell.bottom <= view.bottom && cell.right <= view.right;
+  });
+  assert.ok(await seen(), "the cell with the focus is out of sight");
+  await page.keyboard.press("Control+Home");
+  await page.keyboard.press("ArrowUp");
+  await at(1, 2);
+  assert.equal(await grid.locator(":focus").innerText(), "编号");
+  await page.keyboard.press("ArrowDown");
+  await grid.getByText("深圳").first().click();
+  await at(4, 3);
+}
+
+await story("main", {}, async ({ page, context, picture }) => {
   await setUp(page);
   await picture("home");
   await upload(page, "销售 sales.csv", table);
@@ -12,6 +53,8 @@ await story("main", {}, async ({ page, picture }) => {
   await page.getByText("编号").first().waitFor();
   await page.getByText("007").first().waitFor();
   await picture("dataset");
+  await cellsByKeys(page, context);
+  await picture("cell");
 
   // A table that was picked and is deleted is not taken into an analysis.
   await upload(page, "spare.csv", "a,b\n1,2\n");

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { columnWindow, rowWindow, ROW_PX, scrollHeight, SCROLL_MAX_PX } from "./grid-geometry";
+import { columnWindow, realTopOf, revealing, ROW_PX, rowWindow, scrollHeight, SCROLL_MAX_PX, scrollTopOf } from "./grid-geometry";
+
+const windowAt = (rows: number, scrollTop: number) => rowWindow(rows, scrollTop, realTopOf(rows, scrollTop, 600), 600);
 
 describe("rows in view", () => {
   it("are a few, wherever one looks", () => {
@@ -7,7 +9,7 @@ describe("rows in view", () => {
       const height = scrollHeight(rows);
       expect(height).toBeLessThanOrEqual(SCROLL_MAX_PX);
       for (const share of [0, 0.31, 1]) {
-        const window = rowWindow(rows, share * Math.max(0, height - 600), 600);
+        const window = windowAt(rows, share * Math.max(0, height - 600));
         expect(window.end - window.first).toBeLessThan(40);
       }
     }
@@ -16,11 +18,28 @@ describe("rows in view", () => {
   it("reach the very first and the very last one, scaled or not", () => {
     for (const rows of [50, 1_000_000, 500_000_000]) {
       const bottom = scrollHeight(rows) - 600;
-      expect(rowWindow(rows, 0, 600).first).toBe(0);
-      const last = rowWindow(rows, bottom, 600);
+      expect(windowAt(rows, 0).first).toBe(0);
+      const last = windowAt(rows, bottom);
       expect(last.end).toBe(rows);
       expect(last.topPx + (last.end - last.first) * ROW_PX).toBeCloseTo(bottom + 600, 3);
     }
+  });
+});
+
+describe("a row that is asked for", () => {
+  it("is scrolled to by as little as will do", () => {
+    expect([revealing(320, 352, 300, 600), revealing(64, 96, 300, 600), revealing(1000, 1032, 300, 600)]).toEqual([300, 64, 432]);
+    // What is larger than the view is shown from its beginning.
+    expect(revealing(100, 1000, 0, 600)).toBe(100);
+  });
+
+  it("is drawn in the view also where a step of the scroll range is many rows", () => {
+    const rows = 500_000_000;
+    const realTop = revealing(123_456_789 * ROW_PX, 123_456_790 * ROW_PX, 0, 600);
+    const scrollTop = Math.round(scrollTopOf(rows, realTop, 600));
+    expect(Math.abs(realTopOf(rows, scrollTop, 600) - realTop)).toBeLessThan(ROW_PX * 50);
+    const { first, topPx } = rowWindow(rows, scrollTop, realTop, 600);
+    expect(topPx + (123_456_790 - first) * ROW_PX).toBeCloseTo(scrollTop + 600, 3);
   });
 });
 

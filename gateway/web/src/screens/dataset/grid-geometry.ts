@@ -20,13 +20,35 @@ export function scrollHeight(rows: number): number {
   return Math.min(SCROLL_MAX_PX, rows * ROW_PX);
 }
 
-/** The rows to draw for a scroll position. */
-export function rowWindow(rows: number, scrollTop: number, viewPx: number, overscan = 6): RowWindow {
+/** How far the rows can be scrolled, in pixels of theirs and in those of the scroll range. */
+function travels(rows: number, viewPx: number): { real: number; scrolled: number } {
+  return { real: Math.max(0, rows * ROW_PX - viewPx), scrolled: Math.max(1, scrollHeight(rows) - viewPx) };
+}
+
+const isScaled = (rows: number) => scrollHeight(rows) < rows * ROW_PX;
+
+/** How many pixels of rows are above the view at a scroll position. */
+export function realTopOf(rows: number, scrollTop: number, viewPx: number): number {
+  if (!isScaled(rows)) return Math.max(0, scrollTop);
+  const { real, scrolled } = travels(rows, viewPx);
+  return Math.min(1, Math.max(0, scrollTop / scrolled)) * real;
+}
+
+/** The scroll position that is nearest to so many pixels of rows above the view. */
+export function scrollTopOf(rows: number, realTop: number, viewPx: number): number {
+  if (!isScaled(rows)) return realTop;
+  const { real, scrolled } = travels(rows, viewPx);
+  return (realTop / real) * scrolled;
+}
+
+/** Where a view of `viewPx` that begins at `at` is to begin, so that all from `from` to `to` is in it; where it is, if it is so. */
+export function revealing(from: number, to: number, at: number, viewPx: number): number {
+  return Math.min(from, Math.max(at, to - viewPx));
+}
+
+/** The rows to draw for a scroll position, with so many pixels of rows above the view. */
+export function rowWindow(rows: number, scrollTop: number, realTop: number, viewPx: number, overscan = 6): RowWindow {
   const visible = Math.ceil(viewPx / ROW_PX);
-  const height = scrollHeight(rows);
-  const travel = Math.max(1, height - viewPx);
-  const share = Math.min(1, Math.max(0, scrollTop / travel));
-  const realTop = height < rows * ROW_PX ? share * Math.max(0, rows * ROW_PX - viewPx) : Math.max(0, scrollTop);
   const first = Math.max(0, Math.floor(realTop / ROW_PX) - overscan);
   const end = Math.min(rows, Math.floor(realTop / ROW_PX) + visible + overscan + 1);
   return { first, end, topPx: scrollTop + (first * ROW_PX - realTop) };

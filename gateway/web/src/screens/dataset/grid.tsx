@@ -1,13 +1,16 @@
 // A grid of any size that draws only what is seen, rows and columns both.
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useMemo, useRef } from "react";
 import { errorText } from "../../api/errors";
 import { ColumnType, type Column } from "../../gen/fenxi/analysis/v1/dataset_pb";
 import { count } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
 import { Button } from "../../ui/button";
 import { columnWindow, ROW_PX, rowWindow, scrollHeight } from "./grid-geometry";
+import type { Place } from "./grid-keys";
 import { useCells } from "./slices";
 import { TypeIcon } from "./type-icon";
+import { useCellFocus } from "./use-cell-focus";
+import { useView } from "./use-view";
 
 const RIGHT = new Set([ColumnType.INTEGER, ColumnType.FLOAT, ColumnType.DECIMAL]);
 
@@ -22,36 +25,25 @@ function widthOf(column: Column): number {
 export function Grid({ datasetId, columns, rowCount }: { datasetId: string; columns: Column[]; rowCount: number }) {
   const t = useT();
   const host = useRef<HTMLDivElement>(null);
-  const [view, setView] = useState({ top: 0, left: 0, width: 800, height: 480 });
   const gutter = 22 + String(rowCount).length * 9;
   const edges = useMemo(() => {
     let at = 0;
     return [0, ...columns.map((column) => (at += widthOf(column)))];
   }, [columns]);
-  useEffect(() => {
-    const element = host.current;
-    if (!element) return;
-    let frame = 0;
-    const read = () => {
-      cancelAnimationFrame(frame);
-      frame = requestAnimationFrame(() =>
-        setView({ top: element.scrollTop, left: element.scrollLeft, width: element.clientWidth, height: element.clientHeight }),
-      );
-    };
-    read();
-    element.addEventListener("scroll", read, { passive: true });
-    const observer = new ResizeObserver(read);
-    observer.observe(element);
-    return () => {
-      cancelAnimationFrame(frame);
-      observer.disconnect();
-      element.removeEventListener("scroll", read);
-    };
-  }, []);
-  const bodyPx = Math.max(ROW_PX, view.height - ROW_PX);
-  const rows = rowWindow(rowCount, view.top, bodyPx);
+  const { view, reveal } = useView(host, rowCount, edges, gutter);
+  const rows = rowWindow(rowCount, view.top, view.realTop, view.height);
   const range = columnWindow(edges, view.left, view.width);
   const cells = useCells(datasetId, rows, range);
+  const textOf = ({ row, column }: Place) => {
+    const value = row < 0 ? columns[column]?.name : cells.cell(row, column);
+    return value === null ? "" : value;
+  };
+  const focus = useCellFocus(host, {
+    size: { rows: rowCount, columns: columns.length },
+    pageRows: Math.max(1, Math.floor(view.height / ROW_PX) - 1),
+    reveal,
+    textOf,
+  });
   const shown = columns.slice(range.first, range.end).map((column, index) => ({ column, index: range.first + index }));
   const widthPx = gutter + (edges.at(-1) ?? 0);
   const place = (index: number) => ({ left: gutter + (edges[index] ?? 0), width: (edges[index + 1] ?? 0) - (edges[index] ?? 0) });
@@ -60,17 +52,18 @@ export function Grid({ datasetId, columns, rowCount }: { datasetId: string; colu
       ref={host}
       className="grid"
       role="grid"
+      aria-readonly
       aria-rowcount={rowCount + 1}
-      aria-colcount={columns.length}
+      aria-colcount={columns.length + 1}
       aria-label={t("dataset.cells")}
-      tabIndex={0}
+      {...focus}
       data-testid="grid"
     >
       <div className="grid-size" style={{ width: widthPx, height: scrollHeight(rowCount) + ROW_PX }}>
-        <div className="grid-head" role="row" style={{ width: widthPx }}>
-          <div className="grid-corner" style={{ width: gutter }} />
+        <div className="grid-head" role="row" aria-rowindex={1} style={{ width: widthPx }}>
+          <div className="grid-corner" role="columnheader" aria-colindex={1} style={{ width: gutter }}>#</div>
           {shown.map(({ column, index }) => (
-            <div key={index} className="grid-th" role="columnheader" aria-colindex={index + 1} style={place(index)} title={column.name}>
+            <div key={index} className="grid-th" role="columnheader" tabIndex={-1} aria-colindex={index + 2} style={place(index)} title={column.name}>
               <TypeIcon type={column.type} />
               <span className="ellipsis">{column.name}</span>
             </div>
@@ -81,14 +74,15 @@ export function Grid({ datasetId, columns, rowCount }: { datasetId: string; colu
             const row = rows.first + offset;
             return (
               <div key={row} className="grid-row" role="row" aria-rowindex={row + 2} style={{ top: offset * ROW_PX }}>
-                <div className="grid-gutter num" style={{ width: gutter }}>{count(row + 1)}</div>
+                <div className="grid-gutter num" role="rowheader" aria-colindex={1} style={{ width: gutter }}>{count(row + 1)}</div>
                 {shown.map(({ column, index }) => {
                   const value = cells.cell(row, index);
                   return (
                     <div
                       key={index}
                       role="gridcell"
-                      aria-colindex={index + 1}
+                      tabIndex={-1}
+                      aria-colindex={index + 2}
                       className={RIGHT.has(column.type) ? "grid-td num right" : "grid-td"}
                       style={place(index)}
                       title={value || undefined}
