@@ -157,4 +157,10 @@ await story("settings", {}, async ({ page, context, picture }) => {
   await byId(page, "empty").getByText("For administrators").waitFor();
   assert.deepEqual([await button("Add user").count(), await page.getByRole("searchbox").count()], [0, 0]);
   await picture("member");
+
+  // Who signs out after the login has run out is where they wanted to be.
+  await context.clearCookies();
+  await byId(page, "user-menu").click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.locator("input[name=password]").waitFor();
 });

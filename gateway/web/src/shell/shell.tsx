@@ -2,6 +2,7 @@
 import { ChartNoAxesColumn, Database, History, House, LogOut, Settings, Users } from "lucide-react";
 import type { ReactNode } from "react";
 import { Link, useLocation } from "wouter";
+import { saysLoginExpired } from "../api/error-details";
 import { queryClient } from "../api/query";
 import { auth } from "../api/transport";
 import type { User } from "../gen/fenxi/auth/v1/user_pb";
@@ -28,8 +29,8 @@ export async function signOut(): Promise<void> {
   try {
     await auth.logout({});
   } catch (error) {
-    toastError(error);
-    return;
+    // Who is not signed in any more is where they wanted to be.
+    if (!saysLoginExpired(error)) return toastError(error);
   }
   queryClient.clear();
   window.location.assign("/login");
