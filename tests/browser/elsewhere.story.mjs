@@ -1,5 +1,8 @@
 // What a person asked for and did not wait for: it is done once, it is told, and nobody is taken away from where they are.
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { byId, ended, origin, run, setUp, story, upload } from "./page.mjs";
 
 const CREATE = "**/fenxi.analysis.v1.KernelService/CreateKernel";
@@ -98,6 +101,24 @@ await story("elsewhere", {}, async ({ page, picture }) => {
   await byId(page, "upload-dialog").waitFor({ state: "detached" });
   assert.equal(await byId(page, "upload-chip").count(), 0);
   await page.unroute("**/uploads/*");
+
+  // A file that is saved anew before it is there is not the one that was chosen: that is said, and not tried without end.
+  const folder = mkdtempSync(join(tmpdir(), "fenxi-"));
+  const path = join(folder, "saved.csv");
+  writeFileSync(path, "a,b\n1,2\n");
+  await page.route("**/uploads", async (route) => {
+    writeFileSync(path, "a,b\n1,2\n3,4\n");
+    utimesSync(path, 1, 1);
+    await route.continue();
+  });
+  await page.getByRole("button", { name: "Upload" }).first().click();
+  await byId(page, "file-input").setInputFiles(path);
+  await page.locator("[data-testid=upload-item][data-phase=failed]").getByText("The file has changed or gone since").waitFor();
+  await picture("changed");
+  await page.getByRole("button", { name: "Remove" }).click();
+  await page.keyboard.press("Escape");
+  await page.unroute("**/uploads");
+  rmSync(folder, { recursive: true });
 
   // A table is known by its name, however long that is.
   await upload(page, LONG, "a,b\n1,2\n");

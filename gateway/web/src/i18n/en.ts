@@ -84,7 +84,7 @@ export const en = {
   },
   upload: {
     automatic: "Automatic", cancel: "Remove", choose: "Choose files", comma: "Comma ,", delimiter: "Delimiter", detected: "Automatic: {value}", drop: "Drop tables here", encoding: "Encoding",
-    failed: "The upload failed.", formats: "CSV, TSV, Excel, JSON, Parquet, Feather", header: "First row", headerAbsent: "is data", headerPresent: "names the columns",
+    failed: "The upload failed.", fileChanged: "The file has changed or gone since it was chosen. Choose it again.", formats: "CSV, TSV, Excel, JSON, Parquet, Feather", header: "First row", headerAbsent: "is data", headerPresent: "names the columns",
     left: "{span} left", make: "Create dataset", makeAll: "Create {n} datasets", making: "Reading all of it…", name: "Name", notYet: "{n} files are uploaded and are no datasets yet.", pause: "Pause", phaseDone: "Done", phaseFailed: "Failed",
     phasePaused: "Paused", phaseReceived: "Uploaded, not yet a dataset", phaseRetrying: "Connection lost, trying again", phaseSending: "Uploading", phaseWaiting: "Waiting",
     previewLater: "The preview shows when the file is there.", reading: "Reading the beginning…", resume: "Resume", semicolon: "Semicolon ;", sheet: "Sheet", space: "Space",

@@ -86,7 +86,7 @@ export const zh: Messages = {
   },
   upload: {
     automatic: "自动", cancel: "移除", choose: "选择文件", comma: "逗号 ,", delimiter: "分隔符", detected: "自动：{value}", drop: "将表格拖到这里", encoding: "编码",
-    failed: "上传失败。", formats: "CSV、TSV、Excel、JSON、Parquet、Feather", header: "首行", headerAbsent: "是数据", headerPresent: "是列名",
+    failed: "上传失败。", fileChanged: "选择之后文件已被修改或移走，请重新选择。", formats: "CSV、TSV、Excel、JSON、Parquet、Feather", header: "首行", headerAbsent: "是数据", headerPresent: "是列名",
     left: "剩余 {span}", make: "创建数据集", makeAll: "创建 {n} 个数据集", making: "正在读取全部数据…", name: "名称", notYet: "{n} 个文件已上传，尚未成为数据集。", pause: "暂停", phaseDone: "已完成", phaseFailed: "失败",
     phasePaused: "已暂停", phaseReceived: "已上传，尚未创建数据集", phaseRetrying: "连接断开，正在重试", phaseSending: "上传中", phaseWaiting: "等待中",
     previewLater: "文件上传完成后显示预览。", reading: "正在读取开头部分…", resume: "继续", semicolon: "分号 ;", sheet: "工作表", space: "空格",

@@ -28,6 +28,19 @@ export class TusError extends Error {
   }
 }
 
+/** The file is not the one that was chosen any more, or cannot be read: sent again it would fail again. */
+export class FileChanged extends Error {}
+
+/** Browsers tell of it as of a network that broke. What can be read of the file is what the service would get. */
+async function broken(slice: Blob): Promise<Error> {
+  try {
+    await slice.slice(0, 1).arrayBuffer();
+  } catch {
+    return new FileChanged();
+  }
+  return new TusError(0, "");
+}
+
 /** The body of a refusal: `{"reason": ..., "message": ...}`. */
 function parse(body: string): { reason: string; message: string } {
   try {
@@ -63,7 +76,7 @@ function send({ method, url, headers, body, signal, onProgress }: Request): Prom
       if (request.status >= 200 && request.status < 300) resolve(request);
       else reject(new TusError(request.status, request.responseText.slice(0, 2000)));
     };
-    request.onerror = () => reject(new TusError(0, ""));
+    request.onerror = () => void broken(body ?? new Blob()).then(reject);
     request.onabort = () => reject(new DOMException("paused", "AbortError"));
     if (signal.aborted) return reject(new DOMException("paused", "AbortError"));
     request.send(body ?? null);

@@ -8,7 +8,7 @@ import { errorText, reasonText, withOwn } from "../api/errors";
 import { IconButton, LinkButton } from "../ui/button";
 import { ReadOptions } from "./read-options";
 import { uploads, type UploadItem } from "./queue";
-import { TusError } from "./tus";
+import { FileChanged, TusError } from "./tus";
 
 interface RowProps {
   item: UploadItem;
@@ -20,6 +20,7 @@ interface RowProps {
 
 /** A file answered by the upload route has a plain status; calls have a reason. */
 function failureText(error: unknown, t: ReturnType<typeof useT>): string {
+  if (error instanceof FileChanged) return t("upload.fileChanged");
   if (!(error instanceof TusError)) return errorText(error);
   if (error.status === 413) return withOwn(t("upload.tooLarge"), error.message);
   return reasonText(error.reason, error.message) ?? withOwn(t("upload.failed"), error.message);
