@@ -24,7 +24,7 @@ use crate::lifecycle::Lifecycle;
 
 pub use self::{
     refusal::{BUSY_RETRY_AFTER, read_refusal},
-    shapes::Shapes,
+    shapes::{INSERT_MANY, Shapes},
     writer::{Transaction, WriteError, Writer},
 };
 
