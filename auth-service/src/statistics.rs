@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::store::StoreError;
 
 pub(crate) use self::{
-    change::{Change, Changes},
-    store::apply,
+    change::{Change, Changes, day},
+    store::{IS_FIRST_OF_DAY, apply, grow},
 };
 
 /// Days that are told.

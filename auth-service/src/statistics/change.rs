@@ -8,6 +8,11 @@ use crate::history::entry::{Entry, Outcome};
 
 const DAY_MICROS: i64 = 86_400 * 1_000_000;
 
+/// The day that the entry counts for.
+pub(crate) fn day(entry: &Entry) -> i32 {
+    i32::try_from(entry.end_time.div_euclid(DAY_MICROS)).unwrap_or(i32::MAX)
+}
+
 /// What one entry adds, or takes away.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Change {
@@ -23,7 +28,7 @@ impl Change {
     pub(crate) fn of(entry: &Entry, sign: i64) -> Self {
         let ran = i64::from(entry.start_time.is_some());
         Self {
-            day: i32::try_from(entry.end_time.div_euclid(DAY_MICROS)).unwrap_or(i32::MAX),
+            day: day(entry),
             sign,
             succeeded: sign * i64::from(entry.outcome == Outcome::Ok),
             ran: sign * ran,
@@ -64,5 +69,10 @@ impl Changes {
     /// With so many datasets more, or fewer.
     pub(crate) fn add_datasets(&mut self, user_id: Uuid, datasets: i64) {
         self.0.entry(user_id).or_default().datasets += datasets;
+    }
+
+    /// Every day of every user, with the change of its total and of those that succeeded.
+    pub(super) fn days(&self) -> impl Iterator<Item = (Uuid, i32, (i64, i64))> {
+        self.0.iter().flat_map(|(user_id, user)| user.days.iter().map(|(day, sums)| (*user_id, *day, *sums)))
     }
 }

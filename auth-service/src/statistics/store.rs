@@ -1,35 +1,51 @@
 //! The only place with SQL of the statistics.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
-use fenxi_chassis::sqlite::{Shapes, Transaction};
+use fenxi_chassis::sqlite::{INSERT_MANY, Shapes, Transaction};
 use sqlx::{Row as _, SqlitePool};
 use uuid::Uuid;
 
 use super::{Changes, DAYS_MAX, Day, Statistics};
 use crate::store::StoreError;
 
-static DAYS: LazyLock<Shapes> = LazyLock::new(|| {
-    let head = "INSERT INTO history_day (user_id, day, total, succeeded) VALUES ";
-    let tail = " ON CONFLICT (user_id, day) DO UPDATE SET total = history_day.total + excluded.total, \
-         succeeded = history_day.succeeded + excluded.succeeded RETURNING user_id, day, total";
-    Shapes::new(head, "({1}, {2}, {3}, {4})", ", ", tail, 4)
-});
+/// One day; tells its total.
+const DAY: &str = "INSERT INTO history_day (user_id, day, total, succeeded) VALUES ($1, $2, $3, $4) \
+     ON CONFLICT (user_id, day) DO UPDATE SET total = history_day.total + excluded.total, \
+     succeeded = history_day.succeeded + excluded.succeeded RETURNING total";
 
 const EMPTY_DAY: &str = "DELETE FROM history_day WHERE user_id = $1 AND day = $2 AND total = 0";
 
+/// Many days, untold: a row for each would cost more than the day.
+static DAYS: LazyLock<Shapes> = LazyLock::new(|| {
+    let head = format!(
+        "{INSERT_MANY} history_day (user_id, day, total, succeeded) \
+         SELECT column1, column2, column3, column4 FROM (VALUES "
+    );
+    let tail = ") AS more WHERE column1 IS NOT NULL \
+         ON CONFLICT (user_id, day) DO UPDATE SET total = history_day.total + excluded.total, \
+         succeeded = history_day.succeeded + excluded.succeeded";
+    Shapes::new(&head, "({1}, {2}, {3}, {4})", ", ", tail, 4)
+});
+
 static USERS: LazyLock<Shapes> = LazyLock::new(|| {
-    let head = "INSERT INTO history_statistics \
-         (user_id, total, succeeded, ran, duration_micros, datasets, active_days, last_activity_time) VALUES ";
-    let row = "({1}, {2}, {3}, {4}, {5}, {6}, {7}, \
-         (SELECT end_time FROM history WHERE user_id = {1} ORDER BY history_entry_id DESC LIMIT 1))";
-    let tail = " ON CONFLICT (user_id) DO UPDATE SET total = history_statistics.total + excluded.total, \
+    let head = format!(
+        "{INSERT_MANY} history_statistics \
+         (user_id, total, succeeded, ran, duration_micros, datasets, active_days, last_activity_time) \
+         SELECT column1, column2, column3, column4, column5, column6, column7, \
+         (SELECT end_time FROM history WHERE user_id = column1 ORDER BY history_entry_id DESC LIMIT 1) FROM (VALUES "
+    );
+    let tail = ") AS changed WHERE column1 IS NOT NULL \
+         ON CONFLICT (user_id) DO UPDATE SET total = history_statistics.total + excluded.total, \
          succeeded = history_statistics.succeeded + excluded.succeeded, ran = history_statistics.ran + excluded.ran, \
          duration_micros = history_statistics.duration_micros + excluded.duration_micros, \
          datasets = history_statistics.datasets + excluded.datasets, \
          active_days = history_statistics.active_days + excluded.active_days, \
          last_activity_time = excluded.last_activity_time";
-    Shapes::new(head, row, ", ", tail, 7)
+    Shapes::new(&head, "({1}, {2}, {3}, {4}, {5}, {6}, {7})", ", ", tail, 7)
 });
 
 /// The days are one text, newest first: the driver's cost is by the row.
@@ -38,11 +54,56 @@ const READ: &str = "SELECT total, succeeded, ran, duration_micros, datasets, act
      FROM history_day WHERE user_id = $1 ORDER BY day DESC LIMIT $2 + 0) AS newest) \
      FROM history_statistics WHERE user_id = $1";
 
-/// Changes the sums, after the rows of the history were changed in the same transaction.
+/// Whether the user of `column2` has no entries yet on the day of `column3`, for a statement that asks it of many.
+pub(crate) const IS_FIRST_OF_DAY: &str =
+    "NOT EXISTS (SELECT 1 FROM history_day AS d WHERE d.user_id = column2 AND d.day = column3)";
+
+/// Adds new entries to the sums, after their rows were written in the same transaction; these days of these users have
+/// their first ones.
+pub(crate) async fn grow(
+    transaction: &mut Transaction,
+    changes: &Changes,
+    first_days: &HashSet<(Uuid, i32)>,
+) -> Result<(), StoreError> {
+    let days: Vec<_> = changes.days().collect();
+    for (sql, piece) in DAYS.padded(&days) {
+        let mut query = sqlx::query(sql);
+        for (user_id, day, (total, succeeded)) in piece {
+            query = query.bind(user_id).bind(day).bind(total).bind(succeeded);
+        }
+        query.execute(&mut *transaction).await?;
+    }
+    let mut active_days: HashMap<Uuid, i64> = HashMap::new();
+    for (user_id, day, _) in days {
+        *active_days.entry(user_id).or_default() += i64::from(first_days.contains(&(user_id, day)));
+    }
+    apply_users(transaction, changes, &active_days).await
+}
+
+/// Changes the sums, up or down, after the rows of the history were changed in the same transaction.
 pub(crate) async fn apply(transaction: &mut Transaction, changes: &Changes) -> Result<(), StoreError> {
-    let active_days = apply_days(transaction, changes).await?;
+    let mut active_days: HashMap<Uuid, i64> = HashMap::new();
+    for (user_id, day, (change, succeeded)) in changes.days() {
+        let query = sqlx::query(DAY).bind(user_id).bind(day).bind(change).bind(succeeded);
+        let total: i64 = query.fetch_one(&mut *transaction).await?.try_get(0)?;
+        if total == 0 {
+            sqlx::query(EMPTY_DAY).bind(user_id).bind(day).execute(&mut *transaction).await?;
+        }
+        // A day comes with its first entry and goes with its last.
+        let was_active = total != change;
+        *active_days.entry(user_id).or_default() += i64::from(total != 0) - i64::from(was_active);
+    }
+    apply_users(transaction, changes, &active_days).await
+}
+
+/// With so many active days won or lost by each user.
+async fn apply_users(
+    transaction: &mut Transaction,
+    changes: &Changes,
+    active_days: &HashMap<Uuid, i64>,
+) -> Result<(), StoreError> {
     let users: Vec<_> = changes.0.iter().collect();
-    for (sql, piece) in USERS.chunks(&users) {
+    for (sql, piece) in USERS.padded(&users) {
         let mut query = sqlx::query(sql);
         for (user_id, change) in piece {
             let active_days = active_days.get(user_id).copied().unwrap_or(0);
@@ -58,34 +119,6 @@ pub(crate) async fn apply(transaction: &mut Transaction, changes: &Changes) -> R
         query.execute(&mut *transaction).await?;
     }
     Ok(())
-}
-
-/// Gives how many active days each user won or lost.
-async fn apply_days(transaction: &mut Transaction, changes: &Changes) -> Result<HashMap<Uuid, i64>, StoreError> {
-    let days: Vec<_> = changes
-        .0
-        .iter()
-        .flat_map(|(user_id, user)| user.days.iter().map(move |(day, sums)| (*user_id, *day, *sums)))
-        .collect();
-    let mut active_days: HashMap<Uuid, i64> = HashMap::new();
-    for (sql, piece) in DAYS.chunks(&days) {
-        let mut query = sqlx::query(sql);
-        for (user_id, day, (total, succeeded)) in piece {
-            query = query.bind(user_id).bind(day).bind(total).bind(succeeded);
-        }
-        for row in query.fetch_all(&mut *transaction).await? {
-            let (user_id, day, total) =
-                (row.try_get::<Uuid, _>(0)?, row.try_get::<i32, _>(1)?, row.try_get::<i64, _>(2)?);
-            let change = changes.0.get(&user_id).and_then(|user| user.days.get(&day)).map_or(0, |(total, _)| *total);
-            if total == 0 {
-                sqlx::query(EMPTY_DAY).bind(user_id).bind(day).execute(&mut *transaction).await?;
-            }
-            // A day comes with its first entry and goes with its last.
-            let was_active = total != change;
-            *active_days.entry(user_id).or_default() += i64::from(total != 0) - i64::from(was_active);
-        }
-    }
-    Ok(active_days)
 }
 
 /// The sums of this user.

@@ -71,9 +71,7 @@ pub(crate) async fn delete(transaction: &mut Transaction, wish: Change) -> Resul
         for dataset_id in entry.dataset_ids() {
             let delete = sqlx::query(FROM_DATASET).bind(wish.user_id).bind(dataset_id).bind(wish.id);
             delete.execute(&mut *transaction).await?;
-            let used =
-                sqlx::query(DATASET_USED).bind(wish.user_id).bind(dataset_id).fetch_one(&mut *transaction).await?;
-            if !used.try_get::<bool, _>(0)? {
+            if !is_used(transaction, wish.user_id, dataset_id).await? {
                 changes.add_datasets(wish.user_id, -1);
             }
         }
@@ -97,12 +95,20 @@ pub(crate) async fn undelete(transaction: &mut Transaction, wish: Change) -> Res
     sqlx::query(FROM_DELETED).bind(wish.user_id).bind(wish.id).execute(&mut *transaction).await?;
     let mut changes = Changes::default();
     changes.add(wish.user_id, &Sums::of(&entry, 1));
-    let rows: Vec<_> = entry.dataset_ids().into_iter().map(|dataset_id| (wish.user_id, dataset_id, &entry)).collect();
-    for user_id in record::insert_datasets(transaction, &rows).await? {
-        changes.add_datasets(user_id, 1);
+    for dataset_id in entry.dataset_ids() {
+        if !is_used(transaction, wish.user_id, dataset_id).await? {
+            changes.add_datasets(wish.user_id, 1);
+        }
+        record::insert_datasets(transaction, &[(wish.user_id, dataset_id, wish.id)]).await?;
     }
     statistics::apply(transaction, &changes).await?;
     current(transaction, wish).await
+}
+
+/// Whether an entry of the user that is not deleted used the dataset.
+async fn is_used(transaction: &mut Transaction, user_id: Uuid, dataset_id: Uuid) -> Result<bool, StoreError> {
+    let query = sqlx::query(DATASET_USED).bind(user_id).bind(dataset_id);
+    Ok(query.fetch_one(&mut *transaction).await?.try_get(0)?)
 }
 
 /// Notes the request; if it was noted before, the answer without doing anything.

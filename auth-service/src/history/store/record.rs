@@ -1,116 +1,163 @@
-//! New entries: many in one transaction, each kind of row in as few statements as there can be.
+//! New entries: many in one transaction, each kind of row in as few statements as there can be. What is usual is told by
+//! silence: the driver's cost is by the row and by the statement, and not by the byte.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
-use fenxi_chassis::sqlite::{Shapes, Transaction};
+use fenxi_chassis::sqlite::{INSERT_MANY, Shapes, Transaction};
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{
-    super::entry::{Entry, NewEntry},
-    packed,
-};
+use super::{super::entry::NewEntry, packed};
 use crate::{
     statistics::{self, Change, Changes},
     store::StoreError,
 };
 
+// column1 and so on are the names that both databases give to the columns of VALUES. A row without a first one is padding.
+
+/// Of an entry, its user, its day and one of its datasets: those of which one is not as usual.
+static UNUSUAL: LazyLock<Shapes> = LazyLock::new(|| {
+    let head = format!(
+        "SELECT column1, column2, column3, column4, is_taken, is_first_of_day, is_first_use FROM (SELECT column1, column2, \
+         column3, column4, EXISTS (SELECT 1 FROM history_content AS c WHERE c.history_entry_id = column1) AS is_taken, {} \
+         AS is_first_of_day, column4 IS NOT NULL AND NOT EXISTS (SELECT 1 FROM history_dataset AS d \
+         WHERE d.user_id = column2 AND d.dataset_id = column4) AS is_first_use FROM (VALUES ",
+        statistics::IS_FIRST_OF_DAY
+    );
+    let tail = ") AS offered WHERE column1 IS NOT NULL) AS seen WHERE is_taken OR is_first_of_day OR is_first_use";
+    Shapes::new(&head, "({1}, {2}, {3}, {4})", ", ", tail, 4)
+});
+
 static CONTENT: LazyLock<Shapes> = LazyLock::new(|| {
-    let head = "INSERT INTO history_content (history_entry_id, code, outputs) VALUES ";
-    let tail = " ON CONFLICT (history_entry_id) DO NOTHING RETURNING content_id, history_entry_id";
-    Shapes::new(head, "({1}, {2}, {3})", ", ", tail, 3)
+    let head = format!(
+        "{INSERT_MANY} history_content (history_entry_id, code, outputs) \
+         SELECT column1, column2, column3 FROM (VALUES "
+    );
+    Shapes::new(&head, "({1}, {2}, {3})", ", ", ") AS new WHERE column1 IS NOT NULL", 3)
 });
 
 static HISTORY: LazyLock<Shapes> = LazyLock::new(|| {
-    let head = "INSERT INTO history (user_id, history_entry_id, content_id, end_time, summary) VALUES ";
-    Shapes::new(head, "({1}, {2}, {3}, {4}, {5})", ", ", "", 5)
-});
-
-static NEW_DATASETS: LazyLock<Shapes> = LazyLock::new(|| {
-    // column1 and column2 are the names that both databases give to the columns of VALUES.
-    let head = "SELECT column1 FROM (VALUES ";
-    let tail = ") AS used WHERE NOT EXISTS \
-         (SELECT 1 FROM history_dataset AS d WHERE d.user_id = column1 AND d.dataset_id = column2)";
-    Shapes::new(head, "({1}, {2})", ", ", tail, 2)
+    let head = format!(
+        "{INSERT_MANY} history (user_id, history_entry_id, content_id, end_time, summary) SELECT column1, column2, \
+         (SELECT content_id FROM history_content AS c WHERE c.history_entry_id = column2), column3, column4 FROM (VALUES "
+    );
+    Shapes::new(&head, "({1}, {2}, {3}, {4})", ", ", ") AS new WHERE column1 IS NOT NULL", 4)
 });
 
 static DATASETS: LazyLock<Shapes> = LazyLock::new(|| {
-    let head = "INSERT INTO history_dataset (user_id, dataset_id, history_entry_id) VALUES ";
-    Shapes::new(head, "({1}, {2}, {3})", ", ", "", 3)
+    let head = format!(
+        "{INSERT_MANY} history_dataset (user_id, dataset_id, history_entry_id) \
+         SELECT column1, column2, column3 FROM (VALUES "
+    );
+    Shapes::new(&head, "({1}, {2}, {3})", ", ", ") AS new WHERE column1 IS NOT NULL", 3)
 });
+
+/// What is not as usual.
+#[derive(Debug, Default)]
+struct Unusual {
+    /// Entries that are there already.
+    taken: HashSet<Uuid>,
+    /// Days that users have no entries on yet.
+    first_days: HashSet<(Uuid, i32)>,
+    /// Datasets that users have not used yet.
+    first_uses: HashSet<(Uuid, Uuid)>,
+}
 
 /// Takes those entries that are not there yet; says for each whether it was new.
 pub(crate) async fn record(transaction: &mut Transaction, entries: &[&NewEntry]) -> Result<Vec<bool>, StoreError> {
-    let mut content_ids = insert_contents(transaction, entries).await?;
-    // The first of several with the same id is the one that was taken.
-    let taken: Vec<_> = entries.iter().map(|new| content_ids.remove(&new.whole.entry.id)).collect();
-    let new: Vec<_> = entries.iter().zip(&taken).filter_map(|(new, id)| Some((*new, (*id)?))).collect();
-    for (sql, piece) in HISTORY.chunks(&new) {
-        let mut query = sqlx::query(sql);
-        for (NewEntry { user_id, whole }, content_id) in piece {
-            let entry = &whole.entry;
-            query = query.bind(user_id).bind(entry.id).bind(content_id).bind(entry.end_time).bind(packed::pack(entry));
-        }
-        query.execute(&mut *transaction).await?;
+    // The first of several with the same id is the one that is taken.
+    let mut firsts = HashMap::with_capacity(entries.len());
+    for (at, new) in entries.iter().enumerate() {
+        firsts.entry(new.whole.entry.id).or_insert(at);
     }
-    let mut changes = Changes::default();
-    for (NewEntry { user_id, whole }, _) in &new {
+    let mut unusual = unusual(transaction, entries).await?;
+    let is_new = |(at, new): (usize, &&NewEntry)| {
+        let id = &new.whole.entry.id;
+        firsts.get(id) == Some(&at) && !unusual.taken.contains(id)
+    };
+    let are_new: Vec<_> = entries.iter().enumerate().map(is_new).collect();
+    let new: Vec<_> = entries.iter().zip(&are_new).filter_map(|(new, is_new)| is_new.then_some(*new)).collect();
+    insert_entries(transaction, &new).await?;
+    let (mut changes, mut datasets) = (Changes::default(), Vec::with_capacity(new.len()));
+    for NewEntry { user_id, whole } in &new {
         changes.add(*user_id, &Change::of(&whole.entry, 1));
+        for dataset_id in whole.entry.dataset_ids() {
+            datasets.push((*user_id, dataset_id, whole.entry.id));
+            if unusual.first_uses.remove(&(*user_id, dataset_id)) {
+                changes.add_datasets(*user_id, 1);
+            }
+        }
     }
-    let rows: Vec<_> = new
-        .iter()
-        .flat_map(|(new, _)| {
-            new.whole.entry.dataset_ids().into_iter().map(|dataset| (new.user_id, dataset, &new.whole.entry))
-        })
-        .collect();
-    for user_id in insert_datasets(transaction, &rows).await? {
-        changes.add_datasets(user_id, 1);
-    }
-    statistics::apply(transaction, &changes).await?;
-    Ok(taken.into_iter().map(|id| id.is_some()).collect())
+    insert_datasets(transaction, &datasets).await?;
+    statistics::grow(transaction, &changes, &unusual.first_days).await?;
+    Ok(are_new)
 }
 
-async fn insert_contents(
-    transaction: &mut Transaction,
-    entries: &[&NewEntry],
-) -> Result<HashMap<Uuid, i64>, StoreError> {
-    let mut content_ids = HashMap::with_capacity(entries.len());
-    for (sql, piece) in CONTENT.chunks(entries) {
+async fn unusual(transaction: &mut Transaction, entries: &[&NewEntry]) -> Result<Unusual, StoreError> {
+    let mut rows = Vec::with_capacity(entries.len());
+    for NewEntry { user_id, whole } in entries {
+        let (id, day) = (whole.entry.id, statistics::day(&whole.entry));
+        let datasets = whole.entry.dataset_ids();
+        if datasets.is_empty() {
+            rows.push((id, *user_id, day, None));
+        }
+        rows.extend(datasets.into_iter().map(|dataset_id| (id, *user_id, day, Some(dataset_id))));
+    }
+    let mut unusual = Unusual::default();
+    for (sql, piece) in UNUSUAL.padded(&rows) {
+        let mut query = sqlx::query(sql);
+        for (id, user_id, day, dataset_id) in piece {
+            query = query.bind(id).bind(user_id).bind(day).bind(dataset_id);
+        }
+        for row in query.fetch_all(&mut *transaction).await? {
+            let user_id = row.try_get(1)?;
+            if row.try_get(4)? {
+                unusual.taken.insert(row.try_get(0)?);
+            }
+            if row.try_get(5)? {
+                unusual.first_days.insert((user_id, row.try_get(2)?));
+            }
+            if row.try_get(6)? {
+                unusual.first_uses.insert((user_id, row.try_get(3)?));
+            }
+        }
+    }
+    Ok(unusual)
+}
+
+async fn insert_entries(transaction: &mut Transaction, new: &[&NewEntry]) -> Result<(), StoreError> {
+    for (sql, piece) in CONTENT.padded(new) {
         let mut query = sqlx::query(sql);
         for NewEntry { whole, .. } in piece {
             query = query.bind(whole.entry.id).bind(&whole.code).bind(&whole.outputs[..]);
         }
-        for row in query.fetch_all(&mut *transaction).await? {
-            content_ids.insert(row.try_get(1)?, row.try_get(0)?);
-        }
+        query.execute(&mut *transaction).await?;
     }
-    Ok(content_ids)
-}
-
-/// Notes which entries used which datasets; gives the user of every dataset that was not used by them before.
-pub(super) async fn insert_datasets(
-    transaction: &mut Transaction,
-    rows: &[(Uuid, Uuid, &Entry)],
-) -> Result<Vec<Uuid>, StoreError> {
-    let mut used: Vec<_> = rows.iter().map(|(user_id, dataset_id, _)| (*user_id, *dataset_id)).collect();
-    used.sort_unstable();
-    used.dedup();
-    let mut firsts = Vec::new();
-    for (sql, piece) in NEW_DATASETS.chunks(&used) {
+    for (sql, piece) in HISTORY.padded(new) {
         let mut query = sqlx::query(sql);
-        for (user_id, dataset_id) in piece {
-            query = query.bind(user_id).bind(dataset_id);
-        }
-        for row in query.fetch_all(&mut *transaction).await? {
-            firsts.push(row.try_get(0)?);
-        }
-    }
-    for (sql, piece) in DATASETS.chunks(rows) {
-        let mut query = sqlx::query(sql);
-        for (user_id, dataset_id, entry) in piece {
-            query = query.bind(user_id).bind(dataset_id).bind(entry.id);
+        for NewEntry { user_id, whole } in piece {
+            let entry = &whole.entry;
+            query = query.bind(user_id).bind(entry.id).bind(entry.end_time).bind(packed::pack(entry));
         }
         query.execute(&mut *transaction).await?;
     }
-    Ok(firsts)
+    Ok(())
+}
+
+/// Notes which entries of which users used which datasets.
+pub(super) async fn insert_datasets(
+    transaction: &mut Transaction,
+    rows: &[(Uuid, Uuid, Uuid)],
+) -> Result<(), StoreError> {
+    for (sql, piece) in DATASETS.padded(rows) {
+        let mut query = sqlx::query(sql);
+        for (user_id, dataset_id, id) in piece {
+            query = query.bind(user_id).bind(dataset_id).bind(id);
+        }
+        query.execute(&mut *transaction).await?;
+    }
+    Ok(())
 }
