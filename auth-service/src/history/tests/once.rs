@@ -19,6 +19,14 @@ async fn fifty_parallel_resends_are_one_entry() {
 }
 
 #[tokio::test]
+async fn more_calls_at_once_than_fit_into_a_transaction_are_all_taken() {
+    let (room, user) = (Room::new().await, Uuid::from_u128(1));
+    let sends = (0..600).map(|at| room.record(entry(user, at * SECOND)));
+    assert!(join_all(sends).await.into_iter().all(|new| new));
+    assert_eq!(room.history.statistics(user).await.expect("sums").total, 600);
+}
+
+#[tokio::test]
 async fn the_same_entry_twice_in_one_call_and_for_another_user_is_one_entry() {
     let (room, user, other) = (Room::new().await, Uuid::from_u128(1), Uuid::from_u128(2));
     let first = entry(user, 0);
