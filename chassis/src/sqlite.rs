@@ -47,9 +47,9 @@ const READERS_MAPPED_BYTES: u32 = 0x7fff_0000;
 /// Pages that the writer keeps, in KiB: those that a busy minute writes to again and again. SQLite's own 2 MiB are fewer
 /// than one transaction of fifty users touches, each of which was then read and written out more than once.
 const WRITER_CACHE_KIB: u32 = 32 << 10;
-/// Pages in the write-ahead log, 32 MiB of them, at which they are copied to where they belong: a page that every
+/// Pages in the write-ahead log, 64 MiB of them, at which they are copied to where they belong: a page that every
 /// transaction writes to is copied once for all of them. SQLite's own 1,000 are fewer than ten transactions of fifty users.
-const LOG_PAGES: u32 = 2_000;
+const LOG_PAGES: u32 = 4_000;
 /// 16 KiB: a 2 KB row takes 2.4 KB on disk, with the default page 4.1.
 const PAGE_BYTES: u32 = 16_384;
 

@@ -148,7 +148,7 @@ async fn readers_see_what_is_written_through_their_view_of_the_file() {
                 Ok((kept, log))
             })
         });
-        assert_eq!(moved.await.expect("written"), (-32_768, 2_000));
+        assert_eq!(moved.await.expect("written"), (-32_768, 4_000));
         let sums = sqlx::query("SELECT COUNT(*), SUM(length(text)) FROM thing").fetch_one(&mut *reader).await;
         let sums = sums.expect("read");
         let expected = i64::try_from(written).expect("small") + 1;
