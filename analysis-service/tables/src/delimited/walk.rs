@@ -22,7 +22,7 @@ use crate::{ColumnSummary, TableError, summary};
 const RUN_MIN_BYTES: usize = 1 << 20;
 const RUN_MAX_BYTES: usize = 16 << 20;
 const RUN_WIDE_MAX_BYTES: usize = 64 << 20;
-const RUNS_WANTED: usize = 64;
+const RUNS_WANTED: usize = 32;
 const RUN_COLUMN_BYTES: usize = 8 << 10;
 /// Bytes in which a quote is looked for before a text is taken for one without.
 const PROBE_BYTES: usize = 1 << 20;
