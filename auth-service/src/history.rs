@@ -7,6 +7,7 @@ mod cleanup;
 pub(crate) mod entry;
 mod list;
 mod page_reader;
+mod ranges;
 mod recorder;
 mod scan;
 mod search;
@@ -39,8 +40,14 @@ use crate::{
 };
 
 /// The schema of these rooms.
-pub(crate) const STEP: Step =
-    Step { number: 100, title: "history", sql: include_str!("../migrations/sqlite/0100_history.sql") };
+pub(crate) const STEPS: [Step; 2] = [
+    Step { number: 100, title: "history", sql: include_str!("../migrations/sqlite/0100_history.sql") },
+    Step {
+        number: 101,
+        title: "the days on which a dataset was used",
+        sql: include_str!("../migrations/sqlite/0101_history_dataset_use.sql"),
+    },
+];
 
 /// How long a deleted entry can be brought back.
 const DELETED_KEPT: Duration = Duration::from_secs(30 * 86_400);

@@ -33,5 +33,6 @@ pub(crate) const STEPS: &[fenxi_chassis::sqlite::Step] = &[
         title: "the oldest lines of the audit",
         sql: include_str!("../migrations/sqlite/0003_audit_oldest.sql"),
     },
-    crate::history::STEP,
+    crate::history::STEPS[0],
+    crate::history::STEPS[1],
 ];

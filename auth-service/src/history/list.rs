@@ -8,6 +8,7 @@ use fenxi_chassis::id;
 use super::{
     History, HistoryError,
     entry::{Entries, Filter, Page},
+    ranges::Ranges,
     scan::Scan,
     search::Search,
     store::{PackedPage, Range, Source},
@@ -45,13 +46,14 @@ impl History {
     async fn picked(&self, filter: &Filter, range: Range) -> Result<Page, HistoryError> {
         let turn = self.0.turns.turn(range.user_id).await?;
         let PackedPage { total, .. } = self.0.pages.page(Range { limit: 0, ..range }).await?;
-        let source = match filter.dataset_id {
-            _ if filter.deleted => Source::Deleted(self.deleted_after()),
-            Some(dataset_id) => Source::Dataset(dataset_id),
-            None => Source::All,
+        let source = if filter.deleted { Source::Deleted(self.deleted_after()) } else { Source::All };
+        let reader = &self.0.database.reader;
+        let ranges = match filter.dataset_id {
+            Some(dataset_id) if !filter.deleted => Ranges::of_dataset(reader, dataset_id, range),
+            _ => Ranges::all(range),
         };
-        let scan = Scan::new(&self.0.database.reader, source, Search::new(filter), turn);
-        let (entries, next) = scan.page(range).await?;
+        let scan = Scan::new(reader, source, Search::new(filter), turn);
+        let (entries, next) = scan.page(ranges, range.limit as usize).await?;
         Ok(Page { entries: Entries::Picked(entries), next, total })
     }
 }

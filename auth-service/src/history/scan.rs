@@ -1,29 +1,33 @@
-//! Looks at the entries of a range one by one, for filters that no key answers. It looks at a bounded number of entries and
+//! Looks at the entries of ranges one by one, for filters that no key answers. It looks at a bounded number of entries and
 //! bytes, reads code only where the rest of an entry does not decide, and so much of it at a time that a reader is soon free
 //! for others. Texts are compared on threads for blocking work.
+
+mod batch;
 
 use std::sync::Arc;
 
 use sqlx::SqlitePool;
 use uuid::Uuid;
 
+use self::batch::{Sifted, batch_size};
 use super::{
     HistoryError,
     entry::Entry,
+    ranges::Ranges,
     search::Search,
-    store::{self, CODES_MAX, Range, Scanned, Source},
+    store::{self, Range, Scanned, Source},
     turns::Turn,
 };
 use crate::store::StoreError;
 
 /// Entries that one call looks at.
 const SCAN_MAX_ROWS: usize = 4_000;
+/// Ranges that one call looks through, each with a statement of its own at least.
+const SCAN_MAX_RANGES: usize = 128;
 /// Bytes of code and summaries that one call looks at, give or take one statement's.
 const SCAN_MAX_BYTES: usize = 8 << 20;
 /// Entries that one statement looks at: so long a reader is not free for others.
 const STEP_ROWS: u32 = 250;
-/// Bytes of code that one statement reads; a single code may be as long.
-const STEP_MAX_BYTES: usize = 1 << 20;
 
 /// A look at entries.
 pub(super) struct Scan<'p> {
@@ -34,22 +38,14 @@ pub(super) struct Scan<'p> {
     turn: Arc<Turn>,
     rows: usize,
     bytes: usize,
-}
-
-/// An entry, and whether it is wanted as far as that is known without its code.
-struct Sifted {
-    entry: Entry,
-    wanted: Option<bool>,
-    content_id: i64,
-    code_bytes: usize,
+    /// Those that it came to the end of.
+    ranges: usize,
 }
 
 /// What was found so far.
 struct Found {
     entries: Vec<Entry>,
     entries_max: usize,
-    /// Looked at down to this id.
-    below: Uuid,
 }
 
 impl Found {
@@ -60,26 +56,40 @@ impl Found {
 
 impl<'p> Scan<'p> {
     pub(super) fn new(reader: &'p SqlitePool, source: Source, search: Search, turn: Turn) -> Self {
-        Self { reader, source, search: Arc::new(search), turn: Arc::new(turn), rows: 0, bytes: 0 }
+        Self { reader, source, search: Arc::new(search), turn: Arc::new(turn), rows: 0, bytes: 0, ranges: 0 }
     }
 
-    /// At most as many of the range's entries as its limit says, newest first, and the id below which to look on, `None`
-    /// at the end.
-    pub(super) async fn page(mut self, range: Range) -> Result<(Vec<Entry>, Option<Uuid>), HistoryError> {
-        let mut found = Found { entries: Vec::new(), entries_max: range.limit as usize, below: range.below };
-        while !self.is_spent() {
-            let step = Range { below: found.below, limit: STEP_ROWS, ..range };
+    /// At most so many of the ranges' entries, newest first, and the id below which to look on, `None` at the end.
+    pub(super) async fn page(
+        mut self,
+        mut ranges: Ranges<'_>,
+        entries_max: usize,
+    ) -> Result<(Vec<Entry>, Option<Uuid>), HistoryError> {
+        let mut found = Found { entries: Vec::new(), entries_max };
+        while let Some(range) = ranges.next().await? {
+            if let Some(below) = self.look_through(range, &mut found).await? {
+                return Ok((found.entries, Some(below)));
+            }
+        }
+        Ok((found.entries, None))
+    }
+
+    /// Gives the id below which to look on; `None` at the end of the range.
+    async fn look_through(&mut self, mut range: Range, found: &mut Found) -> Result<Option<Uuid>, HistoryError> {
+        while !self.is_spent() && self.ranges < SCAN_MAX_RANGES {
+            let step = Range { limit: STEP_ROWS, ..range };
             let rows = store::scan(self.reader, self.source, step, self.search.reads_code()).await?;
             let last = rows.len() < STEP_ROWS as usize;
             let sifted = self.sift(rows).await?;
-            if !self.pick(sifted, &mut found).await? {
+            if !self.pick(sifted, found, &mut range.below).await? {
                 break;
             }
             if last {
-                return Ok((found.entries, None));
+                self.ranges += 1;
+                return Ok(None);
             }
         }
-        Ok((found.entries, Some(found.below)))
+        Ok(Some(range.below))
     }
 
     fn is_spent(&self) -> bool {
@@ -102,8 +112,13 @@ impl<'p> Scan<'p> {
         Ok(sifted?)
     }
 
-    /// Takes over those that are wanted; says whether it has looked at all of them.
-    async fn pick(&mut self, mut sifted: Vec<Sifted>, found: &mut Found) -> Result<bool, HistoryError> {
+    /// Takes over those that are wanted; says whether it has looked at all of them, and down to which id.
+    async fn pick(
+        &mut self,
+        mut sifted: Vec<Sifted>,
+        found: &mut Found,
+        below: &mut Uuid,
+    ) -> Result<bool, HistoryError> {
         while !sifted.is_empty() {
             if found.is_full() || self.is_spent() {
                 return Ok(false);
@@ -114,7 +129,7 @@ impl<'p> Scan<'p> {
                     return Ok(false);
                 }
                 self.rows += 1;
-                found.below = entry.id;
+                *below = entry.id;
                 if wanted == Some(true) {
                     found.entries.push(entry);
                 }
@@ -155,54 +170,5 @@ impl<'p> Scan<'p> {
             work(&search)
         });
         done.await.map_err(|_| HistoryError::Stopping)
-    }
-}
-
-/// How many of them to decide together: as many as one statement may read the code of, but one at least.
-fn batch_size(sifted: &[Sifted]) -> usize {
-    let (mut codes, mut bytes) = (0, 0_usize);
-    for (at, sifted) in sifted.iter().enumerate() {
-        if sifted.wanted.is_none() {
-            (codes, bytes) = (codes + 1, bytes.saturating_add(sifted.code_bytes));
-            if codes > CODES_MAX || (codes > 1 && bytes > STEP_MAX_BYTES) {
-                return at;
-            }
-        }
-    }
-    sifted.len()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{super::tests::entry, *};
-
-    fn sizes(rows: &[(Option<bool>, usize)]) -> Vec<usize> {
-        let sifted = |&(wanted, code_bytes): &(_, usize)| Sifted {
-            entry: entry(Uuid::nil(), 0).whole.entry,
-            wanted,
-            content_id: 0,
-            code_bytes,
-        };
-        let mut rest: Vec<_> = rows.iter().map(sifted).collect();
-        let mut sizes = Vec::new();
-        while !rest.is_empty() {
-            sizes.push(batch_size(&rest));
-            rest.drain(..batch_size(&rest));
-        }
-        sizes
-    }
-
-    #[test]
-    fn code_is_read_in_batches_of_bounded_bytes() {
-        const MIB: usize = 1 << 20;
-        assert_eq!(sizes(&[(None, MIB), (None, MIB), (None, 0), (None, 1)]), [1, 2, 1]);
-        assert_eq!(sizes(&[(None, 3 * MIB), (None, 3 * MIB)]), [1, 1], "one at least");
-        assert_eq!(
-            sizes(&[(Some(true), MIB), (None, MIB), (Some(false), MIB), (None, 1)]),
-            [3, 1],
-            "decided by others"
-        );
-        assert_eq!(sizes(&[(None, 9); 2 * CODES_MAX + 1]), [CODES_MAX, CODES_MAX, 1]);
-        assert_eq!(sizes(&[(Some(false), MIB); 250]), [250]);
     }
 }

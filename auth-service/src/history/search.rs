@@ -10,15 +10,13 @@ use super::entry::{Entry, Filter, Outcome};
 pub(super) struct Search {
     needle: String,
     outcomes: Vec<Outcome>,
-    /// Where no key answers for it.
     dataset_id: Option<Uuid>,
 }
 
 impl Search {
     pub(super) fn new(filter: &Filter) -> Self {
-        // Which deleted entries used a dataset stands in them alone.
-        let dataset_id = filter.dataset_id.filter(|_| filter.deleted);
-        Self { needle: filter.text.to_lowercase(), outcomes: filter.outcomes.clone(), dataset_id }
+        let Filter { outcomes, dataset_id, .. } = filter;
+        Self { needle: filter.text.to_lowercase(), outcomes: outcomes.clone(), dataset_id: *dataset_id }
     }
 
     /// Whether it may have to see the code.
@@ -26,8 +24,7 @@ impl Search {
         !self.needle.is_empty()
     }
 
-    /// Whether the entry is one of those wanted; `None` if its code decides. The times, and the dataset of entries that are
-    /// not deleted, are the store's business.
+    /// Whether the entry is one of those wanted; `None` if its code decides. The times are the store's business.
     pub(super) fn wants(&self, entry: &Entry) -> Option<bool> {
         if !self.outcomes.is_empty() && !self.outcomes.contains(&entry.outcome) {
             return Some(false);

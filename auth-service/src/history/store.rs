@@ -3,6 +3,7 @@
 //! `dialect`.
 
 mod change;
+mod datasets;
 mod dialect;
 mod packed;
 mod pages;
@@ -15,6 +16,7 @@ mod whole;
 pub(super) use self::packed::unpack_all;
 pub(super) use self::{
     change::{Change, Changed, delete, undelete},
+    datasets::used_within,
     pages::{PAGES_MAX, PackedPage, Range, pages},
     purge::{purge_deleted, purge_requests},
     record::record,

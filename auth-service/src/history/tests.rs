@@ -5,6 +5,7 @@ mod lists;
 mod once;
 mod searches;
 mod sums;
+mod uses;
 
 use std::sync::Arc;
 

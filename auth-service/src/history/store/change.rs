@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::{
     super::entry::{Entry, WholeEntry},
-    packed, record, whole,
+    datasets::{self, Uses},
+    packed, whole,
 };
 use crate::{
     statistics::{self, Change as Sums, Changes},
@@ -24,9 +25,6 @@ const TO_DELETED: &str = "INSERT INTO history_deleted (user_id, history_entry_id
      SELECT user_id, history_entry_id, content_id, end_time, $3, summary \
      FROM history WHERE user_id = $1 AND history_entry_id = $2 RETURNING summary";
 const FROM_HISTORY: &str = "DELETE FROM history WHERE user_id = $1 AND history_entry_id = $2";
-const FROM_DATASET: &str =
-    "DELETE FROM history_dataset WHERE user_id = $1 AND dataset_id = $2 AND history_entry_id = $3";
-const DATASET_USED: &str = "SELECT EXISTS (SELECT 1 FROM history_dataset WHERE user_id = $1 AND dataset_id = $2)";
 
 const TO_HISTORY: &str = "INSERT INTO history (user_id, history_entry_id, content_id, end_time, summary) \
      SELECT user_id, history_entry_id, content_id, end_time, summary \
@@ -69,9 +67,7 @@ pub(crate) async fn delete(transaction: &mut Transaction, wish: Change) -> Resul
         let mut changes = Changes::default();
         changes.add(wish.user_id, &Sums::of(&entry, -1));
         for dataset_id in entry.dataset_ids() {
-            let delete = sqlx::query(FROM_DATASET).bind(wish.user_id).bind(dataset_id).bind(wish.id);
-            delete.execute(&mut *transaction).await?;
-            if !is_used(transaction, wish.user_id, dataset_id).await? {
+            if datasets::remove(transaction, wish.user_id, dataset_id, &entry).await? {
                 changes.add_datasets(wish.user_id, -1);
             }
         }
@@ -93,22 +89,17 @@ pub(crate) async fn undelete(transaction: &mut Transaction, wish: Change) -> Res
     };
     let entry = entry(&row)?;
     sqlx::query(FROM_DELETED).bind(wish.user_id).bind(wish.id).execute(&mut *transaction).await?;
-    let mut changes = Changes::default();
+    let (mut changes, mut uses) = (Changes::default(), Uses::default());
     changes.add(wish.user_id, &Sums::of(&entry, 1));
     for dataset_id in entry.dataset_ids() {
-        if !is_used(transaction, wish.user_id, dataset_id).await? {
+        if !datasets::is_used(transaction, wish.user_id, dataset_id).await? {
             changes.add_datasets(wish.user_id, 1);
         }
-        record::insert_datasets(transaction, &[(wish.user_id, dataset_id, wish.id)]).await?;
+        uses.add(wish.user_id, dataset_id, &entry);
     }
+    datasets::add(transaction, &uses).await?;
     statistics::apply(transaction, &changes).await?;
     current(transaction, wish).await
-}
-
-/// Whether an entry of the user that is not deleted used the dataset.
-async fn is_used(transaction: &mut Transaction, user_id: Uuid, dataset_id: Uuid) -> Result<bool, StoreError> {
-    let query = sqlx::query(DATASET_USED).bind(user_id).bind(dataset_id);
-    Ok(query.fetch_one(&mut *transaction).await?.try_get(0)?)
 }
 
 /// Notes the request; if it was noted before, the answer without doing anything.

@@ -10,9 +10,13 @@ use fenxi_chassis::sqlite::{INSERT_MANY, Shapes, Transaction};
 use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{super::entry::NewEntry, packed};
+use super::{
+    super::entry::NewEntry,
+    datasets::{self, IS_FIRST_USE, Uses},
+    packed,
+};
 use crate::{
-    statistics::{self, Change, Changes},
+    statistics::{self, Change, Changes, IS_FIRST_OF_DAY},
     store::StoreError,
 };
 
@@ -22,10 +26,8 @@ use crate::{
 static UNUSUAL: LazyLock<Shapes> = LazyLock::new(|| {
     let head = format!(
         "SELECT column1, column2, column3, column4, is_taken, is_first_of_day, is_first_use FROM (SELECT column1, column2, \
-         column3, column4, EXISTS (SELECT 1 FROM history_content AS c WHERE c.history_entry_id = column1) AS is_taken, {} \
-         AS is_first_of_day, column4 IS NOT NULL AND NOT EXISTS (SELECT 1 FROM history_dataset AS d \
-         WHERE d.user_id = column2 AND d.dataset_id = column4) AS is_first_use FROM (VALUES ",
-        statistics::IS_FIRST_OF_DAY
+         column3, column4, EXISTS (SELECT 1 FROM history_content AS c WHERE c.history_entry_id = column1) AS is_taken, \
+         {IS_FIRST_OF_DAY} AS is_first_of_day, column4 IS NOT NULL AND {IS_FIRST_USE} AS is_first_use FROM (VALUES "
     );
     let tail = ") AS offered WHERE column1 IS NOT NULL) AS seen WHERE is_taken OR is_first_of_day OR is_first_use";
     Shapes::new(&head, "({1}, {2}, {3}, {4})", ", ", tail, 4)
@@ -45,14 +47,6 @@ static HISTORY: LazyLock<Shapes> = LazyLock::new(|| {
          (SELECT content_id FROM history_content AS c WHERE c.history_entry_id = column2), column3, column4 FROM (VALUES "
     );
     Shapes::new(&head, "({1}, {2}, {3}, {4})", ", ", ") AS new WHERE column1 IS NOT NULL", 4)
-});
-
-static DATASETS: LazyLock<Shapes> = LazyLock::new(|| {
-    let head = format!(
-        "{INSERT_MANY} history_dataset (user_id, dataset_id, history_entry_id) \
-         SELECT column1, column2, column3 FROM (VALUES "
-    );
-    Shapes::new(&head, "({1}, {2}, {3})", ", ", ") AS new WHERE column1 IS NOT NULL", 3)
 });
 
 /// What is not as usual.
@@ -81,17 +75,17 @@ pub(crate) async fn record(transaction: &mut Transaction, entries: &[&NewEntry])
     let are_new: Vec<_> = entries.iter().enumerate().map(is_new).collect();
     let new: Vec<_> = entries.iter().zip(&are_new).filter_map(|(new, is_new)| is_new.then_some(*new)).collect();
     insert_entries(transaction, &new).await?;
-    let (mut changes, mut datasets) = (Changes::default(), Vec::with_capacity(new.len()));
+    let (mut changes, mut uses) = (Changes::default(), Uses::default());
     for NewEntry { user_id, whole } in &new {
         changes.add(*user_id, &Change::of(&whole.entry, 1));
         for dataset_id in whole.entry.dataset_ids() {
-            datasets.push((*user_id, dataset_id, whole.entry.id));
+            uses.add(*user_id, dataset_id, &whole.entry);
             if unusual.first_uses.remove(&(*user_id, dataset_id)) {
                 changes.add_datasets(*user_id, 1);
             }
         }
     }
-    insert_datasets(transaction, &datasets).await?;
+    datasets::add(transaction, &uses).await?;
     statistics::grow(transaction, &changes, &unusual.first_days).await?;
     Ok(are_new)
 }
@@ -141,21 +135,6 @@ async fn insert_entries(transaction: &mut Transaction, new: &[&NewEntry]) -> Res
         for NewEntry { user_id, whole } in piece {
             let entry = &whole.entry;
             query = query.bind(user_id).bind(entry.id).bind(entry.end_time).bind(packed::pack(entry));
-        }
-        query.execute(&mut *transaction).await?;
-    }
-    Ok(())
-}
-
-/// Notes which entries of which users used which datasets.
-pub(super) async fn insert_datasets(
-    transaction: &mut Transaction,
-    rows: &[(Uuid, Uuid, Uuid)],
-) -> Result<(), StoreError> {
-    for (sql, piece) in DATASETS.padded(rows) {
-        let mut query = sqlx::query(sql);
-        for (user_id, dataset_id, id) in piece {
-            query = query.bind(user_id).bind(dataset_id).bind(id);
         }
         query.execute(&mut *transaction).await?;
     }

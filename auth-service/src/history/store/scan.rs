@@ -4,7 +4,6 @@ use std::sync::LazyLock;
 
 use fenxi_chassis::sqlite::Shapes;
 use sqlx::{Row as _, SqlitePool};
-use uuid::Uuid;
 
 use super::{super::entry::Entry, packed, pages::Range};
 use crate::store::StoreError;
@@ -17,8 +16,6 @@ pub(crate) const CODES_MAX: usize = 64;
 pub(crate) enum Source {
     /// All entries of the user.
     All,
-    /// Those that used this dataset.
-    Dataset(Uuid),
     /// Those that were deleted after this time.
     Deleted(i64),
 }
@@ -47,26 +44,19 @@ impl Scanned {
 }
 
 macro_rules! scan_sql {
-    ($bytes:literal, $join:literal, $delete_time:literal, $tables:literal, $key:literal, $rule:literal) => {
+    ($bytes:literal, $join:literal, $delete_time:literal, $table:literal, $rule:literal) => {
         concat!(
             "SELECT h.summary, ",
             $delete_time,
             ", h.content_id, ",
             $bytes,
             " FROM ",
-            $tables,
+            $table,
+            " AS h",
             $join,
-            " WHERE ",
-            $key,
-            ".user_id = $1 AND ",
-            $key,
-            ".history_entry_id >= $2 AND ",
-            $key,
-            ".history_entry_id < $3",
+            " WHERE h.user_id = $1 AND h.history_entry_id >= $2 AND h.history_entry_id < $3",
             $rule,
-            " ORDER BY ",
-            $key,
-            ".history_entry_id DESC LIMIT $4 + 0"
+            " ORDER BY h.history_entry_id DESC LIMIT $4 + 0"
         )
     };
 }
@@ -81,15 +71,8 @@ macro_rules! with_and_without_bytes {
     };
 }
 
-const ALL: [&str; 2] = with_and_without_bytes!("CAST(NULL AS BIGINT)", "history AS h", "h", "");
-const DATASET: [&str; 2] = with_and_without_bytes!(
-    "CAST(NULL AS BIGINT)",
-    "history_dataset AS d JOIN history AS h ON h.user_id = d.user_id AND h.history_entry_id = d.history_entry_id",
-    "d",
-    " AND d.dataset_id = $5"
-);
-const DELETED: [&str; 2] =
-    with_and_without_bytes!("h.delete_time", "history_deleted AS h", "h", " AND h.delete_time > $5");
+const ALL: [&str; 2] = with_and_without_bytes!("CAST(NULL AS BIGINT)", "history", "");
+const DELETED: [&str; 2] = with_and_without_bytes!("h.delete_time", "history_deleted", " AND h.delete_time > $5");
 
 static CODES: LazyLock<Shapes> = LazyLock::new(|| {
     Shapes::new("SELECT content_id, code FROM history_content WHERE content_id IN (", "{1}", ", ", ")", 1)
@@ -104,14 +87,12 @@ pub(crate) async fn scan(
 ) -> Result<Vec<Scanned>, StoreError> {
     let [without, with] = match source {
         Source::All => ALL,
-        Source::Dataset(_) => DATASET,
         Source::Deleted(_) => DELETED,
     };
     let sql = if with_bytes { with } else { without };
     let query = sqlx::query(sql).bind(range.user_id).bind(range.from).bind(range.below).bind(i64::from(range.limit));
     let query = match source {
         Source::All => query,
-        Source::Dataset(dataset_id) => query.bind(dataset_id),
         Source::Deleted(after) => query.bind(after),
     };
     let rows = query.fetch_all(reader).await?;
