@@ -8,6 +8,7 @@ import sys
 from types import ModuleType
 from typing import NamedTuple
 
+from fenxi_kernel import tracebacks
 from fenxi_kernel.forkserver import clone, extra, pages, plug, prebuild, preload, settle, title
 
 
@@ -48,6 +49,7 @@ def prepare(*, deep: bool, wanted: list[str]) -> Prepared:
     # Imported here and not in a kernel, where files may be out of reach already.
     isolation = _isolation()
     _forget_inline_backend()
+    tracebacks.share_modules()
     preload.assert_one_thread()
     clone_name, copy = clone.choose()
     prepared = Prepared(

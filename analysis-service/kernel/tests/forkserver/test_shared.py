@@ -20,6 +20,18 @@ df.a.hist()
 plt.show()
 """
 
+# A process of its own shows where it was interrupted, and prints the KiB that it has then.
+IN_A_FORKED_PROCESS = """
+import os
+if (child := os.fork()) == 0:
+    try: raise KeyboardInterrupt
+    except KeyboardInterrupt: get_ipython().InteractiveTB.text(*__import__('sys').exc_info())
+    with open('/proc/self/smaps_rollup') as file:
+        print(sum(int(line.split()[1]) for line in file if line.startswith('Private_')))
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
 ORDINARY = (
     "import pandas, numpy, matplotlib.pyplot as plt, seaborn, scipy.stats, sklearn, statsmodels.api, plotly.express",
     "df = pandas.DataFrame({'a': [1, 2, 3], 'b': [3., 4., 5.], 'c': ['x', 'y', 'y']})\ndf",
@@ -69,6 +81,15 @@ class Deep(Housed):
         self.assertLess(idle, self.idle_max_mb)
         self.assertLess(used, idle + 80)
         self.assertLess(released, used - 5)
+
+    def test_its_first_traceback_copies_little(self):
+        kernel = self.fork().start()
+        self.run_ok("1+1", kernel)
+        # First, because a process has in common with its kernel what that has copied itself.
+        self.assertLess(int(self.run_ok(IN_A_FORKED_PROCESS, kernel)) / KIB_PER_MB, 10)
+        idle = private_kib(kernel.pid) / KIB_PER_MB
+        self.assertEqual(kernel.run("def f():\n    return 1/0\nf()").content["ename"], "ZeroDivisionError")
+        self.assertLess(private_kib(kernel.pid) / KIB_PER_MB, idle + 5)
 
     @unittest.skipUnless(collapses(), "the system makes no large pages when it is asked to")
     def test_the_servers_memory_is_in_large_pages(self):
