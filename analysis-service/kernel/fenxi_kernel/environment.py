@@ -22,6 +22,7 @@ def prepare() -> None:
     set_variables()
     after_import("matplotlib.font_manager", _fonts)
     after_import("joblib.externals.loky.process_executor", _workers)
+    after_import("stack_data.core", _sources)
 
 
 def set_variables() -> None:
@@ -35,6 +36,12 @@ def _fonts(module) -> None:
     from fenxi_kernel import fonts
 
     fonts.install(module)
+
+
+def _sources(module) -> None:
+    from fenxi_kernel import sources
+
+    sources.install(module)
 
 
 def _workers(module) -> None:

@@ -91,6 +91,14 @@ class Deep(Housed):
         self.assertEqual(kernel.run("def f():\n    return 1/0\nf()").content["ename"], "ZeroDivisionError")
         self.assertLess(private_kib(kernel.pid) / KIB_PER_MB, idle + 5)
 
+    def test_a_traceback_through_a_library_copies_little(self):
+        kernel = self.fork().start()
+        kernel.run("import pandas\ndf = pandas.DataFrame({'a': [1]})\n1/0")
+        idle = private_kib(kernel.pid) / KIB_PER_MB
+        self.assertEqual(kernel.run("df['b']").content["ename"], "KeyError")
+        # To keep the tree of one file of pandas takes 25.
+        self.assertLess(private_kib(kernel.pid) / KIB_PER_MB, idle + 16)
+
     @unittest.skipUnless(collapses(), "the system makes no large pages when it is asked to")
     def test_the_servers_memory_is_in_large_pages(self):
         # The rest is too small, lies between files, or was written to by the server since.
