@@ -8,7 +8,7 @@ import signal
 import sys
 
 import zmq
-from fenxi_kernel import interrupts, main_module, startup, tracebacks, unkept
+from fenxi_kernel import interrupts, main_module, signatures, startup, tracebacks, unkept
 from fenxi_kernel.inspection import quiet
 from fenxi_kernel.inspection.answers import KIND, Answers
 from fenxi_kernel.output_thread import QuietIOPubThread
@@ -27,6 +27,7 @@ _INPUT_WAIT_MS = 60_000
 _CONTROL_END_SECS = 5.0
 # The application asks for no other class of it.
 kernelapp.IOPubThread = QuietIOPubThread
+signatures.install()
 tracebacks.install()
 # On this one a kernel writes the stacks of all its threads into the log that the service keeps of it, also in the
 # middle of a call of C. The service sends it to a kernel that no interrupt ends, before it kills it.

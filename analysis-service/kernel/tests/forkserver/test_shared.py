@@ -99,6 +99,13 @@ class Deep(Housed):
         # To keep the tree of one file of pandas takes 25.
         self.assertLess(private_kib(kernel.pid) / KIB_PER_MB, idle + 16)
 
+    def test_a_look_at_a_builtin_copies_little(self):
+        kernel = self.fork().start()
+        self.run_ok("1+1", kernel)
+        idle = private_kib(kernel.pid) / KIB_PER_MB
+        self.assertTrue(kernel.ask(lambda client: client.inspect("print"))["found"])
+        self.assertLess(private_kib(kernel.pid) / KIB_PER_MB, idle + 6)
+
     @unittest.skipUnless(collapses(), "the system makes no large pages when it is asked to")
     def test_the_servers_memory_is_in_large_pages(self):
         # The rest is too small, lies between files, or was written to by the server since.
