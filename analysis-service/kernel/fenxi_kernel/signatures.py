@@ -30,8 +30,11 @@ class _Sys:
 
 
 def install() -> None:
-    """Has them looked up so."""
-    made = inspect._signature_fromstr
+    """Has them looked up so, where the standard library does it as it is known here."""
+    made = getattr(inspect, "_signature_fromstr", None)
+    if not isinstance(made, types.FunctionType) or made.__closure__:
+        return
     # The same code, which finds another `sys`.
     mended = types.FunctionType(made.__code__, {**vars(inspect), "sys": _Sys()}, made.__name__, made.__defaults__)
+    mended.__kwdefaults__ = made.__kwdefaults__
     inspect._signature_fromstr = mended

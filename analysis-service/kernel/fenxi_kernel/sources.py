@@ -26,7 +26,11 @@ _asked = threading.local()
 def install(module) -> None:
     """Has stack_data do so. Called when ``stack_data.core`` has been imported."""
     source = module.Source
-    executing, for_lines = source.executing.__func__, source._for_filename_and_lines.__func__
+    try:
+        executing, for_lines = source.executing.__func__, source._for_filename_and_lines.__func__
+    except AttributeError:
+        # Another version: as it is.
+        return
 
     def what_executes(cls, frame_or_tb):
         traceback = isinstance(frame_or_tb, TracebackType)
