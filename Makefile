@@ -7,6 +7,9 @@ PROFILE ?= release
 PYTHON ?= python3
 
 export FENXI_HOME
+# What is built is looked for here, also where this machine's other projects build in one folder.
+override CARGO_TARGET_DIR := $(CURDIR)/target
+export CARGO_TARGET_DIR
 
 profile_dir = $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 kernel_env = $(FENXI_HOME)/python

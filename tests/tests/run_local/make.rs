@@ -51,6 +51,20 @@ fn a_home_may_have_a_space_and_an_empty_one_is_none() -> anyhow::Result<()> {
 }
 
 #[test]
+fn what_is_built_is_where_it_is_looked_for() -> anyhow::Result<()> {
+    let output = Command::new("make")
+        .args(["-s", "--eval", "shown:; @echo \"$$CARGO_TARGET_DIR\"", "shown"])
+        .current_dir(workspace())
+        .env("CARGO_TARGET_DIR", "/elsewhere")
+        .env_remove("MAKEFLAGS")
+        .output()?;
+    let own = workspace().canonicalize()?.join("target").display().to_string();
+    let shown = String::from_utf8(output.stdout)?;
+    ensure!(shown.trim() == own, "{shown} {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+#[test]
 fn what_is_in_the_way_is_told_before_the_long_part() -> anyhow::Result<()> {
     let plan = plan("/tmp/home")?;
     let place = |what: &str| plan.lines().position(|line| line.contains(what));
