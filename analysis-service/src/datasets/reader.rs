@@ -136,6 +136,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn it_has_the_allocators_settings_and_nothing_of_the_service() {
+        // Where it is so, it ends as one does that a file ended.
+        let script = "[ -n \"$GLIBC_TUNABLES\" ] && [ -z \"$CARGO_MANIFEST_DIR\" ] && kill -ABRT $$\nexit 1";
+        assert!(std::env::vars_os().any(|(name, _)| name == "CARGO_MANIFEST_DIR"), "the test has it");
+        let ended = read_by(script).await;
+        assert!(matches!(&ended, DatasetError::Table(error) if error.reason() == Some("FILE_UNREADABLE")), "{ended}");
+    }
+
+    #[tokio::test]
     async fn what_ends_by_a_signal_is_the_files_and_all_else_the_services() {
         let ended = read_by("kill -ABRT $$").await;
         assert!(matches!(&ended, DatasetError::Table(error) if error.reason() == Some("FILE_UNREADABLE")), "{ended}");
