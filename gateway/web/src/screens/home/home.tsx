@@ -143,17 +143,18 @@ function RecentHistory() {
   const t = useT();
   const query = useQuery(HistoryService.method.listHistory, { pageSize: 5 });
   const { data, error, refetch } = query;
+  const entries = data?.entries.filter((entry) => !entry.deleteTime);
   return (
     <Section title={t("home.recentHistory")} href="/history">
       <div className="card">
-        {error && !data ? (
+        {error && !entries ? (
           <Failed error={error} onRetry={() => void refetch()} />
-        ) : !data ? (
+        ) : !entries ? (
           <Skeleton rows={4} height={26} />
-        ) : data.entries.length === 0 ? (
+        ) : entries.length === 0 ? (
           <Empty icon={<SquareTerminal />} title={t("history.none")} text={t("history.noneText")} />
         ) : (
-          <div className="list">{data.entries.filter((entry) => !entry.deleteTime).map((entry) => <HistoryRow key={entry.historyEntryId} entry={entry} />)}</div>
+          <div className="list">{entries.map((entry) => <HistoryRow key={entry.historyEntryId} entry={entry} />)}</div>
         )}
       </div>
       {data && <Stale query={query} />}
