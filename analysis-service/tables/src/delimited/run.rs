@@ -50,46 +50,57 @@ struct Reading {
     rows: usize,
     long_rows: u64,
     tails: Tails,
+    /// No byte was beyond ASCII.
+    ascii: bool,
 }
 
 impl Walk<'_> {
     /// Reads the rows of `run`; each has a field for every one of `held`. `fields` is room that is used again.
     pub(super) fn read(&self, run: Range<usize>, held: &[Held], fields: &mut Index) -> Result<Run, Stop> {
-        let data = &self.data[..run.end];
-        let ascii = data[run.clone()].is_ascii();
-        if !ascii && let Err(broken) = std::str::from_utf8(&data[run.clone()]) {
+        let parts = held.iter().map(|held| Part::new(*held)).collect();
+        let mut reading = Reading { parts, rows: 0, long_rows: 0, tails: Tails::default(), ascii: true };
+        let read = self.rows(run.clone(), &mut reading, fields);
+        // What stops in a text of another encoding may be due to that.
+        if (read.is_err() || !reading.ascii)
+            && let Err(broken) = std::str::from_utf8(&self.data[run.clone()])
+        {
             return Err(Stop::Encoding(run.start + broken.valid_up_to()));
         }
-        let parts = held.iter().map(|held| Part::new(*held)).collect();
-        let mut reading = Reading { parts, rows: 0, long_rows: 0, tails: Tails::default() };
-        let mut cursor = Cursor::new(data, run.start, self.dialect);
-        // A cell of a block is shorter than the block, and is not measured.
-        let blocks = self.limits.cell_max_bytes >= Index::block_bytes(held.len());
-        while !cursor.done() {
-            self.cancel.check().map_err(Stop::Table)?;
-            let text = &data[cursor.pos..];
-            if let Some(bytes) = fields.fill(text, self.dialect, held.len()).filter(|_| blocks) {
-                reading.block(text, cursor.pos, fields, self.dialect);
-                if cursor.pos == run.start {
-                    reading.reserve(text.len(), bytes);
-                }
-                cursor.pos += bytes;
-            } else {
-                let end = cursor.pos + Index::block_bytes(held.len());
-                if !self.quotes && self.has_quote(&data[cursor.pos..], end - cursor.pos) {
-                    return Err(Stop::Quote);
-                }
-                let rows = reading.rows + CANCEL_ROWS;
-                while !cursor.done() && cursor.pos < end && reading.rows < rows {
-                    self.row(data, &mut cursor, &mut reading)?;
-                }
-            }
-        }
-        let Reading { parts, rows, long_rows, tails } = reading;
+        read?;
+        let Reading { parts, rows, long_rows, tails, ascii } = reading;
         let columns = parts.iter().map(|part| part.seen).collect();
         let seen = RunSeen { rows: rows as u64, columns, long_rows, tails, ascii };
         let columns = parts.into_iter().map(|part| part.finish(rows)).collect();
         Ok(Run { seen, columns })
+    }
+
+    fn rows(&self, run: Range<usize>, reading: &mut Reading, fields: &mut Index) -> Result<(), Stop> {
+        let (data, width) = (&self.data[..run.end], reading.parts.len());
+        let mut cursor = Cursor::new(data, run.start, self.dialect);
+        // A cell of a block is shorter than the block, and is not measured.
+        let blocks = self.limits.cell_max_bytes >= Index::block_bytes(width);
+        while !cursor.done() {
+            self.cancel.check().map_err(Stop::Table)?;
+            let (start, text) = (cursor.pos, &data[cursor.pos..]);
+            if let Some(bytes) = fields.fill(text, self.dialect, width, self.quotes).filter(|_| blocks) {
+                reading.block(text, start, fields, self.dialect);
+                if start == run.start {
+                    reading.reserve(text.len(), bytes);
+                }
+                cursor.pos += bytes;
+            } else {
+                let bytes = Index::block_bytes(width);
+                if !self.quotes && self.has_quote(text, bytes) {
+                    return Err(Stop::Quote);
+                }
+                let rows = reading.rows + CANCEL_ROWS;
+                while !cursor.done() && cursor.pos < start + bytes && reading.rows < rows {
+                    self.row(data, &mut cursor, reading)?;
+                }
+                reading.ascii &= data[start..cursor.pos.min(data.len())].is_ascii();
+            }
+        }
+        Ok(())
     }
 
     /// Whether a quote is in the lines that begin in the first `bytes`.
@@ -173,6 +184,7 @@ impl Reading {
             part.take_block(&block, column);
         }
         self.rows += fields.rows();
+        self.ascii &= fields.is_ascii();
     }
 
     /// Makes room for a run of `run_bytes`, whose first `bytes` were read. A little more than it takes if all rows are like
@@ -202,13 +214,47 @@ fn count_fields(data: &[u8], start: usize, dialect: Dialect) -> usize {
 mod tests {
     use super::*;
 
+    fn read(text: &[u8], quotes: bool, held: &[Held]) -> Result<Run, Stop> {
+        let (limits, cancel) = Default::default();
+        let dialect = Dialect { delimiter: b',', quote: b'"', terminator: b'\n' };
+        let walk = Walk { data: text, dialect, limits: &limits, cancel: &cancel, quotes };
+        walk.read(0..text.len(), held, &mut Index::default())
+    }
+
+    #[test]
+    fn what_is_beyond_ascii_is_seen_wherever_it_stands() {
+        let rows = "1,one\n".repeat(20_000);
+        for (first, last) in
+            [("", ""), ("2,zwölf\n", ""), ("", "2,zwölf\n"), ("", "2,zwölf"), ("2,\"zwölf\"\n", "2,\"x\"")]
+        {
+            let text = format!("{first}{rows}{last}");
+            let run = read(text.as_bytes(), true, &[Held::Int, Held::Text]).unwrap();
+            assert_eq!(run.seen.ascii, text.is_ascii(), "{first:?} {last:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_of_another_encoding_are_told_first() {
+        let broken = |rows: &str| [rows.as_bytes(), b"2,\xd6\xd0\n", "3,three\n".repeat(20_000).as_bytes()].concat();
+        for rows in ["1,one\n", "1,one,more\n", "1,\"one\"\n", &"1,one\n".repeat(20_000)] {
+            let stop = read(&broken(rows), false, &[Held::Int, Held::Text]).err();
+            assert!(matches!(stop, Some(Stop::Encoding(at)) if at == rows.len() + 2), "{stop:?}");
+        }
+    }
+
+    #[test]
+    fn a_quote_stops_a_walk_without_quotes_wherever_it_stands() {
+        let rows = "1,one\n".repeat(20_000);
+        for (first, last) in [("2,\"x\"\n", ""), ("", "2,\"x\"\n"), ("", "2,x\"")] {
+            let stop = read(format!("{first}{rows}{last}").as_bytes(), false, &[Held::Int, Held::Text]).err();
+            assert!(matches!(stop, Some(Stop::Quote)), "{stop:?}");
+        }
+    }
+
     #[test]
     fn a_run_takes_little_more_memory_than_its_values() {
         let text: String = (0..150_000).map(|row| format!("{row},{:08}\n", row * 31)).collect();
-        let (limits, cancel) = Default::default();
-        let dialect = Dialect { delimiter: b',', quote: b'"', terminator: b'\n' };
-        let walk = Walk { data: text.as_bytes(), dialect, limits: &limits, cancel: &cancel, quotes: true };
-        let run = walk.read(0..text.len(), &[Held::Int, Held::Text], &mut Index::default()).unwrap();
+        let run = read(text.as_bytes(), true, &[Held::Int, Held::Text]).unwrap();
         let values = 150_000 * (8 + 4 + 8);
         assert!(run.bytes() < values * 5 / 4, "{} for {values}", run.bytes());
     }

@@ -16,6 +16,14 @@ pub(crate) struct Dialect {
     pub(crate) terminator: u8,
 }
 
+impl Dialect {
+    /// A character of ASCII that has no meaning.
+    pub(super) fn unmarked(self) -> u8 {
+        let marks = [self.delimiter, self.quote, self.terminator];
+        (0..).find(|byte| !marks.contains(byte)).unwrap_or_default()
+    }
+}
+
 /// One field, as a range of the text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field {
