@@ -32,6 +32,7 @@ pub(crate) use header::is_header;
 pub(crate) use layout::Layout;
 use profile::{Seen, Stop};
 use run::Walk;
+use walk::Profile;
 
 /// Why a text was not read.
 pub(crate) enum Failure {
@@ -46,36 +47,56 @@ impl<E: Into<TableError>> From<E> for Failure {
     }
 }
 
-/// What became of a text.
-pub(crate) struct Converted {
-    /// The columnar file, whole but not in its place.
-    pub(crate) out: OutFile,
-    /// The figures of its columns, if they were drawn up from values at hand.
-    pub(crate) summaries: Option<Vec<ColumnSummary>>,
-    /// What a person should know.
-    pub(crate) warnings: Vec<Warning>,
-    /// No byte of the text is beyond ASCII.
-    pub(crate) ascii: bool,
+/// A text of which every cell was looked at.
+pub(crate) struct Read {
+    profile: Profile,
+    plans: Vec<ColumnPlan>,
 }
 
-/// Reads all of `data` into the columnar file that will stand at `out_path`.
-pub(crate) fn convert(
-    data: &[u8],
-    layout: &Layout,
-    out_path: &Path,
-    limits: &Limits,
-    cancel: &Cancel,
-) -> Result<Converted, Failure> {
+/// Reads all of `data`.
+pub(crate) fn read(data: &[u8], layout: &Layout, limits: &Limits, cancel: &Cancel) -> Result<Read, Failure> {
     let walk = Walk { data, dialect: layout.dialect, limits, cancel, quotes: true };
-    let mut profile = walk::walk(walk, layout)?;
-    let plans: Vec<ColumnPlan> = profile.columns.iter().map(|(seen, held, _)| plan(seen, *held)).collect();
-    let schema = schema(layout, &plans);
-    let sizes: Vec<ColumnSize> =
-        profile.columns.iter().zip(&plans).map(|((seen, _, _), plan)| size(seen, plan, profile.rows)).collect();
-    let out = OneBatch::create(out_path, schema, profile.rows, &sizes)?;
-    let summaries = walk::write(walk, &mut profile, &plans, &out)?;
-    let warnings = warn::warnings(data, layout, &profile);
-    Ok(Converted { out: out.into_file(), summaries, warnings, ascii: profile.ascii })
+    let profile = walk::walk(walk, layout)?;
+    let plans = profile.columns.iter().map(|(seen, held, _)| plan(seen, *held)).collect();
+    Ok(Read { profile, plans })
+}
+
+impl Read {
+    /// What a person should know.
+    pub(crate) fn warnings(&self, data: &[u8], layout: &Layout) -> Vec<Warning> {
+        warn::warnings(data, layout, &self.profile)
+    }
+
+    /// Whether no byte of the text is beyond ASCII.
+    pub(crate) fn is_ascii(&self) -> bool {
+        self.profile.ascii
+    }
+
+    /// Writes the columnar file that will stand at `out_path`; with the figures of its columns, if they could be drawn up
+    /// from values at hand. The text is let go as soon as it is not needed.
+    pub(crate) fn write(
+        self,
+        text: impl AsRef<[u8]> + Send,
+        layout: &Layout,
+        out_path: &Path,
+        limits: &Limits,
+        cancel: &Cancel,
+    ) -> Result<(OutFile, Option<Vec<ColumnSummary>>), TableError> {
+        let Self { mut profile, plans } = self;
+        let sizes: Vec<ColumnSize> =
+            profile.columns.iter().zip(&plans).map(|((seen, ..), plan)| size(seen, plan, profile.rows)).collect();
+        let out = OneBatch::create(out_path, schema(layout, &plans), profile.rows, &sizes)?;
+        let kept = profile.take_kept(&plans);
+        let summaries = if kept.iter().all(Option::is_some) {
+            let kept = kept.into_iter().flatten();
+            Some(walk::write_kept(kept, &profile, &plans, &out, text, limits.threads_max, cancel)?)
+        } else {
+            let walk = Walk { data: text.as_ref(), dialect: layout.dialect, limits, cancel, quotes: true };
+            walk::write(walk, &profile, kept, &plans, &out)?;
+            None
+        };
+        Ok((out.into_file(), summaries))
+    }
 }
 
 /// The first `rows` rows of `data`, which may be only a beginning: a last row that is cut off is left out.

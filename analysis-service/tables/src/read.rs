@@ -9,7 +9,7 @@ use std::path::Path;
 use arrow_array::RecordBatch;
 use bytes::Bytes;
 
-use crate::delimited::{self, Converted, Failure, Layout};
+use crate::delimited::{self, Failure, Layout};
 use crate::names::Name;
 use crate::out_file::OutFile;
 use crate::text::{self, Text};
@@ -55,7 +55,7 @@ pub(crate) fn convert(
     cancel.check()?;
     let out = out_path;
     let written = match format {
-        FileFormat::Delimited => delimited(&data, options, out, limits, cancel)?,
+        FileFormat::Delimited => delimited(data, options, out, limits, cancel)?,
         FileFormat::Json | FileFormat::JsonLines => json(&data, format, options, out, limits, cancel)?,
         FileFormat::Xlsx | FileFormat::Xls => workbook::convert(&data, format, options, out, limits, cancel)?,
         FileFormat::Parquet => parquet_file::convert(&data, out, limits, cancel)?,
@@ -110,35 +110,37 @@ fn json(
 }
 
 fn delimited(
-    data: &Bytes,
+    data: Bytes,
     options: &ParseOptions,
     out_path: &Path,
     limits: &Limits,
     cancel: &Cancel,
 ) -> Result<Written, TableError> {
-    let mut text = Text::whole(data, options, out_path, cancel)?;
+    let mut text = Text::whole(&data, options, out_path, cancel)?;
     let mut guessed = false;
-    loop {
-        let bytes = text::trim_end(&text.bytes);
-        let layout = Layout::find(bytes, options, limits)?;
-        match delimited::convert(bytes, &layout, out_path, limits, cancel) {
-            Ok(Converted { out, summaries, mut warnings, ascii }) => {
-                if guessed {
-                    warnings.insert(0, guess_warning(&text));
-                }
-                if !ascii {
-                    warnings.splice(..0, doubt_warning(bytes, &text, options));
-                }
-                let options = delimited::options(&layout, &text.encoding.label());
-                return Ok(Written { out, summaries, options, names: layout.names, warnings });
-            }
+    let (layout, read) = loop {
+        let layout = Layout::find(text.as_ref(), options, limits)?;
+        match delimited::read(text.as_ref(), &layout, limits, cancel) {
+            Ok(read) => break (layout, read),
             Err(Failure::Table(error)) => return Err(error),
             Err(Failure::Encoding(at)) => {
-                text = text.guess(data, at, options, out_path, cancel)?;
+                text = text.guess(&data, at, options, out_path, cancel)?;
                 guessed = true;
             }
         }
+    };
+    let mut warnings = read.warnings(text.as_ref(), &layout);
+    if guessed {
+        warnings.insert(0, guess_warning(&text));
     }
+    if !read.is_ascii() {
+        warnings.splice(..0, doubt_warning(text.as_ref(), &text, options));
+    }
+    let options = delimited::options(&layout, &text.encoding.label());
+    // With the text, the last of what was mapped.
+    drop(data);
+    let (out, summaries) = read.write(text, &layout, out_path, limits, cancel)?;
+    Ok(Written { out, summaries, options, names: layout.names, warnings })
 }
 
 /// Whether the encoding of a beginning is neither said nor marked, nor the usual one.

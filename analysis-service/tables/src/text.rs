@@ -22,6 +22,13 @@ pub(crate) struct Text {
     _temporary: Option<OutFile>,
 }
 
+/// Its rows.
+impl AsRef<[u8]> for Text {
+    fn as_ref(&self) -> &[u8] {
+        trim_end(&self.bytes)
+    }
+}
+
 impl Text {
     /// The whole file in the encoding that `options` or its beginning tell.
     pub(crate) fn whole(data: &Bytes, options: &ParseOptions, out: &Path, cancel: &Cancel) -> Result<Self, TableError> {

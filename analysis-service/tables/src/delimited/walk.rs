@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use arrow_array::ArrayRef;
 use memchr::memchr;
 
-use super::build::{self, ColumnPlan, RunPlace};
+use super::build::{self, ColumnPlan};
 use super::expected::Expected;
 use super::index::Index;
 use super::profile::{self, RunSeen, Seen, Stop, Tails};
@@ -16,7 +16,7 @@ use super::{Failure, Layout, explain, split};
 use crate::one_batch::OneBatch;
 use crate::parallel;
 use crate::values::{self, Held, TextReason};
-use crate::{ColumnSummary, TableError, summary};
+use crate::{Cancel, ColumnSummary, TableError, summary};
 
 /// Bytes of a run, and how they grow with the file and the number of columns.
 const RUN_MIN_BYTES: usize = 1 << 20;
@@ -46,6 +46,13 @@ impl Profile {
     /// Rows with empty fields past the last column.
     pub(super) fn long_rows(&self) -> u64 {
         self.runs.iter().map(|run| run.long_rows).sum()
+    }
+
+    /// The values of each run that were kept and have the types of these plans.
+    pub(super) fn take_kept(&mut self, plans: &[ColumnPlan]) -> Vec<Option<Vec<ArrayRef>>> {
+        let held = held(plans);
+        let fit = |(types, columns): Kept| (*types == *held).then_some(columns);
+        std::mem::take(&mut self.kept).into_iter().map(|kept| kept.and_then(fit)).collect()
     }
 
     /// Fields with text after their closing quote.
@@ -115,22 +122,20 @@ fn read_runs(walk: Walk, layout: &Layout, start: usize) -> Result<Profile, Stop>
     Ok(Profile { ranges, runs, kept, columns, rows, ascii })
 }
 
-/// Writes every run into `out`, which is whole then. Where all values were kept, their figures are drawn up meanwhile, and
-/// their memory is given back as soon as both are done.
+fn held(plans: &[ColumnPlan]) -> Vec<Held> {
+    plans.iter().map(|plan| plan.held).collect()
+}
+
+/// Writes every run into `out`, which is whole then; those that were not kept are read again.
 pub(super) fn write(
     walk: Walk,
-    profile: &mut Profile,
+    profile: &Profile,
+    kept: Vec<Option<Vec<ArrayRef>>>,
     plans: &[ColumnPlan],
     out: &OneBatch,
-) -> Result<Option<Vec<ColumnSummary>>, TableError> {
-    let held: Vec<Held> = plans.iter().map(|plan| plan.held).collect();
+) -> Result<(), TableError> {
+    let held = held(plans);
     let places = build::places(&profile.runs, plans.len());
-    let kept = std::mem::take(&mut profile.kept);
-    let kept: Vec<Option<Vec<ArrayRef>>> =
-        kept.into_iter().map(|kept| kept.filter(|(types, _)| **types == *held).map(|(_, columns)| columns)).collect();
-    if kept.iter().all(Option::is_some) {
-        return write_kept(walk, kept.into_iter().flatten(), &places, plans, out).map(Some);
-    }
     let work = |fields: &mut Index, (run, kept): (usize, Option<Vec<ArrayRef>>)| {
         walk.cancel.check()?;
         let columns = match kept {
@@ -144,8 +149,7 @@ pub(super) fn write(
     let written: Result<(), TableError> =
         parallel::map(kept, walk.limits.threads_max, Index::default, work).into_iter().collect();
     written?;
-    out.finish()?;
-    Ok(None)
+    out.finish()
 }
 
 fn read_again(
@@ -163,25 +167,31 @@ fn read_again(
     read.columns.filter(|_| same).ok_or_else(build::changed)
 }
 
-fn write_kept(
-    walk: Walk,
+/// Writes the kept values of every run into `out`, which is whole then. Meanwhile the figures are drawn up, and the `text`
+/// is let go; the memory of values is given back as soon as both are done with them.
+pub(super) fn write_kept(
     kept: impl Iterator<Item = Vec<ArrayRef>>,
-    places: &[RunPlace],
+    profile: &Profile,
     plans: &[ColumnPlan],
     out: &OneBatch,
+    text: impl Send,
+    threads: usize,
+    cancel: &Cancel,
 ) -> Result<Vec<ColumnSummary>, TableError> {
+    let places = build::places(&profile.runs, plans.len());
     let mut columns = vec![Vec::with_capacity(places.len()); plans.len()];
     kept.for_each(|run| columns.iter_mut().zip(run).for_each(|(column, values)| column.push(values)));
     let to_write = columns.clone();
     // One thread writes all: a file takes one write at a time.
     let write = || {
+        drop(text);
         for (at, (runs, plan)) in to_write.into_iter().zip(plans).enumerate() {
-            for (values, place) in runs.iter().zip(places) {
-                walk.cancel.check()?;
+            for (values, place) in runs.iter().zip(&places) {
+                cancel.check()?;
                 build::write(out, values, place, (at, plan))?;
             }
         }
         out.finish()
     };
-    summary::beside(columns, walk.limits.threads_max, walk.cancel, write)
+    summary::beside(columns, threads, cancel, write)
 }
