@@ -2,6 +2,7 @@
 //! (lossy counting, Manku and Motwani 2002) and what is left is counted again exactly in a second walk.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::distinct::{SameState, Sketch};
 
@@ -20,7 +21,7 @@ const LATE_ROWS: usize = 1 << 5;
 /// Places that tell most values from the likeliest ones without asking the table.
 const LIKELY: usize = 1 << 12;
 /// Of how many rows one is looked at for frequent values, once there are more.
-const SAMPLE_ROWS: u64 = 8;
+const SAMPLE_ROWS: usize = 8;
 
 /// Counts values by their hash.
 #[derive(Default)]
@@ -35,7 +36,10 @@ pub(crate) struct Frequent {
     likely: Vec<bool>,
     /// Counts up to here were dropped.
     dropped: u32,
-    row: u64,
+    /// Rows before the next that is looked at.
+    skip: usize,
+    /// One of those that were looked at was there before.
+    met_again: bool,
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "its lowest bits are wanted")]
@@ -59,13 +63,18 @@ impl Frequent {
         }
         let Some(sketch) = &mut self.sketch else { return };
         values.as_slice().iter().for_each(|(hash, _)| sketch.add(*hash));
-        for (hash, row) in values {
-            self.row += 1;
-            if self.row.is_multiple_of(SAMPLE_ROWS) {
-                let count = &mut self.counts.entry(*hash).or_insert((self.dropped, *row)).0;
-                *count = count.saturating_add(1);
-                self.prune_if_many();
+        let skipped = self.skip.min(values.len());
+        self.skip = (self.skip + SAMPLE_ROWS - values.len() % SAMPLE_ROWS) % SAMPLE_ROWS;
+        for (hash, row) in values.as_slice()[skipped..].iter().step_by(SAMPLE_ROWS) {
+            match self.counts.entry(*hash) {
+                Entry::Occupied(mut known) => {
+                    let count = &mut known.get_mut().0;
+                    *count = count.saturating_add(1);
+                    self.met_again = true;
+                }
+                Entry::Vacant(new) => drop(new.insert((self.dropped + 1, *row))),
             }
+            self.prune_if_many();
         }
     }
 
@@ -107,6 +116,7 @@ impl Frequent {
     fn prune(&mut self) {
         self.settle_all();
         if self.sketch.is_none() {
+            self.met_again = self.counts.values().any(|(count, _)| *count > 1);
             let mut sketch = Sketch::default();
             self.counts.keys().for_each(|hash| sketch.add(*hash));
             self.sketch = Some(sketch);
@@ -119,9 +129,10 @@ impl Frequent {
         }
     }
 
-    /// Whether counts are not exact any more.
-    pub(crate) fn pruned(&self) -> bool {
-        self.sketch.is_some()
+    /// Whether there are values to be told whose counts are not exact any more. Where as many rows as are looked at hold no
+    /// value twice, there are none.
+    pub(crate) fn to_recount(&self) -> bool {
+        self.sketch.is_some() && self.met_again
     }
 
     /// Forgets all but the likeliest values, whose counts begin anew.
@@ -154,6 +165,9 @@ impl Frequent {
 
     /// Rows and counts of the most frequent, first the more frequent, then the earlier.
     pub(crate) fn top(&mut self) -> Vec<(u64, u64)> {
+        if self.sketch.is_some() && !self.met_again {
+            return Vec::new();
+        }
         self.settle_all();
         let mut all: Vec<_> = self.counts.values().map(|(count, row)| (*row, u64::from(*count))).collect();
         all.sort_unstable_by_key(|(row, count)| (std::cmp::Reverse(*count), *row));
@@ -173,12 +187,29 @@ mod tests {
         let mut frequent = Frequent::new(303_000);
         let hashed: Vec<_> = (0..303_000).map(|row| (hash_u64(value(row)), row)).collect();
         hashed.chunks(1_000).for_each(|block| frequent.add(block));
-        assert!(frequent.pruned());
+        assert!(frequent.to_recount());
         let candidates = frequent.begin_recount();
         (0..303_000).for_each(|row| candidates.recount(hash_u64(value(row))));
         let top = frequent.top();
         assert_eq!(top[..3], [(0, 9_000), (1, 6_000), (2, 6_000)]);
         let (distinct, estimated) = frequent.distinct();
         assert!(estimated && distinct.abs_diff(282_003) < 12_000);
+    }
+
+    #[test]
+    fn none_is_frequent_where_all_differ_but_one_is_that_came_early() {
+        let top = |first: u64| {
+            let mut frequent = Frequent::new(303_000);
+            let value = |row: u64| if row < first { 7 } else { 1_000 + row };
+            let hashed: Vec<_> = (0..303_000).map(|row| (hash_u64(value(row)), row)).collect();
+            hashed.chunks(1_000).for_each(|block| frequent.add(block));
+            if frequent.to_recount() {
+                let candidates = frequent.begin_recount();
+                hashed.iter().for_each(|(hash, _)| candidates.recount(*hash));
+            }
+            frequent.top()
+        };
+        assert_eq!(top(0), []);
+        assert_eq!(top(200)[0], (0, 200));
     }
 }

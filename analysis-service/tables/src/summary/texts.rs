@@ -115,7 +115,7 @@ pub(super) fn of_column<O: OffsetSizeTrait>(chunks: &[ArrayRef], cancel: &Cancel
     let mut frequent = Frequent::new(rows);
     let mut ends = Ends::default();
     each(&arrays, cancel, |cell| ends.add(cell), |block| frequent.add(block))?;
-    if frequent.pruned() {
+    if frequent.to_recount() {
         let candidates = frequent.begin_recount();
         each(&arrays, cancel, |_| {}, |block| block.iter().for_each(|(hash, _)| candidates.recount(*hash)))?;
     }

@@ -38,7 +38,10 @@ function Spread({ summary, rowCount }: { summary: ColumnSummary; rowCount: numbe
       </div>
     );
   }
-  if (summary.topValues.length === 0) return <div className="histo histo-none muted small">{t("dataset.noValues")}</div>;
+  if (summary.topValues.length === 0) {
+    const none = summary.distinctCount === 0n ? "dataset.noValues" : "dataset.noFrequent";
+    return <div className="histo histo-none muted small">{t(none)}</div>;
+  }
   return (
     <ol className="tops">
       {summary.topValues.slice(0, TOP_SHOWN).map((each) => (
