@@ -160,7 +160,7 @@ fn rendered(chunks: &[ArrayRef], cancel: &Cancel) -> Result<ColumnSummary, Table
             if render::is_missing(chunk, row) {
                 missing += 1;
             } else {
-                distinct.add(distinct::hash_bytes(text(row).as_bytes()));
+                distinct.add(std::iter::once(distinct::hash_bytes(text(row).as_bytes())));
             }
         }
     }

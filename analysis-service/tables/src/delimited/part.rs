@@ -207,7 +207,8 @@ struct Texts {
 
 impl Texts {
     /// Appends `text[start..end]`; `None` when that is more than 2 GiB in all.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "it is called for every text, and a call would cost as much as it does")]
+    #[inline(always)]
     fn push(&mut self, text: &[u8], start: usize, end: usize) -> Option<()> {
         let used = self.used + (end - start);
         if self.bytes.len() < used + SHORT_TEXT_BYTES {

@@ -132,11 +132,12 @@ fn time_bin(value: i64, low: i64, per_unit: f64, begins: &[i64]) -> usize {
 
 #[inline]
 fn count<N: Copy>(counts: &mut [[u64; BINS_MAX]; LANES], values: &[N], bin: impl Fn(N) -> usize) {
-    for step in values.chunks(LANES) {
-        for (lane, value) in counts.iter_mut().zip(step) {
-            lane[bin(*value).min(BINS_MAX - 1)] += 1;
-        }
+    let (steps, rest) = values.as_chunks::<LANES>();
+    let mut add = |lane: usize, value: N| counts[lane][bin(value).min(BINS_MAX - 1)] += 1;
+    for step in steps {
+        (0..LANES).for_each(|lane| add(lane, step[lane]));
     }
+    rest.iter().for_each(|value| add(0, *value));
 }
 
 /// Signed numbers as values of a type that holds its own as such, in 32 or 64 bits.

@@ -27,17 +27,15 @@ where
             f(values);
             continue;
         }
-        there.resize(BLOCK_ROWS, T::Native::default());
-        let mut count = 0;
-        let mut keep = |value: T::Native, valid: bool| {
-            there[count] = value;
-            count += usize::from(valid & !value.figure().is_nan());
-        };
+        there.clear();
         match nulls {
-            Some(nulls) => values.iter().zip(nulls.iter()).for_each(|(value, valid)| keep(*value, valid)),
-            None => values.iter().for_each(|value| keep(*value, true)),
+            Some(nulls) => nulls.valid_slices().for_each(|(from, to)| there.extend_from_slice(&values[from..to])),
+            None => there.extend_from_slice(values),
         }
-        f(&there[..count]);
+        if nan {
+            there.retain(|value| !value.figure().is_nan());
+        }
+        f(&there);
     }
 }
 

@@ -142,7 +142,10 @@ impl Sketch {
         let rank = ((hash << REGISTER_BITS) | (1 << (REGISTER_BITS - 1))).leading_zeros() + 1;
         #[expect(clippy::cast_possible_truncation, reason = "at most 51")]
         let rank = rank as u8;
-        self.0[register] = self.0[register].max(rank);
+        // Soon seldom, so that it is foreseen.
+        if self.0[register] < rank {
+            self.0[register] = rank;
+        }
     }
 
     #[expect(
@@ -171,18 +174,19 @@ pub(crate) struct Distinct {
 }
 
 impl Distinct {
-    #[inline]
-    pub(crate) fn add(&mut self, hash: u64) {
-        if let Some(sketch) = &mut self.sketch {
-            sketch.add(hash);
-            return;
-        }
-        self.exact.insert(hash);
-        if self.exact.len() > EXACT_MAX {
-            let mut sketch = Sketch::default();
-            self.exact.drain().for_each(|hash| sketch.add(hash));
-            self.sketch = Some(sketch);
-        }
+    pub(crate) fn add(&mut self, mut hashes: impl Iterator<Item = u64>) {
+        let sketch = loop {
+            if let Some(sketch) = &mut self.sketch {
+                break sketch;
+            }
+            let Some(hash) = hashes.next() else { return };
+            self.exact.insert(hash);
+            if self.exact.len() > EXACT_MAX {
+                let sketch = self.sketch.insert(Sketch::default());
+                self.exact.drain().for_each(|hash| sketch.add(hash));
+            }
+        };
+        hashes.for_each(|hash| sketch.add(hash));
     }
 
     /// The count, and whether it is an estimate.
@@ -220,12 +224,12 @@ mod tests {
     fn few_are_exact_and_many_are_near() {
         for many in [0u64, 1, 1_000, EXACT_MAX as u64] {
             let mut distinct = Distinct::default();
-            (0..many).chain(0..many).for_each(|value| distinct.add(hash_u64(value)));
+            distinct.add((0..many).chain(0..many).map(hash_u64));
             assert_eq!(distinct.count(), (many, false));
         }
         for many in [70_000u64, 200_000, 700_000] {
             let mut distinct = Distinct::default();
-            (0..many).for_each(|value| distinct.add(hash_bytes(format!("row {value}").as_bytes())));
+            distinct.add((0..many).map(|value| hash_bytes(format!("row {value}").as_bytes())));
             let (count, estimated) = distinct.count();
             assert!(estimated && count.abs_diff(many) * 100 < many * 4, "{count} for {many}");
         }

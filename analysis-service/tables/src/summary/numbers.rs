@@ -150,7 +150,7 @@ impl Different {
     fn add<N: Figure>(&mut self, values: &[N]) {
         match self {
             Self::Close(dense) => values.iter().for_each(|value| dense.add(value.to_i64().unwrap_or_default())),
-            Self::Any(distinct) => values.iter().for_each(|value| distinct.add(value.hash())),
+            Self::Any(distinct) => distinct.add(values.iter().map(|value| value.hash())),
         }
     }
 
