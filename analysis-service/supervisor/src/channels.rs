@@ -6,8 +6,9 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
+    halves::WriteHalf,
     sockets::{Channel, socket_path},
-    zmtp::{self, Reader, Socket, Writer},
+    zmtp::{self, Reader, Socket},
 };
 
 /// How often a socket file is looked for while its kernel starts.
@@ -50,7 +51,7 @@ impl Channels {
     }
 }
 
-async fn connect_when_there(path: &Path, socket: Socket<'_>) -> io::Result<(Reader, Writer)> {
+async fn connect_when_there(path: &Path, socket: Socket<'_>) -> io::Result<(Reader, WriteHalf)> {
     loop {
         match zmtp::connect(path, socket).await {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
@@ -64,7 +65,7 @@ async fn connect_when_there(path: &Path, socket: Socket<'_>) -> io::Result<(Read
 /// The way to the kernel on one channel. What its socket takes is sent at once, without a task in between.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    writer: Writer,
+    writer: WriteHalf,
     /// Messages that the socket did not take yet; of the first, what is left of it.
     unsent: VecDeque<Vec<u8>>,
     broken: bool,
@@ -95,17 +96,19 @@ impl Outgoing {
 
     /// Sends more once the socket takes more. Cancel-safe.
     pub(crate) async fn go_on(&mut self) {
-        self.broken |= self.writer.writable().await.is_err();
+        self.broken |= self.writer.room().await.is_err();
         self.push();
     }
 
     /// Hands the socket what it takes.
     fn push(&mut self) {
         while let Some(message) = self.unsent.front_mut().filter(|_| !self.broken) {
-            match self.writer.try_write(message) {
+            match self.writer.push(message) {
                 Ok(written) if written == message.len() => drop(self.unsent.pop_front()),
-                Ok(written) => drop(message.drain(..written)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Ok(written) => {
+                    message.drain(..written);
+                    return;
+                }
                 Err(_) => self.broken = true,
             }
         }

@@ -3,10 +3,11 @@
 use std::{ffi::OsString, fs::File, io, os::unix::ffi::OsStringExt as _, sync::Arc};
 
 use bytes::Bytes;
-use tokio::{net::UnixStream, sync::mpsc};
+use tokio::sync::mpsc;
 
 use crate::{
-    frames::{Frames, frame, write},
+    frames::{Frames, frame},
+    halves::WriteHalf,
     house::House,
     process::{Limits, Spec, fork_server::Birth},
     protocol::{Ask, Asked, Failed, Fork, Hello, ServerReady, Spawn, Tell, Told, VERSION, Welcome},
@@ -16,15 +17,14 @@ use crate::{
 const TELLS_MAX: usize = 1024;
 
 /// Serves a service until it goes.
-pub(crate) async fn serve(house: &Arc<House>, stream: UnixStream, mut frames: Frames, id: u64, hello: &Hello) {
-    let stream = Arc::new(stream);
+pub(crate) async fn serve(house: &Arc<House>, stream: WriteHalf, mut frames: Frames, id: u64, hello: &Hello) {
     let (tells, waiting) = mpsc::channel(TELLS_MAX);
     // Whoever speaks another version is told so, and leaves.
     let held = if hello.version == VERSION { house.welcome(tells.clone()) } else { Vec::new() };
     let _ = tells.send(Tell::new(id, Told::Welcome(Welcome { version: VERSION, held }))).await;
     let reign = house.reign();
-    let writing = tokio::spawn(answer(Arc::clone(&stream), waiting));
-    while let Ok(Some(Ask { id, asked })) = frames.next(&stream).await {
+    let writing = tokio::spawn(answer(stream, waiting));
+    while let Ok(Some(Ask { id, asked })) = frames.next().await {
         let Some(asked) = asked else { continue };
         match asked {
             Asked::Signal(signal) => match nix::sys::signal::Signal::try_from(signal.signal) {
@@ -68,9 +68,9 @@ async fn carry_out(house: &Arc<House>, reign: u64, asked: Asked) -> io::Result<T
     })
 }
 
-async fn answer(stream: Arc<UnixStream>, mut waiting: mpsc::Receiver<Tell>) {
+async fn answer(stream: WriteHalf, mut waiting: mpsc::Receiver<Tell>) {
     while let Some(tell) = waiting.recv().await {
-        if write(&stream, &frame(&tell)).await.is_err() {
+        if stream.write(&frame(&tell)).await.is_err() {
             return;
         }
     }

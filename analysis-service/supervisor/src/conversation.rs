@@ -4,11 +4,12 @@
 use std::{io, path::Path, sync::Arc};
 
 use bytes::Bytes;
-use tokio::{net::UnixStream, sync::mpsc, task::JoinSet, time::Instant};
+use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use crate::{
     channels::{Channels, Outgoing},
-    frames::{Frames, frame, write},
+    frames::{Frames, frame},
+    halves::WriteHalf,
     journal::Journal,
     protocol::{Ask, Asked, Channel, Closed, Conversing, Heard, Oversized, Send, Tell, Told},
     room::Common,
@@ -18,8 +19,8 @@ use crate::{
 /// Services that may wait to take part; there is one.
 const LISTENERS_MAX: usize = 4;
 
-/// Who takes part for the service: its socket, the number of what it asked for, and what it has sent already.
-pub(crate) type Listener = (UnixStream, u64, Frames);
+/// Who takes part for the service: the way to it, the number of what it asked for, and what comes from it.
+pub(crate) type Listener = (WriteHalf, u64, Frames);
 
 /// A running conversation. Dropping it ends it.
 #[derive(Debug)]
@@ -93,23 +94,21 @@ struct Talk {
 enum Wake {
     Listener(Option<Listener>),
     Asked(io::Result<Option<Ask>>),
-    Behind,
-    Writable,
+    Unheard,
     Sent,
 }
 
 impl Talk {
     async fn run(mut self) {
-        let mut listener: Option<(Arc<UnixStream>, Frames)> = None;
+        let mut listener: Option<(WriteHalf, Frames)> = None;
         let mut behind = false;
         loop {
             match self.wake(&mut listener, behind).await {
                 Wake::Listener(None) => return,
                 Wake::Listener(Some((stream, id, frames))) => {
-                    if let Some((former, frames)) = listener {
-                        self.hear_out(&former, frames).await;
+                    if let Some((_, frames)) = listener {
+                        self.hear_out(frames).await;
                     }
-                    self.journal.detach();
                     let conversing = Conversing {
                         last_tag: self.last_tag.clone(),
                         last_number: Some(self.journal.last_number()),
@@ -118,42 +117,37 @@ impl Talk {
                     };
                     let told = frame(&Tell::new(id, Told::Conversing(conversing)));
                     // A new socket has room for so little.
-                    listener = write(&stream, &told).await.is_ok().then(|| (Arc::new(stream), frames));
+                    listener = stream.write(&told).await.is_ok().then_some((stream, frames));
                     behind = false;
-                    if let Some((stream, _)) = &listener {
-                        self.journal.attach(Arc::clone(stream));
-                    }
+                    self.journal.rewind();
                 }
                 Wake::Asked(Ok(Some(Ask { asked: Some(asked), .. }))) => self.take(asked),
                 Wake::Asked(Ok(Some(_))) => {}
-                Wake::Asked(Ok(None) | Err(_)) => {
-                    self.journal.detach();
-                    listener = None;
-                }
-                Wake::Behind => behind = true,
-                Wake::Writable => {
-                    behind = false;
-                    self.journal.go_on();
+                Wake::Asked(Ok(None) | Err(_)) => listener = None,
+                Wake::Unheard => {
+                    // Where the socket is broken, the reading half tells.
+                    behind = listener.as_ref().is_some_and(|(stream, _)| !self.journal.send(stream).unwrap_or(true));
                 }
                 Wake::Sent => {}
             }
         }
     }
 
-    async fn wake(&mut self, listener: &mut Option<(Arc<UnixStream>, Frames)>, behind: bool) -> Wake {
+    async fn wake(&mut self, listener: &mut Option<(WriteHalf, Frames)>, behind: bool) -> Wake {
         // A kernel that takes no more requests is not asked more.
         let full = self.outgoing.iter().any(|(_, outgoing)| outgoing.is_full());
-        let stream = listener.as_ref().map(|(stream, _)| Arc::clone(stream));
+        let (stream, frames) = listener.as_mut().map(|(stream, frames)| (&*stream, frames)).unzip();
         let asked = async {
-            match listener {
-                Some((stream, frames)) if !full => frames.next(stream).await,
+            match frames {
+                Some(frames) if !full => frames.next().await,
                 _ => std::future::pending().await,
             }
         };
-        let writable = async {
-            match &stream {
-                Some(stream) if behind => stream.writable().await,
-                _ => std::future::pending().await,
+        let unheard = async {
+            match stream {
+                Some(stream) if behind => drop(stream.room().await),
+                Some(_) => self.journal.news().await,
+                None => std::future::pending().await,
             }
         };
         tokio::select! {
@@ -161,18 +155,17 @@ impl Talk {
             listener = self.waiting.recv() => Wake::Listener(listener),
             () = sent(&mut self.outgoing) => Wake::Sent,
             asked = asked => Wake::Asked(asked),
-            _ = writable => Wake::Writable,
-            () = self.journal.behind(), if !behind => Wake::Behind,
+            () = unheard => Wake::Unheard,
         }
     }
 
     /// Takes what a service had asked for before the next one came, and is not read yet: it may have written down that it
     /// did. No more than a socket holds.
-    async fn hear_out(&mut self, stream: &UnixStream, mut frames: Frames) {
+    async fn hear_out(&mut self, mut frames: Frames) {
         loop {
             let asked = tokio::select! {
                 biased;
-                asked = frames.next(stream) => asked,
+                asked = frames.next() => asked,
                 // By then the runtime has looked whether there is more.
                 () = tokio::task::yield_now() => return,
             };
@@ -223,12 +216,13 @@ mod tests {
 
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::UnixListener,
+        net::{UnixListener, UnixStream},
         sync::oneshot,
     };
 
     use super::*;
     use crate::{
+        halves::halves,
         sockets::socket_path,
         zmtp::{self, peer},
     };
@@ -259,18 +253,26 @@ mod tests {
         peers
     }
 
+    /// What a service that takes part is told, and its way to the conversation.
+    async fn service(conversation: &Conversation, number: u64) -> (Frames, WriteHalf) {
+        let (service, ours) = UnixStream::pair().expect("a pair");
+        let (read, write) = halves(ours).expect("halves");
+        conversation.attach((write, number, Frames::of(read))).await;
+        let (read, write) = halves(service).expect("halves");
+        (Frames::of(read), write)
+    }
+
     #[tokio::test]
     async fn what_a_kernel_says_counts_as_its_owners_once_that_is_told() {
         let folder = tempfile::tempdir().expect("a folder");
         let (prefix, common) = (folder.path().join("k"), Common::new());
         let _kernel = kernel(&prefix);
         let conversation = Conversation::open(&prefix, Instant::now() + LIMIT, common.clone()).await.expect("a kernel");
-        let (service, ours) = UnixStream::pair().expect("a pair");
+        let (_frames, service) = service(&conversation, 1).await;
         let request = Send { channel: Channel::Shell.into(), frames: vec!["x".into()], ..Send::default() };
         for asked in [Asked::BelongsTo("a".into()), Asked::Send(request)] {
-            write(&service, &frame(&Ask::new(0, asked))).await.expect("written");
+            service.write(&frame(&Ask::new(0, asked))).await.expect("written");
         }
-        conversation.attach((ours, 1, Frames::default())).await;
         let said = async {
             while common.taken_kib("a") != (SAID_BYTES >> 10, SAID_BYTES >> 10) {
                 tokio::task::yield_now().await;
@@ -287,9 +289,8 @@ mod tests {
         let conversation = Conversation::open(&prefix, Instant::now() + LIMIT, Common::new()).await.expect("a kernel");
         let mut last_note = Bytes::new();
         for number in 1_u64..=20 {
-            let (service, ours) = UnixStream::pair().expect("a pair");
-            conversation.attach((ours, number, Frames::default())).await;
-            let told = tokio::time::timeout(LIMIT, Frames::default().next::<Tell>(&service)).await.expect("an answer");
+            let (mut frames, service) = service(&conversation, number).await;
+            let told = tokio::time::timeout(LIMIT, frames.next::<Tell>()).await.expect("an answer");
             let Ok(Some(Tell { told: Some(Told::Conversing(Conversing { last_note: told, .. })), .. })) = told else {
                 panic!("something else")
             };
@@ -297,7 +298,7 @@ mod tests {
             last_note = number.to_string().into();
             let request = Send { channel: Channel::Stdin.into(), note: last_note.clone(), ..Send::default() };
             // It has died when the next one comes, before anybody looks.
-            write(&service, &frame(&Ask::new(0, Asked::Send(request)))).await.expect("written");
+            service.write(&frame(&Ask::new(0, Asked::Send(request)))).await.expect("written");
         }
     }
 }

@@ -4,9 +4,9 @@ use std::io;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use prost::Message;
-use tokio::net::UnixStream;
+use tokio::io::AsyncReadExt as _;
 
-use crate::zmtp::MESSAGE_MAX_BYTES;
+use crate::{halves::ReadHalf, zmtp::MESSAGE_MAX_BYTES};
 
 /// The longest frame: the longest message of a kernel, with what is said of it.
 const FRAME_MAX_BYTES: u64 = MESSAGE_MAX_BYTES + (1 << 20);
@@ -33,20 +33,20 @@ pub(crate) fn frame(message: &impl Message) -> Bytes {
 /// Reads frames.
 #[derive(Debug)]
 pub(crate) struct Frames {
+    read: ReadHalf,
     bytes: BytesMut,
     max_bytes: u64,
 }
 
-impl Default for Frames {
-    fn default() -> Self {
-        Self { bytes: BytesMut::new(), max_bytes: FRAME_MAX_BYTES }
-    }
-}
-
 impl Frames {
+    /// Of what comes here.
+    pub(crate) fn of(read: ReadHalf) -> Self {
+        Self { read, bytes: BytesMut::new(), max_bytes: FRAME_MAX_BYTES }
+    }
+
     /// Of somebody who has to show the key first: nothing large is kept for a stranger.
-    pub(crate) fn of_stranger() -> Self {
-        Self { max_bytes: GREETING_MAX_BYTES, ..Self::default() }
+    pub(crate) fn of_stranger(read: ReadHalf) -> Self {
+        Self { max_bytes: GREETING_MAX_BYTES, ..Self::of(read) }
     }
 
     /// The key was shown.
@@ -58,7 +58,7 @@ impl Frames {
     ///
     /// # Errors
     /// The socket broke, or what came is no frame.
-    pub(crate) async fn next<M: Message + Default>(&mut self, stream: &UnixStream) -> io::Result<Option<M>> {
+    pub(crate) async fn next<M: Message + Default>(&mut self) -> io::Result<Option<M>> {
         loop {
             let missing = match self.take()? {
                 Ok(message) => return Ok(Some(message)),
@@ -67,14 +67,11 @@ impl Frames {
             if self.bytes.is_empty() {
                 // Nothing is kept for who says nothing.
                 self.bytes = BytesMut::new();
-                stream.readable().await?;
+                self.read.readable().await?;
             }
             self.bytes.reserve(missing.clamp(READ_BYTES, RESERVE_MAX_BYTES));
-            match stream.try_read_buf(&mut self.bytes) {
-                Ok(0) => return Ok(None),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.readable().await?,
-                Err(error) => return Err(error),
+            if self.read.read_buf(&mut self.bytes).await? == 0 {
+                return Ok(None);
             }
         }
     }
@@ -96,61 +93,41 @@ impl Frames {
     }
 }
 
-/// Hands the socket what it takes of these bytes; says how many. Never waits.
-///
-/// # Errors
-/// The socket is broken.
-pub(crate) fn push(stream: &UnixStream, bytes: &[u8]) -> io::Result<usize> {
-    let mut written = 0;
-    while written < bytes.len() {
-        match stream.try_write(&bytes[written..]) {
-            Ok(count) => written += count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(written)
-}
-
-/// Writes all of it.
-///
-/// # Errors
-/// The socket is broken.
-pub(crate) async fn write(stream: &UnixStream, bytes: &[u8]) -> io::Result<()> {
-    let mut written = 0;
-    loop {
-        written += push(stream, &bytes[written..])?;
-        if written == bytes.len() {
-            return Ok(());
-        }
-        stream.writable().await?;
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::net::UnixStream;
+
     use super::*;
-    use crate::protocol::{Ask, Asked};
+    use crate::{
+        halves::{WriteHalf, halves},
+        protocol::{Ask, Asked, Hello},
+    };
 
     fn message(text: u64) -> Ask {
         Ask::new(text, Asked::ReadLog(7))
     }
 
+    /// What is written to one end, and where the other end's comes.
+    fn pair() -> (WriteHalf, ReadHalf) {
+        let (one, two) = UnixStream::pair().expect("a pair");
+        (halves(one).expect("halves").1, halves(two).expect("halves").0)
+    }
+
     #[tokio::test]
     async fn frames_come_back_however_they_were_cut() {
-        let (one, two) = UnixStream::pair().expect("a pair");
+        let (one, two) = pair();
         let bytes = [frame(&message(1)), frame(&message(2))].concat();
         let writing = async {
             for byte in &bytes {
-                write(&one, &[*byte]).await.expect("written");
+                one.write(&[*byte]).await.expect("written");
                 tokio::task::yield_now().await;
             }
             drop(one);
         };
         let reading = async {
-            let mut frames = Frames::default();
+            let mut frames = Frames::of(two);
             let mut read = Vec::new();
-            while let Some(message) = frames.next::<Ask>(&two).await.expect("a frame") {
+            while let Some(message) = frames.next::<Ask>().await.expect("a frame") {
                 read.push(message);
             }
             read
@@ -161,27 +138,27 @@ mod tests {
 
     #[tokio::test]
     async fn a_stranger_announces_nothing_large() {
-        let (one, two) = UnixStream::pair().expect("a pair");
+        let (one, two) = pair();
         let long = u32::try_from(GREETING_MAX_BYTES + 1).expect("small").to_le_bytes();
-        write(&one, &long).await.expect("written");
-        assert!(Frames::of_stranger().next::<Ask>(&two).await.is_err(), "a stranger was waited for");
-        let mut frames = Frames::of_stranger();
-        let large =
-            Ask::new(1, Asked::Hello(crate::protocol::Hello { key: vec![0; 20_000].into(), ..Default::default() }));
-        write(&one, &[&frame(&message(1))[..], &frame(&large)].concat()).await.expect("written");
-        assert_eq!(frames.next::<Ask>(&two).await.expect("a frame"), Some(message(1)));
+        one.write(&long).await.expect("written");
+        assert!(Frames::of_stranger(two).next::<Ask>().await.is_err(), "a stranger was waited for");
+        let (one, two) = pair();
+        let mut frames = Frames::of_stranger(two);
+        let large = Ask::new(1, Asked::Hello(Hello { key: vec![0; 20_000].into(), ..Hello::default() }));
+        one.write(&[&frame(&message(1))[..], &frame(&large)].concat()).await.expect("written");
+        assert_eq!(frames.next::<Ask>().await.expect("a frame"), Some(message(1)));
         frames.trust();
-        assert_eq!(frames.next::<Ask>(&two).await.expect("a frame"), Some(large));
+        assert_eq!(frames.next::<Ask>().await.expect("a frame"), Some(large));
     }
 
     #[tokio::test]
     async fn noise_and_a_cut_frame_are_no_messages() {
-        let (one, two) = UnixStream::pair().expect("a pair");
-        write(&one, &[0xff; 8]).await.expect("written");
-        assert!(Frames::default().next::<Ask>(&two).await.is_err(), "noise was taken for a frame");
-        let (one, two) = UnixStream::pair().expect("a pair");
-        write(&one, &frame(&message(1))[..5]).await.expect("written");
+        let (one, two) = pair();
+        one.write(&[0xff; 8]).await.expect("written");
+        assert!(Frames::of(two).next::<Ask>().await.is_err(), "noise was taken for a frame");
+        let (one, two) = pair();
+        one.write(&frame(&message(1))[..5]).await.expect("written");
         drop(one);
-        assert!(Frames::default().next::<Ask>(&two).await.expect("an end").is_none(), "half a frame was taken");
+        assert!(Frames::of(two).next::<Ask>().await.expect("an end").is_none(), "half a frame was taken");
     }
 }

@@ -19,7 +19,6 @@ use std::{
 use bytes::Bytes;
 use nix::sys::signal::Signal;
 use tokio::{
-    net::UnixStream,
     sync::{mpsc, oneshot},
     time::{Instant, timeout},
 };
@@ -27,6 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     conversation::{Conversation, Listener},
+    halves::WriteHalf,
     log::LogTail,
     process::{
         End, Process, Spawned, Spawner, Spec,
@@ -239,7 +239,7 @@ impl House {
         prefix: &Path,
         deadline: Instant,
         listener: Listener,
-    ) -> Result<(), (io::Error, UnixStream)> {
+    ) -> Result<(), (io::Error, WriteHalf)> {
         let known = self.children().get(&id).map(|child| child.conversation.clone());
         let conversation = match known {
             None => return Err((gone(), listener.0)),

@@ -3,24 +3,29 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    io::{self, IoSlice},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
-use tokio::{net::UnixStream, sync::Notify};
+use tokio::sync::Notify;
 
 use crate::{
-    frames::{frame, push},
+    frames::frame,
+    halves::WriteHalf,
     protocol::{Tell, Told},
     room::{Allowance, Common, Room},
 };
+
+/// Entries that are handed to the socket at once.
+const PARTS_MAX: usize = 64;
 
 /// The journal of one kernel.
 #[derive(Debug)]
 pub(crate) struct Journal {
     inner: Mutex<Inner>,
-    /// Told when the listener's socket takes no more.
-    behind: Notify,
+    /// Told when there is something to be sent.
+    news: Notify,
     allowance: Allowance,
 }
 
@@ -32,7 +37,6 @@ struct Inner {
     sent: usize,
     /// What it has of the next one, in bytes.
     offset: usize,
-    listener: Option<Arc<UnixStream>>,
 }
 
 #[derive(Debug)]
@@ -45,7 +49,7 @@ struct Entry {
 impl Journal {
     /// An empty one; `common` is what all journals share.
     pub(crate) fn new(common: Common) -> Self {
-        Self { inner: Mutex::default(), behind: Notify::new(), allowance: Allowance::new(common) }
+        Self { inner: Mutex::default(), news: Notify::new(), allowance: Allowance::new(common) }
     }
 
     /// Where there is room for what comes.
@@ -66,13 +70,14 @@ impl Journal {
         self.allowance.taken_kib()
     }
 
-    /// Keeps what came, under the next number, and sends it if somebody listens.
+    /// Keeps what came, under the next number. Who waits for [`Journal::news`] sends it, so that what came together leaves
+    /// together.
     pub(crate) fn add(&self, room: Room, told: impl FnOnce(u64) -> Told) {
         let mut inner = self.inner();
         inner.last_number += 1;
         let number = inner.last_number;
         inner.kept.push_back(Entry { number, frame: frame(&Tell::new(0, told(number))), _room: room });
-        self.send(&mut inner);
+        self.news.notify_one();
     }
 
     /// The number of the newest that came; 0 for none.
@@ -89,43 +94,35 @@ impl Journal {
         }
     }
 
-    /// From here on, who is at the other end of this listens: all that is kept is sent.
-    pub(crate) fn attach(&self, listener: Arc<UnixStream>) {
+    /// Somebody else listens from here on: all that is kept is to be sent.
+    pub(crate) fn rewind(&self) {
         let mut inner = self.inner();
-        (inner.listener, inner.sent, inner.offset) = (Some(listener), 0, 0);
-        self.send(&mut inner);
+        (inner.sent, inner.offset) = (0, 0);
+        self.news.notify_one();
     }
 
-    /// Nobody listens any more.
-    pub(crate) fn detach(&self) {
-        self.inner().listener = None;
+    /// Waits until there is something to be sent. Cancel-safe.
+    pub(crate) async fn news(&self) {
+        self.news.notified().await;
     }
 
-    /// Waits until the listener's socket takes no more. Cancel-safe.
-    pub(crate) async fn behind(&self) {
-        self.behind.notified().await;
-    }
-
-    /// Sends on, now that the listener's socket takes more.
-    pub(crate) fn go_on(&self) {
-        self.send(&mut self.inner());
-    }
-
-    fn send(&self, inner: &mut Inner) {
-        let Some(listener) = inner.listener.clone() else { return };
-        while let Some(entry) = inner.kept.get(inner.sent) {
-            let rest = entry.frame.get(inner.offset..).unwrap_or_default();
-            let (length, written) = (rest.len(), push(&listener, rest));
-            match written {
-                Ok(written) if written == length => (inner.sent, inner.offset) = (inner.sent + 1, 0),
-                Ok(written) => {
-                    inner.offset += written;
-                    return self.behind.notify_one();
-                }
-                // Its reading half tells the conversation.
-                Err(_) => return inner.listener = None,
+    /// Sends the listener what it does not have yet; says whether it takes all of that now.
+    ///
+    /// # Errors
+    /// Its socket is broken.
+    pub(crate) fn send(&self, listener: &WriteHalf) -> io::Result<bool> {
+        let mut inner = self.inner();
+        while inner.sent < inner.kept.len() {
+            let mut parts = [IoSlice::new(&[]); PARTS_MAX];
+            let entries = inner.kept.range(inner.sent..);
+            let count = parts.iter_mut().zip(entries).map(|(part, entry)| *part = IoSlice::new(&entry.frame)).count();
+            parts[0].advance(inner.offset);
+            match listener.push_parts(&parts[..count])? {
+                0 => return Ok(false),
+                written => inner.count(written),
             }
         }
+        Ok(true)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -133,20 +130,44 @@ impl Journal {
     }
 }
 
+impl Inner {
+    /// The listener has so many bytes more.
+    fn count(&mut self, written: usize) {
+        self.offset += written;
+        while let Some(entry) = self.kept.get(self.sent).filter(|entry| entry.frame.len() <= self.offset) {
+            self.offset -= entry.frame.len();
+            self.sent += 1;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use tokio::net::UnixStream;
+
     use super::*;
-    use crate::{frames::Frames, protocol::Closed, room::FLOOR_KIB};
+    use crate::{
+        frames::Frames,
+        halves::halves,
+        protocol::{Closed, Heard},
+        room::FLOOR_KIB,
+    };
 
     async fn say(journal: &Journal) {
         let room = journal.room(100).await;
         journal.add(room, |number| Told::Closed(Closed { number, channel: 1 }));
     }
 
-    async fn heard(stream: &UnixStream, count: usize) -> Vec<u64> {
-        let (mut frames, mut numbers) = (Frames::default(), Vec::new());
+    /// A listener, and what comes to it.
+    fn listener() -> (WriteHalf, Frames) {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        (halves(ours).expect("halves").1, Frames::of(halves(theirs).expect("halves").0))
+    }
+
+    async fn heard(frames: &mut Frames, count: usize) -> Vec<u64> {
+        let mut numbers = Vec::new();
         for _ in 0..count {
-            let tell: Tell = frames.next(stream).await.expect("a frame").expect("a message");
+            let tell: Tell = frames.next().await.expect("a frame").expect("a message");
             let Some(Told::Closed(closed)) = tell.told else { panic!("something else") };
             numbers.push(closed.number);
         }
@@ -159,16 +180,18 @@ mod tests {
         for _ in 0..3 {
             say(&journal).await;
         }
-        let (ours, theirs) = UnixStream::pair().expect("a pair");
-        journal.attach(Arc::new(ours));
-        assert_eq!(heard(&theirs, 3).await, [1, 2, 3]);
+        let (to, mut frames) = listener();
+        assert!(journal.send(&to).expect("sent"));
+        assert_eq!(heard(&mut frames, 3).await, [1, 2, 3]);
         journal.acknowledge(2);
-        journal.detach();
         say(&journal).await;
-        let (ours, theirs) = UnixStream::pair().expect("a pair");
-        journal.attach(Arc::new(ours));
+        journal.rewind();
+        let (to, mut frames) = listener();
+        assert!(journal.send(&to).expect("sent"));
         say(&journal).await;
-        assert_eq!(heard(&theirs, 3).await, [3, 4, 5]);
+        journal.news().await;
+        assert!(journal.send(&to).expect("sent"));
+        assert_eq!(heard(&mut frames, 3).await, [3, 4, 5]);
     }
 
     #[tokio::test]
@@ -178,11 +201,39 @@ mod tests {
         say(&journal).await;
         journal.acknowledge(1);
         assert_eq!(left(), 1, "nobody has heard it yet");
-        let (ours, theirs) = UnixStream::pair().expect("a pair");
-        journal.attach(Arc::new(ours));
-        assert_eq!(heard(&theirs, 1).await, [1]);
+        let (to, mut frames) = listener();
+        assert!(journal.send(&to).expect("sent"));
+        assert_eq!(heard(&mut frames, 1).await, [1]);
         journal.acknowledge(1);
         assert_eq!(left(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_listener_that_takes_no_more_gets_the_rest_once_it_does() {
+        // Many that go at once and one that is longer than what a socket holds, so that each is cut somewhere.
+        let (journal, count) = (Journal::new(Common::new()), 3 * PARTS_MAX);
+        let (to, mut frames) = listener();
+        for number in 0..count {
+            let bytes = if number == PARTS_MAX { 2 << 20 } else { 5_000 };
+            let frames = vec![vec![u8::try_from(number % 251).expect("small"); bytes].into()];
+            let room = journal.room(bytes).await;
+            journal.add(room, |number| Told::Heard(Heard { number, channel: 1, frames }));
+        }
+        assert!(!journal.send(&to).expect("sent"), "a socket holds all of it");
+        let sending = async {
+            while !journal.send(&to).expect("sent") {
+                to.room().await.expect("a socket");
+            }
+        };
+        let hearing = async {
+            for number in 0..count {
+                let tell: Tell = frames.next().await.expect("a frame").expect("a message");
+                let Some(Told::Heard(heard)) = tell.told else { panic!("something else") };
+                assert_eq!(heard.number, number as u64 + 1);
+                assert!(heard.frames[0].iter().all(|byte| usize::from(*byte) == number % 251));
+            }
+        };
+        tokio::join!(sending, hearing);
     }
 
     #[tokio::test]

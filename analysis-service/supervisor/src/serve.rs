@@ -22,7 +22,8 @@ use tokio::{
 
 use crate::{
     control,
-    frames::{Frames, frame, write},
+    frames::{Frames, frame},
+    halves::{WriteHalf, halves},
     house::House,
     process::rights,
     protocol::{Ask, Asked, Converse, Failed, TakeListener, TakeName, Tell, Told},
@@ -161,11 +162,15 @@ async fn meet(
     if !is_own(&stream) {
         return;
     }
-    let mut frames = Frames::of_stranger();
+    let Ok((read, stream)) = halves(stream).inspect_err(|error| tracing::warn!(%error, "a connection has no handles"))
+    else {
+        return;
+    };
+    let mut frames = Frames::of_stranger(read);
     let heard = tokio::select! {
         biased;
         // First: what has been said already counts.
-        heard = timeout(HELLO_WAIT, frames.next(&stream)) => heard,
+        heard = timeout(HELLO_WAIT, frames.next()) => heard,
         _ = expelled => return,
     };
     let Ok(Ok(Some(Ask { id, asked }))) = heard else { return };
@@ -191,7 +196,7 @@ async fn meet(
             let deadline = Instant::now() + Duration::from_millis(wait_ms);
             let begun = house.converse(child, Path::new(&prefix), deadline, (stream, id, frames)).await;
             if let Err((error, stream)) = begun {
-                let _ = write(&stream, &frame(&Tell::new(id, Told::Failed(Failed::of(&error))))).await;
+                let _ = stream.write(&frame(&Tell::new(id, Told::Failed(Failed::of(&error))))).await;
             }
         }
         Some(Asked::TakeListener(TakeListener { child, .. })) => hand_out(&stream, id, house.listener(child)).await,
@@ -201,11 +206,11 @@ async fn meet(
 }
 
 /// Answers with a descriptor beside the answer.
-async fn hand_out(stream: &UnixStream, id: u64, fd: io::Result<OwnedFd>) {
+async fn hand_out(stream: &WriteHalf, id: u64, fd: io::Result<OwnedFd>) {
     // A new socket has room for so little.
     let done = frame(&Tell::new(id, Told::Done(true)));
     if let Err(error) = fd.and_then(|fd| rights::send(stream, &done, &[fd.as_raw_fd()])) {
-        let _ = write(stream, &frame(&Tell::new(id, Told::Failed(Failed::of(&error))))).await;
+        let _ = stream.write(&frame(&Tell::new(id, Told::Failed(Failed::of(&error))))).await;
     }
 }
 

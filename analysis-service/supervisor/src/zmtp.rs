@@ -8,11 +8,8 @@ use std::{future::Future, io, path::Path, time::Duration};
 
 use bytes::Bytes;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{
-        UnixStream,
-        unix::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncReadExt as _, BufReader},
+    net::UnixStream,
     time::{Instant, timeout_at},
 };
 
@@ -24,7 +21,11 @@ use self::{
         read_frame_head, ready,
     },
 };
-use crate::{journal::Journal, room::Room};
+use crate::{
+    halves::{ReadHalf, WriteHalf, halves},
+    journal::Journal,
+    room::Room,
+};
 
 mod partial;
 mod wire;
@@ -59,7 +60,7 @@ pub(crate) enum Received {
 /// The receiving half.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    read: BufReader<OwnedReadHalf>,
+    read: BufReader<ReadHalf>,
     patience: Patience,
 }
 
@@ -77,24 +78,20 @@ impl Patience {
     }
 }
 
-/// The sending half.
-#[derive(Debug)]
-pub(crate) struct Writer(OwnedWriteHalf);
-
 /// Connects to the socket file at `path` and shakes hands. A subscriber is subscribed to everything.
 ///
 /// # Errors
 /// If the file is no listening socket, or its owner speaks something else.
-pub(crate) async fn connect(path: &Path, socket: Socket<'_>) -> io::Result<(Reader, Writer)> {
-    let (read, mut write) = UnixStream::connect(path).await?.into_split();
+pub(crate) async fn connect(path: &Path, socket: Socket<'_>) -> io::Result<(Reader, WriteHalf)> {
+    let (read, write) = halves(UnixStream::connect(path).await?)?;
     let mut read = BufReader::with_capacity(READ_BUFFER_BYTES, read);
-    write.write_all(&greeting()).await?;
+    write.write(&greeting()).await?;
     let mut peer = [0; GREETING_BYTES];
     read.read_exact(&mut peer).await?;
     if peer[0] != 0xff || peer[9] != 0x7f || peer[10] < 3 || !peer[12..].starts_with(b"NULL\0") {
         return Err(protocol("the peer does not speak ZMTP 3 without security"));
     }
-    write.write_all(&ready(socket)).await?;
+    write.write(&ready(socket)).await?;
     let (flags, len) = read_frame_head(&mut read).await?;
     if flags & FLAG_COMMAND == 0 || len > COMMAND_MAX_BYTES {
         return Err(protocol("the peer does not shake hands"));
@@ -104,9 +101,9 @@ pub(crate) async fn connect(path: &Path, socket: Socket<'_>) -> io::Result<(Read
         return Err(protocol("the peer refuses the handshake"));
     }
     if matches!(socket, Socket::Subscriber) {
-        write.write_all(&message(&[Bytes::from_static(b"\x01")])).await?;
+        write.write(&message(&[Bytes::from_static(b"\x01")])).await?;
     }
-    Ok((Reader { read, patience: PATIENCE }, Writer(write)))
+    Ok((Reader { read, patience: PATIENCE }, write))
 }
 
 impl Reader {
@@ -195,24 +192,6 @@ impl Reader {
     async fn skip(&mut self, len: u64) -> io::Result<()> {
         let skipped = tokio::io::copy_buf(&mut (&mut self.read).take(len), &mut tokio::io::sink()).await?;
         if skipped < len { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
-    }
-}
-
-impl Writer {
-    /// Waits until the socket may take something.
-    ///
-    /// # Errors
-    /// If it is broken.
-    pub(crate) async fn writable(&self) -> io::Result<()> {
-        self.0.writable().await
-    }
-
-    /// Hands the socket what it takes of these bytes without waiting; says how many.
-    ///
-    /// # Errors
-    /// `WouldBlock` if it takes nothing now, others if it is broken.
-    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.try_write(bytes)
     }
 }
 

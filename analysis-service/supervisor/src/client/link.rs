@@ -26,7 +26,8 @@ use tokio::{
 
 use super::{Cast, Casts, Lost, Settings, ended, listener};
 use crate::{
-    frames::{Frames, frame, write},
+    frames::{Frames, frame},
+    halves::{WriteHalf, halves},
     process::Ended,
     protocol::{Ask, Asked, Held, Hello, Signal, Started, Tell, Told, VERSION, Welcome},
 };
@@ -69,7 +70,7 @@ pub(super) struct Link {
 }
 
 struct Open {
-    stream: UnixStream,
+    stream: WriteHalf,
     frames: Frames,
 }
 
@@ -118,7 +119,7 @@ impl Link {
     async fn wake(&mut self) -> Wake {
         let told = async {
             match &mut self.open {
-                Some(open) => open.frames.next(&open.stream).await,
+                Some(open) => open.frames.next().await,
                 None => std::future::pending().await,
             }
         };
@@ -157,7 +158,7 @@ impl Link {
 
     async fn write(&mut self, ask: &Ask) {
         let Some(open) = &self.open else { return };
-        if write(&open.stream, &frame(ask)).await.is_err() {
+        if open.stream.write(&frame(ask)).await.is_err() {
             self.lose();
         }
     }
@@ -237,9 +238,10 @@ impl Link {
     async fn greet(&mut self, stream: UnixStream) -> io::Result<Vec<Held>> {
         let linger_ms = u64::try_from(self.settings.linger.as_millis()).unwrap_or(u64::MAX);
         let key = read_key(&self.settings.socket).await?;
-        write(&stream, &frame(&Ask::new(0, Asked::Hello(Hello { version: VERSION, linger_ms, key })))).await?;
-        let mut frames = Frames::default();
-        let welcome = timeout(WELCOME_WAIT, frames.next::<Tell>(&stream)).await??;
+        let (read, stream) = halves(stream)?;
+        stream.write(&frame(&Ask::new(0, Asked::Hello(Hello { version: VERSION, linger_ms, key })))).await?;
+        let mut frames = Frames::of(read);
+        let welcome = timeout(WELCOME_WAIT, frames.next::<Tell>()).await??;
         match welcome.and_then(|tell| tell.told) {
             Some(Told::Welcome(Welcome { version: VERSION, held })) => {
                 self.listeners.store(listener::is_known(&self.settings.socket).await, Ordering::Relaxed);

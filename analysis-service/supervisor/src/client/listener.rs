@@ -6,14 +6,14 @@ use std::{io, net::TcpListener, os::fd::OwnedFd, path::Path, time::Duration};
 use bytes::Buf as _;
 use prost::Message as _;
 use tokio::{
-    io::Interest,
+    io::{AsyncWriteExt as _, Interest},
     net::UnixStream,
     time::{Instant, sleep, timeout},
 };
 
 use super::odd;
 use crate::{
-    frames::{LENGTH_BYTES, frame, write},
+    frames::{LENGTH_BYTES, frame},
     process::rights,
     protocol::{Ask, Asked, TakeListener, Tell, Told},
 };
@@ -59,8 +59,8 @@ async fn taken(socket: &Path, child: u64) -> io::Result<TcpListener> {
 
 async fn ask(socket: &Path, child: u64) -> io::Result<(Option<Told>, Option<OwnedFd>)> {
     let key = super::link::read_key(socket).await?;
-    let stream = UnixStream::connect(socket).await?;
-    write(&stream, &frame(&Ask::new(0, Asked::TakeListener(TakeListener { child, key })))).await?;
+    let mut stream = UnixStream::connect(socket).await?;
+    stream.write_all(&frame(&Ask::new(0, Asked::TakeListener(TakeListener { child, key })))).await?;
     let (answer, fds) = timeout(ANSWER_WAIT, receive(&stream)).await??;
     read(&answer, fds)
 }

@@ -1,13 +1,14 @@
 //! The service's side of the exchange with one kernel.
 
-use std::{collections::VecDeque, io, path::Path, sync::Arc, time::Duration};
+use std::{collections::VecDeque, io, path::Path, time::Duration};
 
 use bytes::Bytes;
 use tokio::{net::UnixStream, time::timeout};
 
 use super::odd;
 use crate::{
-    frames::{Frames, frame, push, write},
+    frames::{Frames, frame},
+    halves::{WriteHalf, halves},
     protocol::{Ask, Asked, Channel, Closed, Converse, Conversing, Heard as ToldHeard, Oversized, Send, Tell, Told},
 };
 
@@ -44,7 +45,7 @@ pub struct Mark {
 /// The sending half of the exchange.
 #[derive(Debug)]
 pub struct Talk {
-    stream: Arc<UnixStream>,
+    stream: WriteHalf,
     frames: Option<Frames>,
     /// The tag of the newest request with one that an earlier service sent, if any.
     last_tag: Bytes,
@@ -61,23 +62,20 @@ pub struct Talk {
 
 /// The receiving half.
 #[derive(Debug)]
-pub struct Hearing {
-    stream: Arc<UnixStream>,
-    frames: Frames,
-}
+pub struct Hearing(Frames);
 
 impl Talk {
     pub(super) async fn begin(socket: &Path, child: u64, prefix: &Path, wait: Duration) -> io::Result<Self> {
         let prefix = prefix.to_str().ok_or_else(|| io::Error::other("a path is no text"))?.to_owned();
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         let key = super::link::read_key(socket).await?;
-        let stream = UnixStream::connect(socket).await?;
-        write(&stream, &frame(&Ask::new(0, Asked::Converse(Converse { child, prefix, wait_ms, key })))).await?;
-        let mut frames = Frames::default();
-        let told = timeout(wait.saturating_add(ANSWER_GRACE), frames.next::<Tell>(&stream)).await??;
+        let (read, stream) = halves(UnixStream::connect(socket).await?)?;
+        stream.write(&frame(&Ask::new(0, Asked::Converse(Converse { child, prefix, wait_ms, key })))).await?;
+        let mut frames = Frames::of(read);
+        let told = timeout(wait.saturating_add(ANSWER_GRACE), frames.next::<Tell>()).await??;
         match told.and_then(|tell| tell.told) {
             Some(Told::Conversing(Conversing { last_tag, last_number, last_note, last_tag_age_ms })) => Ok(Self {
-                stream: Arc::new(stream),
+                stream,
                 frames: Some(frames),
                 last_tag,
                 last_tag_age: last_tag_age_ms.map(Duration::from_millis),
@@ -117,7 +115,7 @@ impl Talk {
 
     /// The receiving half, once.
     pub fn hearing(&mut self) -> Option<Hearing> {
-        Some(Hearing { stream: Arc::clone(&self.stream), frames: self.frames.take()? })
+        self.frames.take().map(Hearing)
     }
 
     /// Sends a message whole or not at all. With a tag or a note, a service that comes later is told it; everything up to
@@ -153,7 +151,7 @@ impl Talk {
 
     /// Sends more once the socket takes more. Cancel-safe.
     pub async fn go_on(&mut self) {
-        self.broken |= self.stream.writable().await.is_err();
+        self.broken |= self.stream.room().await.is_err();
         self.push();
     }
 
@@ -169,7 +167,7 @@ impl Talk {
 
     fn push(&mut self) {
         while let Some(first) = self.unsent.front_mut().filter(|_| !self.broken) {
-            match push(&self.stream, first) {
+            match self.stream.push(first) {
                 Ok(written) if written == first.len() => drop(self.unsent.pop_front()),
                 Ok(written) => {
                     let _ = first.split_to(written);
@@ -191,7 +189,7 @@ impl Hearing {
     /// What came is not understood.
     pub async fn next(&mut self) -> io::Result<Option<Heard>> {
         let channel = |number: i32| Channel::try_from(number).map_err(|_| odd());
-        let Some(tell) = self.frames.next::<Tell>(&self.stream).await? else { return Ok(None) };
+        let Some(tell) = self.0.next::<Tell>().await? else { return Ok(None) };
         Ok(Some(match tell.told {
             Some(Told::Heard(ToldHeard { number, channel: on, frames })) => {
                 Heard::Message(number, channel(on)?, frames)

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use tokio::{io::AsyncReadExt as _, net::UnixListener, task::JoinHandle};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UnixListener,
+    task::JoinHandle,
+};
 
 use super::{
     partial::MESSAGE_MAX_FRAMES,

@@ -3,12 +3,10 @@
 use std::io;
 
 use bytes::Bytes;
-use tokio::{
-    io::{AsyncReadExt as _, BufReader},
-    net::unix::OwnedReadHalf,
-};
+use tokio::io::{AsyncReadExt as _, BufReader};
 
 use super::Socket;
+use crate::halves::ReadHalf;
 
 /// The longest command of a handshake.
 pub(super) const COMMAND_MAX_BYTES: u64 = 4096;
@@ -75,7 +73,7 @@ fn put_frame(wire: &mut Vec<u8>, flags: u8, body: &[u8]) {
 }
 
 /// Reads the flags of a frame and its length.
-pub(super) async fn read_frame_head(read: &mut BufReader<OwnedReadHalf>) -> io::Result<(u8, u64)> {
+pub(super) async fn read_frame_head(read: &mut BufReader<ReadHalf>) -> io::Result<(u8, u64)> {
     let flags = read.read_u8().await?;
     let len = if flags & FLAG_LONG == 0 { u64::from(read.read_u8().await?) } else { read.read_u64().await? };
     let longest = if flags & FLAG_COMMAND == 0 { FRAME_MAX_BYTES } else { COMMAND_MAX_BYTES };
@@ -87,7 +85,7 @@ pub(super) async fn read_frame_head(read: &mut BufReader<OwnedReadHalf>) -> io::
 }
 
 /// Reads a frame's body. `len` is at most [`super::MESSAGE_MAX_BYTES`].
-pub(super) async fn read_frame(read: &mut BufReader<OwnedReadHalf>, len: u64) -> io::Result<Bytes> {
+pub(super) async fn read_frame(read: &mut BufReader<ReadHalf>, len: u64) -> io::Result<Bytes> {
     let mut body = Vec::with_capacity(usize::try_from(len.min(RESERVE_MAX_BYTES)).unwrap_or(0));
     read.take(len).read_to_end(&mut body).await?;
     if (body.len() as u64) < len { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(body.into()) }
