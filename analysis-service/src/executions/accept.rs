@@ -98,14 +98,14 @@ impl Executions {
         // Nobody knows the id before it is durable, so that all of this may be done at the same time. What began before
         // and is not in memory any more is in the database.
         let (created, known, ticket) = tokio::join!(
-            self.desk.scribe.create(Arc::clone(&live)),
+            self.desk.scribe.create(Arc::clone(&live), position),
             self.store.by_request(new.user_id, new.request_id),
             self.write_down(&accepted),
         );
         match (created, known) {
             (Ok(()), Ok(None)) => match self.keep(&live, ticket).await {
                 Ok(Insert::New) => {
-                    let log = LogWriter::begin(Arc::clone(&live), self.desk.clone(), position).await;
+                    let log = LogWriter::begin(Arc::clone(&live), self.desk.clone());
                     if let Some(on) = on {
                         live.link.depend_on(on);
                     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use fenxi_chassis::clock::Clock;
 use fenxi_proto::analysis::v1::{
-    FinishedEvent, InputRequestEvent, NoticeKind, Outcome, QueuedEvent, StartedEvent, output_event::Event,
+    FinishedEvent, InputRequestEvent, NoticeKind, Outcome, StartedEvent, output_event::Event,
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -92,29 +92,8 @@ impl Ending {
 }
 
 impl LogWriter {
-    /// Begins a log with its first event. Its file is there already.
-    pub(super) async fn begin(live: Arc<Live>, desk: Desk, position: i32) -> Self {
-        let mut log = Self::over(live, desk);
-        log.append(Event::Queued(QueuedEvent { position })).await;
-        log
-    }
-
-    /// Goes on with the log of an earlier process, and says in it what may be missing.
-    pub(super) async fn resume(live: Arc<Live>, desk: Desk, held: &Held) -> Self {
-        let mut log = Self::over(live, desk);
-        let missing = log.cutter.resume(held);
-        log.start_time = held.progress.start_time;
-        (log.through, log.sent) = (held.progress.through, held.progress.through);
-        log.asked.clone_from(&held.asked);
-        log.interrupted = held.interrupted;
-        log.failed = held.failed;
-        if let Some(missing) = missing {
-            log.append(missing).await;
-        }
-        log
-    }
-
-    fn over(live: Arc<Live>, desk: Desk) -> Self {
+    /// Goes on with a log that was just created.
+    pub(super) fn begin(live: Arc<Live>, desk: Desk) -> Self {
         let room = Arc::new(Semaphore::new(IN_FLIGHT_MAX_BYTES as usize));
         Self {
             cutter: Cutter::new(desk.limit),
@@ -130,6 +109,21 @@ impl LogWriter {
             interrupted: None,
             ended: false,
         }
+    }
+
+    /// Goes on with the log of an earlier process, and says in it what may be missing.
+    pub(super) async fn resume(live: Arc<Live>, desk: Desk, held: &Held) -> Self {
+        let mut log = Self::begin(live, desk);
+        let missing = log.cutter.resume(held);
+        log.start_time = held.progress.start_time;
+        (log.through, log.sent) = (held.progress.through, held.progress.through);
+        log.asked.clone_from(&held.asked);
+        log.interrupted = held.interrupted;
+        log.failed = held.failed;
+        if let Some(missing) = missing {
+            log.append(missing).await;
+        }
+        log
     }
 
     /// Whose log this is.

@@ -132,8 +132,8 @@ impl Executions {
         self.desk.finisher.follow(Arc::clone(&live));
         let Some(held) = self.desk.scribe.reopen(Arc::clone(&live), resumed).await? else {
             // The process ended between the row and the file.
-            self.desk.scribe.create(Arc::clone(&live)).await?;
-            return Ok(Some(LogWriter::begin(live, self.desk.clone(), 0).await));
+            self.desk.scribe.create(Arc::clone(&live), 0).await?;
+            return Ok(Some(LogWriter::begin(live, self.desk.clone())));
         };
         if held.progress.end.is_some() {
             return Ok(None);

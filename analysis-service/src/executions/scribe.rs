@@ -15,7 +15,7 @@ use std::{
     thread,
 };
 
-use fenxi_proto::analysis::v1::output_event::Event;
+use fenxi_proto::analysis::v1::{QueuedEvent, output_event::Event};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use uuid::Uuid;
 
@@ -32,8 +32,9 @@ use super::{
 /// Asks the thread for something.
 #[expect(clippy::large_enum_variant, reason = "nearly all are of the large one, and an allocation each costs more")]
 pub(super) enum Command {
-    /// Begins the log of a new execution; answers when its file is there.
-    Create(Arc<Live>, oneshot::Sender<io::Result<()>>),
+    /// Begins the log of a new execution, before which so many others are in the queue, with its first event; answers when
+    /// its file is there.
+    Create { live: Arc<Live>, position: i32, answer: oneshot::Sender<io::Result<()>> },
     /// Goes on with the log of an execution of an earlier process; answers what it holds, `None` without a file. To be
     /// `resumed` with what its kernel says next, it is cut after the last whole message.
     Reopen { live: Arc<Live>, resumed: bool, answer: oneshot::Sender<io::Result<Option<super::sink::Held>>> },
@@ -84,10 +85,10 @@ impl Scribe {
         self.commands.send(command).await.map_err(|_| Closed)
     }
 
-    /// Begins the log of a new execution.
-    pub(super) async fn create(&self, live: Arc<Live>) -> io::Result<()> {
+    /// Begins the log of a new execution, before which so many others are in the queue, with its first event.
+    pub(super) async fn create(&self, live: Arc<Live>, position: i32) -> io::Result<()> {
         let (answer, answered) = oneshot::channel();
-        self.send(Command::Create(live, answer)).await.map_err(io::Error::other)?;
+        self.send(Command::Create { live, position, answer }).await.map_err(io::Error::other)?;
         answered.await.map_err(io::Error::other)?
     }
 
@@ -135,10 +136,16 @@ impl Desk {
 
     fn take(&mut self, command: Command, touched: &mut Vec<Uuid>) {
         match command {
-            Command::Create(live, answer) => {
-                let created = self.spares.create(live.id());
-                let created = created.map(|file| self.sinks.insert(live.id(), Sink::new(live, file)));
-                answer.send(created.map(drop)).ok();
+            Command::Create { live, position, answer } => {
+                let id = live.id();
+                let created = self.spares.create(id).map(|file| {
+                    let (time, queued) = (live.accepted.create_time, Event::Queued(QueuedEvent { position }));
+                    let mut sink = Sink::new(live, file);
+                    sink.stage(time, Some(queued), Some(0), None, None);
+                    self.sinks.insert(id, sink);
+                    touched.push(id);
+                });
+                answer.send(created).ok();
             }
             Command::Reopen { live, resumed, answer } => {
                 let id = live.id();
