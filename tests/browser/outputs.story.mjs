@@ -127,13 +127,24 @@ await story("outputs", {}, async ({ page, context, picture }) => {
   // What cannot be drawn says so, and all else stays. Here pictures cannot.
   const broken = await context.newPage();
   await broken.addInitScript(() => {
-    URL.createObjectURL = () => {
-      throw new Error("not today");
+    const create = URL.createObjectURL;
+    URL.createObjectURL = (blob) => {
+      if (!globalThis.mended) throw new Error("not today");
+      return create(blob);
     };
   });
   await broken.goto(page.url());
-  await byId(broken, "output-broken").and(broken.getByRole("status")).waitFor();
+  const notice = byId(broken, "output-broken").and(broken.getByRole("status"));
+  await notice.first().waitFor();
   await broken.getByText("line 0").first().waitFor();
+  const count = await notice.count();
+  const again = notice.first().getByRole("button", { name: "Try again" });
+  await again.click();
+  assert.equal(await notice.count(), count, "what is broken still was said to be well");
+  await broken.evaluate(() => (globalThis.mended = true));
+  await again.click();
+  await broken.waitForFunction(([which, count]) => document.querySelectorAll(which).length === count - 1, ['[data-testid="output-broken"]', count]);
+  assert.ok(await broken.evaluate(() => document.activeElement.matches("[tabindex]")), "the focus is lost");
   await broken.close();
 
   // What was written over comes back after the editor was left.

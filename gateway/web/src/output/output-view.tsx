@@ -28,7 +28,7 @@ export function Outputs({ model, executionId, onReply }: OutputsProps) {
   const open = model.openInput;
   const { first, last, between } = all ? { first: model.items, last: [], between: 0 } : endsOf(model.items);
   const draw = (item: OutputItem) => (
-    <OutputGuard key={item.id}>
+    <OutputGuard key={item.id} version={item.version}>
       <ItemView item={item} version={item.version} executionId={executionId} waiting={item === open} onReply={onReply} />
     </OutputGuard>
   );
