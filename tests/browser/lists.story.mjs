@@ -166,4 +166,27 @@ await story("lists", {}, async ({ page, picture }) => {
   await page.getByRole("checkbox", { name: "Deleted ones" }).uncheck();
   await rows.nth(29).waitFor();
   assert.deepEqual((await names()).slice(0, 30), before.slice(0, 30));
+
+  // On its own page it is brought back at once too, and what takes the place of a button has its focus; also when it fails.
+  await rows.first().getByRole("link").first().click();
+  const alone = byId(page, "history-entry");
+  const restore = alone.getByRole("button", { name: "Bring back" });
+  await alone.getByRole("button", { name: "Delete" }).waitFor();
+  const its = page.url();
+  await alone.getByRole("button", { name: "Delete" }).press("Enter");
+  await page.waitForURL(/\/history$/);
+  await page.goto(its);
+  await page.route("**/UndeleteHistoryEntry", (route) => route.abort(), { times: 1 });
+  await restore.press("Enter");
+  await failed.waitFor();
+  await restore.and(page.locator(":focus")).waitFor();
+  await failed.getByRole("button", { name: "Close" }).click();
+  let letAnswer;
+  const answered = new Promise((resolve) => (letAnswer = resolve));
+  await page.route("**/UndeleteHistoryEntry", (route) => answered.then(() => route.continue()), { times: 1 });
+  await restore.press("Enter");
+  await alone.getByRole("button", { name: "Delete" }).and(page.locator(":focus")).waitFor();
+  assert.equal(await said.filter({ hasText: "Analysis is back" }).count(), 0, "it was said before it was so");
+  letAnswer();
+  await said.filter({ hasText: "Analysis is back" }).waitFor();
 });

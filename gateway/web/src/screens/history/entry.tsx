@@ -8,7 +8,7 @@ import { CodeView } from "../../editor/code-view";
 import { OutputModel } from "../../execution/model";
 import type { OutputEvent } from "../../gen/fenxi/analysis/v1/output_pb";
 import { KernelService } from "../../gen/fenxi/analysis/v1/kernel_pb";
-import { HistoryService, type GetHistoryEntryResponse } from "../../gen/fenxi/history/v1/history_pb";
+import { HistoryService, type GetHistoryEntryResponse, type HistoryEntry } from "../../gen/fenxi/history/v1/history_pb";
 import { durationMs, moment, span } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
 import { formerLanguage } from "../../notebook/language";
@@ -16,6 +16,7 @@ import { Outputs } from "../../output/output-view";
 import { PageHead } from "../../shell/shell";
 import { Button, IconButton, LinkButton } from "../../ui/button";
 import { copyText } from "../../ui/copy";
+import { useFocusReturn } from "../../ui/focus-return";
 import { Empty, Failed, Skeleton, Stale } from "../../ui/states";
 import { useKernelSpecs } from "../home/kernel-spec";
 import { useStart } from "../home/start";
@@ -64,9 +65,6 @@ function Loaded({ data, stale }: { data: GetHistoryEntryResponse; stale: ReactNo
     kernelSpec,
     tables: entry.datasets.map(({ datasetId, variableName }) => ({ datasetId, variableName })),
   };
-  const remove = async () => {
-    if (await deleteEntry(entry)) go("/history");
-  };
   return (
     <div className="screen" data-testid="history-entry">
       <PageHead
@@ -75,11 +73,7 @@ function Loaded({ data, stale }: { data: GetHistoryEntryResponse; stale: ReactNo
         sub={<span className="num">{[moment(entry.endTime), tookMs === null ? "" : span(tookMs)].filter(Boolean).join(" · ")}</span>}
       >
         <OutcomeBadge outcome={entry.outcome} />
-        {entry.deleteTime ? (
-          <Button icon={<RotateCcw />} onClick={() => void undelete(entry)}>{t("history.restore")}</Button>
-        ) : (
-          <IconButton label={t("common.delete")} icon={<Trash2 />} onClick={() => void remove()} />
-        )}
+        <EntryAction key={String(entry.deleteTime !== undefined)} entry={entry} onDeleted={() => go("/history")} />
         {entry.code !== "" && <Button icon={<Play />} busy={busy} onClick={() => void start(again, [entry.code])} data-testid="run-again">{t("history.runAgain")}</Button>}
         <LinkButton href={`/k/${entry.kernelId}`} icon={<SquareTerminal />}>{t("history.openNotebook")}</LinkButton>
       </PageHead>
@@ -103,6 +97,19 @@ function Loaded({ data, stale }: { data: GetHistoryEntryResponse; stale: ReactNo
       {stale}
     </div>
   );
+}
+
+/** Deletes it, or brings it back. It is another button then, which has the focus if this one had it. */
+function EntryAction({ entry, onDeleted }: { entry: HistoryEntry; onDeleted(): void }) {
+  const t = useT();
+  const willGo = useFocusReturn(() => document.querySelector<HTMLElement>(".entry-action")?.focus());
+  if (entry.deleteTime) {
+    return <Button className="entry-action" icon={<RotateCcw />} onFocus={willGo} onClick={() => void undelete(entry)}>{t("history.restore")}</Button>;
+  }
+  const remove = async () => {
+    if (await deleteEntry(entry)) onDeleted();
+  };
+  return <IconButton className="entry-action" label={t("common.delete")} icon={<Trash2 />} onFocus={willGo} onClick={() => void remove()} />;
 }
 
 /** Of what kind its kernel is, and what that is written in. The entry does not say; the kernel does, as long as it is kept. */

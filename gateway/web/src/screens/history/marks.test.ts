@@ -5,7 +5,7 @@ import { afterEach, expect, test, vi } from "vitest";
 const client = vi.hoisted(() => ({ queryClient: undefined as unknown as QueryClient }));
 vi.mock("../../api/query", () => client);
 
-import { HistoryService, ListHistoryResponseSchema, type ListHistoryResponse } from "../../gen/fenxi/history/v1/history_pb";
+import { GetHistoryEntryResponseSchema, HistoryService, ListHistoryResponseSchema, type GetHistoryEntryResponse, type ListHistoryResponse } from "../../gen/fenxi/history/v1/history_pb";
 import { isOutdated, mark, shownOf } from "./marks";
 
 const queryClient = (client.queryClient = new QueryClient());
@@ -27,6 +27,16 @@ test("an entry goes from where it is shown and is there again, in its place, and
   expect(shown(pages(), false)).toEqual(["a", "b", "c", "d"]);
   expect(pages()[0]?.totalSize).toBe(9n);
   expect(queryClient.getQueryState(key)?.dataUpdatedAt).toBe(1000);
+});
+
+test("an entry that is shown alone is marked, and no other", () => {
+  const of = (historyEntryId: string) => keyOf(historyEntryId, "GetHistoryEntry");
+  for (const historyEntryId of ["a", "b"]) queryClient.setQueryData(of(historyEntryId), create(GetHistoryEntryResponseSchema, { entry: { historyEntryId } }));
+  const deleted = (id: string) => queryClient.getQueryData<GetHistoryEntryResponse>(of(id))!.entry!.deleteTime !== undefined;
+  mark("a", true);
+  expect([deleted("a"), deleted("b")]).toEqual([true, false]);
+  mark("a", false);
+  expect(deleted("a")).toBe(false);
 });
 
 test("only what may have another answer is to be asked again", () => {

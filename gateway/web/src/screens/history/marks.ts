@@ -1,9 +1,9 @@
-// Lists of the history that the page holds, told of an entry that was deleted or brought back: it keeps its place in them,
-// marked so, and is shown by those that want such. They need not be asked again for it, however many pages they have.
+// What the page holds of the history, told of an entry that was deleted or brought back: it keeps its place in lists, marked
+// so, and is shown by those that want such. They need not be asked again for it, however many pages they have.
 import { timestampNow } from "@bufbuild/protobuf/wkt";
 import type { InfiniteData, Query } from "@tanstack/react-query";
 import { queryClient } from "../../api/query";
-import { HistoryService, type HistoryEntry, type ListHistoryResponse } from "../../gen/fenxi/history/v1/history_pb";
+import { HistoryService, type GetHistoryEntryResponse, type HistoryEntry, type ListHistoryResponse } from "../../gen/fenxi/history/v1/history_pb";
 
 type Listed = ListHistoryResponse | InfiniteData<ListHistoryResponse> | undefined;
 
@@ -38,17 +38,28 @@ export function marked(data: Listed, entryId: string, deleted: boolean): Listed 
   return "pages" in data ? { ...data, pages: data.pages.map(mark) } : mark(data);
 }
 
-function isList({ queryKey }: Query): boolean {
-  const about = queryKey[1] as { serviceName?: string; methodName?: string } | undefined;
-  return about?.serviceName === HistoryService.typeName && about.methodName === HistoryService.method.listHistory.name;
+/** The answer about one entry, marked; the same where it is about another, or it is marked so already. */
+function markedAlone(data: GetHistoryEntryResponse | undefined, entryId: string, deleted: boolean): GetHistoryEntryResponse | undefined {
+  const entry = data?.entry;
+  if (entry?.historyEntryId !== entryId || isDeleted(entry) === deleted) return data;
+  return { ...data!, entry: as(entry, deleted) };
 }
 
-/** Marks it in every list. They are as old afterwards as they were before. */
+function isOf({ queryKey }: Query, { name }: { name: string }): boolean {
+  const about = queryKey[1] as { serviceName?: string; methodName?: string } | undefined;
+  return about?.serviceName === HistoryService.typeName && about.methodName === name;
+}
+
+const isList = (query: Query) => isOf(query, HistoryService.method.listHistory);
+
+/** Marks it in every list, and where it is shown alone. They are as old afterwards as they were before. */
 export function mark(entryId: string, deleted: boolean): void {
-  for (const query of queryClient.getQueryCache().findAll({ predicate: isList })) {
-    const data = query.state.data as Listed;
-    const next = marked(data, entryId, deleted);
-    if (next !== data) query.setData(next, { updatedAt: query.state.dataUpdatedAt, manual: true });
+  const set = (query: Query, next: unknown) => {
+    if (next !== query.state.data) query.setData(next, { updatedAt: query.state.dataUpdatedAt, manual: true });
+  };
+  for (const query of queryClient.getQueryCache().findAll()) {
+    if (isList(query)) set(query, marked(query.state.data as Listed, entryId, deleted));
+    if (isOf(query, HistoryService.method.getHistoryEntry)) set(query, markedAlone(query.state.data as GetHistoryEntryResponse | undefined, entryId, deleted));
   }
 }
 
