@@ -92,6 +92,23 @@ await story("keys", {}, async ({ page, picture }) => {
   await page.keyboard.press("j");
   await focused(cells.first());
 
+  // What gets the focus from below does not lie under the toolbar.
+  await page.setViewportSize({ width: 1280, height: 420 });
+  await cells.last().focus();
+  const places = await cells.count();
+  for (let press = 0; press < places * 6; press += 1) {
+    await page.keyboard.press("Shift+Tab");
+    const hidden = await page.evaluate(() => {
+      const [active, bar] = [document.activeElement, document.querySelector(".toolbar")];
+      const [{ top, height }, { bottom }] = [active.getBoundingClientRect(), bar.getBoundingClientRect()];
+      // What is higher than the room for it is seen in part.
+      if (!active.closest(".cells") || height > innerHeight - bottom) return "";
+      return top < bottom ? active.outerHTML.slice(0, 200) : "";
+    });
+    assert.equal(hidden, "", "it is under the toolbar");
+  }
+  await page.setViewportSize({ width: 1280, height: 860 });
+
   // A button that is busy keeps the focus, and is pressed once.
   let asked = 0;
   let answer = () => {};
