@@ -67,7 +67,10 @@ pub async fn upload(client: &Client, scratch: &Path, bytes: usize) -> anyhow::Re
 /// The table cannot be parsed by either.
 pub async fn parse(scratch: &Path, bytes: usize) -> anyhow::Result<Vec<Figure>> {
     let path = scratch.join("bench.csv");
-    std::fs::write(&path, table(bytes))?;
+    let mut file = std::fs::File::create(&path)?;
+    file.write_all(&table(bytes))?;
+    // As that of an upload, which is durable before it is read.
+    file.sync_all()?;
     let (mut ratios, mut limits) = (Vec::new(), Vec::new());
     for run in 0..RUNS {
         let (from, to) = (path.clone(), scratch.join(format!("bench-{run}.arrow")));
