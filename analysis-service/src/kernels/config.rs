@@ -18,6 +18,9 @@ const RELEASE_AFTER: Duration = Duration::from_secs(30);
 pub(crate) const OPEN_FILES_MAX: u32 = 65_536;
 /// The part of the memory that kernels have together where nothing else is said, in percent.
 const KERNELS_MEMORY_PERCENT: u64 = 80;
+/// The least limit on memory: a kernel that has drawn a chart of a small table needs as much. Who writes a smaller number
+/// means it in another unit.
+const MEMORY_MIN_BYTES: u64 = 64 << 20;
 /// The greatest limit on processors: 256 of them.
 const CPU_MAX_PERCENT: u32 = 25_600;
 /// The least: with less a kernel does not start in time.
@@ -112,8 +115,8 @@ pub struct KernelSettings {
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3_600))]
     pub kernel_start_max_secs: u32,
 
-    /// Bytes of memory of one kernel; 0 for no limit
-    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
+    /// Bytes of memory of one kernel, at least 64 MiB; 0 for no limit
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30, value_parser = memory_bytes)]
     pub kernel_memory_max_bytes: u64,
 
     /// Bytes of the largest file that a kernel may write
@@ -128,13 +131,13 @@ pub struct KernelSettings {
     #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(..=10_000_000))]
     pub kernel_disk_max_files: u64,
 
-    /// Bytes of memory of one user's kernels together; 0 for no limit
-    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    /// Bytes of memory of one user's kernels together, at least 64 MiB; 0 for no limit
+    #[arg(long, value_name = "BYTES", default_value_t = 0, value_parser = memory_bytes)]
     pub kernel_user_memory_max_bytes: u64,
 
-    /// Bytes of memory of all kernels together; 0 for no limit. Unset: 80 % of what the machine, or the service's control
-    /// group, has
-    #[arg(long, value_name = "BYTES")]
+    /// Bytes of memory of all kernels together, at least 64 MiB; 0 for no limit. Unset: 80 % of what the machine, or the
+    /// service's control group, has
+    #[arg(long, value_name = "BYTES", value_parser = memory_bytes)]
     pub kernels_memory_max_bytes: Option<u64>,
 
     /// Bytes of files of one user's kernels together, dead ones included; no kernel is started above it; 0 for no limit
@@ -237,6 +240,14 @@ fn cpu_percent(text: &str) -> Result<u32, String> {
     }
 }
 
+fn memory_bytes(text: &str) -> Result<u64, String> {
+    let bytes: u64 = text.parse().map_err(|_| "it is no whole number of bytes".to_owned())?;
+    match bytes {
+        0 | MEMORY_MIN_BYTES.. => Ok(bytes),
+        _ => Err(format!("it is neither 0 nor at least {MEMORY_MIN_BYTES}, below which no kernel can work")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -264,6 +275,9 @@ mod tests {
             ("--kernel-disk-max-bytes", "-1"),
             ("--kernel-disk-max-files", "20000000"),
             ("--kernels-memory-max-bytes", "most"),
+            ("--kernels-memory-max-bytes", "16"),
+            ("--kernel-user-memory-max-bytes", "4096"),
+            ("--kernel-memory-max-bytes", "67108863"),
         ] {
             let refused = parsed(&[&format!("{flag}={value}")]).expect_err(value);
             assert!(refused.contains(flag), "{refused}");
@@ -276,12 +290,14 @@ mod tests {
             "--kernel-cpu-max-percent=0",
             "--kernel-disk-max-bytes=0",
             "--kernel-disk-max-files=0",
+            "--kernel-memory-max-bytes=0",
             "--kernels-memory-max-bytes=0",
             "--kernel-user-disk-max-bytes=0",
         ];
         let none = parsed(&zeros).expect("good");
         let settings = none.settings(1);
         assert_eq!((settings.limits.disk_max_bytes, settings.limits.disk_max_files), (None, None));
+        assert_eq!(settings.limits.memory_bytes, None);
         assert_eq!((settings.memory_max_bytes, settings.user_disk_max_bytes), (None, None));
         assert_eq!(none.apart().cpu_max_percent, None);
         let usual = parsed(&[]).expect("good").settings(1);
