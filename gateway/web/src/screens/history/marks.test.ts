@@ -41,9 +41,11 @@ test("an entry that is shown alone is marked, and no other", () => {
 
 test("only what may have another answer is to be asked again", () => {
   queryClient.setQueryData(keyOf("front page"), page("a", "b"));
+  queryClient.setQueryData(keyOf("front page of more"), { ...page("a", "b"), nextPageToken: "2" });
+  queryClient.setQueryData(keyOf("long"), { pages: [{ ...page("a", "b"), nextPageToken: "2" }], pageParams: [""] });
   queryClient.setQueryData(keyOf("deleted ones"), page("x"));
   queryClient.setQueryData(keyOf("", "GetStatistics"), {});
   queryClient.setQueryData(["connect-query", { serviceName: "another" }], {});
   const outdated = queryClient.getQueryCache().findAll({ predicate: (query) => isOutdated(query, "b") });
-  expect(outdated.map(({ queryKey }) => queryKey)).toEqual([keyOf("deleted ones"), keyOf("", "GetStatistics")]);
+  expect(outdated.map(({ queryKey }) => queryKey)).toEqual([keyOf("front page of more"), keyOf("deleted ones"), keyOf("", "GetStatistics")]);
 });

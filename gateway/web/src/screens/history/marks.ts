@@ -64,8 +64,11 @@ export function mark(entryId: string, deleted: boolean): void {
 }
 
 /** Whether a query can have another answer now that the entry is, or is not, deleted: a list that holds it is right already,
- * but for one that is being asked just now, of which nobody knows how it was before. */
+ * but for one that is being asked just now, of which nobody knows how it was before, and one that shows no more than the
+ * first page, where the next one moves up. */
 export function isOutdated(query: Query, entryId: string): boolean {
   if ((query.queryKey[1] as { serviceName?: string } | undefined)?.serviceName !== HistoryService.typeName) return false;
-  return !isList(query) || query.state.fetchStatus !== "idle" || !found(query.state.data as Listed, entryId);
+  const data = query.state.data as Listed;
+  if (!isList(query) || query.state.fetchStatus !== "idle" || !data || !found(data, entryId)) return true;
+  return !("pages" in data) && data.nextPageToken !== "";
 }
