@@ -99,11 +99,13 @@ pub fn variable(name: &str) -> Option<OsString> {
 /// file does not.
 fn with_file(command: &Command, args: Vec<OsString>, path: &std::path::Path) -> Result<Vec<OsString>, Error> {
     let wrong = |what: String| {
-        Command::new("config")
-            .error(ErrorKind::ValueValidation, format!("the configuration file {}: {what}", path.display()))
+        Error::raw(ErrorKind::ValueValidation, line(&format!("the configuration file {}: {what}", path.display())))
     };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        wrong(format!("line {}: {}", before.matches('\n').count() + 1, error.message()))
+    })?;
     let mut given = args.into_iter();
     let program = given.next();
     let given: Vec<OsString> = given.collect();
@@ -175,22 +177,31 @@ fn is_of_kubernetes(rest: &str) -> bool {
     rest == "PORT" || ["PORT_", "SERVICE_HOST", "SERVICE_PORT"].iter().any(|start| rest.starts_with(start))
 }
 
-/// clap names the flag of a wrong value, or of one that is missing; people who set variables look for the variable.
+/// clap names the flag of a wrong value, or of one that is missing; people who set variables look for the variable. One
+/// line says it all: where it is shown, such as in the log of a manager of services, others stand around it.
 fn name_sources(error: Error, command: &Command) -> Error {
-    match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(shown)) => {
-            let Some(names) = names_of(shown, command) else { return error };
+    let said = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(shown)) => names_of(shown, command).map(|names| {
             let text = error.to_string();
             let text = text.trim_start_matches("error: ").split("\n\nFor more information").next().unwrap_or_default();
-            command.clone().error(error.kind(), format!("{}\nIt was set by {names}.", text.trim_end()))
-        }
+            format!("{text}; it was set by {names}")
+        }),
         Some(ContextValue::Strings(missing)) if error.kind() == ErrorKind::MissingRequiredArgument => {
             let names: Option<Vec<String>> = missing.iter().map(|shown| names_of(shown, command)).collect();
-            let Some(names) = names else { return error };
-            command.clone().error(error.kind(), format!("these settings are missing:\n  {}", names.join("\n  ")))
+            names.map(|names| format!("these settings are missing: {}", names.join("; ")))
         }
-        _ => error,
+        _ => None,
+    };
+    match said {
+        Some(said) => Error::raw(error.kind(), line(&said)),
+        None => error,
     }
+}
+
+/// A text as one line.
+fn line(text: &str) -> String {
+    let words: Vec<_> = text.split_whitespace().collect();
+    words.join(" ") + "\n"
 }
 
 /// The three names of the setting whose flag clap shows, with what it takes, like this.
@@ -282,7 +293,8 @@ mod tests {
         assert!(text.contains("--app-secret, FENXI_STRICT_TEST_APP_SECRET, or `app_secret` in"), "{text}");
         let text = strict("", &[]).expect_err("the required setting is missing").to_string();
         assert!(
-            text.contains("missing:\n  --secret-file, FENXI_STRICT_TEST_SECRET_FILE, or `secret_file` in"),
+            text.contains("missing: --secret-file, FENXI_STRICT_TEST_SECRET_FILE, or `secret_file` in")
+                && text.lines().count() == 1,
             "{text}"
         );
     }
@@ -321,15 +333,20 @@ mod tests {
 
     #[test]
     fn an_error_names_the_variable_and_the_key() {
-        let text = sample("listen = 'nowhere'\n", &[]).expect_err("refused").to_string();
-        assert!(
-            text.contains("FENXI_SAMPLE_TEST_LISTEN") && text.contains("`listen`") && text.contains("nowhere"),
-            "{text}"
-        );
-        let text = sample("lisen = 'x'\n", &[]).expect_err("refused").to_string();
+        let refused = |file: &str| {
+            let text = sample(file, &[]).expect_err("refused").to_string();
+            assert_eq!((text.lines().count(), text.ends_with('\n')), (1, true), "{text}");
+            text
+        };
+        let text = refused("listen = 'nowhere'\n");
+        let named = ["FENXI_SAMPLE_TEST_LISTEN", "`listen`", "nowhere"].iter().all(|name| text.contains(name));
+        assert!(named, "{text}");
+        let text = refused("log_format = 'xml'\n");
+        assert!(text.contains("possible values: text, json"), "{text}");
+        let text = refused("lisen = 'x'\n");
         assert!(text.contains("`lisen` is no setting"), "{text}");
-        let text = sample("listen = \n", &[]).expect_err("refused").to_string();
-        assert!(text.contains("config.toml"), "{text}");
+        let text = refused("quiet = true\nlisten = \n");
+        assert!(text.contains("config.toml: line 2: "), "{text}");
     }
 
     #[test]
