@@ -129,8 +129,8 @@ impl Frequent {
         }
     }
 
-    /// Whether there are values to be told whose counts are not exact any more. Where as many rows as are looked at hold no
-    /// value twice, there are none.
+    /// Whether there are values to be told whose counts are not exact any more. Where none was met again while it was
+    /// remembered, none is frequent.
     pub(crate) fn to_recount(&self) -> bool {
         self.sketch.is_some() && self.met_again
     }

@@ -363,8 +363,7 @@ export type ColumnSummary = Message<"fenxi.analysis.v1.ColumnSummary"> & {
   histogram: HistogramBin[];
 
   /**
-   * The most frequent values, for text and booleans; at most 10. None where very many values were looked at and none of them
-   * was there twice.
+   * The most frequent values, for text and booleans; at most 10. None where nearly all of very many values differ.
    *
    * @generated from field: repeated fenxi.analysis.v1.ValueCount top_values = 9;
    */
