@@ -181,11 +181,18 @@ fn is_of_kubernetes(rest: &str) -> bool {
 /// line says it all: where it is shown, such as in the log of a manager of services, others stand around it.
 fn name_sources(error: Error, command: &Command) -> Error {
     let said = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(shown)) => names_of(shown, command).map(|names| {
+        Some(ContextValue::String(shown)) => {
             let text = error.to_string();
-            let text = text.trim_start_matches("error: ").split("\n\nFor more information").next().unwrap_or_default();
-            format!("{text}; it was set by {names}")
-        }),
+            let text = text.trim_start_matches("error: ");
+            let text = ["\n\nUsage:", "\n\nFor more information"]
+                .iter()
+                .fold(text, |text, end| text.split_once(end).map_or(text, |(before, _)| before));
+            let text = text.replace("\n\n", "; ");
+            Some(match names_of(shown, command) {
+                Some(names) => format!("{text}; it was set by {names}"),
+                None => format!("{text}; --help lists the settings"),
+            })
+        }
         Some(ContextValue::Strings(missing)) if error.kind() == ErrorKind::MissingRequiredArgument => {
             let names: Option<Vec<String>> = missing.iter().map(|shown| names_of(shown, command)).collect();
             names.map(|names| format!("these settings are missing: {}", names.join("; ")))
@@ -347,6 +354,9 @@ mod tests {
         assert!(text.contains("`lisen` is no setting"), "{text}");
         let text = refused("quiet = true\nlisten = \n");
         assert!(text.contains("config.toml: line 2: "), "{text}");
+        let text = sample("", &["--lisen=127.0.0.1:3"]).expect_err("refused").to_string();
+        assert!(text.contains("'--lisen'") && text.ends_with("; --help lists the settings\n"), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
     }
 
     #[test]
