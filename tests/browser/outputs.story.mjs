@@ -124,6 +124,10 @@ await story("outputs", {}, async ({ page, context, picture }) => {
 
   await exported(page);
 
+  const changing = await run(page, "held = display(Image(data=bytes.fromhex('89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360000002000001e221bc330000000049454e44ae426082')), display_id=True)\ninput('go on?')\nheld.update('now in words')");
+  const question = changing.getByTestId("input-request").getByRole("textbox");
+  await question.waitFor();
+
   // What cannot be drawn says so, and all else stays. Here pictures cannot.
   const broken = await context.newPage();
   await broken.addInitScript(() => {
@@ -137,6 +141,13 @@ await story("outputs", {}, async ({ page, context, picture }) => {
   const notice = byId(broken, "output-broken").and(broken.getByRole("status"));
   await notice.first().waitFor();
   await broken.getByText("line 0").first().waitFor();
+  // What it becomes is drawn.
+  const changed = byId(broken, "cell").filter({ hasText: "held = display" });
+  await changed.getByTestId("output-broken").waitFor();
+  await question.fill("yes");
+  await question.press("Enter");
+  await ended(changing, "OK");
+  await changed.getByTestId("output-text").getByText("now in words").waitFor();
   const count = await notice.count();
   const again = notice.first().getByRole("button", { name: "Try again" });
   await again.click();
