@@ -1,8 +1,12 @@
 //! The configuration of the whole service. Each part owns its own struct, beside its code; here they are put together.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
-use fenxi_chassis::{config::Common, program::Configured};
+use fenxi_chassis::{
+    config::Common,
+    net::{Listen, Target},
+    program::Configured,
+};
 
 use crate::{datasets::DatasetSettings, executions::Settings as ExecutionSettings, kernels::config::KernelSettings};
 
@@ -17,9 +21,10 @@ pub struct Config {
     #[command(flatten)]
     pub common: Common,
 
-    /// Address of the gRPC server
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8092")]
-    pub listen: SocketAddr,
+    /// Where the gRPC server listens, separated by commas: addresses of the network, and Unix-domain sockets such as
+    /// unix:/run/fenxi/analysis.sock, over which calls on this machine cost less
+    #[arg(long, value_name = "ADDRESSES", default_value = "127.0.0.1:8092", value_delimiter = ',')]
+    pub listen: Vec<Listen>,
 
     /// Folder of everything that this service keeps; made where missing, used by one process at a time
     #[arg(long, value_name = "FOLDER", default_value = "data/analysis")]
@@ -45,9 +50,10 @@ pub struct Config {
 /// How auth-service is reached.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Auth {
-    /// Address of auth-service, for the keys that callers are signed with and for history
+    /// Address of auth-service, for the keys that callers are signed with and for history: a URL, or a Unix-domain socket such
+    /// as unix:/run/fenxi/auth.sock
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8091")]
-    pub auth_url: String,
+    pub auth_url: Target,
 
     /// File with the secret that proves this service to auth-service; without it no history is delivered
     #[arg(long, value_name = "FILE")]

@@ -24,14 +24,15 @@ use anyhow::Context as _;
 use fenxi_chassis::{
     caller::{KeyRequests, Verifier, follow_keys, token::AUDIENCE_ANALYSIS},
     client, files,
+    net::Listeners,
     page::PageTokens,
-    program::{Frame, bind},
+    program::Frame,
     server,
     sqlite::Database,
 };
 use fenxi_supervisor::client::{self as supervisor, Supervisor};
 use futures_util::future::{join, join_all};
-use tokio::{net::TcpListener, time::timeout};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use config::{Auth, Config};
@@ -61,15 +62,15 @@ const DATASETS_WAIT: Duration = Duration::from_secs(10);
 /// # Errors
 /// One line that says what is wrong and names the setting, folder or file.
 pub async fn serve(config: Config, frame: Frame) -> anyhow::Result<()> {
-    let listener = bind(config.listen, "--listen").await?;
-    serve_on(listener, config, frame).await
+    let listeners = Listeners::bind(&config.listen, "--listen").await?;
+    serve_on(listeners, config, frame).await
 }
 
-/// Runs the service to its end on a listener that is open already.
+/// Runs the service to its end on listeners that are open already.
 ///
 /// # Errors
 /// As [`serve`].
-pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> anyhow::Result<()> {
+pub async fn serve_on(listeners: impl Into<Listeners>, config: Config, frame: Frame) -> anyhow::Result<()> {
     let data = config.data_dir.as_path();
     files::private_folder(data)?;
     let _in_use = files::lock(data)?;
@@ -80,7 +81,7 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
     let pages = PageTokens::new(&files::key(&data.join("page.key"))?);
 
     // Who is calling: the keys come from auth-service and stay in force while it is away.
-    let auth = client::channel(&config.auth.auth_url).context("--auth-url")?;
+    let auth = client::channel_to(&config.auth.auth_url)?;
     let (key_requests, key_queue) = KeyRequests::channel();
     let verifier = Verifier::new(AUDIENCE_ANALYSIS, frame.clock.clone(), Some(key_requests));
     let lifecycle = frame.lifecycle.clone();
@@ -142,7 +143,7 @@ pub async fn serve_on(listener: TcpListener, config: Config, frame: Frame) -> an
 
     let routes = rpc::routes(datasets.clone(), kernels.clone(), networks, runner, pages, lifecycle.token());
     lifecycle.set_ready("service", true);
-    let served = server::serve(listener, routes, verifier, lifecycle.clone()).await;
+    let served = server::serve(listeners.into(), routes, verifier, lifecycle.clone()).await;
 
     // The end, in the reverse order: no new calls any more, then kernels, executions, datasets, the database last.
     lifecycle.stop();
@@ -185,7 +186,7 @@ fn history(auth: &Auth) -> anyhow::Result<Option<History>> {
         return Ok(None);
     };
     let bearer = client::Bearer::new(&files::secret(file).context("--secret-file")?).context("--secret-file")?;
-    Ok(Some(HistoryServiceClient::with_interceptor(client::channel(&auth.auth_url)?, bearer)))
+    Ok(Some(HistoryServiceClient::with_interceptor(client::channel_to(&auth.auth_url)?, bearer)))
 }
 
 /// How kernels are started. Its folders are made, and what a former service left is ended, on a thread that may block.

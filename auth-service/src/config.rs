@@ -1,8 +1,8 @@
 //! What an operator can set. Read once, before anything is built; each part is handed its own piece.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use fenxi_chassis::{config::Common, program::Configured};
+use fenxi_chassis::{config::Common, net::Listen, program::Configured};
 use url::Url;
 
 /// The settings of auth-service.
@@ -13,9 +13,10 @@ pub struct Config {
     #[command(flatten)]
     pub common: Common,
 
-    /// Address of the gRPC server
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8091")]
-    pub listen: SocketAddr,
+    /// Where the gRPC server listens, separated by commas: addresses of the network, and Unix-domain sockets such as
+    /// unix:/run/fenxi/auth.sock, over which calls on this machine cost less
+    #[arg(long, value_name = "ADDRESSES", default_value = "127.0.0.1:8091", value_delimiter = ',')]
+    pub listen: Vec<Listen>,
 
     /// Folder of the database and the keys
     #[arg(long, value_name = "FOLDER", default_value = "data/auth")]

@@ -26,12 +26,12 @@ use anyhow::Context as _;
 use fenxi_chassis::{
     caller::{SERVICE_SECRET_PREFIX, ServiceName, Verifier, token::AUDIENCE_AUTH},
     files,
+    net::Listeners,
     page::PageTokens,
-    program::{Frame, bind},
+    program::Frame,
     server,
     sqlite::Database,
 };
-use tokio::net::TcpListener;
 use tonic::service::{Routes, interceptor::InterceptedService};
 
 use crate::{
@@ -63,15 +63,15 @@ const FLUSH_WAIT: Duration = Duration::from_secs(10);
 /// # Errors
 /// One line that says which setting, file or address is wrong.
 pub async fn run(config: Config, frame: Frame) -> anyhow::Result<()> {
-    let listener = bind(config.listen, "--listen").await?;
-    serve(config, listener, frame).await
+    let listeners = Listeners::bind(&config.listen, "--listen").await?;
+    serve(config, listeners, frame).await
 }
 
-/// The same on a listener that is there already.
+/// The same on listeners that are there already.
 ///
 /// # Errors
 /// As [`run`].
-pub async fn serve(config: Config, listener: TcpListener, frame: Frame) -> anyhow::Result<()> {
+pub async fn serve(config: Config, listeners: impl Into<Listeners>, frame: Frame) -> anyhow::Result<()> {
     files::private_folder(&config.data_dir).context("--data-dir")?;
     let _in_use = files::lock(&config.data_dir).context("--data-dir")?;
     let parts = Parts::build(&config, &frame).await?;
@@ -84,7 +84,7 @@ pub async fn serve(config: Config, listener: TcpListener, frame: Frame) -> anyho
     lifecycle.spawn(cleanup.keep_clean(lifecycle.clone()));
     let routes = parts.routes();
     lifecycle.set_ready("database", true);
-    let served = server::serve(listener, routes, parts.verifier.clone(), lifecycle.clone()).await;
+    let served = server::serve(listeners.into(), routes, parts.verifier.clone(), lifecycle.clone()).await;
     lifecycle.stop();
     let flushed = lifecycle.step("times of last use", FLUSH_WAIT, parts.touches.flush(&parts.database)).await;
     if let Some(Err(error)) = flushed {

@@ -10,22 +10,30 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::server::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
+use crate::{
+    net::Target,
+    server::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES},
+};
 
 const CONNECT_WAIT: Duration = Duration::from_secs(2);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_WAIT: Duration = Duration::from_secs(10);
 
-/// A channel to the service at `uri`, such as `http://127.0.0.1:8091`. It does not connect before it is used.
+/// A channel to the service at `target`, such as `http://127.0.0.1:8091`. It does not connect before it is used.
 ///
 /// # Errors
 /// The text is no address of a service.
-pub fn channel(uri: &str) -> anyhow::Result<Channel> {
-    let endpoint =
-        Endpoint::from_shared(uri.to_owned()).with_context(|| format!("{uri:?} is no address of a service"))?;
-    let known = endpoint.uri().scheme().is_some() && endpoint.uri().host().is_some();
-    anyhow::ensure!(known, "{uri:?} is no address of a service, such as http://127.0.0.1:8091");
-    Ok(endpoint
+pub fn channel(target: &str) -> anyhow::Result<Channel> {
+    let parsed: Target = target.parse().with_context(|| format!("{target:?}"))?;
+    channel_to(&parsed)
+}
+
+/// A channel to this service. It does not connect before it is used.
+///
+/// # Errors
+/// None for what a [`Target`] can be.
+pub fn channel_to(target: &Target) -> anyhow::Result<Channel> {
+    Ok(Endpoint::from_shared(target.to_string())?
         .connect_timeout(CONNECT_WAIT)
         .tcp_nodelay(true)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -75,7 +83,8 @@ mod tests {
         channel("http://127.0.0.1:8091").expect("an address");
         for wrong in ["foo", "/", "127.0.0.1:8091", "http://"] {
             let error = channel(wrong).expect_err(wrong);
-            assert!(error.to_string().contains(&format!("{wrong:?} is no address of a service")), "{error}");
+            let error = format!("{error:#}");
+            assert!(error.contains(&format!("{wrong:?}: no address of a service")), "{error}");
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod files;
 pub mod id;
 pub mod lifecycle;
 pub mod memory;
+pub mod net;
 pub mod page;
 pub mod program;
 pub mod server;

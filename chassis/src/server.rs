@@ -7,17 +7,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use http::Request;
-use tokio::net::TcpListener;
-use tonic::{
-    service::Routes,
-    transport::{Server, server::TcpIncoming},
-};
+use tonic::{service::Routes, transport::Server};
 use tower::util::MapResponseLayer;
 use tracing::Span;
 
 use crate::{
     caller::{AuthLayer, Verifier},
     lifecycle::Lifecycle,
+    net::Listeners,
 };
 
 /// Flow control of one stream: the default of 64 KiB stalls large messages.
@@ -48,13 +45,11 @@ const DRAIN_WAIT: Duration = Duration::from_secs(5);
 /// # Errors
 /// The server failed.
 pub async fn serve(
-    listener: TcpListener,
+    listeners: Listeners,
     routes: Routes,
     verifier: Verifier,
     lifecycle: Lifecycle,
 ) -> anyhow::Result<()> {
-    let address = listener.local_addr().context("the listener has no address")?;
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
     let routes = reflection::add(routes.add_service(health))?;
@@ -73,8 +68,8 @@ pub async fn serve(
         .layer(AuthLayer::new(verifier))
         .layer(MapResponseLayer::new(reasons::explained))
         .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming, async move { stopping.stopping().await });
-    tracing::info!(%address, "gRPC serving");
+        .serve_with_incoming_shutdown(listeners.incoming(), async move { stopping.stopping().await });
+    tracing::info!("gRPC serving");
     let mut server = std::pin::pin!(server);
     let served = tokio::select! {
         served = &mut server => served,

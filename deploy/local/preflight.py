@@ -10,8 +10,9 @@ from typing import NamedTuple, TextIO
 
 # Less, and a service may be unable to write even why it ended.
 DISK_FREE_MIN_BYTES = 64 << 20
-# The path of a socket is at most 107 bytes long on Linux; a kernel's has 23 after the folder of all of them.
+# The path of a socket is at most 107 bytes long on Linux; after its folder a kernel's has 23, and a service's 14.
 SOCKET_FOLDER_MAX_BYTES = 107 - 23
+SERVICE_SOCKET_FOLDER_MAX_BYTES = 107 - 14
 
 
 class Trouble(Exception):
@@ -61,13 +62,19 @@ def disk_with_room(home: Path) -> None:
                       "make room, or choose another folder with FENXI_HOME")
 
 
+def sockets(home: Path) -> Path:
+    """The folder of the sockets on which the services behind the gateway listen."""
+    return home / "sockets"
+
+
 def short_enough(home: Path) -> None:
     data = os.environ.get("FENXI_ANALYSIS_DATA_DIR") or home / "analysis"
-    sockets = os.path.realpath(os.environ.get("FENXI_ANALYSIS_KERNEL_RUN_DIR") or Path(data) / "run")
-    length = len(os.fsencode(sockets))
-    if length > SOCKET_FOLDER_MAX_BYTES:
-        raise Trouble(f"the path {sockets} is too long for the sockets in it ({length} bytes of at "
-                      f"most {SOCKET_FOLDER_MAX_BYTES}): choose a shorter FENXI_HOME")
+    kernels = os.path.realpath(os.environ.get("FENXI_ANALYSIS_KERNEL_RUN_DIR") or Path(data) / "run")
+    for folder, most in ((kernels, SOCKET_FOLDER_MAX_BYTES), (str(sockets(home)), SERVICE_SOCKET_FOLDER_MAX_BYTES)):
+        length = len(os.fsencode(folder))
+        if length > most:
+            raise Trouble(f"the path {folder} is too long for the sockets in it ({length} bytes of at most {most}): "
+                          "choose a shorter FENXI_HOME")
 
 
 def listen_on(text: str) -> Listen:

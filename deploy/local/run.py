@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the whole of Fenxi on this machine: auth-service, analysis-service and gateway, with their data in one folder.
 
-Starts them on loopback, waits until all are ready, prints one URL, and stops them in order at Ctrl-C. It keeps nothing
+Starts them, the gateway on loopback and the two behind it on sockets in the folder, waits until all are ready, prints one URL, and stops them in order at Ctrl-C. It keeps nothing
 in memory that matters: whatever it makes (ports aside) stands in the folder. Needs nothing but Python 3.11.
 """
 
@@ -24,7 +24,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from preflight import Listen, Trouble, bindable, disk_with_room, home_folder, listen_on, private_folder
+from preflight import Listen, Trouble, bindable, disk_with_room, home_folder, listen_on, private_folder, sockets
 
 READY_WAIT_SECS = 60
 # A service ends within 35 s of its signal (STOP_MAX in chassis/src/lifecycle.rs).
@@ -75,7 +75,7 @@ def check_environment() -> None:
 
 def house(arguments: argparse.Namespace, home: Path, listen: Listen) -> int:
     stop = StopSignal()
-    ports = inner_ports("auth", "auth-admin", "analysis", "analysis-admin", "gateway-admin")
+    ports = inner_ports("auth-admin", "analysis-admin", "gateway-admin")
     services = Services(home, settings(home, arguments, ports, listen), arguments.binaries)
     try:
         for name in ("auth-service", "analysis-service", "gateway"):
@@ -94,11 +94,11 @@ def house(arguments: argparse.Namespace, home: Path, listen: Listen) -> int:
 
 def settings(home: Path, arguments: argparse.Namespace, ports: dict, listen: Listen) -> dict:
     """The variables of each program. What the environment sets already goes before these."""
-    auth, analysis = (f"http://127.0.0.1:{ports[name]}" for name in ("auth", "analysis"))
+    auth, analysis = (f"unix:{private_folder(sockets(home)) / name}.sock" for name in ("auth", "analysis"))
     secret = {name: service_secret(home, name) for name in ("gateway", "analysis")}
     return {
         "auth-service": {
-            "FENXI_AUTH_LISTEN": f"127.0.0.1:{ports['auth']}",
+            "FENXI_AUTH_LISTEN": auth,
             "FENXI_AUTH_ADMIN_LISTEN": f"127.0.0.1:{ports['auth-admin']}",
             "FENXI_AUTH_DATA_DIR": str(private_folder(home / "auth")),
             "FENXI_AUTH_PUBLIC_URL": listen.url,
@@ -106,7 +106,7 @@ def settings(home: Path, arguments: argparse.Namespace, ports: dict, listen: Lis
             "FENXI_AUTH_ANALYSIS_SECRET_FILE": str(secret["analysis"]),
         },
         "analysis-service": {
-            "FENXI_ANALYSIS_LISTEN": f"127.0.0.1:{ports['analysis']}",
+            "FENXI_ANALYSIS_LISTEN": analysis,
             "FENXI_ANALYSIS_ADMIN_LISTEN": f"127.0.0.1:{ports['analysis-admin']}",
             "FENXI_ANALYSIS_DATA_DIR": str(private_folder(home / "analysis")),
             "FENXI_ANALYSIS_AUTH_URL": auth,

@@ -2,9 +2,8 @@
 
 use std::{net::SocketAddr, ops::RangeBounds, path::PathBuf, time::Duration};
 
-use anyhow::Context as _;
 use clap::{Parser, builder::RangedU64ValueParser};
-use fenxi_chassis::{config::Common, program::Configured};
+use fenxi_chassis::{config::Common, net::Target, program::Configured};
 use http::HeaderValue;
 use url::Url;
 
@@ -47,13 +46,13 @@ pub struct Config {
     #[arg(long)]
     pub hsts_include_subdomains: bool,
 
-    /// Where auth-service is
-    #[arg(long, default_value = "http://127.0.0.1:8091")]
-    pub auth_url: Url,
+    /// Where auth-service is: a URL, or a Unix-domain socket such as unix:/run/fenxi/auth.sock, over which calls cost less
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8091")]
+    pub auth_url: Target,
 
-    /// Where analysis-service is
-    #[arg(long, default_value = "http://127.0.0.1:8092")]
-    pub analysis_url: Url,
+    /// Where analysis-service is, likewise
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8092")]
+    pub analysis_url: Target,
 
     /// A file with this gateway's own secret, by which auth-service knows it
     #[arg(long, value_name = "FILE")]
@@ -237,9 +236,6 @@ impl Config {
             self.tls_cert_file.is_some() == self.tls_key_file.is_some(),
             "{PREFIX}_TLS_CERT_FILE and {PREFIX}_TLS_KEY_FILE: TLS needs both"
         );
-        for (name, url) in [("AUTH_URL", &self.auth_url), ("ANALYSIS_URL", &self.analysis_url)] {
-            authority(url).with_context(|| format!("{PREFIX}_{name} {url}"))?;
-        }
         Ok(())
     }
 
@@ -284,14 +280,6 @@ fn is_unspecified(url: &Url) -> bool {
     }
 }
 
-/// `host:port` of a backend.
-pub(crate) fn authority(url: &Url) -> anyhow::Result<String> {
-    anyhow::ensure!(url.scheme() == "http", "a service is reached by an http URL such as http://127.0.0.1:8091");
-    let host = url.host_str().context("the URL has no host")?;
-    let port = url.port_or_known_default().context("the URL has no port")?;
-    Ok(format!("{host}:{port}"))
-}
-
 /// Seconds from this many to a year.
 fn seconds(least: u64) -> RangedU64ValueParser<u64> {
     RangedU64ValueParser::new().range(least..=SECS_MAX)
@@ -325,7 +313,7 @@ mod tests {
         assert!(text.contains("FENXI_GATEWAY_PUBLIC_URL") && text.contains("ALLOW_PLAIN_HTTP"), "{text}");
         assert!(config(&["--public-url", "http://fenxi.example", "--allow-plain-http"]).check().is_ok());
         assert!(config(&["--public-url", "https://fenxi.example/app"]).check().is_err());
-        assert!(config(&["--auth-url", "https://x:1"]).check().is_err());
+        assert!(Config::from_args(["gateway", "--auth-url", "https://x:1"]).is_err());
     }
 
     #[test]

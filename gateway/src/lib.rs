@@ -78,9 +78,9 @@ pub async fn serve(listener: TcpListener, config: Config, frame: Frame) -> anyho
 }
 
 async fn build(config: &Config, frame: &Frame, desks: usize) -> anyhow::Result<Arc<House>> {
-    let upstream = |backend: Backend, url| Upstream::new(backend.name(), &config::authority(url)?, desks);
-    let auth = upstream(Backend::Auth, &config.auth_url)?;
-    let analysis = upstream(Backend::Analysis, &config.analysis_url)?;
+    let upstream = |backend: Backend, url| Upstream::new(backend.name(), url, desks);
+    let auth = upstream(Backend::Auth, config.auth_url.clone());
+    let analysis = upstream(Backend::Analysis, config.analysis_url.clone());
     let secret_file = config.secret_file.as_deref();
     let secret_file = secret_file.with_context(|| format!("{PREFIX}_SECRET_FILE is to name a file"))?;
     let secret = files::secret(secret_file)?;

@@ -108,7 +108,7 @@ impl House {
         self.addresses.gateway
     }
 
-    /// A service's own address, behind the gateway.
+    /// A service's own address on the network, behind the gateway, which itself comes over a socket.
     #[must_use]
     pub fn address(&self, part: Part) -> SocketAddr {
         match part {
@@ -230,9 +230,10 @@ impl House {
         let path = |name: &str| self.folder().join(name).display().to_string();
         let Addresses { auth, analysis, gateway, admin } = &self.addresses;
         let admin = admin[part as usize].to_string();
+        let socket = |name: &str| format!("unix:{}", path(&format!("{name}.sock")));
         match part {
             Part::Auth => vec![
-                ("FENXI_AUTH_LISTEN", auth.to_string()),
+                ("FENXI_AUTH_LISTEN", format!("{auth},{}", socket("auth"))),
                 ("FENXI_AUTH_ADMIN_LISTEN", admin),
                 ("FENXI_AUTH_DATA_DIR", path("auth")),
                 ("FENXI_AUTH_PUBLIC_URL", self.url()),
@@ -240,10 +241,10 @@ impl House {
                 ("FENXI_AUTH_ANALYSIS_SECRET_FILE", path("secrets/analysis")),
             ],
             Part::Analysis => vec![
-                ("FENXI_ANALYSIS_LISTEN", analysis.to_string()),
+                ("FENXI_ANALYSIS_LISTEN", format!("{analysis},{}", socket("analysis"))),
                 ("FENXI_ANALYSIS_ADMIN_LISTEN", admin),
                 ("FENXI_ANALYSIS_DATA_DIR", path("analysis")),
-                ("FENXI_ANALYSIS_AUTH_URL", format!("http://{auth}")),
+                ("FENXI_ANALYSIS_AUTH_URL", socket("auth")),
                 ("FENXI_ANALYSIS_SECRET_FILE", path("secrets/analysis")),
                 ("FENXI_ANALYSIS_PYTHON", python().display().to_string()),
                 ("FENXI_ANALYSIS_KERNEL_LINGER_SECS", "0".to_owned()),
@@ -251,8 +252,8 @@ impl House {
             Part::Gateway => vec![
                 ("FENXI_GATEWAY_LISTEN", gateway.to_string()),
                 ("FENXI_GATEWAY_ADMIN_LISTEN", admin),
-                ("FENXI_GATEWAY_AUTH_URL", format!("http://{auth}")),
-                ("FENXI_GATEWAY_ANALYSIS_URL", format!("http://{analysis}")),
+                ("FENXI_GATEWAY_AUTH_URL", socket("auth")),
+                ("FENXI_GATEWAY_ANALYSIS_URL", socket("analysis")),
                 ("FENXI_GATEWAY_PUBLIC_URL", self.url()),
                 ("FENXI_GATEWAY_SECRET_FILE", path("secrets/gateway")),
             ],

@@ -111,7 +111,8 @@ mod tests {
         let bound = tokio::net::TcpSocket::new_v4().expect("a socket");
         bound.bind(([127, 0, 0, 1], 0).into()).expect("a port");
         let closed = bound.local_addr().expect("an address");
-        let auth = Upstream::new("auth-service", &closed.to_string(), 0).expect("an address");
+        let target = format!("http://{closed}").parse().expect("an address");
+        let auth = Upstream::new("auth-service", target, 0);
         let (limits, lifecycle) = (Config::parse_from(["gateway"]).calls, Lifecycle::new());
         let bearer = Bearer::new("fxs_x").expect("a secret");
         let callers = Callers::start(auth, bearer, &limits, Clock::system(), &lifecycle);

@@ -16,6 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use fenxi_chassis::net::{Target, Wire};
 use futures_util::future::BoxFuture;
 use h2::{
     Ping, PingPong,
@@ -23,10 +24,7 @@ use h2::{
 };
 use http::{Request, Response, Uri, uri};
 use http_body::{Body, Frame};
-use tokio::{
-    net::TcpStream,
-    time::{Instant, sleep, timeout},
-};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{answer::Answer, pump::Pump, unhurried::Unhurried};
 use crate::{BoxError, desks::PerDesk};
@@ -62,6 +60,7 @@ pub(crate) struct Away {
 /// One backend.
 pub(crate) struct Upstream {
     backend: &'static str,
+    target: Target,
     authority: uri::Authority,
     connections: PerDesk<Connections>,
 }
@@ -130,9 +129,9 @@ impl<B: Sendable> Future for Sent<B> {
 }
 
 impl Upstream {
-    /// The backend at `host:port`, for this many desks.
-    pub(crate) fn new(backend: &'static str, authority: &str, desks: usize) -> anyhow::Result<Arc<Self>> {
-        Ok(Arc::new(Self { backend, authority: authority.parse()?, connections: PerDesk::new(desks) }))
+    /// A backend, for this many desks.
+    pub(crate) fn new(backend: &'static str, target: Target, desks: usize) -> Arc<Self> {
+        Arc::new(Self { backend, authority: target.authority(), target, connections: PerDesk::new(desks) })
     }
 
     /// Sends a call; its answer's headers have arrived when this returns. The lease is to live as long as the body.
@@ -233,8 +232,7 @@ impl Upstream {
     /// A new connection, with the place of the call that it is for.
     async fn connect(&self) -> Result<Arc<Connection>, Away> {
         let open = async {
-            let stream = TcpStream::connect(self.authority.as_str()).await?;
-            stream.set_nodelay(true)?;
+            let wire = self.target.connect().await?;
             let mut builder = Builder::new();
             builder
                 .enable_push(false)
@@ -242,7 +240,7 @@ impl Upstream {
                 .initial_connection_window_size(ANSWERS_WINDOW_BYTES)
                 .max_send_buffer_size(SEND_BUFFER_BYTES)
                 .max_header_list_size(HEADERS_MAX_BYTES);
-            builder.handshake(stream).await.map_err(std::io::Error::other)
+            builder.handshake(wire).await.map_err(std::io::Error::other)
         };
         let opened = timeout(CONNECT_WAIT, open).await.map_err(|_| self.away(&"it took too long to connect"))?;
         let (sender, driver) = opened.map_err(|error| self.away(&error))?;
@@ -254,7 +252,7 @@ impl Upstream {
 }
 
 /// Moves a connection's frames until it ends or is silent for too long.
-async fn drive(backend: &'static str, mut driver: h2::client::Connection<TcpStream>, connection: Arc<Connection>) {
+async fn drive(backend: &'static str, mut driver: h2::client::Connection<Wire>, connection: Arc<Connection>) {
     let pings = driver.ping_pong();
     tokio::select! {
         ended = driver => match ended {

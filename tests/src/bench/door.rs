@@ -45,7 +45,8 @@ pub async fn past_the_gateway(house: &House, client: &Client) -> anyhow::Result<
     Ok(InterceptedService::new(analysis, caller(house, client).await?))
 }
 
-/// The ways to analysis-service, with the processes that work on each.
+/// The ways to analysis-service, with the processes that work on each: each begins with a client on the network, whose calls
+/// the gateway takes on over the service's socket, as it does with `make run`.
 struct Ways {
     gateway: (SignedIn, [u32; 2]),
     bare: (SignedIn, [u32; 2]),
