@@ -26,6 +26,8 @@ use crate::{
 
 const RUNS: usize = 7;
 const CLIENTS: usize = 32;
+/// LoginSessions that one user makes here: no more than the service lets them at once.
+const LOGINS_OF_ONE_MAX: usize = 200;
 
 /// The Caller that the gateway would present to analysis-service for this user.
 async fn caller(house: &House, client: &Client) -> anyhow::Result<Bearer> {
@@ -193,13 +195,20 @@ async fn load(channel: &SignedIn, call: &Call, calls: usize) -> anyhow::Result<(
 ///
 /// # Errors
 /// A login failed.
-pub async fn logins(house: &House, logins: usize) -> anyhow::Result<Vec<Figure>> {
+pub async fn logins(house: &House, client: &Client, logins: usize) -> anyhow::Result<Vec<Figure>> {
     let mut rates = Vec::new();
     let mut costs = Vec::new();
     let pid = house.pid(Part::Auth).context("auth-service")?;
+    let mut people = Vec::new();
+    for number in 0..(RUNS * logins).div_ceil(LOGINS_OF_ONE_MAX) {
+        let username = format!("person-{number}");
+        client.member(house, &username).await?;
+        people.push(username);
+    }
+    let mut turns = people.iter().cycle();
     for _ in 0..RUNS {
         let (start, before) = (Instant::now(), cpu::used(pid)?);
-        try_join_all((0..logins).map(|_| Client::login(house, "admin", ADMIN_PASSWORD))).await?;
+        try_join_all(turns.by_ref().take(logins).map(|person| Client::login(house, person, ADMIN_PASSWORD))).await?;
         rates.push(logins as f64 / start.elapsed().as_secs_f64());
         costs.push((cpu::used(pid)? - before).as_secs_f64() * 1e3 / logins as f64);
     }

@@ -64,7 +64,7 @@ async fn measure(part: &str, quick: bool) -> anyhow::Result<Vec<Figure>> {
     let figures = match part {
         "gateway" => door::gateway(&house, &client, scale(40_000)).await?,
         "logins" => {
-            let mut figures = door::logins(&house, scale(100).max(4)).await?;
+            let mut figures = door::logins(&house, &client, scale(100).max(4)).await?;
             figures.extend(logins::feishu(scale(400).max(8)).await?);
             figures
         }
