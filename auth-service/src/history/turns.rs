@@ -13,10 +13,10 @@ use super::HistoryError;
 
 /// Scans that run at one time: each uses one reader and, in turns with it, one processor.
 const RUNNING_MAX: usize = 2;
-/// Scans that run or wait, of everybody.
-const PLACES_MAX: usize = 64;
-/// Scans that run or wait, of one user, of which one runs: a few pages open at once.
-pub(super) const PLACES_PER_USER_MAX: usize = 4;
+/// Scans that run or wait, of everybody. One that waits costs a few hundred bytes, and no longer than its call may take.
+const PLACES_MAX: usize = 1_024;
+/// Scans that run or wait, of one user, of which one runs: a crowd of readers that share an account.
+pub(super) const PLACES_PER_USER_MAX: usize = 64;
 
 /// The turns. Clones share them.
 #[derive(Clone)]
@@ -151,6 +151,8 @@ mod tests {
         }
         assert!(matches!(turns.turn(Uuid::max()).await, Err(HistoryError::Overloaded)));
         running.pop();
+        // So many looks used up what a task may do at once.
+        tokio::task::yield_now().await;
         let next = poll!(&mut waiting[0]);
         assert!(next.is_ready() && poll!(&mut waiting[1]).is_pending());
     }
