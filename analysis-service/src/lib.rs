@@ -38,7 +38,7 @@ use uuid::Uuid;
 use config::{Auth, Config};
 use datasets::{DatasetError, Datasets};
 use executions::{Executions, Fate, run::Runner};
-use fenxi_proto::history::v1::history_service_client::HistoryServiceClient;
+use fenxi_proto::{access, history::v1::history_service_client::HistoryServiceClient};
 use kernels::{
     config::{KernelSettings, KernelStart},
     launch::{ForkLauncher, Launched, Level, Workshop, socket_folder},
@@ -143,6 +143,7 @@ pub async fn serve_on(listeners: impl Into<Listeners>, config: Config, frame: Fr
 
     let routes = rpc::routes(datasets.clone(), kernels.clone(), networks, runner, pages, lifecycle.token());
     lifecycle.set_ready("service", true);
+    let routes = (routes, access::services(&["fenxi.analysis.v1"]));
     let served = server::serve(listeners.into(), routes, verifier, lifecycle.clone()).await;
 
     // The end, in the reverse order: no new calls any more, then kernels, executions, datasets, the database last.

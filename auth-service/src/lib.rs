@@ -32,6 +32,7 @@ use fenxi_chassis::{
     server,
     sqlite::Database,
 };
+use fenxi_proto::access;
 use tonic::service::{Routes, interceptor::InterceptedService};
 
 use crate::{
@@ -82,7 +83,7 @@ pub async fn serve(config: Config, listeners: impl Into<Listeners>, frame: Frame
     let (database, clock) = (parts.database.clone(), frame.clock.clone());
     let cleanup = Cleanup { database, clock, lifetimes: parts.lifetimes, audit };
     lifecycle.spawn(cleanup.keep_clean(lifecycle.clone()));
-    let routes = parts.routes();
+    let routes = (parts.routes(), access::services(&["fenxi.auth.v1", "fenxi.history.v1"]));
     lifecycle.set_ready("database", true);
     let served = server::serve(listeners.into(), routes, parts.verifier.clone(), lifecycle.clone()).await;
     lifecycle.stop();

@@ -40,19 +40,22 @@ pub const RESETS_MAX: usize = 10_000;
 /// How long open streams may go on once the service stops.
 const DRAIN_WAIT: Duration = Duration::from_secs(5);
 
-/// Serves the routes until the process stops; then open calls have a little time, and the rest is cut.
+/// Serves the routes, which are these of the contract's services, until the process stops; then open calls have a little
+/// time, and the rest is cut.
 ///
 /// # Errors
 /// The server failed.
 pub async fn serve(
     listeners: Listeners,
-    routes: Routes,
+    (routes, services): (Routes, Vec<&'static str>),
     verifier: Verifier,
     lifecycle: Lifecycle,
 ) -> anyhow::Result<()> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
-    let routes = reflection::add(routes.add_service(health))?;
+    for service in services.iter().chain(&[""]) {
+        reporter.set_service_status(service, tonic_health::ServingStatus::Serving).await;
+    }
+    let routes = reflection::add(routes.add_service(health), &services)?;
     let stopping = lifecycle.clone();
     let server = Server::builder()
         .trace_fn(span)

@@ -9,7 +9,10 @@ use std::{
 
 use bytes::Bytes;
 use fenxi_chassis::{lifecycle::Lifecycle, server::reflection};
-use fenxi_proto::error::{ErrorReason, Failure};
+use fenxi_proto::{
+    access,
+    error::{ErrorReason, Failure},
+};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame};
@@ -22,6 +25,9 @@ use crate::{BoxError, arriving::Arriving, body::Body, guard::Wire, refusal};
 /// an end they would hold a connection for ever.
 const LIFE_MAX: Duration = Duration::from_secs(600);
 
+/// What is reached through here.
+const PACKAGES: [&str; 3] = ["fenxi.analysis.v1", "fenxi.auth.v1", "fenxi.history.v1"];
+
 /// The services inside this process.
 pub(crate) struct Local {
     routes: Routes,
@@ -32,7 +38,7 @@ impl Local {
     pub(crate) async fn new(lifecycle: Lifecycle) -> anyhow::Result<Self> {
         let (reporter, health) = tonic_health::server::health_reporter();
         reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
-        let routes = reflection::add(Routes::new(health))?;
+        let routes = reflection::add(Routes::new(health), &access::services(&PACKAGES))?;
         Ok(Self { routes: routes.prepare(), lifecycle })
     }
 

@@ -27,6 +27,17 @@ pub fn rules() -> impl Iterator<Item = (&'static str, Rule)> {
         .map(|(path, who, scope)| (*path, Rule { who: Access::try_from(*who).unwrap_or(Access::Unspecified), scope }))
 }
 
+/// The services of these packages, by their full names, sorted.
+#[must_use]
+pub fn services(packages: &[&str]) -> Vec<&'static str> {
+    let names = ACCESS.iter().filter_map(|(path, _, _)| path.trim_start_matches('/').split('/').next());
+    let mut names: Vec<_> =
+        names.filter(|name| name.rsplit_once('.').is_some_and(|(package, _)| packages.contains(&package))).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// Every scope that an ApiToken can hold, sorted.
 #[must_use]
 pub fn scopes() -> Vec<&'static str> {
@@ -55,6 +66,14 @@ mod tests {
         assert_eq!(rule("/fenxi.auth.v1.AuthService/Nothing"), None);
         let known = rule("/fenxi.history.v1.HistoryService/ListHistory");
         assert_eq!(known, Some(Rule { who: Access::User, scope: "history:read" }));
+    }
+
+    #[test]
+    fn services_are_those_of_their_packages() {
+        assert_eq!(services(&["fenxi.history.v1"]), ["fenxi.history.v1.HistoryService"]);
+        let both = services(&["fenxi.auth.v1", "fenxi.history.v1"]);
+        assert!(both.contains(&"fenxi.auth.v1.KeyService") && both.is_sorted(), "{both:?}");
+        assert!(services(&["fenxi.auth"]).is_empty());
     }
 
     #[test]
