@@ -14,6 +14,7 @@ pub mod model;
 pub mod network;
 pub(crate) mod output;
 pub mod registry;
+pub(crate) mod said;
 pub mod specs;
 mod starts;
 pub mod state;

@@ -12,6 +12,8 @@ from fenxi_kernel import interrupts, main_module, signatures, startup, traceback
 from fenxi_kernel.inspection import quiet
 from fenxi_kernel.inspection.answers import KIND, Answers
 from fenxi_kernel.output_thread import QuietIOPubThread
+from fenxi_kernel.said import Said
+from fenxi_kernel.stream import FenxiOutStream
 from ipykernel import kernelapp
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.jsonutil import json_clean
@@ -63,6 +65,17 @@ class FenxiKernel(IPythonKernel):
         except Exception:  # noqa: BLE001  ipykernel says what is wrong with it
             return False
 
+    async def do_execute(
+        self, code, silent, store_history=True, user_expressions=None, allow_stdin=False, *, cell_meta=None, cell_id=None
+    ):
+        """Notes first that the code begins, in case it ends at once with all of the kernel."""
+        said = getattr(self.parent, "said", None)
+        if said is not None and not silent:
+            said.begin(self.get_parent("shell")["header"]["msg_id"], self.execution_count)
+        return await super().do_execute(
+            code, silent, store_history, user_expressions, allow_stdin, cell_meta=cell_meta, cell_id=cell_id
+        )
+
     def _cancel_on_sigint(self, future):
         return interrupts.heeded(future, self.shell)
 
@@ -109,6 +122,8 @@ class FenxiKernelApp(IPKernelApp):
 
     outstream_class = DottedObjectName("fenxi_kernel.stream.FenxiOutStream").tag(config=True)
     kernel_class = Type(FenxiKernel, klass="ipykernel.kernelbase.Kernel").tag(config=True)
+    # Where what is said is kept beside.
+    said = None
 
     def load_config_file(self, *args, **kwargs):
         """Reads no configuration of the machine's or the user's: a kernel is the same everywhere."""
@@ -175,12 +190,26 @@ class FenxiKernelApp(IPKernelApp):
 
     def init_io(self):
         super().init_io()
+        self._keep_what_is_said()
         # A crash of native code tells where it was, into the log that the service keeps of the kernel.
         original = getattr(sys.stderr, "_original_stdstream_copy", None)
         if original is not None:
             faulthandler.enable(file=original)
             # The handler needs neither the interpreter nor its lock. A cell that takes the signal for itself gets it.
             faulthandler.register(STACKS_SIGNAL, file=original, all_threads=True, chain=False)
+
+    def _keep_what_is_said(self):
+        if self.transport != "ipc":
+            return
+        try:
+            self.said = Said(f"{self.ip}-said")
+        except OSError as error:
+            # The kernel works without; a sudden end takes the last text with it.
+            self.log.warning("what is printed is not kept beside: %s", error)
+            return
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, FenxiOutStream):
+                stream.said = self.said
 
     def _run_startup_files(self):
         startup.run(self.profile_dir.startup_dir, super()._run_startup_files)

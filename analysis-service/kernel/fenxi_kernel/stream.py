@@ -49,6 +49,8 @@ class FenxiOutStream(OutStream):
         self._unsent_chars = 0
         # In a process that code has forked: what takes this stream's place.
         self._lines = None
+        # Where text is kept beside, for the case of a sudden end.
+        self.said = None
         super().__init__(*args, **kwargs)
         this = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: this() is not None and this()._begin_in_child())
@@ -72,6 +74,7 @@ class FenxiOutStream(OutStream):
             # It was written before.
             self._empty_pipe()
         written = super().write(string)
+        self._keep(string)
         self._unsent_chars += len(string)
         if self._unsent_chars >= _UNSENT_MAX_CHARS:
             self._keep_pace()
@@ -97,8 +100,14 @@ class FenxiOutStream(OutStream):
         if self._fid is not None:
             self._lines = Lines(self._original_stdstream_fd)
 
+    def _keep(self, string):
+        said = self.said
+        if said is not None and self.parent_header.get("msg_id") == said.execution_id:
+            said.keep(self.name, string)
+
     def _put(self, string):
         written = super().write(string)
+        self._keep(string)
         # Of two threads one may go uncounted, once.
         self._unsent_chars += len(string)
         return written

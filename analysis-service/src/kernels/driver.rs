@@ -22,6 +22,7 @@ mod queue;
 mod run;
 mod settle;
 mod start;
+mod unheard;
 mod walks;
 
 use std::{

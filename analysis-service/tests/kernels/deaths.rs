@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use analysis_service::kernels::{model::Settings, state::Ladder};
-use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind, Outcome, output_event::Event};
+use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind, Outcome, StreamName, output_event::Event};
 
 use crate::house::{House, Ran, UNTIL_GO, USER, settings, soon, until, until_printed, until_state};
 
@@ -43,12 +43,41 @@ pub(crate) async fn an_exit_and_a_signal_are_told_apart() {
 #[tokio::test]
 pub(crate) async fn what_was_said_before_a_death_is_kept() {
     let house = House::new().await;
+    for (says, lines) in [
+        ("print('bye')", 1),
+        ("print('bye', flush=True)", 1),
+        ("for number in range(5000): print(number, flush=True)", 5000),
+        ("for number in range(5000): print(number)", 5000),
+    ] {
+        for ends in ["import os; os._exit(3)", "import ctypes; ctypes.string_at(0)"] {
+            let kernel = house.kernel().await;
+            // The very first code of a kernel, too.
+            let ran = house.run(&kernel, &format!("{says}\n{ends}")).await;
+            assert_eq!(ran.outcome(), Outcome::Killed);
+            let begun = ran.events.iter().filter(|event| matches!(event, Event::Started(_))).count();
+            assert_eq!(begun, 1, "{says}; {ends}");
+            let printed = ran.text(StreamName::Stdout);
+            assert_eq!(printed.lines().count(), lines, "{says}; {ends}: {printed}");
+            assert!(printed.ends_with(if lines == 1 { "bye\n" } else { "\n4999\n" }), "{says}; {ends}");
+            soon(house.registry.delete(USER, kernel.kernel_id(), None)).await.expect("deleted");
+        }
+    }
+}
+
+#[tokio::test]
+pub(crate) async fn of_much_that_was_said_before_a_death_the_end_is_kept_and_the_rest_counted() {
+    let house = House::new().await;
     let kernel = house.kernel().await;
-    let code = "import os\nfor i in range(5000): print(i, flush=True)\nos._exit(3)";
+    // More than the kernel keeps beside, in one piece that is not sent any more; and something to stderr.
+    let code = "import os, sys\nprint('of stderr', file=sys.stderr)\nprint('哎' * 60_000 + 'end')\nos._exit(3)";
     let ran = house.run(&kernel, code).await;
-    assert_eq!(ran.outcome(), Outcome::Killed);
-    // What the kernel's own sending thread had not taken yet dies with it; what it had sent does not.
-    assert!(ran.text(fenxi_proto::analysis::v1::StreamName::Stdout).contains("1000\n"));
+    assert_eq!(ran.text(StreamName::Stderr), "of stderr\n");
+    let printed = ran.text(StreamName::Stdout);
+    assert!(printed.ends_with("哎end\n"), "the end is lost");
+    let of = |event: &Event| if let Event::Truncated(cut) = event { cut.dropped_bytes } else { 0 };
+    let dropped: i64 = ran.events.iter().map(of).sum();
+    assert_eq!(printed.len() as i64 + dropped, 60_000 * 3 + 4);
+    assert_eq!(ran.end.dropped_bytes, dropped);
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ const LIFE: &[Story] = stories! { life:
 };
 const DEATHS: &[Story] = stories! { deaths:
     an_exit_and_a_signal_are_told_apart what_was_said_before_a_death_is_kept
+    of_much_that_was_said_before_a_death_the_end_is_kept_and_the_rest_counted
     leaving_by_exit_is_an_end_and_then_a_death a_person_interrupts_sleep_loop_and_await
     an_interrupt_that_comes_before_the_code_has_begun_is_not_lost a_time_limit_interrupts_by_itself
     code_that_heeds_no_interrupt_is_killed_and_says_so a_reply_alone_does_not_save_code_that_goes_on

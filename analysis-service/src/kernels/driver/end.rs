@@ -47,6 +47,7 @@ impl Driver {
     pub(super) async fn ended(&mut self, ended: Option<Ended>) {
         let died_at = Instant::now();
         self.last_words(died_at).await;
+        self.hear_unsent().await;
         let Some(live) = self.live.take() else { return };
         let live = *live;
         let mut death = self.killed.take().unwrap_or_else(|| self.cause(ended, &live.launched));

@@ -109,6 +109,7 @@ impl Driver {
                 if !running.started {
                     running.begin(None, number.saturating_sub(1)).await;
                 }
+                running.count(&event);
                 running.work.log.hear(number, event).await;
             }
             // A thread of an execution that has ended prints on: the text is shown where someone looks.

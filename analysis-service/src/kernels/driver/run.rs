@@ -45,6 +45,8 @@ pub(super) struct Running {
     kill_at: Option<Instant>,
     pub(super) idle: bool,
     pub(super) last_heard: Instant,
+    /// Bytes of text of its own that were heard: of stdout, of stderr.
+    pub(super) heard_bytes: [u64; 2],
     /// Asks the kernel whether there is more.
     pub(super) echo: Echo,
     pub(super) input: Option<InputRequestEvent>,
@@ -80,6 +82,7 @@ impl Running {
             kill_at: None,
             idle: false,
             last_heard: Instant::now(),
+            heard_bytes: [0; 2],
             echo: Echo::default(),
             input: None,
             interrupted: None,
