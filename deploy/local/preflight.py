@@ -28,7 +28,11 @@ class Listen(NamedTuple):
 
 def home_folder(path: Path) -> tuple[Path, TextIO]:
     """The folder of all data, in which everything can be written, and the lock that keeps others out while it is open."""
-    home = private_folder(path.absolute())
+    home = path.absolute()
+    if "," in str(home):
+        # It separates the places at which a service listens.
+        raise Trouble(f"the path {home} has a comma, which no socket in it may have: choose another with FENXI_HOME")
+    home = private_folder(home)
     lock = only_one(home)
     disk_with_room(home)
     short_enough(home)

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Runs the whole of Fenxi on this machine: auth-service, analysis-service and gateway, with their data in one folder.
 
-Starts them, the gateway on loopback and the two behind it on sockets in the folder, waits until all are ready, prints one URL, and stops them in order at Ctrl-C. It keeps nothing
-in memory that matters: whatever it makes (ports aside) stands in the folder. Needs nothing but Python 3.11.
+Starts them, the gateway on loopback and the two behind it on sockets in the folder, waits until all are ready, prints one
+URL, and stops them in order at Ctrl-C. It keeps nothing in memory that matters: whatever it makes (ports aside) stands in
+the folder. Needs nothing but Python 3.11.
 """
 
 import signal
@@ -34,6 +35,9 @@ LOG_MAX_BYTES = 64 << 20
 # Of what only these three services listen on: below what the system gives to connections that go out, of which one could
 # take a port before its service does.
 INNER_PORTS = range(20_000, 32_000)
+# Where the services meet: set on one side alone, they would not.
+BETWEEN_SERVICES = ("FENXI_AUTH_LISTEN", "FENXI_ANALYSIS_LISTEN", "FENXI_ANALYSIS_AUTH_URL", "FENXI_GATEWAY_AUTH_URL",
+                    "FENXI_GATEWAY_ANALYSIS_URL")
 # Asks the services themselves, whatever proxy the environment names.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -69,6 +73,9 @@ def check_environment() -> None:
     for name, instead in {"FENXI_GATEWAY_LISTEN": "FENXI_LISTEN", "FENXI_AUTH_DATA_DIR": "FENXI_HOME"}.items():
         if os.environ.get(name):
             raise Trouble(f"{name} is for a service that is started by itself: set {instead} instead")
+    for name in BETWEEN_SERVICES:
+        if os.environ.get(name):
+            raise Trouble(f"{name} is for a service that is started by itself: here they find each other, so unset it")
     if os.environ.get("FENXI_GATEWAY_TLS_CERT_FILE") and not os.environ.get("FENXI_GATEWAY_PUBLIC_URL", "").startswith("https:"):
         raise Trouble("FENXI_GATEWAY_TLS_CERT_FILE is set: say in FENXI_GATEWAY_PUBLIC_URL the https address that people type")
 
@@ -94,7 +101,10 @@ def house(arguments: argparse.Namespace, home: Path, listen: Listen) -> int:
 
 def settings(home: Path, arguments: argparse.Namespace, ports: dict, listen: Listen) -> dict:
     """The variables of each program. What the environment sets already goes before these."""
-    auth, analysis = (f"unix:{private_folder(sockets(home)) / name}.sock" for name in ("auth", "analysis"))
+    folder = private_folder(sockets(home))
+    # Whoever made it.
+    folder.chmod(0o700)
+    auth, analysis = (f"unix:{folder / name}.sock" for name in ("auth", "analysis"))
     secret = {name: service_secret(home, name) for name in ("gateway", "analysis")}
     return {
         "auth-service": {
@@ -133,13 +143,17 @@ class Services:
         self.home, self.variables, self.binaries = home, variables, binaries
         self.logs = private_folder(home / "logs")
         self.running: dict[str, subprocess.Popen] = {}
+        # Where in its log each one's lines begin.
+        self.begun: dict[str, int] = {}
 
     def start(self, name: str) -> None:
         program = self.binaries / name
         if not program.exists():
             raise Trouble(f"{program} is missing: run `make run`, which builds it")
-        environment = {**self.variables[name], **os.environ}
+        # An empty variable is an unset one, as those of this program are.
+        environment = {**self.variables[name], **{key: value for key, value in os.environ.items() if value}}
         with open(self.log(name), "ab") as log:
+            self.begun[name] = log.tell()
             self.running[name] = subprocess.Popen([program], env=environment, stdin=subprocess.DEVNULL, stdout=log,
                                                   stderr=log, start_new_session=True, preexec_fn=stop_with_us)
 
@@ -165,7 +179,7 @@ class Services:
             if process.poll() is not None:
                 disk_with_room(self.home)
                 path = self.logs / f"{name}.log"
-                tail = path.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+                tail = path.read_bytes()[self.begun[name]:].decode(errors="replace").splitlines()[-LOG_TAIL_LINES:]
                 raise Trouble(f"{name} ended with {describe(process.returncode)}; the end of {path}:\n" + "\n".join(tail))
 
     def stop(self) -> bool:

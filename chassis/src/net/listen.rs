@@ -2,10 +2,10 @@
 
 use std::{
     fmt,
-    fs::{self, File, Permissions},
+    fs::{self, File, OpenOptions, Permissions},
     io,
     net::SocketAddr,
-    os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
+    os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     pin::Pin,
     str::FromStr,
@@ -24,6 +24,7 @@ use super::{NoAddress, Wire, socket_path};
 
 /// Who may connect to a socket, as far as its folder lets them: its owner and its group.
 const SOCKET_MODE: u32 = 0o660;
+const LOCK_MODE: u32 = 0o600;
 
 /// Where a service is to listen: `127.0.0.1:8091`, or `unix:/run/fenxi/auth.sock`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,17 +73,20 @@ impl Listeners {
         let mut listeners = Self::default();
         for place in places {
             match place {
-                Listen::Network(address) => listeners.network.push(
-                    TcpListener::bind(address)
+                Listen::Network(address) => {
+                    let listener = TcpListener::bind(address)
                         .await
-                        .with_context(|| format!("{setting} {place}: cannot listen there; is the port taken?"))?,
-                ),
+                        .with_context(|| format!("{setting} {place}: cannot listen there; is the port taken?"))?;
+                    // Of port 0 the one that it is.
+                    tracing::info!(place = %listener.local_addr()?, "listening");
+                    listeners.network.push(listener);
+                }
                 Listen::Socket(path) => {
                     let socket = Socket::bind(path).with_context(|| format!("{setting} {place}: cannot listen there"));
                     listeners.sockets.push(socket?);
+                    tracing::info!(%place, "listening");
                 }
             }
-            tracing::info!(%place, "listening");
         }
         Ok(listeners)
     }
@@ -131,7 +135,10 @@ impl Socket {
     fn bind(path: &Path) -> anyhow::Result<Self> {
         let mut lock = path.as_os_str().to_owned();
         lock.push(".lock");
-        let lock = File::create(lock).context("the lock beside it cannot be made")?;
+        // What may stand there already is left as it is, and no link is followed.
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).mode(LOCK_MODE).custom_flags(nix::libc::O_NOFOLLOW);
+        let lock = options.open(lock).context("the lock beside it cannot be made")?;
         lock.try_lock().context("another service listens there")?;
         match fs::symlink_metadata(path) {
             Ok(found) if found.file_type().is_socket() => fs::remove_file(path)?,

@@ -209,7 +209,7 @@ impl Upstream {
                 Ok(Lease(connection))
             }
             Err(away) => {
-                tracing::warn!(backend = self.backend, error = %away, "a backend cannot be reached");
+                tracing::warn!(backend = self.backend, target = %self.target, error = %away, "a backend cannot be reached");
                 *opening = Some((Instant::now(), away.clone()));
                 Err(away)
             }

@@ -23,6 +23,7 @@ async fn what_is_in_the_way_is_said_in_one_line() -> anyhow::Result<()> {
     let taken = TcpListener::bind("127.0.0.1:0")?;
     let taken = taken.local_addr()?.to_string();
     let long = folder.path().join("x".repeat(150));
+    let comma = folder.path().join("a,b");
     let obstacles = [
         (folder.path(), taken.as_str(), taken.as_str()),
         (folder.path(), "nowhere", "FENXI_LISTEN"),
@@ -32,6 +33,7 @@ async fn what_is_in_the_way_is_said_in_one_line() -> anyhow::Result<()> {
         (folder.path(), "[::]:0", "FENXI_GATEWAY_PUBLIC_URL"),
         (Path::new("/dev/null/data"), "127.0.0.1:0", "/dev/null/data"),
         (&long, "127.0.0.1:0", "choose a shorter FENXI_HOME"),
+        (&comma, "127.0.0.1:0", "has a comma"),
     ];
     for (home, listen, says) in obstacles {
         if listen.starts_with("[::") && TcpListener::bind("[::1]:0").is_err() {
@@ -48,6 +50,8 @@ async fn what_is_set_by_another_name_here_is_said() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     for (name, value, says) in [
         ("FENXI_GATEWAY_LISTEN", "127.0.0.1:8081", "set FENXI_LISTEN instead"),
+        ("FENXI_ANALYSIS_LISTEN", "127.0.0.1:8092", "FENXI_ANALYSIS_LISTEN is for a service that is started by itself"),
+        ("FENXI_GATEWAY_AUTH_URL", "http://127.0.0.1:8091", "they find each other"),
         ("FENXI_AUTH_DATA_DIR", "/tmp/elsewhere", "set FENXI_HOME instead"),
         ("FENXI_GATEWAY_TLS_CERT_FILE", "cert.pem", "FENXI_GATEWAY_PUBLIC_URL"),
     ] {

@@ -71,6 +71,12 @@ async fn a_file_that_is_no_socket_is_left_alone() {
     let error = Listeners::bind(&[unix], "--listen").await.expect_err("refused");
     assert!(format!("{error:#}").contains("no socket"), "{error:#}");
     assert_eq!(fs::read(&path).expect("there"), b"precious");
+    let (victim, listen) = (path, socket(&folder).1.to_string() + "-b");
+    std::os::unix::fs::symlink(&victim, folder.path().join("a.sock-b.lock")).expect("a link");
+    let listen = listen.parse().expect("an address");
+    let error = Listeners::bind(&[listen], "--listen").await.expect_err("a link was followed");
+    assert!(format!("{error:#}").contains("the lock beside it"), "{error:#}");
+    assert_eq!(fs::read(&victim).expect("there"), b"precious");
 }
 
 #[test]
