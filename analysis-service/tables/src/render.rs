@@ -1,15 +1,17 @@
 //! One cell as text: numbers in full precision, dates in ISO 8601, bytes in hexadecimal. The only place that decides
 //! how a value looks, for slices and figures alike.
 
+mod nested;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, ArrowTemporalType, Date32Type, Date64Type, Float16Type, Float32Type, Float64Type, Int8Type,
-    Int16Type, Int32Type, Int64Type, Time32MillisecondType, Time32SecondType, Time64MicrosecondType,
-    Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, ArrowTemporalType, Date32Type, Date64Type, DurationMicrosecondType, DurationMillisecondType,
+    DurationNanosecondType, DurationSecondType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
-use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{DataType, TimeUnit};
 
 use crate::ColumnType;
@@ -67,7 +69,7 @@ pub(crate) fn renderer(array: &ArrayRef) -> Text<'_> {
             Box::new(move |row| hex(array.value(row)))
         }
         temporal if temporal.is_temporal() => moment(array),
-        _ => other(array),
+        _ => nested::text(array),
     }
 }
 
@@ -115,7 +117,15 @@ fn moment(array: &ArrayRef) -> Text<'_> {
                 }
             }
         }
-        _ => other(array),
+        DataType::Duration(TimeUnit::Second) => instant::<DurationSecondType>(array, |v| length(v, 1)),
+        DataType::Duration(TimeUnit::Millisecond) => instant::<DurationMillisecondType>(array, |v| length(v, 1_000)),
+        DataType::Duration(TimeUnit::Microsecond) => {
+            instant::<DurationMicrosecondType>(array, |v| length(v, 1_000_000))
+        }
+        DataType::Duration(TimeUnit::Nanosecond) => {
+            instant::<DurationNanosecondType>(array, |v| length(v, 1_000_000_000))
+        }
+        _ => nested::text(array),
     }
 }
 
@@ -141,6 +151,23 @@ fn stamp(value: i64, per_sec: i64, (east_secs, zone): (i64, &str)) -> String {
     let secs = value.div_euclid(per_sec).saturating_add(east_secs);
     let nanos = value.rem_euclid(per_sec) * (1_000_000_000 / per_sec);
     format!("{}T{}{zone}", date(secs.div_euclid(86_400)), clock(secs.rem_euclid(86_400), nanos))
+}
+
+/// How long `value / per_sec` seconds are: hours, minutes and seconds, as spreadsheets have them; from 100 hours on days
+/// as well.
+fn length(value: i64, per_sec: i64) -> String {
+    const DAYS_FROM_SECS: u64 = 100 * 3_600;
+    let (sign, size, per_sec) = (if value < 0 { "-" } else { "" }, value.unsigned_abs(), per_sec.unsigned_abs());
+    let (secs, nanos) = (size / per_sec, size % per_sec * (1_000_000_000 / per_sec));
+    let days = if secs >= DAYS_FROM_SECS { secs / 86_400 } else { 0 };
+    // Both are less than a year's, so that they fit.
+    let rest = i64::try_from(secs - days * 86_400).unwrap_or_default();
+    let clock = clock(rest, i64::try_from(nanos).unwrap_or_default());
+    match (days, rest, nanos) {
+        (0, ..) => format!("{sign}{clock}"),
+        (days, 0, 0) => format!("{sign}{days} days"),
+        (days, ..) => format!("{sign}{days} days {clock}"),
+    }
 }
 
 fn clock(secs: i64, nanos: i64) -> String {
@@ -179,16 +206,6 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     text
-}
-
-fn other(array: &ArrayRef) -> Text<'_> {
-    match ArrayFormatter::try_new(array.as_ref(), &FormatOptions::default().with_null("null")) {
-        Ok(formatter) => Box::new(move |row| match formatter.value(row).try_to_string() {
-            Ok(text) => cut(&text, CELL_MAX_CHARS),
-            Err(_) => String::new(),
-        }),
-        Err(_) => Box::new(|_| String::new()),
-    }
 }
 
 /// The first `max_chars` characters; where some are missing the last is an ellipsis.

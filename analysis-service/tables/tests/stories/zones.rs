@@ -1,10 +1,15 @@
-//! Time zones of Arrow and Parquet files, under names that all know.
+//! Time zones of Arrow and Parquet files, under names that all know; and how times look that are not alone in a cell.
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, TimestampMicrosecondArray};
+use arrow_array::{
+    Array as _, ArrayRef, DurationMicrosecondArray, DurationMillisecondArray, Int64Array, ListArray, RecordBatch,
+    StructArray, TimestampMicrosecondArray,
+};
+use arrow_buffer::OffsetBuffer;
+use arrow_schema::{DataType, Field};
 
-use crate::others::parquet;
+use crate::others::{arrow, parquet};
 use crate::support::{convert, preview, said, values};
 
 #[test]
@@ -38,4 +43,38 @@ fn zones_have_names_that_every_reader_knows() {
         assert_eq!(told, stored.is_none(), "{given}: {:?}", made.table.warnings);
         assert_eq!(preview("t.parquet", &bytes, 5).warnings, made.table.warnings);
     }
+}
+
+#[test]
+fn times_in_lists_and_records_are_shown_whatever_their_zone() {
+    for (zone, shown) in [
+        ("UTC", "1970-01-01T00:00:00Z"),
+        ("Asia/Shanghai", "1970-01-01T00:00:00Z"),
+        ("Europe/Paris", "1970-01-01T00:00:00Z"),
+        ("+08:00", "1970-01-01T08:00:00+08:00"),
+    ] {
+        let times = || Arc::new(TimestampMicrosecondArray::from(vec![Some(0), None]).with_timezone(zone));
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![7, 8]));
+        let time = Arc::new(Field::new("t", times().data_type().clone(), true));
+        let number = Arc::new(Field::new("v", DataType::Int64, false));
+        let records = StructArray::from(vec![(time.clone(), times() as ArrayRef), (number, numbers)]);
+        let lists = ListArray::new(time, OffsetBuffer::from_lengths([1, 1]), times(), None);
+        let columns: [(_, ArrayRef); 2] = [("records", Arc::new(records)), ("lists", Arc::new(lists))];
+        let made = convert("t.parquet", parquet(&RecordBatch::try_from_iter(columns).unwrap()));
+        assert_eq!(values(&made.file, 0), [format!("{{t: {shown}, v: 7}}"), "{t: null, v: 8}".into()], "{zone}");
+        assert_eq!(values(&made.file, 1), [format!("[{shown}]"), "[null]".into()], "{zone}");
+        assert_eq!(made.table.columns[0].summary.distinct_count, 2, "{zone}");
+    }
+}
+
+#[test]
+fn lengths_of_time_are_shown_as_people_write_them() {
+    let secs = [0, 1, -1, 30 * 3_600 + 15 * 60, 100 * 3_600, 400 * 86_400, i64::MAX / 1_000_000];
+    let shown = ["00:00:00", "00:00:01", "-00:00:01", "30:15:00", "4 days 04:00:00", "400 days"];
+    let lengths: ArrayRef = Arc::new(DurationMicrosecondArray::from_iter_values(secs.map(|secs| secs * 1_000_000)));
+    let made = convert("t.arrow", arrow(&[RecordBatch::try_from_iter([("d", lengths)]).unwrap()], None));
+    assert_eq!(values(&made.file, 0)[..6], shown);
+    let half: ArrayRef = Arc::new(DurationMillisecondArray::from(vec![1_500]));
+    let made = convert("t.arrow", arrow(&[RecordBatch::try_from_iter([("d", half)]).unwrap()], None));
+    assert_eq!(values(&made.file, 0), ["00:00:01.500"]);
 }
