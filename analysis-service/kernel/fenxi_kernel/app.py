@@ -1,5 +1,6 @@
 """The kernel application: ipykernel's own, with Fenxi's settings and the repairs that it needs."""
 
+import contextlib
 import faulthandler
 import json
 import logging
@@ -25,6 +26,8 @@ from traitlets.config import Config
 # How long one wait for a line of input lasts before the next begins. A signal ends it at once; ipykernel's own 10 ms
 # cost each waiting kernel 1 % of a core.
 _INPUT_WAIT_MS = 60_000
+# How long what tells that code begins may take to be sent.
+_BEGIN_SECS = 1.0
 # How long the last answer on the control channel may take.
 _CONTROL_END_SECS = 5.0
 # The application asks for no other class of it.
@@ -34,6 +37,19 @@ tracebacks.install()
 # On this one a kernel writes the stacks of all its threads into the log that the service keeps of it, also in the
 # middle of a call of C. The service sends it to a kernel that no interrupt ends, before it kills it.
 STACKS_SIGNAL = signal.SIGQUIT
+
+
+def _end_of_fork(reply):
+    """Ends a process that code has forked and that comes to the end of the cell, as Python ends one at the end of a script:
+    it would be a second kernel at the same sockets."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    status = 0 if reply.get("status") == "ok" else 1
+    if reply.get("ename") == "SystemExit":
+        value = reply.get("evalue", "")
+        status = 0 if value in ("", "None") else int(value) & 0xFF if value.isdecimal() else 1
+    os._exit(status)
 
 
 class FenxiKernel(IPythonKernel):
@@ -68,13 +84,27 @@ class FenxiKernel(IPythonKernel):
     async def do_execute(
         self, code, silent, store_history=True, user_expressions=None, allow_stdin=False, *, cell_meta=None, cell_id=None
     ):
-        """Notes first that the code begins, in case it ends at once with all of the kernel."""
-        said = getattr(self.parent, "said", None)
-        if said is not None and not silent:
-            said.begin(self.get_parent("shell")["header"]["msg_id"], self.execution_count)
-        return await super().do_execute(
+        """Runs it once it is told that it begins; what it forks ends with it, too."""
+        process = os.getpid()
+        if not silent:
+            self._tell_begin()
+        reply = await super().do_execute(
             code, silent, store_history, user_expressions, allow_stdin, cell_meta=cell_meta, cell_id=cell_id
         )
+        if os.getpid() != process:
+            _end_of_fork(reply)
+        return reply
+
+    def _tell_begin(self):
+        said, sender = getattr(self.parent, "said", None), self.iopub_thread
+        # An interrupt that comes before the code is none of the code's.
+        with contextlib.suppress(KeyboardInterrupt):
+            if said is not None:
+                said.begin(self.get_parent("shell")["header"]["msg_id"], self.execution_count)
+            # The thread that sends needs the interpreter's lock, which one call of C may keep until the code has ended: the
+            # service would take it for not begun.
+            if isinstance(sender, QuietIOPubThread) and sender.takes_from_here():
+                sender.done(int, _BEGIN_SECS)
 
     def _cancel_on_sigint(self, future):
         return interrupts.heeded(future, self.shell)

@@ -6,7 +6,7 @@ use analysis_service::kernels::registry::NewKernel;
 use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind, Outcome, output_event::Event};
 use futures_util::future::join_all;
 
-use crate::house::{House, Ran, USER, settings, soon, until_kernel, until_printed, until_state};
+use crate::house::{House, Ran, USER, settings, soon, until, until_kernel, until_printed, until_state};
 
 #[tokio::test]
 pub(crate) async fn tables_are_there_before_the_first_code_and_after_a_restart() {
@@ -111,6 +111,49 @@ b = subprocess.Popen(['sleep', '600'], start_new_session=True)";
     .await;
     soon(house.registry.delete(USER, kernel.kernel_id(), None)).await.expect("deleted");
     assert_eq!(children_with(&mark), 0, "a child lives on");
+}
+
+#[tokio::test]
+pub(crate) async fn code_that_keeps_the_interpreter_to_itself_has_begun() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    // A call of C that gives the interpreter's lock to nobody, until somebody writes.
+    let code = "import ctypes, os
+os.mkfifo('go')
+fifo = os.open('go', os.O_RDWR)
+ctypes.PyDLL(None).read(fifo, ctypes.create_string_buffer(1), 1)";
+    let (_, mut reader) = house.send(&kernel, code).await;
+    until(&mut reader, |event| matches!(event, Event::Started(_))).await;
+    let go = house.files.join("work").join(kernel.kernel_id().to_string()).join("go");
+    soon(async {
+        while !go.exists() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut fifo = std::fs::OpenOptions::new().read(true).write(true).open(&go).expect("there");
+    std::io::Write::write_all(&mut fifo, b"x").expect("written");
+    assert_eq!(Ran::read(reader).await.outcome(), Outcome::Ok);
+}
+
+#[tokio::test]
+pub(crate) async fn what_a_cell_forks_ends_with_the_cell() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    for (child, status) in [("import sys; sys.exit(7)", 7), ("print('of the child')", 0), ("1/0", 1)] {
+        let code = format!(
+            "import os
+pid = os.fork()
+if pid == 0:
+    {child}
+else:
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))"
+        );
+        let printed = house.printed(&kernel, &code).await;
+        assert!(printed.ends_with(&format!("{status}\n")), "{child}: {printed}");
+        assert_eq!(printed.contains("of the child\n"), child.contains("of the child"), "{child}: {printed}");
+    }
+    assert_eq!(house.printed(&kernel, "print(1)").await, "1\n", "two answer");
 }
 
 #[tokio::test]
