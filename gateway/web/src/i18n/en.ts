@@ -100,7 +100,7 @@ export const en = {
     about: "About", analyse: "Analyse", cells: "Cells", columns: "{n} column|{n} columns", columnsTab: "Columns ({n})", deviation: "Std. dev.", distinct: "Distinct",
     emptyText: "(empty text)", file: "File", findColumn: "Find a column", gone: "This dataset is gone", goneText: "It was deleted, or it is not yours.", histogram: "Distribution",
     max: "Max", mean: "Mean", min: "Min", missing: "Missing", moreColumns: "{n} more column; search for it.|{n} more columns; search for them.", noFrequent: "No frequent values", noRows: "A table without rows",
-    noRowsText: "It has {n} column and no row.|It has {n} columns and no row.", noValues: "No values", rows: "{n} row|{n} rows", size: "Size", variable: "Python variable", wasNamed: "In the file: {name}",
+    noRowsText: "It has {n} column and no row.|It has {n} columns and no row.", noValues: "No values", rows: "{n} row|{n} rows", size: "Size", variable: "Python variable (alone, with others)", wasNamed: "In the file: {name}",
   },
   types: {
     binary: "Bytes", boolean: "True/false", date: "Date", datetime: "Date and time", decimal: "Decimal", duration: "Duration", float: "Number", integer: "Integer",

@@ -102,7 +102,7 @@ export const zh: Messages = {
     about: "详情", analyse: "开始分析", cells: "数据", columns: "{n} 列", columnsTab: "列（{n}）", deviation: "标准差", distinct: "不同值",
     emptyText: "（空文本）", file: "文件", findColumn: "查找列", gone: "这个数据集已不存在", goneText: "它已被删除，或不属于你。", histogram: "分布",
     max: "最大", mean: "均值", min: "最小", missing: "缺失", moreColumns: "还有 {n} 列，请使用搜索。", noFrequent: "没有常见的值", noRows: "空表格",
-    noRowsText: "共 {n} 列，没有数据行。", noValues: "没有值", rows: "{n} 行", size: "大小", variable: "Python 变量", wasNamed: "文件中为：{name}",
+    noRowsText: "共 {n} 列，没有数据行。", noValues: "没有值", rows: "{n} 行", size: "大小", variable: "Python 变量（单独、与其他表）", wasNamed: "文件中为：{name}",
   },
   types: {
     binary: "二进制", boolean: "布尔", date: "日期", datetime: "日期时间", decimal: "定点小数", duration: "时长", float: "小数", integer: "整数",

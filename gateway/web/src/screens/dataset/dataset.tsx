@@ -117,7 +117,7 @@ function About({ dataset }: { dataset: Dataset }) {
   const { options } = dataset;
   const rows: [string, string][] = [
     [t("dataset.file"), dataset.fileName],
-    [t("dataset.variable"), dataset.variableName],
+    [t("dataset.variable"), `df, ${dataset.variableName}`],
     [t("dataset.size"), `${bytes(dataset.sizeBytes)} (${count(dataset.sizeBytes)} B)`],
     [t("upload.encoding"), options?.encoding ?? ""],
     [t("upload.delimiter"), options?.delimiter === "\t" ? t("upload.tab") : (options?.delimiter ?? "")],

@@ -34,6 +34,8 @@ export function NewAnalysis({ open, onClose }: { open: boolean; onClose(): void 
   const has = (dataset: Dataset) => picked.some((each) => each.datasetId === dataset.datasetId);
   const toggle = (dataset: Dataset) =>
     setPicked(has(dataset) ? picked.filter((each) => each.datasetId !== dataset.datasetId) : [...picked, dataset]);
+  // As the service names what is given no name: a table alone is `df`.
+  const nameOf = (dataset: Dataset) => (picked.length === 1 && has(dataset) ? "df" : dataset.variableName);
   const full = picked.length >= TABLES_MAX;
   // What was picked is in sight whatever is searched for, and can be given up even if it is gone meanwhile.
   const listed = data?.datasets ?? [];
@@ -82,7 +84,7 @@ export function NewAnalysis({ open, onClose }: { open: boolean; onClose(): void 
                   <span className="ellipsis">{dataset.name}</span>
                   <span className="muted small num">{t("dataset.rows", { n: dataset.rowCount })} · {bytes(dataset.sizeBytes)}</span>
                 </span>
-                <span className="badge mono ellipsis pick-variable">{dataset.variableName}</span>
+                <span className="badge mono ellipsis pick-variable">{nameOf(dataset)}</span>
               </label>
             ))}
             {listed.length === 0 && <p className="muted card-pad">{t(wanted ? "common.noMatch" : "datasets.none")}</p>}
