@@ -160,6 +160,7 @@ impl Parts {
             login_sessions: self.login_sessions(),
             users: self.users(),
             database: self.database.clone(),
+            digests: digests.clone(),
         };
         let login_sessions = rpc::login_sessions::Rpc {
             login_sessions: self.login_sessions(),

@@ -34,6 +34,7 @@ use crate::{
         feishu::Refusal,
         local::{Overloaded, Passwords},
     },
+    request_ids::OnceError,
     secret::NoRandomness,
     session::{Issued, Lifetimes},
     store::StoreError,
@@ -85,6 +86,9 @@ pub(crate) enum LoginError {
     /// Somebody who signs in elsewhere has no password to change.
     #[error("you sign in with an identity provider and have no password here")]
     NoPassword,
+    /// See there.
+    #[error(transparent)]
+    Once(#[from] OnceError),
     /// Too many attempts.
     #[error("too many attempts; try again later")]
     Limited {

@@ -8,7 +8,9 @@ use crate::{
     audit::{self, Entry, Event},
     origin::Origin,
     provider::local::Verdict,
+    request_ids::{self, Once, OnceError},
     session::{self, Issued, NETWORK_KNOWN_FOR, Prepared},
+    store::StoreError,
     user::{
         self, User,
         name::{self, PASSWORD_CHARS},
@@ -59,15 +61,16 @@ impl Login {
         self.enter(&user, hash, renewed, origin).await
     }
 
-    /// Changes a user's own password; every other LoginSession of theirs ends.
+    /// Changes a user's own password, once; every other LoginSession of theirs ends. The request's digest tells nothing of
+    /// passwords: the same call again is one that has the new password.
     pub(crate) async fn change_password(
         &self,
-        user_id: Uuid,
+        once: Once,
         kept_login_session_id: Uuid,
-        current: String,
-        new: String,
+        (current, new): (String, String),
         origin: &Origin,
     ) -> Result<(), LoginError> {
+        let user_id = once.user_id;
         let user = user::store::by_id(&self.database.reader, user_id).await?.ok_or(LoginError::Failed)?;
         let username = user.username.ok_or(LoginError::NoPassword)?;
         name::check_password(&new, &username)?;
@@ -78,9 +81,14 @@ impl Login {
         self.limits.check_account(&own, self.clock.now_micros())?;
         let stored = user::store::password_hash(&self.database.reader, user_id).await?;
         let verified = stored.clone().unwrap_or_default();
-        if self.passwords.verify(turn, current, stored).await? == Verdict::Wrong {
+        let made_before = self.is_made(&once).await?;
+        let known = if made_before { new.clone() } else { current };
+        if self.passwords.verify(turn, known, stored).await? == Verdict::Wrong {
             self.failed(origin, own).await;
-            return Err(LoginError::CurrentPasswordWrong);
+            return Err(if made_before { OnceError::Reused.into() } else { LoginError::CurrentPasswordWrong });
+        }
+        if made_before {
+            return Ok(());
         }
         let now = self.clock.now_micros();
         self.limits.take_change(user_id, now)?;
@@ -100,6 +108,7 @@ impl Login {
                             return Err(LoginError::CurrentPasswordWrong);
                         }
                         audit::store::append(transaction, now, &entry).await?;
+                        request_ids::store::keep(transaction, &once, &[], now).await?;
                         Ok(session::store::remove_all(transaction, user_id, Some(kept_login_session_id)).await?)
                     })
                 },
@@ -107,6 +116,12 @@ impl Login {
             )
             .await?;
         Ok(())
+    }
+
+    /// Whether this call was made before.
+    async fn is_made(&self, once: &Once) -> Result<bool, LoginError> {
+        let mut reader = self.database.reader.acquire().await.map_err(StoreError::from)?;
+        Ok(request_ids::store::answered(&mut reader, once).await?.is_some())
     }
 
     /// Whether somebody has signed in as this user from this network before, whatever became of that LoginSession.

@@ -13,6 +13,7 @@ use fenxi_proto::{
         auth_service_server::{AuthService, AuthServiceServer},
     },
     error::{ErrorReason, Failure},
+    id,
     time::timestamp,
 };
 use tonic::{
@@ -28,6 +29,7 @@ use super::{
 };
 use crate::{
     login::{Callback, LOGIN_ATTEMPT_MAX_SECS, Login, LoginError, METHOD_LOCAL, WantedAdministrator},
+    request_ids::RequestDigests,
     session::{Issued, LoginSessions},
     statistics,
     user::Users,
@@ -39,6 +41,7 @@ pub(crate) struct Rpc {
     pub(crate) login_sessions: LoginSessions,
     pub(crate) users: Users,
     pub(crate) database: Database,
+    pub(crate) digests: RequestDigests,
 }
 
 impl Rpc {
@@ -188,16 +191,11 @@ impl AuthService for Rpc {
         }
         let origin = call::origin(&request);
         let request = request.into_inner();
-        self.login
-            .change_password(
-                caller.user_id,
-                caller.credential_id,
-                request.current_password,
-                request.new_password,
-                &origin,
-            )
-            .await
-            .map_err(of_change)?;
+        let request_id = id::parse_optional("request_id", &request.request_id)?;
+        let once = self.digests.once(caller.user_id, request_id, "ChangePassword", &[]);
+        let passwords = (request.current_password, request.new_password);
+        let changed = self.login.change_password(once, caller.credential_id, passwords, &origin).await;
+        changed.map_err(of_change)?;
         Ok(Response::new(ChangePasswordResponse {}))
     }
 }

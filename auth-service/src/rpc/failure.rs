@@ -99,6 +99,7 @@ impl From<LoginError> for Failure {
             LoginError::SetUpTokenInvalid => Self::new(ErrorReason::SetupTokenInvalid, text),
             LoginError::UsernameTaken => Self::new(ErrorReason::UsernameTaken, text),
             LoginError::Unacceptable(error) => error.into(),
+            LoginError::Once(error) => error.into(),
             LoginError::NoPassword => Self::new(ErrorReason::PermissionDenied, text),
             LoginError::Limited { retry_after } => Self::new(ErrorReason::RateLimited, text).retry_after(retry_after),
             LoginError::Overloaded(error) => error.into(),

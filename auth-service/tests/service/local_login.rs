@@ -126,7 +126,11 @@ async fn nobody_can_use_up_the_attempts_of_somebody_who_is_signed_in() {
     let admin = house.administrator().await;
     let ada = house.member(&admin, "ada").await;
     guess(&house, &ada.user.user_id).await;
-    let change = ChangePasswordRequest { current_password: PASSWORD.into(), new_password: "another password".into() };
+    let change = ChangePasswordRequest {
+        current_password: PASSWORD.into(),
+        new_password: "another password".into(),
+        ..ChangePasswordRequest::default()
+    };
     house.auth(&ada.secret).await.change_password(change).await.expect("changed");
 }
 
@@ -176,8 +180,11 @@ async fn a_new_password_ends_every_other_login() {
     let admin = house.administrator().await;
     let here = house.member(&admin, "ada").await;
     let there = house.login("ada", PASSWORD).await.expect("signed in");
-    let change =
-        |current: &str, new: &str| ChangePasswordRequest { current_password: current.into(), new_password: new.into() };
+    let change = |current: &str, new: &str| ChangePasswordRequest {
+        current_password: current.into(),
+        new_password: new.into(),
+        ..Default::default()
+    };
     let mut ada = house.auth(&here.secret).await;
     let wrong = ada.change_password(change("wrong password", "another password")).await;
     let wrong = wrong.expect_err("refused");

@@ -11,7 +11,7 @@ const ADMINISTRATORS: &str = "set by an administrator";
 const THIEFS: &str = "chosen by the thief";
 
 fn change(new: &str) -> ChangePasswordRequest {
-    ChangePasswordRequest { current_password: PASSWORD.into(), new_password: new.into() }
+    ChangePasswordRequest { current_password: PASSWORD.into(), new_password: new.into(), request_id: request_id() }
 }
 
 fn reset(user: &User, password: &str) -> UpdateUserRequest {
@@ -70,6 +70,25 @@ async fn of_two_changes_at_once_one_is_made() {
         others => panic!("{others:?}"),
     };
     house.login("ada", password).await.expect("the password of the one that was made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_whose_answer_was_lost_is_answered_again() {
+    let house = House::new().await;
+    let admin = house.administrator().await;
+    let ada = house.member(&admin, "ada").await;
+    let asked = change("another password");
+    let mut hers = house.auth(&ada.secret).await;
+    for _ in 0..2 {
+        hers.change_password(asked.clone()).await.expect("changed, once");
+    }
+    let audited: i64 = house.value("SELECT count(*) FROM audit_event WHERE event = 'password_changed'").await;
+    assert_eq!(audited, 1);
+    let other = ChangePasswordRequest { new_password: "yet another one".into(), ..asked.clone() };
+    assert_eq!(reason(hers.change_password(other).await), ErrorReason::RequestIdReused);
+    let anew = ChangePasswordRequest { request_id: request_id(), ..asked };
+    assert_eq!(reason(hers.change_password(anew).await), ErrorReason::CurrentPasswordWrong);
+    house.login("ada", "another password").await.expect("signed in");
 }
 
 #[tokio::test(flavor = "multi_thread")]

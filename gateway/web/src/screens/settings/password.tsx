@@ -2,6 +2,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { useRef, useState, type FormEvent } from "react";
 import { errorText } from "../../api/errors";
+import { Once } from "../../api/once";
 import { auth } from "../../api/transport";
 import { useT } from "../../i18n/i18n";
 import { Button } from "../../ui/button";
@@ -12,8 +13,10 @@ export function ChangePassword() {
   const t = useT();
   const form = useRef<HTMLFormElement>(null);
   const [differ, setDiffer] = useState(false);
+  const [once] = useState(() => new Once());
   const change = useMutation({
-    mutationFn: (request: { currentPassword: string; newPassword: string }) => auth.changePassword(request),
+    mutationFn: (request: { currentPassword: string; newPassword: string }) =>
+      once.call(JSON.stringify(request), (requestId) => auth.changePassword({ ...request, requestId })),
     onSuccess: () => {
       form.current?.reset();
       toast(t("settings.passwordChanged"));
