@@ -203,6 +203,23 @@ impl Launched {
         folders::remove_dir(self.place).await;
     }
 
+    /// Ends what the kernel's process has left running. Until then what that inherited is open: the sockets, too.
+    pub(crate) async fn end_rest(&self) {
+        if self.ends_whole {
+            return;
+        }
+        let (first, mark, group) = ((self.process.pid(), self.start_ticks), self.mark.clone(), self.group.clone());
+        let own = self.uid.filter(|_| self.user.is_some() || self.former_range.is_some());
+        let end = move || match group {
+            Some(group) => {
+                group.close();
+                group.kill();
+            }
+            None => tree::kill_rest(Some(first), &mark, own),
+        };
+        let _ = tokio::task::spawn_blocking(end).await;
+    }
+
     /// Whether its process is there and goes on, at this moment. Waits for nothing: the runtime may ask.
     pub(crate) fn is_whole(&self) -> bool {
         whole::is_whole(self.process.pid().as_raw(), self.start_ticks)

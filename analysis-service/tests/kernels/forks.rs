@@ -22,6 +22,7 @@ const LIFE: &[Story] = stories! { life:
     an_idle_kernel_is_ended_and_a_working_one_is_not memory_is_published
     a_kernel_that_is_started_again_has_none_of_its_processes_from_before
     code_that_keeps_the_interpreter_to_itself_has_begun what_a_cell_forks_ends_with_the_cell
+    an_end_is_told_once_nothing_of_the_kernel_can_speak
 };
 const DEATHS: &[Story] = stories! { deaths:
     an_exit_and_a_signal_are_told_apart what_was_said_before_a_death_is_kept

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use analysis_service::kernels::registry::NewKernel;
-use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind, Outcome, output_event::Event};
+use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind, Outcome, StreamName, output_event::Event};
 use futures_util::future::join_all;
 
 use crate::house::{House, Ran, USER, settings, soon, until, until_kernel, until_printed, until_state};
@@ -154,6 +154,28 @@ else:
         assert_eq!(printed.contains("of the child\n"), child.contains("of the child"), "{child}: {printed}");
     }
     assert_eq!(house.printed(&kernel, "print(1)").await, "1\n", "two answer");
+}
+
+#[tokio::test]
+pub(crate) async fn an_end_is_told_once_nothing_of_the_kernel_can_speak() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    // A child of a fork has all that its parent had, the sockets as well.
+    let code = "import os, time
+child = os.fork()
+if child == 0:
+    time.sleep(600)
+print(child)
+os._exit(1)";
+    let ran = house.run(&kernel, code).await;
+    assert_eq!(ran.outcome(), Outcome::Killed);
+    let child = ran.text(StreamName::Stdout);
+    let layers = kernel.snapshot().isolation.clone().expect("layers").layers;
+    // In a namespace of its own it has another number here, and ended with the kernel.
+    let is_seen = !layers.iter().any(|layer| layer == "pid");
+    let state = std::fs::read_to_string(format!("/proc/{}/stat", child.trim())).unwrap_or_default();
+    let lives = !state.is_empty() && !state.contains(") Z ");
+    assert!(!(is_seen && lives), "a child lives on: {state}");
 }
 
 #[tokio::test]

@@ -25,6 +25,8 @@ use crate::{
     },
 };
 
+/// How long what a process has left running may take to end before its last output is read.
+const REST_WAIT: Duration = Duration::from_secs(1);
 /// How long its last output may take in all.
 const LAST_WORDS_MAX: Duration = Duration::from_secs(60);
 /// How long after a process's end more of its last output is waited for.
@@ -46,6 +48,10 @@ impl Driver {
     /// The process has ended.
     pub(super) async fn ended(&mut self, ended: Option<Ended>) {
         let died_at = Instant::now();
+        if let Some(live) = &self.live {
+            // It goes on being ended beside, and again before anything of it is removed.
+            let _ = timeout(REST_WAIT, live.launched.end_rest()).await;
+        }
         self.last_words(died_at).await;
         self.hear_unsent().await;
         let Some(live) = self.live.take() else { return };
