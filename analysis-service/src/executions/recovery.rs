@@ -64,7 +64,7 @@ impl Executions {
                 Fate::StartsAnew { is_first } if !began && (is_first || self.same_boot) => {
                     works.push((kernel_id, work(log)));
                 }
-                Fate::StartsAnew { .. } => drop(log.finish(lost()).await),
+                Fate::StartsAnew { .. } => drop(log.finish(lost(None)).await),
                 Fate::Dead(death) => {
                     ran.extend(began.then_some(kernel_id));
                     left.push((kernel_id, began, death, log));
@@ -80,7 +80,7 @@ impl Executions {
         for (kernel_id, began, death, log) in left {
             // While one that has begun has no end, no other was sent. Where none has begun, any may have been sent.
             let waited = self.same_boot && !began && ran.contains(&kernel_id);
-            log.finish(if waited { never_ran(death) } else { lost() }).await;
+            log.finish(if waited { never_ran(death) } else { lost(Some(death)) }).await;
         }
         // Whoever looks from now on sees ends. On a disk that takes nothing they come when it does.
         let go_on: HashSet<Uuid> = works.iter().map(|(_, work)| work.execution_id).collect();
@@ -182,6 +182,7 @@ fn never_ran(death: Death) -> FinishedEvent {
     FinishedEvent { outcome: Outcome::Cancelled.into(), stop_cause, death: Some(death), ..FinishedEvent::default() }
 }
 
-fn lost() -> FinishedEvent {
-    FinishedEvent { outcome: Outcome::Lost.into(), ..FinishedEvent::default() }
+/// The end of one of which nobody knows how far it came.
+fn lost(death: Option<Death>) -> FinishedEvent {
+    FinishedEvent { outcome: Outcome::Lost.into(), death, ..FinishedEvent::default() }
 }

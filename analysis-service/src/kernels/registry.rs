@@ -258,7 +258,7 @@ impl Registry {
 
 /// Why a kernel is dead whose end nobody saw.
 pub(crate) fn left_behind() -> Death {
-    death(DeathCause::Shutdown, "the service ended without ending its kernels")
+    death(DeathCause::Lost, "the service and the supervisor of kernels ended, or the machine")
 }
 
 fn unstartable() -> Death {

@@ -177,11 +177,13 @@ async fn what_waited_for_a_kernel_that_died_unseen_is_told_that_it_never_ran() {
     machine.start_again().await;
     let user = machine.user();
     assert_eq!(user.state(&kernel).await, KernelState::Dead);
-    assert_eq!(end(&user.watch(&running.execution_id, 0).await).outcome(), Outcome::Lost);
+    let lost = end(&user.watch(&running.execution_id, 0).await);
+    assert_eq!(lost.outcome(), Outcome::Lost);
+    assert_eq!(lost.death.expect("a reason").cause(), DeathCause::Lost);
     let waited = user.watch(&waiting.execution_id, 0).await;
     let end = end(&waited);
     assert_eq!(end.outcome(), Outcome::Cancelled);
-    assert_eq!(end.death.expect("a reason").cause(), DeathCause::Shutdown);
+    assert_eq!(end.death.expect("a reason").cause(), DeathCause::Lost);
     assert!(!waited.iter().any(|event| matches!(event.event, Some(Event::Started(_)))));
 }
 

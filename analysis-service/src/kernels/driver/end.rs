@@ -252,7 +252,7 @@ impl Driver {
                 death(DeathCause::Unresponsive, "two interrupts were not heeded")
             }
             Some(End::Signalled(signal)) => Death { signal, ..death(DeathCause::Signal, "") },
-            None => death(DeathCause::Signal, "the supervisor of kernels has ended, and every kernel with it"),
+            None => death(DeathCause::Lost, "the supervisor of kernels has ended, and every kernel with it"),
         }
     }
 
@@ -303,6 +303,7 @@ pub(super) fn describe(death: &Death) -> String {
         DeathCause::StartFailed => "it could not be started".into(),
         DeathCause::Unresponsive => "it did not heed an interrupt".into(),
         DeathCause::Shutdown => "the service was stopped".into(),
+        DeathCause::Lost => "nobody saw how it ended".into(),
         DeathCause::Unspecified => "it has ended".into(),
     }
 }

@@ -80,7 +80,7 @@ export const en = {
   death: {
     deleted: "It was ended by hand.", exit: "Its process ended by itself (exit code {code}).", idle: "It was idle for too long.", limit: "It went over a limit: {detail}.",
     memory: "It needed more memory than it may have.", restarted: "It was restarted.", shutdown: "The service was stopped.", signal: "It was ended by signal {signal}.",
-    startFailed: "It could not be started.", unresponsive: "It did not react to being stopped.",
+    startFailed: "It could not be started.", unresponsive: "It did not react to being stopped.", lost: "Nobody saw how it ended.",
   },
   upload: {
     automatic: "Automatic", cancel: "Remove", choose: "Choose files", comma: "Comma ,", delimiter: "Delimiter", detected: "Automatic: {value}", drop: "Drop tables here", encoding: "Encoding",

@@ -82,7 +82,7 @@ export const zh: Messages = {
   death: {
     deleted: "已被手动结束。", exit: "进程自行退出（退出码 {code}）。", idle: "空闲时间过长。", limit: "超出限制：{detail}。",
     memory: "内存超出上限。", restarted: "已被重启。", shutdown: "服务已停止。", signal: "被信号 {signal} 终止。",
-    startFailed: "未能启动。", unresponsive: "未响应停止请求。",
+    startFailed: "未能启动。", unresponsive: "未响应停止请求。", lost: "不清楚它是如何结束的。",
   },
   upload: {
     automatic: "自动", cancel: "移除", choose: "选择文件", comma: "逗号 ,", delimiter: "分隔符", detected: "自动：{value}", drop: "将表格拖到这里", encoding: "编码",

@@ -13,6 +13,7 @@ const CAUSES: Partial<Record<DeathCause, MessageKey>> = {
   [DeathCause.START_FAILED]: "death.startFailed",
   [DeathCause.UNRESPONSIVE]: "death.unresponsive",
   [DeathCause.SHUTDOWN]: "death.shutdown",
+  [DeathCause.LOST]: "death.lost",
 };
 
 export function deathText(death: Death | undefined): string {
