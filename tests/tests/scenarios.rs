@@ -67,6 +67,10 @@ async fn fifty_read_their_history_while_it_is_written() -> anyhow::Result<()> {
     let reads = (0..50).map(|_| async {
         for _ in 0..10 {
             let page = ada.history().list_history(ListHistoryRequest::default()).await?.into_inner();
+            let found =
+                ListHistoryRequest { query: "1".into(), outcomes: vec![Outcome::Ok.into()], ..Default::default() };
+            let found = ada.history().list_history(found).await?.into_inner();
+            assert!(found.entries.iter().any(|entry| entry.title == "1"), "{:?}", found.entries);
             let sums = ada.history().get_statistics(GetStatisticsRequest {}).await?.into_inner().statistics;
             let total = sums.context("no statistics")?.total;
             assert!(page.total_size >= 5 && total >= page.total_size, "{total} < {}", page.total_size);
@@ -79,7 +83,7 @@ async fn fifty_read_their_history_while_it_is_written() -> anyhow::Result<()> {
         }
         anyhow::Ok(())
     };
-    let (reads, writes) = tokio::join!(at_once("readers of history, ten pages each", reads), writes);
+    let (reads, writes) = tokio::join!(at_once("readers of history, ten pages and ten searches each", reads), writes);
     reads?;
     writes?;
     ada.history_of(15).await?;
@@ -115,14 +119,11 @@ async fn others_go_on_while_a_cell_computes() -> anyhow::Result<()> {
     let ada = Client::administrator(&house).await?;
     let bob = ada.member(&house, "bob").await?;
     let busy = ada.kernel(&[]).await?;
-    let computes = {
-        let (ada, kernel_id) = (ada.clone(), busy.kernel_id.clone());
-        tokio::spawn(async move { ada.run(&kernel_id, "while True:\n    pass").await })
-    };
     let table = bob.upload("a.csv", b"a,b\n1,2\n3,4\n".to_vec()).await?;
     let kernel = bob.kernel(&[(&table.dataset_id, "df")]).await?;
+    bob.run(&kernel.kernel_id, "0").await?;
     let dataset_id = table.dataset_id.as_str();
-    let mixed = (0..100).map(|number| {
+    let mixed = |number: usize| {
         let (bob, kernel_id) = (&bob, kernel.kernel_id.as_str());
         async move {
             match number % 6 {
@@ -141,12 +142,17 @@ async fn others_go_on_while_a_cell_computes() -> anyhow::Result<()> {
             }
             anyhow::Ok(())
         }
-    });
-    at_once("mixed calls beside a busy cell", mixed).await?;
+    };
+    at_once("mixed calls", (0..100).map(mixed)).await?;
+    let computes = {
+        let (ada, kernel_id) = (ada.clone(), busy.kernel_id.clone());
+        tokio::spawn(async move { ada.run(&kernel_id, "while True:\n    pass").await })
+    };
+    at_once("mixed calls beside a busy cell", (0..100).map(mixed)).await?;
     assert!(!computes.is_finished(), "the busy cell was not busy");
     let request = fenxi_proto::analysis::v1::InterruptKernelRequest { kernel_id: busy.kernel_id, ..Default::default() };
     ada.kernels().interrupt_kernel(request).await?;
     assert_eq!(computes.await??.outcome(), Outcome::Interrupted);
-    try_join_all([ada.history_of(1), bob.history_of(16)]).await?;
+    try_join_all([ada.history_of(1), bob.history_of(33)]).await?;
     house.stop().await
 }
