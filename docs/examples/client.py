@@ -13,6 +13,7 @@ from pathlib import Path
 
 import grpc
 from fenxi.analysis.v1 import dataset_pb2, dataset_pb2_grpc, execution_pb2, execution_pb2_grpc, kernel_pb2, kernel_pb2_grpc
+from fenxi.analysis.v1.output_pb2 import OUTCOME_OK
 from fenxi.history.v1 import history_pb2, history_pb2_grpc
 
 PIECE_BYTES = 512 * 1024
@@ -37,14 +38,15 @@ def upload(path: Path):
     return datasets.CompleteUpload(request, metadata=signed_in).dataset
 
 
-def run(dataset_id: str, code: str) -> str:
-    """Runs the code in a kernel that holds the dataset as `df`, prints what it says, and gives the execution's id."""
+def run(dataset_id: str, code: str) -> tuple[str, bool]:
+    """Runs the code in a kernel that holds the dataset as `df` and prints what it says: the execution's id, and whether it
+    went well."""
     kernels = kernel_pb2_grpc.KernelServiceStub(channel)
     table = kernel_pb2.KernelDataset(dataset_id=dataset_id, variable_name="df")
     request = kernel_pb2.CreateKernelRequest(datasets=[table], request_id=str(uuid.uuid4()))
     kernel_id = kernels.CreateKernel(request, metadata=signed_in).kernel.kernel_id
 
-    executions = execution_pb2_grpc.ExecutionServiceStub(channel)
+    executions, outcome = execution_pb2_grpc.ExecutionServiceStub(channel), None
     request = execution_pb2.ExecuteRequest(kernel_id=kernel_id, code=code, request_id=str(uuid.uuid4()))
     for response in executions.Execute(request, metadata=signed_in):
         if response.HasField("execution"):
@@ -56,8 +58,10 @@ def run(dataset_id: str, code: str) -> str:
             print(next(part.text for part in response.event.result.bundle.parts if part.mime_type == "text/plain"))
         elif kind == "error":
             print("\n".join(response.event.error.traceback), file=sys.stderr)
+        elif kind == "finished":
+            outcome = response.event.finished.outcome
     kernels.DeleteKernel(kernel_pb2.DeleteKernelRequest(kernel_id=kernel_id), metadata=signed_in)
-    return execution_id
+    return execution_id, outcome == OUTCOME_OK
 
 
 def recorded(execution_id: str):
@@ -73,5 +77,7 @@ def recorded(execution_id: str):
 
 dataset = upload(Path(sys.argv[1]))
 print(f"{dataset.name}: {dataset.row_count} rows, {dataset.column_count} columns")
-entry = recorded(run(dataset.dataset_id, sys.argv[2]))
+execution_id, went_well = run(dataset.dataset_id, sys.argv[2])
+entry = recorded(execution_id)
 print("in the history:", entry.title, "->", entry.result_preview)
+sys.exit(0 if went_well else 1)
