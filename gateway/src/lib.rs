@@ -83,8 +83,9 @@ async fn build(config: &Config, frame: &Frame, desks: usize) -> anyhow::Result<A
     let analysis = upstream(Backend::Analysis, config.analysis_url.clone());
     let secret_file = config.secret_file.as_deref();
     let secret_file = secret_file.with_context(|| format!("{PREFIX}_SECRET_FILE is to name a file"))?;
-    let secret = files::secret(secret_file)?;
-    let bearer = Bearer::new(&secret)?;
+    let of_setting = || format!("{PREFIX}_SECRET_FILE");
+    let secret = files::secret(secret_file).with_context(of_setting)?;
+    let bearer = Bearer::new(&secret).with_context(of_setting)?;
     let mut own_proof = HeaderValue::try_from(format!("Bearer {secret}")).context("the secret is no header value")?;
     own_proof.set_sensitive(true);
     let cookies = Cookies::new(config.https());

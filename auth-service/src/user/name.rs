@@ -7,6 +7,61 @@ pub(crate) const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 3..=64;
 /// Shortest and longest password, in characters.
 pub(crate) const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 10..=256;
 
+/// Characters that a password has to have beside its user name and what everybody tries first.
+const OWN_CHARS_MIN: usize = 4;
+/// Different characters that a password has to have.
+const DIFFERENT_CHARS_MIN: usize = 4;
+/// What the passwords that are tried first are made of: words, and rows and columns of keyboards. Longer ones before those
+/// that they contain.
+const COMMON: [&str; 46] = [
+    "qwertzuiop",
+    "qwertyuiop",
+    "1qaz2wsx3edc",
+    "1q2w3e4r5t",
+    "1qaz2wsx",
+    "1q2w3e4r",
+    "1q2w3e",
+    "asdfghjkl",
+    "zxcvbnm",
+    "administrator",
+    "passw0rd",
+    "p@ssw0rd",
+    "p@ssword",
+    "password",
+    "iloveyou",
+    "princess",
+    "sunshine",
+    "football",
+    "baseball",
+    "superman",
+    "trustno1",
+    "whatever",
+    "welcome",
+    "letmein",
+    "changeme",
+    "dragon",
+    "monkey",
+    "master",
+    "shadow",
+    "michael",
+    "jennifer",
+    "qwerty",
+    "asdfgh",
+    "zxcvbn",
+    "qazwsx",
+    "abc123",
+    "abcdef",
+    "secret",
+    "login",
+    "admin",
+    "woaini",
+    "fenxi",
+    "1234567890",
+    "123456789",
+    "12345678",
+    "123456",
+];
+
 /// A name or password that does not meet its rule; the text completes a sentence that begins with the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unacceptable {
@@ -17,7 +72,9 @@ pub(crate) enum Unacceptable {
     #[error("must have at least 10 and at most 256 characters")]
     PasswordLength,
     /// Of a password.
-    #[error("must not be one character repeated, a simple sequence, or made of the user name")]
+    #[error(
+        "must not be one character repeated, a simple sequence, one of those that everybody tries first, or made of the user name"
+    )]
     PasswordSimple,
     /// Of a display name.
     #[error("must have at most 100 characters, none of them a control character")]
@@ -53,9 +110,14 @@ pub(crate) fn check_password(password: &str, username: &str) -> Result<(), Unacc
     };
     let first = chars.windows(2).next().map_or(0, step);
     let sequence = first.abs() <= 1 && chars.windows(2).all(|pair| step(pair) == first);
+    // From nine to nought is a step, too: as keyboards have them.
+    let wraps = chars.iter().all(char::is_ascii_digit) && chars.windows(2).all(|pair| step(pair).rem_euclid(10) == 1);
+    let different: std::collections::BTreeSet<_> = chars.iter().collect();
     let lower = password.to_lowercase();
-    let of_name = !username.is_empty() && lower.replace(username, "").chars().count() < 4;
-    if sequence || of_name { Err(Unacceptable::PasswordSimple) } else { Ok(()) }
+    let without = |text: String, part: &str| if part.is_empty() { text } else { text.replace(part, "") };
+    let own = COMMON.iter().fold(without(lower, username), |left, part| without(left, part));
+    let poor = different.len() < DIFFERENT_CHARS_MIN || own.chars().count() < OWN_CHARS_MIN;
+    if sequence || wraps || poor { Err(Unacceptable::PasswordSimple) } else { Ok(()) }
 }
 
 /// A name for people as given by a person: trimmed; one of which nothing can be seen means `fallback`.
@@ -105,7 +167,9 @@ mod tests {
 
     #[test]
     fn passwords_are_long_and_not_simple() {
-        for good in ["correct horse", "十个字符的密码也可以用", "p4ssw0rd-x", &"long pass ".repeat(25)] {
+        let long = "long pass ".repeat(25);
+        for good in ["correct horse", "十个字符的密码也可以用", "p4ssw0rd-x", "8305917264", "my own password", &long]
+        {
             assert_eq!(check_password(good, "ada"), Ok(()), "{good:?}");
         }
         for short in ["", "123456789", &"ab".repeat(129)] {
@@ -116,6 +180,15 @@ mod tests {
             "0123456789",
             "abcdefghijk",
             "9876543210",
+            "1234567890",
+            "7890123456",
+            "qwertyuiop",
+            "password123",
+            "P@ssw0rd12",
+            "Welcome123",
+            "1q2w3e4r5t",
+            "passwordpassword",
+            "aaaaabbbbb",
             "administrator",
             "administrator1",
             "Administrator12",
