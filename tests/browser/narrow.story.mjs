@@ -54,6 +54,21 @@ await story("narrow", {}, async ({ page, picture }) => {
   await page.emulateMedia({ colorScheme: "dark" });
   await picture("dark");
 
+  // Code ends before the cell's menu, and a setting's name stands beside its choice or above it.
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 360, height: 640 });
+  const cell = byId(page, "cell").first();
+  const code = await cell.locator(".cell-code > *").first().boundingBox();
+  const menu = await cell.locator(".cell-menu").boundingBox();
+  assert.ok(code.x + code.width <= menu.x + 1, "the menu covers code");
+  await page.setViewportSize({ width: 320, height: 640 });
+  await page.goto(new URL("/settings", page.url()).href);
+  const [label, choice] = [page.locator(".choice > .grow").last(), page.locator(".choice .segments")];
+  const [name_, room] = [await label.evaluate((element) => element.scrollWidth <= element.clientWidth), await choice.boundingBox()];
+  assert.ok(name_ && room.x >= 0 && room.x + room.width <= 320, "the name of a setting is covered");
+  await fits(page);
+  await picture("settings");
+
   // An administrator's place is within reach too, and every place has its room.
   await page.setViewportSize({ width: 320, height: 640 });
   await page.getByRole("link", { name: "Users" }).click();
