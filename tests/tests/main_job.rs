@@ -125,6 +125,39 @@ async fn history_survives_an_absent_auth_service_and_a_killed_one() -> anyhow::R
 }
 
 #[tokio::test]
+async fn the_history_shows_a_failure_before_what_it_cancelled() -> anyhow::Result<()> {
+    let house = House::start().await?;
+    let ada = Client::administrator(&house).await?;
+    let kernel = ada.kernel(&[]).await?;
+    ada.run(&kernel.kernel_id, "'first'").await?;
+    let gate = house.folder().join("analysis/work").join(&kernel.kernel_id).join("gate");
+    let fails = "import os, time\nwhile not os.path.exists('gate'): time.sleep(0.01)\n1/0".to_owned();
+    let codes: Vec<_> = std::iter::once(fails).chain((0..12).map(|number| format!("{number}"))).collect();
+    let mut streams = Vec::new();
+    for code in &codes {
+        let request = ExecuteRequest {
+            kernel_id: kernel.kernel_id.clone(),
+            code: code.clone(),
+            request_id: request_id(),
+            ..ExecuteRequest::default()
+        };
+        let mut stream = ada.executions().execute(request).await?.into_inner();
+        stream.message().await?.context("not accepted")?;
+        streams.push(stream);
+    }
+    std::fs::write(&gate, "")?;
+    for mut stream in streams {
+        while stream.message().await?.is_some() {}
+    }
+    let entries = ada.history_of(14).await?;
+    let outcomes: Vec<_> = entries.iter().rev().skip(1).map(|entry| entry.outcome()).collect();
+    assert_eq!((outcomes[0], outcomes[1..].to_vec()), (Outcome::Error, vec![Outcome::Cancelled; 12]));
+    let titles: Vec<_> = entries.iter().rev().skip(2).map(|entry| entry.title.clone()).collect();
+    assert_eq!(titles, codes[1..]);
+    house.stop().await
+}
+
+#[tokio::test]
 async fn an_execution_goes_on_without_its_watcher() -> anyhow::Result<()> {
     let house = House::start().await?;
     let ada = Client::administrator(&house).await?;
