@@ -86,3 +86,31 @@ fn span(request: &Request<()>) -> Span {
     let id = request.headers().get(fenxi_proto::METADATA_TRACE_ID).and_then(|id| id.to_str().ok()).unwrap_or("");
     tracing::info_span!("call", method = request.uri().path(), request_id = id)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+    use tonic::Code;
+    use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+
+    use super::*;
+    use crate::{caller::token::AUDIENCE_AUTH, client::channel, clock::Clock};
+
+    #[tokio::test]
+    async fn each_service_that_is_served_is_healthy_by_its_name() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let target = format!("http://{}", listener.local_addr().expect("an address"));
+        let (lifecycle, verifier) = (Lifecycle::new(), Verifier::new(AUDIENCE_AUTH, Clock::system(), None));
+        let routes = (Routes::default(), vec!["fenxi.auth.v1.KeyService"]);
+        let served = tokio::spawn(serve(listener.into(), routes, verifier, lifecycle.clone()));
+        let mut health = HealthClient::new(channel(&target).expect("an address"));
+        for service in ["", "fenxi.auth.v1.KeyService"] {
+            let answer = health.check(HealthCheckRequest { service: service.into() }).await.expect("known");
+            assert_eq!(answer.into_inner().status(), ServingStatus::Serving, "{service}");
+        }
+        let other = HealthCheckRequest { service: "fenxi.analysis.v1.KernelService".into() };
+        assert_eq!(health.check(other).await.expect_err("not here").code(), Code::NotFound);
+        lifecycle.stop();
+        served.await.expect("no panic").expect("a good end");
+    }
+}
