@@ -1,6 +1,6 @@
 //! From the start to idleness: tables, restarts, what a kernel can see, what it leaves behind.
 
-use std::time::Duration;
+use std::{os::unix::fs::PermissionsExt as _, time::Duration};
 
 use analysis_service::kernels::registry::NewKernel;
 use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind, Outcome, StreamName, output_event::Event};
@@ -117,21 +117,18 @@ b = subprocess.Popen(['sleep', '600'], start_new_session=True)";
 pub(crate) async fn code_that_keeps_the_interpreter_to_itself_has_begun() {
     let house = House::new().await;
     let kernel = house.kernel().await;
-    // A call of C that gives the interpreter's lock to nobody, until somebody writes.
-    let code = "import ctypes, os
-os.mkfifo('go')
-fifo = os.open('go', os.O_RDWR)
-ctypes.PyDLL(None).read(fifo, ctypes.create_string_buffer(1), 1)";
+    // No other thread is given the interpreter's lock unless the one that has it waits for something.
+    house.run(&kernel, "import sys; sys.setswitchinterval(1000)").await;
+    let go = house.files.join("work").join(kernel.kernel_id().to_string()).join("go");
+    nix::unistd::mkfifo(&go, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    std::fs::set_permissions(&go, std::fs::Permissions::from_mode(0o666)).expect("anybody's");
+    let mut fifo = std::fs::OpenOptions::new().read(true).write(true).open(&go).expect("there");
+    // A call of C that keeps it until somebody writes.
+    let code = "import ctypes
+c = ctypes.PyDLL(None)
+c.read(c.open(b'go', 2), ctypes.create_string_buffer(1), 1)";
     let (_, mut reader) = house.send(&kernel, code).await;
     until(&mut reader, |event| matches!(event, Event::Started(_))).await;
-    let go = house.files.join("work").join(kernel.kernel_id().to_string()).join("go");
-    soon(async {
-        while !go.exists() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    let mut fifo = std::fs::OpenOptions::new().read(true).write(true).open(&go).expect("there");
     std::io::Write::write_all(&mut fifo, b"x").expect("written");
     assert_eq!(Ran::read(reader).await.outcome(), Outcome::Ok);
 }
