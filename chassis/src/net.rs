@@ -15,7 +15,7 @@ pub use self::{
 };
 
 /// The longest path of a socket (unix(7)): an address has room for 108 bytes, of which the last is 0.
-const SOCKET_PATH_MAX_BYTES: usize = 107;
+pub const SOCKET_PATH_MAX_BYTES: usize = 107;
 
 /// What is wrong with the text of an address, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

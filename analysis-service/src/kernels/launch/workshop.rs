@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use fenxi_chassis::net::SOCKET_PATH_MAX_BYTES;
 use fenxi_proto::analysis::v1::KernelStart;
 use fenxi_supervisor::{
     Channel, HEARTBEAT_NUMBER,
@@ -33,8 +34,6 @@ use crate::kernels::{
     network::{self, NetworkSource},
 };
 
-/// The longest path of a Unix socket, without its final zero.
-const SOCKET_PATH_MAX_BYTES: usize = 107;
 /// What a launcher adds to its folder for the longest socket path: `/`, 16 digits, `/k/s-5`.
 const SOCKET_PATH_ADDED_BYTES: usize = 1 + 16 + 2 + 4;
 /// What libraries reserve and do not use: with it, a limit on memory is one on data.
