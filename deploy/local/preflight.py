@@ -8,6 +8,8 @@ import socket
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+# Where in the folder of all data the services behind the gateway listen.
+SOCKETS = "sockets"
 # Less, and a service may be unable to write even why it ended.
 DISK_FREE_MIN_BYTES = 64 << 20
 # The path of a socket is at most 107 bytes long on Linux; after its folder a kernel's has 23, and a service's 14.
@@ -66,15 +68,20 @@ def disk_with_room(home: Path) -> None:
                       "make room, or choose another folder with FENXI_HOME")
 
 
-def sockets(home: Path) -> Path:
-    """The folder of the sockets on which the services behind the gateway listen."""
-    return home / "sockets"
+def sockets_folder(home: Path) -> Path:
+    """The folder of the sockets on which the services behind the gateway listen: this user's alone, whoever made it."""
+    folder = private_folder(home / SOCKETS)
+    try:
+        folder.chmod(0o700)
+    except OSError as error:
+        raise Trouble(f"the folder {folder} is another user's ({error.strerror}): remove it") from error
+    return folder
 
 
 def short_enough(home: Path) -> None:
     data = os.environ.get("FENXI_ANALYSIS_DATA_DIR") or home / "analysis"
     kernels = os.path.realpath(os.environ.get("FENXI_ANALYSIS_KERNEL_RUN_DIR") or Path(data) / "run")
-    for folder, most in ((kernels, SOCKET_FOLDER_MAX_BYTES), (str(sockets(home)), SERVICE_SOCKET_FOLDER_MAX_BYTES)):
+    for folder, most in ((kernels, SOCKET_FOLDER_MAX_BYTES), (str(home / SOCKETS), SERVICE_SOCKET_FOLDER_MAX_BYTES)):
         length = len(os.fsencode(folder))
         if length > most:
             raise Trouble(f"the path {folder} is too long for the sockets in it ({length} bytes of at most {most}): "

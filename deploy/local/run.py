@@ -25,7 +25,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from preflight import Listen, Trouble, bindable, disk_with_room, home_folder, listen_on, private_folder, sockets
+from preflight import Listen, Trouble, bindable, disk_with_room, home_folder, listen_on, private_folder, sockets_folder
 
 READY_WAIT_SECS = 60
 # A service ends within 35 s of its signal (STOP_MAX in chassis/src/lifecycle.rs).
@@ -101,9 +101,7 @@ def house(arguments: argparse.Namespace, home: Path, listen: Listen) -> int:
 
 def settings(home: Path, arguments: argparse.Namespace, ports: dict, listen: Listen) -> dict:
     """The variables of each program. What the environment sets already goes before these."""
-    folder = private_folder(sockets(home))
-    # Whoever made it.
-    folder.chmod(0o700)
+    folder = sockets_folder(home)
     auth, analysis = (f"unix:{folder / name}.sock" for name in ("auth", "analysis"))
     secret = {name: service_secret(home, name) for name in ("gateway", "analysis")}
     return {
