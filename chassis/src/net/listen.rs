@@ -7,14 +7,13 @@ use std::{
     net::SocketAddr,
     os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    pin::Pin,
     str::FromStr,
     task::{Context, Poll},
 };
 
 use anyhow::Context as _;
 use futures_util::{
-    Stream, StreamExt as _,
+    StreamExt as _,
     stream::{self, BoxStream, SelectAll},
 };
 use tokio::net::{TcpListener, UnixListener};
@@ -92,7 +91,6 @@ impl Listeners {
     }
 
     /// What comes, as it comes.
-    #[must_use]
     pub fn incoming(self) -> Incoming {
         let network = self.network.into_iter().map(|listener| {
             let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -100,7 +98,7 @@ impl Listeners {
         });
         let sockets =
             self.sockets.into_iter().map(|socket| stream::poll_fn(move |cx| socket.poll_accept(cx).map(Some)).boxed());
-        Incoming(stream::select_all(network.chain(sockets)))
+        stream::select_all(network.chain(sockets))
     }
 }
 
@@ -112,15 +110,7 @@ impl From<TcpListener> for Listeners {
 }
 
 /// The connections that come.
-pub struct Incoming(SelectAll<BoxStream<'static, io::Result<Wire>>>);
-
-impl Stream for Incoming {
-    type Item = io::Result<Wire>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Wire>>> {
-        self.0.poll_next_unpin(cx)
-    }
-}
+pub type Incoming = SelectAll<BoxStream<'static, io::Result<Wire>>>;
 
 /// A Unix-domain socket that is listened on. What a process that was killed left of one is put away: who has the lock
 /// beside it knows that nobody listens there.
@@ -142,7 +132,9 @@ impl Socket {
         lock.try_lock().context("another service listens there")?;
         match fs::symlink_metadata(path) {
             Ok(found) if found.file_type().is_socket() => fs::remove_file(path)?,
-            Ok(_) => anyhow::bail!("something that is no socket is there already"),
+            Ok(_) => {
+                anyhow::bail!("something that is no socket is there already: move it away, or choose another path")
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
         }

@@ -84,8 +84,9 @@ fn with_children(data_type: &DataType, types: &[DataType]) -> DataType {
         DataType::Struct(fields) => {
             DataType::Struct(fields.iter().enumerate().map(|(number, of)| field(of, number)).collect())
         }
-        DataType::Dictionary(keys, _) if !types.is_empty() => {
-            DataType::Dictionary(keys.clone(), Box::new(types[0].clone()))
+        DataType::Dictionary(keys, values) => {
+            let values = types.first().cloned().map_or_else(|| values.clone(), Box::new);
+            DataType::Dictionary(keys.clone(), values)
         }
         other => other.clone(),
     }
