@@ -3,10 +3,10 @@
 use std::{collections::VecDeque, io, path::Path, time::Duration};
 
 use bytes::Bytes;
+use fenxi_sockets::WriteHalf;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
-    halves::WriteHalf,
     sockets::{Channel, socket_path},
     zmtp::{self, Reader, Socket},
 };

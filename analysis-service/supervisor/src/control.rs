@@ -3,11 +3,11 @@
 use std::{ffi::OsString, fs::File, io, os::unix::ffi::OsStringExt as _, sync::Arc};
 
 use bytes::Bytes;
+use fenxi_sockets::WriteHalf;
 use tokio::sync::mpsc;
 
 use crate::{
     frames::{Frames, frame},
-    halves::WriteHalf,
     house::House,
     process::{Limits, Spec, fork_server::Birth},
     protocol::{Ask, Asked, Failed, Fork, Hello, ServerReady, Spawn, Tell, Told, VERSION, Welcome},

@@ -4,12 +4,12 @@
 use std::{io, path::Path, sync::Arc};
 
 use bytes::Bytes;
+use fenxi_sockets::WriteHalf;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use crate::{
     channels::{Channels, Outgoing},
     frames::{Frames, frame},
-    halves::WriteHalf,
     journal::Journal,
     protocol::{Ask, Asked, Channel, Closed, Conversing, Heard, Oversized, Send, Tell, Told},
     room::Common,
@@ -214,6 +214,7 @@ async fn sent(outgoing: &mut [(Channel, Outgoing)]) {
 mod tests {
     use std::time::Duration;
 
+    use fenxi_sockets::halves;
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::{UnixListener, UnixStream},
@@ -222,7 +223,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        halves::halves,
         sockets::socket_path,
         zmtp::{self, peer},
     };

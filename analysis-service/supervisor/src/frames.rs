@@ -3,10 +3,11 @@
 use std::io;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use fenxi_sockets::ReadHalf;
 use prost::Message;
 use tokio::io::AsyncReadExt as _;
 
-use crate::{halves::ReadHalf, zmtp::MESSAGE_MAX_BYTES};
+use crate::zmtp::MESSAGE_MAX_BYTES;
 
 /// The longest frame: the longest message of a kernel, with what is said of it.
 const FRAME_MAX_BYTES: u64 = MESSAGE_MAX_BYTES + (1 << 20);
@@ -95,13 +96,11 @@ impl Frames {
 
 #[cfg(test)]
 mod tests {
+    use fenxi_sockets::{WriteHalf, halves};
     use tokio::net::UnixStream;
 
     use super::*;
-    use crate::{
-        halves::{WriteHalf, halves},
-        protocol::{Ask, Asked, Hello},
-    };
+    use crate::protocol::{Ask, Asked, Hello};
 
     fn message(text: u64) -> Ask {
         Ask::new(text, Asked::ReadLog(7))

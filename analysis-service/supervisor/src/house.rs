@@ -17,6 +17,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use fenxi_sockets::WriteHalf;
 use nix::sys::signal::Signal;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -26,7 +27,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     conversation::{Conversation, Listener},
-    halves::WriteHalf,
     log::LogTail,
     process::{
         End, Process, Spawned, Spawner, Spec,

@@ -8,11 +8,11 @@ use std::{
 };
 
 use bytes::Bytes;
+use fenxi_sockets::WriteHalf;
 use tokio::sync::Notify;
 
 use crate::{
     frames::frame,
-    halves::WriteHalf,
     protocol::{Tell, Told},
     room::{Allowance, Common, Room},
 };
@@ -143,12 +143,12 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
+    use fenxi_sockets::halves;
     use tokio::net::UnixStream;
 
     use super::*;
     use crate::{
         frames::Frames,
-        halves::halves,
         protocol::{Closed, Heard},
         room::FLOOR_KIB,
     };

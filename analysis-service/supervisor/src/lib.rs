@@ -12,7 +12,7 @@
 //! | `room` | how much is kept of a kernel, of an owner's kernels and of all |
 //! | `journal`, `conversation` | what a kernel said and is not written down yet; the exchange with the service |
 //! | `house`, `control`, `serve` | all children; what the service asks for; the socket |
-//! | `protocol`, `frames`, `halves` | what goes over the socket, for both sides; the socket |
+//! | `protocol`, `frames` | what goes over the socket, for both sides |
 //! | `client` | the service's side |
 
 mod channels;
@@ -20,7 +20,6 @@ pub mod client;
 mod control;
 mod conversation;
 mod frames;
-mod halves;
 mod house;
 mod journal;
 mod log;

@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use fenxi_sockets::{WriteHalf, halves};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use subtle::ConstantTimeEq as _;
 use tokio::{
@@ -23,7 +24,6 @@ use tokio::{
 use crate::{
     control,
     frames::{Frames, frame},
-    halves::{WriteHalf, halves},
     house::House,
     process::rights,
     protocol::{Ask, Asked, Converse, Failed, TakeListener, TakeName, Tell, Told},

@@ -7,6 +7,7 @@
 use std::{future::Future, io, path::Path, time::Duration};
 
 use bytes::Bytes;
+use fenxi_sockets::{ReadHalf, WriteHalf, halves};
 use tokio::{
     io::{AsyncReadExt as _, BufReader},
     net::UnixStream,
@@ -21,11 +22,7 @@ use self::{
         read_frame_head, ready,
     },
 };
-use crate::{
-    halves::{ReadHalf, WriteHalf, halves},
-    journal::Journal,
-    room::Room,
-};
+use crate::{journal::Journal, room::Room};
 
 mod partial;
 mod wire;

@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use fenxi_sockets::Stream;
 use futures_util::{
     StreamExt as _,
     stream::{self, BoxStream, SelectAll},
@@ -144,7 +145,7 @@ impl Socket {
     }
 
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Wire>> {
-        self.listener.poll_accept(cx).map_ok(|(stream, _)| Wire::Unix(stream))
+        self.listener.poll_accept(cx).map(|accepted| Ok(Wire::Unix(Stream::new(accepted?.0)?)))
     }
 }
 

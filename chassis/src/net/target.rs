@@ -2,6 +2,7 @@
 
 use std::{fmt, io, path::PathBuf, str::FromStr};
 
+use fenxi_sockets::Stream;
 use http::{
     Uri,
     uri::{Authority, Scheme},
@@ -34,7 +35,7 @@ impl Target {
                 stream.set_nodelay(true)?;
                 Ok(Wire::Tcp(stream))
             }
-            Self::Socket(path) => UnixStream::connect(path).await.map(Wire::Unix),
+            Self::Socket(path) => Stream::new(UnixStream::connect(path).await?).map(Wire::Unix),
         }
     }
 

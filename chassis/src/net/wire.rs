@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpStream, UnixStream},
+    net::TcpStream,
 };
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
@@ -18,7 +18,7 @@ pub enum Wire {
     /// Over the network.
     Tcp(TcpStream),
     /// Within this machine.
-    Unix(UnixStream),
+    Unix(fenxi_sockets::Stream),
 }
 
 /// What is the same for both, done with the one there is.

@@ -16,6 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use fenxi_sockets::{WriteHalf, halves};
 
 use tokio::{
     net::UnixStream,
@@ -27,7 +28,6 @@ use tokio::{
 use super::{Cast, Casts, Lost, Settings, ended, listener};
 use crate::{
     frames::{Frames, frame},
-    halves::{WriteHalf, halves},
     process::Ended,
     protocol::{Ask, Asked, Held, Hello, Signal, Started, Tell, Told, VERSION, Welcome},
 };

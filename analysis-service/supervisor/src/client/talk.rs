@@ -3,12 +3,12 @@
 use std::{collections::VecDeque, io, path::Path, time::Duration};
 
 use bytes::Bytes;
+use fenxi_sockets::{WriteHalf, halves};
 use tokio::{net::UnixStream, time::timeout};
 
 use super::odd;
 use crate::{
     frames::{Frames, frame},
-    halves::{WriteHalf, halves},
     protocol::{Ask, Asked, Channel, Closed, Converse, Conversing, Heard as ToldHeard, Oversized, Send, Tell, Told},
 };
 

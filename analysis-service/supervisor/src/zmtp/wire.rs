@@ -3,10 +3,10 @@
 use std::io;
 
 use bytes::Bytes;
+use fenxi_sockets::ReadHalf;
 use tokio::io::{AsyncReadExt as _, BufReader};
 
 use super::Socket;
-use crate::halves::ReadHalf;
 
 /// The longest command of a handshake.
 pub(super) const COMMAND_MAX_BYTES: u64 = 4096;

@@ -1,11 +1,8 @@
-//! The two halves of a connected Unix socket, each woken for its own alone.
-//!
-//! The runtime's own socket waits for both directions at once, and Linux wakes who waits for room each time the other end
-//! reads (`unix_write_space`): with short messages that is every second wake-up, for nothing. Here the reading half is
-//! woken by what comes, and room is waited for only while somebody lacks it.
+//! The two halves of a connected socket, each woken for its own alone.
 
 use std::{
     io::{self, IoSlice, Write as _},
+    net::Shutdown,
     os::{
         fd::{AsFd, BorrowedFd},
         unix::net::UnixStream,
@@ -22,17 +19,17 @@ use tokio::{
 const ROOM_PAUSE: Duration = Duration::from_millis(10);
 
 /// The reading half.
-pub(crate) type ReadHalf = pipe::Receiver;
+pub type ReadHalf = pipe::Receiver;
 
 /// The writing half.
 #[derive(Debug)]
-pub(crate) struct WriteHalf(UnixStream);
+pub struct WriteHalf(UnixStream);
 
 /// Takes a socket apart. It is closed once both halves are dropped.
 ///
 /// # Errors
 /// The system gives no second handle.
-pub(crate) fn halves(stream: net::UnixStream) -> io::Result<(ReadHalf, WriteHalf)> {
+pub fn halves(stream: net::UnixStream) -> io::Result<(ReadHalf, WriteHalf)> {
     let stream = stream.into_std()?;
     // A pipe's end is what the runtime has for waiting for one direction; it is read as any descriptor is.
     let read = pipe::Receiver::from_owned_fd_unchecked(stream.try_clone()?.into())?;
@@ -44,7 +41,7 @@ impl WriteHalf {
     ///
     /// # Errors
     /// The socket is broken.
-    pub(crate) fn push(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub fn push(&self, bytes: &[u8]) -> io::Result<usize> {
         let mut written = 0;
         while written < bytes.len() {
             match (&self.0).write(&bytes[written..]) {
@@ -61,7 +58,7 @@ impl WriteHalf {
     ///
     /// # Errors
     /// The socket is broken.
-    pub(crate) fn push_parts(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub fn push_parts(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         loop {
             match (&self.0).write_vectored(parts) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
@@ -75,9 +72,8 @@ impl WriteHalf {
     ///
     /// # Errors
     /// The socket is broken.
-    pub(crate) async fn room(&self) -> io::Result<()> {
-        let waiting = self.0.try_clone().and_then(|handle| pipe::Sender::from_owned_fd_unchecked(handle.into()));
-        match waiting {
+    pub async fn room(&self) -> io::Result<()> {
+        match self.waiter() {
             Ok(waiting) => waiting.writable().await,
             Err(error) => {
                 tracing::warn!(%error, "there is no handle to wait for a socket by; it is tried again");
@@ -87,11 +83,31 @@ impl WriteHalf {
         }
     }
 
+    /// A handle of its own to wait for room by.
+    ///
+    /// # Errors
+    /// The system gives none.
+    pub(crate) fn waiter(&self) -> io::Result<pipe::Sender> {
+        pipe::Sender::from_owned_fd_unchecked(self.0.try_clone()?.into())
+    }
+
+    /// Says that nothing more comes this way.
+    ///
+    /// # Errors
+    /// The socket is broken.
+    pub(crate) fn shutdown(&self) -> io::Result<()> {
+        match self.0.shutdown(Shutdown::Write) {
+            // The other end is gone already.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            done => done,
+        }
+    }
+
     /// Writes all of it.
     ///
     /// # Errors
     /// The socket is broken.
-    pub(crate) async fn write(&self, bytes: &[u8]) -> io::Result<()> {
+    pub async fn write(&self, bytes: &[u8]) -> io::Result<()> {
         let mut written = 0;
         loop {
             written += self.push(&bytes[written..])?;
