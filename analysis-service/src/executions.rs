@@ -63,7 +63,7 @@ pub use self::{
     config::Settings,
     cutter::OutputLimit,
     dependency::{Condition, Dependency, Readiness},
-    log::LogWriter,
+    log::{LogWriter, Moment},
     place::{Place, Places},
     readers::LogReader,
     recovery::Fate,

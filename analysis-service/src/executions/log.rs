@@ -5,7 +5,7 @@
 //! to its output limit, moves large contents to the object store, and hands the rest to the spool's thread. It waits
 //! while too much of this execution is on its way to the disk, and for nothing else; it never fails to its owner.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use fenxi_chassis::clock::Clock;
 use fenxi_proto::analysis::v1::{
@@ -41,6 +41,15 @@ pub(super) struct Desk {
     pub(super) journal: Journal,
 }
 
+/// Where something that a kernel said stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Moment {
+    /// Its number among the kernel's messages.
+    pub number: u64,
+    /// When it came, in microseconds since 1970 in UTC; without that, it came now.
+    pub time: Option<i64>,
+}
+
 /// Writes the log of one execution. Whoever holds it owns the execution's end: dropped without [`LogWriter::finish`],
 /// the execution ends as LOST.
 #[derive(Debug)]
@@ -51,6 +60,8 @@ pub struct LogWriter {
     /// In bytes.
     room: Arc<Semaphore>,
     start_time: Option<i64>,
+    /// Of the newest event.
+    last_time: i64,
     /// The newest of the kernel's messages that was taken in whole.
     through: u64,
     /// The newest of them that was sent to the disk; what is held back is not.
@@ -101,6 +112,7 @@ impl LogWriter {
             desk,
             room,
             start_time: None,
+            last_time: 0,
             through: 0,
             sent: 0,
             asked: None,
@@ -151,18 +163,25 @@ impl LogWriter {
         self.start_time
     }
 
-    /// Appends what the service says itself. `Queued` is written already, and the end has [`LogWriter::finish`].
-    pub async fn append(&mut self, event: Event) {
-        self.put(event, None).await;
+    /// How long ago the kernel began, if it has.
+    #[must_use]
+    pub fn ran(&self) -> Option<Duration> {
+        let ran = self.desk.clock.now_micros().saturating_sub(self.start_time?);
+        Some(Duration::from_micros(ran.try_into().unwrap_or_default()))
     }
 
-    /// Appends what the kernel said with its message of this number: forms of outputs whole, JSON forms as their text,
+    /// Appends what the service says itself. `Queued` is written already, and the end has [`LogWriter::finish`].
+    pub async fn append(&mut self, event: Event) {
+        self.put(event, None, None).await;
+    }
+
+    /// Appends what the kernel said with its message of this moment: forms of outputs whole, JSON forms as their text,
     /// binary forms decoded. One that is in the log already, of an earlier service, is passed over.
     /// Says whether it was not.
-    pub async fn hear(&mut self, number: u64, event: Event) -> bool {
+    pub async fn hear(&mut self, Moment { number, time }: Moment, event: Event) -> bool {
         let new = number > self.through;
         if new {
-            self.put(event, Some(number)).await;
+            self.put(event, Some(number), time).await;
             self.through = number;
         }
         new
@@ -186,7 +205,7 @@ impl LogWriter {
     pub async fn note_taken(&mut self) {
         let Some(taken) = self.taken.take() else { return };
         self.sent = self.sent.max(self.through);
-        let (time, through) = (self.desk.clock.now_micros(), Some(self.through));
+        let (time, through) = (self.time(None), Some(self.through));
         self.hand_over(Command::Append {
             id: self.live.id(),
             time,
@@ -224,9 +243,16 @@ impl LogWriter {
         if through >= self.sent { newest } else { through }
     }
 
-    async fn put(&mut self, event: Event, number: Option<u64>) {
+    /// The time of an event, which is neither before that of another nor to come.
+    fn time(&mut self, said: Option<i64>) -> i64 {
+        let now = self.desk.clock.now_micros();
+        self.last_time = said.map_or(now, |said| said.min(now)).max(self.last_time);
+        self.last_time
+    }
+
+    async fn put(&mut self, event: Event, number: Option<u64>, said: Option<i64>) {
         self.failed |= matches!(event, Event::Error(_));
-        let time = self.desk.clock.now_micros();
+        let time = self.time(said);
         let mut last = None;
         for piece in bounded(event).await {
             for kept in self.cutter.take(piece) {
@@ -241,17 +267,22 @@ impl LogWriter {
         }
     }
 
-    /// The kernel began to run it, as its `execution_count`-th; its messages up to `through` are of no account any more.
-    pub async fn started(&mut self, execution_count: i32, through: u64) {
-        self.through = self.through.max(through);
-        self.start_time = Some(self.desk.clock.now_micros());
-        self.append(Event::Started(StartedEvent { execution_count })).await;
+    /// The kernel began to run it then, as its `execution_count`-th; its messages up to that one are of no account any more.
+    pub async fn started(&mut self, execution_count: i32, said: Moment) {
+        self.through = self.through.max(said.number);
+        self.start_time = Some(self.time(said.time));
+        self.put(Event::Started(StartedEvent { execution_count }), None, self.start_time).await;
     }
 
     /// Ends the log. Durations of the queue and of the run that are unset, and the counts of bytes, are filled in. The
     /// end is on disk before anyone reads it; database and history follow by themselves.
-    pub async fn finish(mut self, mut end: FinishedEvent) -> Ending {
-        let time = self.desk.clock.now_micros();
+    pub async fn finish(self, end: FinishedEvent) -> Ending {
+        self.finish_at(end, None).await
+    }
+
+    /// Ends the log with what the kernel said then, in microseconds since 1970 in UTC.
+    pub async fn finish_at(mut self, mut end: FinishedEvent, said: Option<i64>) -> Ending {
+        let time = self.time(said);
         self.live.link.ended(end.outcome(), end.stop_cause());
         self.flush(time).await;
         self.complete(&mut end, time);
@@ -262,7 +293,7 @@ impl LogWriter {
 
     /// Lets the log go, for the next service to go on with.
     pub async fn leave(mut self) {
-        let time = self.desk.clock.now_micros();
+        let time = self.time(None);
         self.flush(time).await;
         self.live.leave();
         self.ended = true;
@@ -327,7 +358,7 @@ impl Drop for LogWriter {
             return;
         }
         tracing::error!(execution_id = %self.live.id(), "an execution was dropped without its end");
-        let time = self.desk.clock.now_micros();
+        let time = self.time(None);
         let mut end = FinishedEvent { outcome: Outcome::Lost.into(), ..FinishedEvent::default() };
         self.live.link.ended(end.outcome(), end.stop_cause());
         self.complete(&mut end, time);

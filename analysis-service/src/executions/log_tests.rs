@@ -7,13 +7,16 @@ use std::{
 };
 
 use fenxi_chassis::clock::Clock;
-use fenxi_proto::analysis::v1::{Outcome, OutputEvent, output_event::Event};
+use fenxi_proto::{
+    analysis::v1::{Outcome, OutputEvent, output_event::Event},
+    time::unix_micros,
+};
 use rand::Rng as _;
 
 use crate::executions::{
-    Acceptance, ExecutionState, Executions, ListFilter, Settings, View,
+    Acceptance, ExecutionState, Executions, ListFilter, Moment, Settings, View,
     test_events::{finished, result, stdout},
-    test_house::{House, USER, dead, open, request, settings},
+    test_house::{House, START, USER, dead, open, request, settings},
 };
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -56,7 +59,7 @@ async fn fifty_readers_that_come_and_go_see_the_same_log() {
     let readers: Vec<_> = (0..50)
         .map(|reader| tokio::spawn(read_restlessly(house.executions.clone(), view.clone(), reader % 7)))
         .collect();
-    log.started(1, 0).await;
+    log.started(1, Moment::default()).await;
     let mut expected = String::new();
     for line in 0..3_000 {
         let line = format!("{line} {}\n", "x".repeat(line % 300));
@@ -77,6 +80,31 @@ async fn fifty_readers_that_come_and_go_see_the_same_log() {
     }
     house.until_saved(&view).await;
     assert_eq!(house.events(&view, 0).await, whole, "the stored log is another");
+}
+
+#[tokio::test]
+async fn what_a_kernel_said_has_the_time_at_which_it_came() {
+    let house = House::new().await;
+    let (view, mut log) = house.accept("1 + 1").await;
+    house.clock.advance(Duration::from_secs(10));
+    let at = |number, seconds: i64| Moment { number, time: Some(START + seconds * 1_000_000) };
+    log.started(1, at(1, 2)).await;
+    log.hear(at(2, 3), stdout("a")).await;
+    // Neither before what was said already nor to come, whatever a clock that was set tells.
+    log.hear(at(3, 1), result("2")).await;
+    log.hear(at(4, 60), stdout("b")).await;
+    log.hear(Moment { number: 5, time: None }, stdout("c")).await;
+    log.finish_at(finished(), at(6, 11).time).await;
+    house.until_saved(&view).await;
+    let events = house.events(&view, 0).await;
+    let seconds = |event: &OutputEvent| (unix_micros(&event.time.expect("a time")) - START) / 1_000_000;
+    // "b" and "c" are one event: text is joined until something else comes.
+    assert_eq!(events.iter().map(seconds).collect::<Vec<_>>(), [0, 2, 3, 3, 10, 10]);
+    let Some(Event::Finished(end)) = &events[events.len() - 1].event else { panic!("no end") };
+    assert_eq!(
+        (end.queue_duration.map(|time| time.seconds), end.wall_duration.map(|time| time.seconds)),
+        (Some(2), Some(8))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,7 +178,7 @@ fn writes_until_it_is_killed() {
             }
         }
         let log = logs.first_mut().expect("a log");
-        log.started(1, 0).await;
+        log.started(1, Moment::default()).await;
         for line in 0_u64.. {
             log.append(stdout(&format!("{line}\n"))).await;
         }

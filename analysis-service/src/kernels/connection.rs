@@ -47,8 +47,9 @@ pub struct Endpoint {
 /// Something that came. Numbers count what came, from 1, over all channels.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    /// A message. Its room in the buffer is given back when it is dropped.
-    Message { number: u64, channel: Channel, message: Message, room: OwnedSemaphorePermit },
+    /// A message, and when it came, in microseconds since 1970 in UTC, if that is known. Its room in the buffer is given
+    /// back when it is dropped.
+    Message { number: u64, time: Option<i64>, channel: Channel, message: Message, room: OwnedSemaphorePermit },
     /// A message above the limit, dropped.
     Oversized { number: u64, channel: Channel, parent_id: String, dropped_bytes: u64 },
     /// A message that is none of this kernel's, dropped.
@@ -234,7 +235,7 @@ impl Receiver {
     async fn run(mut self) {
         while let Ok(Some(heard)) = self.hearing.next().await {
             let incoming = match heard {
-                Heard::Message(number, channel, frames) => match self.take(number, channel, frames).await {
+                Heard::Message(number, channel, frames, time) => match self.take(number, channel, frames, time).await {
                     Some(incoming) => incoming,
                     None => return,
                 },
@@ -251,7 +252,7 @@ impl Receiver {
     }
 
     /// Checks a message and waits for room.
-    async fn take(&self, number: u64, channel: Channel, frames: Vec<Bytes>) -> Option<Incoming> {
+    async fn take(&self, number: u64, channel: Channel, frames: Vec<Bytes>, time: Option<i64>) -> Option<Incoming> {
         let bytes: usize = frames.iter().map(Bytes::len).sum();
         let units = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).min(INCOMING_MAX_KIB);
         let room = self.room.clone().acquire_many_owned(units).await.ok()?;
@@ -262,7 +263,7 @@ impl Receiver {
             tokio::task::spawn_blocking(move || signer.read(&frames)).await.unwrap_or(Err(WireError::Incomplete))
         };
         Some(match read {
-            Ok(message) => Incoming::Message { number, channel, message, room },
+            Ok(message) => Incoming::Message { number, time, channel, message, room },
             Err(error) => {
                 metrics::counter!("kernel_messages_refused_total").increment(1);
                 tracing::debug!(?channel, %error, "a message of a kernel was refused");

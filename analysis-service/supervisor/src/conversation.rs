@@ -5,6 +5,7 @@ use std::{io, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use fenxi_sockets::WriteHalf;
+use nix::time::{ClockId, clock_gettime};
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use crate::{
@@ -71,12 +72,17 @@ async fn listen(channel: Channel, mut reader: Reader, journal: Arc<Journal>) {
             return journal.add(room, |number| Told::Closed(Closed { number, channel }));
         };
         journal.add(room, |number| match received {
-            Received::Message(frames) => Told::Heard(Heard { number, channel, frames }),
+            Received::Message(frames) => Told::Heard(Heard { number, channel, frames, time: unix_micros() }),
             Received::Oversized { frames, dropped_bytes } => {
                 Told::Oversized(Oversized { number, channel, frames, dropped_bytes })
             }
         });
     }
+}
+
+/// The time in microseconds since 1970 in UTC, as another service, later, has it too.
+fn unix_micros() -> i64 {
+    clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, |time| time.tv_sec() * 1_000_000 + time.tv_nsec() / 1_000)
 }
 
 /// The task of a conversation.

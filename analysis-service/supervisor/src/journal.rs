@@ -9,10 +9,11 @@ use std::{
 
 use bytes::Bytes;
 use fenxi_sockets::WriteHalf;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     frames::frame,
+    hold::Hold,
     protocol::{Tell, Told},
     room::{Allowance, Common, Room},
 };
@@ -37,6 +38,8 @@ struct Inner {
     sent: usize,
     /// What it has of the next one, in bytes.
     offset: usize,
+    /// How long what it does not have yet waits.
+    hold: Hold,
 }
 
 #[derive(Debug)]
@@ -76,7 +79,9 @@ impl Journal {
         let mut inner = self.inner();
         inner.last_number += 1;
         let number = inner.last_number;
-        inner.kept.push_back(Entry { number, frame: frame(&Tell::new(0, told(number))), _room: room });
+        let told = told(number);
+        inner.hold.came(&told, Instant::now());
+        inner.kept.push_back(Entry { number, frame: frame(&Tell::new(0, told)), _room: room });
         self.news.notify_one();
     }
 
@@ -98,12 +103,20 @@ impl Journal {
     pub(crate) fn rewind(&self) {
         let mut inner = self.inner();
         (inner.sent, inner.offset) = (0, 0);
+        inner.hold.end();
         self.news.notify_one();
     }
 
-    /// Waits until there is something to be sent. Cancel-safe.
+    /// Waits until there is something that is to be sent by now. Cancel-safe.
     pub(crate) async fn news(&self) {
-        self.news.notified().await;
+        loop {
+            let due = self.inner().hold.due();
+            tokio::select! {
+                biased;
+                () = due.come() => return,
+                () = self.news.notified() => {}
+            }
+        }
     }
 
     /// Sends the listener what it does not have yet; says whether it takes all of that now.
@@ -112,6 +125,7 @@ impl Journal {
     /// Its socket is broken.
     pub(crate) fn send(&self, listener: &WriteHalf) -> io::Result<bool> {
         let mut inner = self.inner();
+        inner.hold.left();
         while inner.sent < inner.kept.len() {
             let mut parts = [IoSlice::new(&[]); PARTS_MAX];
             let entries = inner.kept.range(inner.sent..);
@@ -149,7 +163,7 @@ mod tests {
     use super::*;
     use crate::{
         frames::Frames,
-        protocol::{Closed, Heard},
+        protocol::{Channel, Closed, Heard},
         room::FLOOR_KIB,
     };
 
@@ -195,6 +209,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_said_leaves_at_its_end_without_a_wait() {
+        let journal = Journal::new(Common::new());
+        let idle = r#"{"execution_state": "idle"}"#;
+        for (channel, content) in [(Channel::Iopub, "{}"), (Channel::Iopub, idle), (Channel::Shell, "{}")] {
+            let room = journal.room(100).await;
+            let (channel, frames) = (channel.into(), vec![Bytes::from_static(content.as_bytes())]);
+            journal.add(room, |number| Told::Heard(Heard { number, channel, frames, time: 1 }));
+        }
+        let leaves = tokio::select! {
+            biased;
+            () = journal.news() => true,
+            () = std::future::ready(()) => false,
+        };
+        assert!(leaves, "it waits for more");
+    }
+
+    #[tokio::test]
     async fn what_is_acknowledged_gives_its_room_back_and_what_was_not_sent_stays() {
         let journal = Journal::new(Common::new());
         let left = || journal.taken_kib();
@@ -217,7 +248,7 @@ mod tests {
             let bytes = if number == PARTS_MAX { 2 << 20 } else { 5_000 };
             let frames = vec![vec![u8::try_from(number % 251).expect("small"); bytes].into()];
             let room = journal.room(bytes).await;
-            journal.add(room, |number| Told::Heard(Heard { number, channel: 1, frames }));
+            journal.add(room, |number| Told::Heard(Heard { number, channel: 1, frames, ..Heard::default() }));
         }
         assert!(!journal.send(&to).expect("sent"), "a socket holds all of it");
         let sending = async {

@@ -10,7 +10,7 @@
 //! | `process`, `log` | the operating system's part; what a process itself writes |
 //! | `zmtp`, `sockets`, `channels` | the wire of a kernel's sockets; what each is for; all of one kernel |
 //! | `room` | how much is kept of a kernel, of an owner's kernels and of all |
-//! | `journal`, `conversation` | what a kernel said and is not written down yet; the exchange with the service |
+//! | `journal`, `hold`, `conversation` | what a kernel said and is not written down yet; how long it waits for more; the exchange with the service |
 //! | `house`, `control`, `serve` | all children; what the service asks for; the socket |
 //! | `protocol`, `frames` | what goes over the socket, for both sides |
 //! | `client` | the service's side |
@@ -20,6 +20,7 @@ pub mod client;
 mod control;
 mod conversation;
 mod frames;
+mod hold;
 mod house;
 mod journal;
 mod log;

@@ -339,6 +339,9 @@ pub(crate) struct Heard {
     pub channel: i32,
     #[prost(bytes = "bytes", repeated, tag = "3")]
     pub frames: Vec<Bytes>,
+    /// When it came, in microseconds since 1970 in UTC. 0 of an earlier version.
+    #[prost(int64, tag = "4")]
+    pub time: i64,
 }
 
 /// A message above the limit, of which this is left.

@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
+use fenxi_chassis::clock::Clock;
 use fenxi_proto::{
     analysis::v1::{
         CancelExecutionRequest, DeathCause, ExecuteResponse, GetKernelRequest, KernelState, Outcome, OutputEvent,
         ReplyInputRequest, RestartKernelRequest, WatchKernelRequest, output_event::Event,
     },
     error::{ErrorReason, reason_of},
+    time::unix_micros,
 };
 use nix::sys::signal::{Signal, kill};
 use tonic::Streaming;
@@ -138,10 +140,13 @@ async fn what_ended_while_nobody_looked_has_its_true_end() {
     machine.signal(Signal::SIGKILL);
     // Longer than both take.
     tokio::time::sleep(Duration::from_secs(2)).await;
+    let back = Clock::system().now_micros();
     machine.start_again().await;
     let user = machine.user();
     let ended = user.watch(&ends.execution_id, 0).await;
     assert_eq!(end(&ended).outcome(), Outcome::Ok);
+    let last = ended.last().and_then(|event| event.time).expect("a time");
+    assert!(unix_micros(&last) < back, "it has the time at which it was heard: {ended:?}");
     assert!(ended.iter().any(|event| matches!(event.event, Some(Event::Result(_)))), "{ended:?}");
     let died = user.watch(&dies.execution_id, 0).await;
     assert!(texts(&died).ends_with("last\n"), "{died:?}");

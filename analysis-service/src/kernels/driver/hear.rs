@@ -7,9 +7,12 @@ use fenxi_supervisor::{Channel, MESSAGE_MAX_BYTES};
 use tokio::time::Instant;
 
 use super::{Driver, run::signed};
-use crate::kernels::{
-    connection::{Incoming, LARGE_MESSAGE_BYTES, Message},
-    output::{self, Reply, Said},
+use crate::{
+    executions::Moment,
+    kernels::{
+        connection::{Incoming, LARGE_MESSAGE_BYTES, Message},
+        output::{self, Reply, Said},
+    },
 };
 
 /// How long a kernel that closed its channels may take to end.
@@ -19,24 +22,25 @@ impl Driver {
     /// Takes in what the kernel said.
     pub(super) async fn hear(&mut self, incoming: Incoming) {
         let number = match incoming {
-            Incoming::Message { number, channel, message, room } => {
+            Incoming::Message { number, time, channel, message, room } => {
+                let said = Moment { number, time };
                 match channel {
                     Channel::Iopub => {
                         let parent_id = message.parent_id.clone();
-                        let said = read(message, output::said).await.unwrap_or(Said::Nothing);
-                        self.hear_output(number, said, &parent_id).await;
+                        let what = read(message, output::said).await.unwrap_or(Said::Nothing);
+                        self.hear_output(said, what, &parent_id).await;
                     }
                     Channel::Shell if self.asks.has(&message.parent_id) => self.asks.answered(message),
                     Channel::Shell => {
                         if self.awaits_reply(&message.parent_id) && output::is_reply(&message) {
-                            self.replied(number, read(message, output::reply).await.flatten());
+                            self.replied(said, read(message, output::reply).await.flatten());
                         }
                     }
                     Channel::Stdin => {
                         if let Some(running) = self.running.as_mut().filter(|running| running.id == message.parent_id)
                             && let Some(asked) = read(message, output::input_request).await.flatten()
                             // Heard again, it is in the log, and perhaps answered.
-                            && running.work.log.hear(number, Event::InputRequest(asked.clone())).await
+                            && running.work.log.hear(said, Event::InputRequest(asked.clone())).await
                         {
                             running.input = Some(asked);
                         }
@@ -49,13 +53,14 @@ impl Driver {
             }
             Incoming::Oversized { number, channel, parent_id, dropped_bytes } => {
                 self.asks.oversized(&parent_id);
+                let said = Moment { number, time: None };
                 if let Some(running) = self.running.as_mut().filter(|running| running.id == parent_id) {
                     let (dropped_bytes, limit_bytes) = (signed(dropped_bytes), signed(MESSAGE_MAX_BYTES));
                     let cut = TruncatedEvent { kept_bytes: 0, dropped_bytes, limit_bytes };
-                    running.work.log.hear(number, Event::Truncated(cut)).await;
+                    running.work.log.hear(said, Event::Truncated(cut)).await;
                 }
                 if channel == Channel::Shell && self.awaits_reply(&parent_id) {
-                    self.replied(number, None);
+                    self.replied(said, None);
                 }
                 number
             }
@@ -75,14 +80,14 @@ impl Driver {
     }
 
     /// The kernel answered to the code that runs. Where the answer cannot be read, the output tells how it went.
-    fn replied(&mut self, number: u64, reply: Option<Reply>) {
+    fn replied(&mut self, said: Moment, reply: Option<Reply>) {
         let Some(running) = &mut self.running else { return };
         let unread = || Reply { ok: !running.work.log.has_failed(), ..Reply::default() };
         let reply = reply.unwrap_or_else(unread);
         running.last_heard = Instant::now();
         running.reply = Some(reply);
         running.replied_at.get_or_insert_with(Instant::now);
-        running.ends_with(number);
+        running.ends_with(said);
     }
 
     /// The kernel closed a channel: it is ending, or it is broken.
@@ -90,39 +95,39 @@ impl Driver {
         self.deaf_until.get_or_insert_with(|| Instant::now() + DEAF_GRACE);
     }
 
-    async fn hear_output(&mut self, number: u64, said: Said, parent_id: &str) {
+    async fn hear_output(&mut self, said: Moment, what: Said, parent_id: &str) {
         let Some(running) = &mut self.running else {
-            if matches!(said, Said::Event(_)) {
+            if matches!(what, Said::Event(_)) {
                 metrics::counter!("kernel_late_outputs_dropped_total").increment(1);
             }
             return;
         };
         let own = running.id == parent_id;
-        let is_new = self.live.as_ref().is_some_and(|live| live.connection.is_new(number));
+        let is_new = self.live.as_ref().is_some_and(|live| live.connection.is_new(said.number));
         if own {
             running.last_heard = Instant::now();
-        } else if matches!(said, Said::Idle) {
+        } else if matches!(what, Said::Idle) {
             running.echo.heard(parent_id, Channel::Iopub);
         }
-        match said {
+        match what {
             Said::Event(event) if own => {
                 if !running.started {
-                    running.begin(None, number.saturating_sub(1)).await;
+                    running.begin(None, Moment { number: said.number.saturating_sub(1), ..said }).await;
                 }
                 running.count(&event);
-                running.work.log.hear(number, event).await;
+                running.work.log.hear(said, event).await;
             }
             // A thread of an execution that has ended prints on: the text is shown where someone looks.
             // What is heard again before this one began is in the log of the one before, whoever sent this one.
             Said::Event(event @ Event::Stream(_)) if running.started || (!running.is_resumed && is_new) => {
-                running.work.log.hear(number, event).await;
+                running.work.log.hear(said, event).await;
             }
             Said::Began { execution_count } if own && !running.started => {
-                running.begin(Some(execution_count), number).await;
+                running.begin(Some(execution_count), said).await;
             }
             Said::Idle if own => {
                 running.idle = true;
-                running.ends_with(number);
+                running.ends_with(said);
             }
             _ => {}
         }

@@ -15,7 +15,7 @@ use super::{
     settle::{Echo, Overdue},
 };
 use crate::{
-    executions::Readiness,
+    executions::{Moment, Readiness},
     kernels::{
         machine::disk::Kept,
         output::Reply,
@@ -66,6 +66,8 @@ pub(super) struct Running {
     pub(super) is_resumed: bool,
     /// The first of the kernel's messages from which its end will be made.
     end_from: Option<u64>,
+    /// When the last of them came, in microseconds since 1970 in UTC, if that is known.
+    end_time: Option<i64>,
 }
 
 impl Running {
@@ -95,6 +97,7 @@ impl Running {
             before,
             is_resumed: false,
             end_from: None,
+            end_time: None,
         }
     }
 
@@ -115,8 +118,9 @@ impl Running {
         self.end_from
     }
 
-    pub(super) fn ends_with(&mut self, number: u64) {
-        self.end_from.get_or_insert(number);
+    pub(super) fn ends_with(&mut self, said: Moment) {
+        self.end_from.get_or_insert(said.number);
+        self.end_time = self.end_time.max(said.time);
     }
 
     /// When something is to be done about an `idle` or a reply that does not come.
@@ -242,7 +246,7 @@ impl Driver {
         let reply = running.reply.take();
         let reply = reply.unwrap_or_else(|| Reply { ok: !running.work.log.has_failed(), ..Reply::default() });
         if !running.started {
-            running.begin(reply.execution_count, 0).await;
+            running.begin(reply.execution_count, Moment::default()).await;
         }
         if let Some(bundle) = reply.page.clone() {
             let page = DisplayEvent { bundle: Some(bundle), display_id: String::new() };
@@ -254,7 +258,7 @@ impl Driver {
         }
         let heard = self.live.as_ref().map_or(0, |live| live.heard);
         let unwritten = running.work.log.on_disk(heard).saturating_add(1);
-        let Running { work, before, end_from, interrupted: by, .. } = running;
+        let Running { work, before, end_from, end_time, interrupted: by, .. } = running;
         let used = match before {
             Some(before) => self.used_since(before).await,
             None => None,
@@ -269,7 +273,7 @@ impl Driver {
         // What waits would find the memory as full.
         let interrupted = outcome == Outcome::Interrupted && by != Some(Interrupter::Memory);
         let goes_on = work.continue_on_error || outcome == Outcome::Ok || interrupted;
-        let ending = work.log.finish(end).await;
+        let ending = work.log.finish_at(end, end_time).await;
         self.ending = Some((end_from.map_or(unwritten, |from| from.min(unwritten)), ending));
         self.disk.ran();
         // Busy or being interrupted: something ran.
@@ -283,12 +287,13 @@ impl Driver {
 }
 
 impl Running {
-    /// Says that it began, which is known from the kernel's messages up to this one; without a count where the kernel did
+    /// Says that it began, which is known from the kernel's messages up to this moment; without a count where the kernel did
     /// not say it.
-    pub(super) async fn begin(&mut self, execution_count: Option<i32>, through: u64) {
+    pub(super) async fn begin(&mut self, execution_count: Option<i32>, said: Moment) {
         self.started = true;
-        self.started_at = Some(Instant::now());
-        self.work.log.started(execution_count.unwrap_or_default(), through).await;
+        self.work.log.started(execution_count.unwrap_or_default(), said).await;
+        let now = Instant::now();
+        self.started_at = now.checked_sub(self.work.log.ran().unwrap_or_default()).or(Some(now));
     }
 }
 

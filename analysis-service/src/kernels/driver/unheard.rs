@@ -7,7 +7,10 @@ use super::{
     Driver,
     run::{Running, signed},
 };
-use crate::kernels::said::{STREAMS, Said, Unheard};
+use crate::{
+    executions::Moment,
+    kernels::said::{STREAMS, Said, Unheard},
+};
 
 impl Driver {
     /// Takes in what the process had begun and printed before its end.
@@ -26,7 +29,7 @@ impl Driver {
 impl Running {
     async fn hear_unsent(&mut self, said: &Said) {
         if !self.started {
-            self.begin(Some(said.execution_count), 0).await;
+            self.begin(Some(said.execution_count), Moment::default()).await;
         }
         for (number, name) in STREAMS.into_iter().enumerate() {
             let heard = self.heard_bytes.get(number).copied().unwrap_or_default();

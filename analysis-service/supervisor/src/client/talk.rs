@@ -20,8 +20,8 @@ const ANSWER_GRACE: Duration = Duration::from_secs(5);
 /// Something that came from the kernel, with its number, which counts over all channels from 1.
 #[derive(Debug)]
 pub enum Heard {
-    /// A message.
-    Message(u64, Channel, Vec<Bytes>),
+    /// A message, and when it came, in microseconds since 1970 in UTC. Not known under a supervisor of an earlier version.
+    Message(u64, Channel, Vec<Bytes>, Option<i64>),
     /// A message above the limit: its number, the frames before the limit, and how many bytes were dropped.
     Oversized(u64, Channel, Vec<Bytes>, u64),
     /// A channel was closed by the kernel, or broke.
@@ -191,8 +191,8 @@ impl Hearing {
         let channel = |number: i32| Channel::try_from(number).map_err(|_| odd());
         let Some(tell) = self.0.next::<Tell>().await? else { return Ok(None) };
         Ok(Some(match tell.told {
-            Some(Told::Heard(ToldHeard { number, channel: on, frames })) => {
-                Heard::Message(number, channel(on)?, frames)
+            Some(Told::Heard(ToldHeard { number, channel: on, frames, time })) => {
+                Heard::Message(number, channel(on)?, frames, Some(time).filter(|time| *time > 0))
             }
             Some(Told::Oversized(Oversized { number, channel: on, frames, dropped_bytes })) => {
                 Heard::Oversized(number, channel(on)?, frames, dropped_bytes)

@@ -30,7 +30,7 @@ export type OutputEvent = Message<"fenxi.analysis.v1.OutputEvent"> & {
   sequence: bigint;
 
   /**
-   * When the service received it.
+   * When it came from the kernel, whether or not the service ran then; of what the service says, when it said it.
    *
    * @generated from field: google.protobuf.Timestamp time = 2;
    */
