@@ -2,6 +2,7 @@
 //! data in a temporary folder that goes with it. Each service can be stopped, killed and started again.
 
 mod addresses;
+mod feishu;
 
 use std::{
     fs,
@@ -19,6 +20,7 @@ use nix::{
 use tempfile::TempDir;
 
 use self::addresses::Addresses;
+pub use self::feishu::HouseFeishu;
 
 /// How long a service may take to be ready, on a machine that builds beside it.
 const READY_WAIT: Duration = Duration::from_secs(120);

@@ -3,6 +3,7 @@
 //! misbehaves when it is told to.
 
 mod authorize;
+mod consent;
 mod fault;
 mod token;
 mod user_info;
@@ -119,6 +120,8 @@ enum Challenge {
 #[derive(Default)]
 struct State {
     apps: Vec<App>,
+    /// Who can answer its page in a browser.
+    people: Vec<Person>,
     codes: HashMap<String, Code>,
     tokens: HashMap<String, (Person, i64)>,
     faults: HashMap<Endpoint, VecDeque<Fault>>,
@@ -182,6 +185,11 @@ impl FakeFeishu {
     /// Registers an app.
     pub fn register(&self, app: App) {
         self.vendor.state().apps.push(app);
+    }
+
+    /// Lets a person answer the authorize page in a browser: everybody there is offered to whoever opens it.
+    pub fn welcome(&self, person: Person) {
+        self.vendor.state().people.push(person);
     }
 
     /// Makes the next call of an endpoint go wrong; several wait in line.

@@ -17,7 +17,7 @@ export const en = {
     signInAgain: "Sign in again",
   },
   login: {
-    failed: "Signing in did not work. Please begin again.", lead: "Sign in to go on to your analyses.", noMethods: "No way to sign in is set up. Ask your administrator.",
+    failed: "Signing in did not work. Please begin again.", feishu: "Feishu", lead: "Sign in to go on to your analyses.", noMethods: "No way to sign in is set up. Ask your administrator.",
     or: "or", password: "Password", passwordAgain: "Password again", passwordsDiffer: "The two passwords differ.",
     setUpRequired: "There is no administrator yet. Open the one-time link that was printed when the service started.", signIn: "Sign in", title: "Welcome back",
     username: "User name", with: "Sign in with {name}",
@@ -160,7 +160,7 @@ export const en = {
     RATE_LIMITED: "Too many tries. Wait a moment.", UNAVAILABLE: "The service does not answer. Try again in a moment.", INTERNAL: "The service made a mistake. Try again; if it stays, tell your administrator.",
     DEADLINE_EXCEEDED: "It took too long. Try again.", OVERLOADED: "The service is busy. Try again in a moment.", METHOD_UNKNOWN: "The service does not know this call. Reload the page.", LOGIN_FAILED: "User name or password is wrong.",
     LOGIN_ATTEMPT_INVALID: "This login took too long or was begun elsewhere. Begin again.", LOGIN_CODE_INVALID: "The login was not accepted. Begin again.",
-    LOGIN_REFUSED_BY_USER: "The login was refused.", TENANT_NOT_ALLOWED: "Your organisation may not sign in here.", USER_DISABLED: "This account is disabled. Ask your administrator.",
+    LOGIN_REFUSED_BY_USER: "You refused this login.", TENANT_NOT_ALLOWED: "Your organisation may not sign in here.", USER_DISABLED: "This account is disabled. Ask your administrator.",
     IDP_MISCONFIGURED: "Signing in this way is set up wrongly. Tell your administrator.", IDP_UNAVAILABLE: "The identity provider does not answer. Try again in a moment.",
     LOGIN_METHOD_UNKNOWN: "This way to sign in is not set up.", SETUP_TOKEN_INVALID: "This one-time link is wrong or was used already.", USERNAME_TAKEN: "This user name is taken.",
     PASSWORD_UNACCEPTABLE: "The password is not good enough.", CURRENT_PASSWORD_WRONG: "The current password is wrong.", LAST_ADMINISTRATOR: "One enabled administrator has to remain.", UPLOAD_MISMATCH: "The file did not arrive whole. Upload it again.",

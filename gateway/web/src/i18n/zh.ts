@@ -19,7 +19,7 @@ export const zh: Messages = {
     signInAgain: "重新登录",
   },
   login: {
-    failed: "登录未成功，请重新开始。", lead: "登录后继续你的分析。", noMethods: "尚未配置任何登录方式，请联系管理员。",
+    failed: "登录未成功，请重新开始。", feishu: "飞书", lead: "登录后继续你的分析。", noMethods: "尚未配置任何登录方式，请联系管理员。",
     or: "或", password: "密码", passwordAgain: "再次输入密码", passwordsDiffer: "两次输入的密码不一致。",
     setUpRequired: "还没有管理员。请打开服务启动时打印的一次性链接。", signIn: "登录", title: "欢迎回来",
     username: "用户名", with: "使用{name}登录",
@@ -162,7 +162,7 @@ export const zh: Messages = {
     RATE_LIMITED: "尝试次数过多，请稍候。", UNAVAILABLE: "服务暂时没有响应，请稍后重试。", INTERNAL: "服务出错，请重试；如仍有问题请联系管理员。",
     DEADLINE_EXCEEDED: "耗时过长，请重试。", OVERLOADED: "服务繁忙，请稍后重试。", METHOD_UNKNOWN: "服务不认识此调用，请刷新页面。", LOGIN_FAILED: "用户名或密码错误。",
     LOGIN_ATTEMPT_INVALID: "登录已超时或在别处发起，请重新开始。", LOGIN_CODE_INVALID: "登录未被接受，请重新开始。",
-    LOGIN_REFUSED_BY_USER: "登录已被拒绝。", TENANT_NOT_ALLOWED: "你所在的组织不能登录此服务。", USER_DISABLED: "账号已停用，请联系管理员。",
+    LOGIN_REFUSED_BY_USER: "你拒绝了此次登录。", TENANT_NOT_ALLOWED: "你所在的组织不能登录此服务。", USER_DISABLED: "账号已停用，请联系管理员。",
     IDP_MISCONFIGURED: "此登录方式配置有误，请联系管理员。", IDP_UNAVAILABLE: "身份服务没有响应，请稍后重试。",
     LOGIN_METHOD_UNKNOWN: "未配置此登录方式。", SETUP_TOKEN_INVALID: "一次性链接有误或已被使用。", USERNAME_TAKEN: "用户名已被占用。",
     PASSWORD_UNACCEPTABLE: "密码不符合要求。", CURRENT_PASSWORD_WRONG: "当前密码错误。", LAST_ADMINISTRATOR: "至少要保留一位启用的管理员。", UPLOAD_MISMATCH: "文件未完整到达，请重新上传。",

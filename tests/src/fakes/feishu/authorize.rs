@@ -12,7 +12,7 @@ use axum::{
 use serde_json::json;
 use url::Url;
 
-use super::{CODE_LIFE_SECS, Challenge, Code, FakeFeishu, MICROS_PER_SEC, Person, Vendor};
+use super::{CODE_LIFE_SECS, Challenge, Code, FakeFeishu, MICROS_PER_SEC, Person, Vendor, consent};
 
 /// The header by which a test says who is signed in over there: in place of the vendor's own cookie.
 const PERSON: &str = "x-fake-person";
@@ -72,19 +72,18 @@ pub(super) async fn page(
         (challenge, "plain" | "") => Some(Challenge::Plain(challenge.to_owned())),
         _ => return page_error(20_001, "code_challenge_method"),
     };
-    let (consent, person) = match headers.get(PERSON).and_then(|value| value.to_str().ok()).map(serde_json::from_str) {
-        Some(Ok((consent, person))) => (consent, person),
-        _ => return page_error(20_008, "nobody is signed in"),
+    let (consent, person) = match said_by(&headers).or_else(|| consent::answer(&state.people, &query)) {
+        Some(answer) => answer,
+        None if state.people.is_empty() => return page_error(20_008, "nobody is signed in"),
+        None => return consent::page(&state.people, &query),
     };
-    let (consent, person): (bool, PersonHeader) = (consent, person);
     let mut back = redirect_uri.clone();
     if consent {
         state.issued += 1;
         let code = format!("fake_{:058}_code", state.issued);
         let expire_time = now + CODE_LIFE_SECS * MICROS_PER_SEC;
         let redirect_uri = get("redirect_uri").to_owned();
-        let entry =
-            Code { app_id: app.app_id, person: person.into(), redirect_uri, challenge, expire_time, used: false };
+        let entry = Code { app_id: app.app_id, person, redirect_uri, challenge, expire_time, used: false };
         state.codes.insert(code.clone(), entry);
         back.query_pairs_mut().append_pair("code", &code);
     } else {
@@ -94,6 +93,12 @@ pub(super) async fn page(
         back.query_pairs_mut().append_pair("state", get("state"));
     }
     (StatusCode::FOUND, [(LOCATION, back.to_string())]).into_response()
+}
+
+/// What the header says: whether the app is let in, and by whom.
+fn said_by(headers: &HeaderMap) -> Option<(bool, Person)> {
+    let (consent, person): (bool, PersonHeader) = serde_json::from_str(headers.get(PERSON)?.to_str().ok()?).ok()?;
+    Some((consent, person.into()))
 }
 
 /// A person as a header carries them.

@@ -38,6 +38,8 @@ function RedirectButton({ method, returnTo }: { method: LoginMethod; returnTo: s
   const t = useT();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
+  // Written differently in each language, unlike the others.
+  const name = method.loginMethodId === "feishu" ? t("login.feishu") : method.displayName;
   const begin = async () => {
     setBusy(true);
     setError(null);
@@ -54,7 +56,7 @@ function RedirectButton({ method, returnTo }: { method: LoginMethod; returnTo: s
   return (
     <div>
       <Button size="l" className="login-wide" busy={busy} onClick={() => void begin()} data-testid={`login-${method.loginMethodId}`}>
-        {t("login.with", { name: method.displayName })}
+        {t("login.with", { name })}
       </Button>
       {error !== null && <div className="field-error" role="alert">{errorText(error)}</div>}
     </div>
