@@ -1,7 +1,8 @@
 # Fenxi's commands. `make run` and `make test` install what they need and say so; nothing else has to be done before.
 
-# Unset or empty: the folder `data` here.
-override FENXI_HOME := $(or $(FENXI_HOME),$(CURDIR)/data)
+# Unset or empty: the folder `data` here. Its name is never read by make, and by a shell only as the value of a variable:
+# a `$`, a quote or a space in it is just that.
+override FENXI_HOME := $(or $(value FENXI_HOME),$(CURDIR)/data)
 # The profile that `make run` builds: `release`, or `dev` for a quick build.
 PROFILE ?= release
 PYTHON ?= python3
@@ -12,8 +13,8 @@ override CARGO_TARGET_DIR := $(CURDIR)/target
 export CARGO_TARGET_DIR
 
 profile_dir = $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
-kernel_env = $(FENXI_HOME)/python
-launch = $(PYTHON) deploy/local/run.py --binaries target/$(profile_dir) --python "$(kernel_env)/bin/python"
+kernel_env = "$$FENXI_HOME/python"
+launch = $(PYTHON) deploy/local/run.py --binaries target/$(profile_dir) --python $(kernel_env)/bin/python
 
 .PHONY: help run run-check build test lint bench bench-kernels soak web kernel-env
 help: ## Show this list
@@ -48,7 +49,7 @@ web:
 	@exec deploy/local/web_build
 
 kernel-env:
-	@deploy/local/python_env "$(kernel_env)" $(PYTHON)
+	@deploy/local/python_env $(kernel_env) $(PYTHON)
 
 .PHONY: tools
 tools:

@@ -36,6 +36,13 @@ struct Running {
 }
 
 fn launcher(home: &Path, listen: &str) -> anyhow::Result<Command> {
+    let mut command = launcher_as_set()?;
+    command.arg("--home").arg(home).args(["--listen", listen]);
+    Ok(command)
+}
+
+/// With the folder and the address that the environment says.
+fn launcher_as_set() -> anyhow::Result<Command> {
     let own = std::env::current_exe()?;
     let binaries = own.parent().and_then(Path::parent).context("target/<profile>/deps/<test>")?;
     let mut command = Command::new("python3");
@@ -45,9 +52,6 @@ fn launcher(home: &Path, listen: &str) -> anyhow::Result<Command> {
         .arg(binaries)
         .arg("--python")
         .arg(python())
-        .arg("--home")
-        .arg(home)
-        .args(["--listen", listen])
         .env("PYTHONUNBUFFERED", "1")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -89,7 +93,7 @@ impl Running {
 async fn one_link_at_first_and_everything_still_there_the_second_time() -> anyhow::Result<()> {
     http_client_ready();
     let folder = tempfile::tempdir()?;
-    let home = folder.path().join("new/data");
+    let home = folder.path().join("new/$HOME it's \"data\"");
     let mut first = Running::start(launcher(&home, "127.0.0.1:0")?)?;
     let link = first.url().await?;
     ensure!(link.contains("/setup#token="), "{link}");

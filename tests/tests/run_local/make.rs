@@ -9,18 +9,20 @@ use std::{
 use anyhow::ensure;
 use e2e::house::workspace;
 
-/// What `make run` would do with this `FENXI_HOME`.
-fn plan(home: &str) -> anyhow::Result<String> {
-    let output = Command::new("make")
-        .args(["-n", "run"])
-        .current_dir(workspace())
-        .env("FENXI_HOME", home)
-        .envs([("PYTHON", "python3"), ("PROFILE", "release")])
-        // Of a make that runs the tests.
-        .env_remove("MAKEFLAGS")
-        .output()?;
+/// What `make run` would do.
+fn plan() -> anyhow::Result<String> {
+    let output = make("/tmp/home", &["-n", "run"])?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// What make says with this `FENXI_HOME`.
+fn make(home: &str, arguments: &[&str]) -> anyhow::Result<Output> {
+    let mut command = Command::new("make");
+    command.args(arguments).current_dir(workspace()).env("FENXI_HOME", home);
+    // Of a make that runs the tests.
+    command.envs([("PYTHON", "python3"), ("PROFILE", "release")]).env_remove("MAKEFLAGS");
+    Ok(command.output()?)
 }
 
 fn python_env(folder: &Path) -> anyhow::Result<Output> {
@@ -36,17 +38,30 @@ fn refused(output: &Output, says: &str) -> anyhow::Result<()> {
 }
 
 #[test]
-fn a_home_may_have_a_space_and_an_empty_one_is_none() -> anyhow::Result<()> {
+fn an_empty_home_is_none() -> anyhow::Result<()> {
     let own = workspace().canonicalize()?.join("data").display().to_string();
-    for (home, folder) in [("/tmp/my home", "/tmp/my home"), ("", own.as_str())] {
-        let plan = plan(home)?;
-        for wanted in [
-            format!("deploy/local/python_env \"{folder}/python\" python3"),
-            format!("--python \"{folder}/python/bin/python\""),
-        ] {
-            ensure!(plan.contains(&wanted), "{wanted} is not in:\n{plan}");
+    for (home, folder) in [("", own.as_str()), ("/tmp/home", "/tmp/home")] {
+        let shown = make(home, &["-s", "--eval", "shown:; @echo \"$$FENXI_HOME\"", "shown"])?;
+        ensure!(String::from_utf8(shown.stdout)?.trim() == folder, "{home:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_a_home_is_called_is_read_by_nobody_on_its_way() -> anyhow::Result<()> {
+    let file = tempfile::NamedTempFile::new()?;
+    for name in ["my home", "$HOME", "a$b", "it's", "\"so\"", "a\\b", "$(echo run)", "`echo run`"] {
+        // No folder can be made in a file, which each program says of the folder that it was told.
+        let home = format!("{}/{name}", file.path().display());
+        let says = format!("the folder {home} cannot be written");
+        for target in ["run-check", "kernel-env"] {
+            let output = make(&home, &["-s", target])?;
+            let text = String::from_utf8_lossy(&output.stderr);
+            ensure!(!output.status.success() && text.contains(&says), "{target} of {home}: {text}");
         }
     }
+    let plan = plan()?;
+    ensure!(plan.contains("--python \"$FENXI_HOME/python\"/bin/python"), "{plan}");
     Ok(())
 }
 
@@ -66,7 +81,7 @@ fn what_is_built_is_where_it_is_looked_for() -> anyhow::Result<()> {
 
 #[test]
 fn what_is_in_the_way_is_told_before_the_long_part() -> anyhow::Result<()> {
-    let plan = plan("/tmp/home")?;
+    let plan = plan()?;
     let place = |what: &str| plan.lines().position(|line| line.contains(what));
     let places = ["deploy/local/tools", "--check", "python_env", "web_build", "cargo build"].map(place);
     ensure!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} in:\n{plan}");
