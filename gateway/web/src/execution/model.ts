@@ -17,6 +17,7 @@ export type OutputItem = { id: number; version: number } & (
   | { kind: "input"; inputId: string; prompt: string; password: boolean; reply: string | null }
 );
 
+export type Truncated = Extract<OutputItem, { kind: "truncated" }>;
 export type Phase = "unknown" | "queued" | "running" | "finished";
 
 type Unnumbered<T> = T extends unknown ? Omit<T, "id" | "version"> : never;

@@ -1,7 +1,7 @@
 // All that an execution said, in order.
 import { CircleAlert, Info, Scissors } from "lucide-react";
 import { memo, useMemo, useState } from "react";
-import type { OutputItem, OutputModel } from "../execution/model";
+import type { OutputItem, OutputModel, Truncated } from "../execution/model";
 import { TerminalLog } from "../execution/terminal";
 import { bytes } from "../i18n/format";
 import { useT } from "../i18n/i18n";
@@ -18,10 +18,12 @@ import "./output.css";
 interface OutputsProps {
   model: OutputModel;
   executionId: string;
+  /** Another text where something was left out than that the execution's limit did it. */
+  truncatedText?: ((item: Truncated) => string | undefined) | undefined;
   onReply?: ((inputId: string, value: string) => Promise<void>) | undefined;
 }
 
-export function Outputs({ model, executionId, onReply }: OutputsProps) {
+export function Outputs({ model, executionId, truncatedText, onReply }: OutputsProps) {
   const t = useT();
   const [all, setAll] = useState(false);
   if (model.items.length === 0) return null;
@@ -29,7 +31,7 @@ export function Outputs({ model, executionId, onReply }: OutputsProps) {
   const { first, last, between } = all ? { first: model.items, last: [], between: 0 } : endsOf(model.items);
   const draw = (item: OutputItem) => (
     <OutputGuard key={item.id} version={item.version}>
-      <ItemView item={item} version={item.version} executionId={executionId} waiting={item === open} onReply={onReply} />
+      <ItemView item={item} version={item.version} executionId={executionId} waiting={item === open} truncatedText={truncatedText} onReply={onReply} />
     </OutputGuard>
   );
   return (
@@ -50,10 +52,11 @@ interface ItemProps {
   version: number;
   executionId: string;
   waiting: boolean;
+  truncatedText: OutputsProps["truncatedText"];
   onReply?: ((inputId: string, value: string) => Promise<void>) | undefined;
 }
 
-const ItemView = memo(function ItemView({ item, version, executionId, waiting, onReply }: ItemProps) {
+const ItemView = memo(function ItemView({ item, version, executionId, waiting, truncatedText, onReply }: ItemProps) {
   const t = useT();
   switch (item.kind) {
     case "stream":
@@ -70,7 +73,7 @@ const ItemView = memo(function ItemView({ item, version, executionId, waiting, o
       return (
         <div className="notice notice-s notice-warn" data-testid="truncated">
           <Scissors aria-hidden />
-          <span>{t("output.truncated", { dropped: bytes(item.droppedBytes), limit: bytes(item.limitBytes) })}</span>
+          <span>{truncatedText?.(item) ?? t("output.truncated", { dropped: bytes(item.droppedBytes), limit: bytes(item.limitBytes) })}</span>
         </div>
       );
   }

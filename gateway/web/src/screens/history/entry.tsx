@@ -1,18 +1,15 @@
 // One finished analysis: its code, all it said, and a way to run it again.
 import { useQuery } from "@connectrpc/connect-query";
 import { Copy, Play, RotateCcw, SearchX, SquareTerminal, Trash2 } from "lucide-react";
-import { useMemo, useRef, type ReactNode } from "react";
+import { useRef, type ReactNode } from "react";
 import { useLocation } from "wouter";
 import { isNotFound } from "../../api/errors";
 import { CodeView } from "../../editor/code-view";
-import { OutputModel } from "../../execution/model";
-import type { OutputEvent } from "../../gen/fenxi/analysis/v1/output_pb";
 import { KernelService } from "../../gen/fenxi/analysis/v1/kernel_pb";
 import { HistoryService, type GetHistoryEntryResponse, type HistoryEntry } from "../../gen/fenxi/history/v1/history_pb";
 import { durationMs, moment, span } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
 import { formerLanguage } from "../../notebook/language";
-import { Outputs } from "../../output/output-view";
 import { PageHead } from "../../shell/shell";
 import { Button, IconButton, LinkButton } from "../../ui/button";
 import { copyText } from "../../ui/copy";
@@ -22,17 +19,8 @@ import { useKernelSpecs } from "../home/kernel-spec";
 import { useStart } from "../home/start";
 import { deleteEntry, undelete } from "./delete";
 import { OutcomeBadge } from "./outcome";
+import { Result } from "./result";
 import "./history.css";
-
-/** The result as the page shows it. Kept events are in order, but limits may have left numbers out. */
-function modelOf(events: OutputEvent[]): OutputModel {
-  const model = new OutputModel();
-  for (const event of events) {
-    if (event.sequence > model.lastSequence) model.lastSequence = event.sequence - 1n;
-    model.apply(event);
-  }
-  return model;
-}
 
 export function EntryScreen({ entryId }: { entryId: string }) {
   const t = useT();
@@ -55,7 +43,6 @@ function Loaded({ data, stale }: { data: GetHistoryEntryResponse; stale: ReactNo
   const t = useT();
   const [, go] = useLocation();
   const entry = data.entry!;
-  const model = useMemo(() => modelOf(data.outputs), [data.outputs]);
   const tookMs = durationMs(entry.executionDuration);
   const { language, kernelSpec } = useFormerKernel(entry.kernelId);
   const code = useRef<HTMLDivElement>(null);
@@ -92,7 +79,7 @@ function Loaded({ data, stale }: { data: GetHistoryEntryResponse; stale: ReactNo
       </section>
       <section className="card card-pad stack">
         <h2>{t("history.result")}</h2>
-        {model.items.length === 0 ? <p className="muted">{t("history.noResult")}</p> : <Outputs model={model} executionId={entry.executionId} />}
+        <Result executionId={entry.executionId} outputs={data.outputs} />
       </section>
       {stale}
     </div>
