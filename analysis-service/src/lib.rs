@@ -28,7 +28,7 @@ use fenxi_chassis::{
     page::PageTokens,
     program::Frame,
     server,
-    sqlite::Database,
+    sqlite::{Database, read_refusal},
 };
 use fenxi_supervisor::client::{self as supervisor, Supervisor};
 use futures_util::future::{join, join_all};
@@ -275,7 +275,8 @@ fn unavailable(error: DatasetError) -> TableUnavailable {
         }
         error => {
             tracing::error!(%error, "a table for a kernel cannot be had");
-            TableUnavailable::Internal
+            let refusal = if let DatasetError::Sql(error) = &error { read_refusal(error) } else { None };
+            refusal.map_or(TableUnavailable::Internal, |refusal| TableUnavailable::Closing(refusal.to_string()))
         }
     }
 }

@@ -19,6 +19,8 @@ mod lists;
 mod parsing;
 #[path = "../../chassis/tests/support/port.rs"]
 mod port;
+#[path = "datasets/troubles.rs"]
+mod troubles;
 #[path = "datasets/uploads.rs"]
 mod uploads;
 #[path = "datasets/warnings.rs"]

@@ -65,7 +65,10 @@ pub enum DatasetError {
     /// The disk failed in another way.
     #[error("the service's disk failed: {0}")]
     Disk(Arc<io::Error>),
-    /// The database failed.
+    /// The database failed, for want of a disk that works or otherwise.
+    #[error("the service's database failed: {0}")]
+    Sql(Arc<sqlx::Error>),
+    /// What the database holds is not as it was written, or a task over it failed.
     #[error("the service's database failed: {0}")]
     Database(String),
 }

@@ -6,6 +6,8 @@ mod datasets;
 mod requests;
 mod uploads;
 
+use std::sync::Arc;
+
 use fenxi_chassis::sqlite::{Database, Step, WriteError};
 
 use super::error::DatasetError;
@@ -18,9 +20,6 @@ pub(super) use uploads::{NewUpload, UploadLimits};
 /// This room's part of the schema.
 pub const STEPS: &[Step] =
     &[Step { number: 1, title: "datasets", sql: include_str!("../../migrations/0001_datasets.sql") }];
-
-/// SQLite's SQLITE_FULL.
-const DISK_FULL_CODE: &str = "13";
 
 /// Reads and writes rows. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -36,7 +35,7 @@ impl Store {
 
 impl From<sqlx::Error> for DatasetError {
     fn from(error: sqlx::Error) -> Self {
-        Self::from_sql(&error)
+        Self::from_sql(Arc::new(error))
     }
 }
 
@@ -45,18 +44,17 @@ impl From<WriteError> for DatasetError {
         match error {
             WriteError::Busy => Self::Busy("the service's database is busy"),
             WriteError::Closed => Self::Closing,
-            WriteError::Failed(error) => Self::from_sql(&error),
+            WriteError::Failed(error) => Self::from_sql(error),
         }
     }
 }
 
 impl DatasetError {
-    fn from_sql(error: &sqlx::Error) -> Self {
-        if matches!(error, sqlx::Error::PoolTimedOut) {
-            return Self::Busy("the service's database is busy");
+    fn from_sql(error: Arc<sqlx::Error>) -> Self {
+        match *error {
+            sqlx::Error::PoolTimedOut => Self::Busy("the service's database is busy"),
+            _ => Self::Sql(error),
         }
-        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-        if code.as_deref() == Some(DISK_FULL_CODE) { Self::DiskFull } else { Self::Database(error.to_string()) }
     }
 }
 

@@ -1,9 +1,6 @@
 //! Bytes arriving: limits, interruptions, rivals, wrong sums, a full disk.
 
-use std::{
-    os::unix::fs::symlink,
-    process::{Child, Command, Stdio},
-};
+use std::os::unix::fs::symlink;
 
 use bytes::Bytes;
 use fenxi_proto::{
@@ -22,13 +19,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
-use super::{
-    house::{House, Keys, User, id, messages, numbers, refusal, until},
-    port::Port,
-};
+use super::house::{House, User, id, messages, numbers, refusal, until};
 
 /// A stream that the test feeds, and the call that it belongs to.
-fn open_stream(
+pub(crate) fn open_stream(
     user: &User,
     upload_id: &str,
     offset: usize,
@@ -332,63 +326,4 @@ async fn an_empty_file_is_told_at_its_completion() {
     assert_eq!(refusal(user.client.clone().preview_upload(preview).await).0, ErrorReason::FileEmpty);
     assert_eq!(refusal(user.complete(&upload.upload_id).await).0, ErrorReason::FileEmpty);
     assert_eq!(user.get_upload(&upload.upload_id).await.expect("there").state(), UploadState::Open);
-}
-
-/// The program itself, on a folder; killed when dropped.
-struct Program {
-    child: Child,
-    url: String,
-    _port: Port,
-}
-
-impl Program {
-    fn start(folder: &std::path::Path, keys: &Keys) -> Self {
-        let port = Port::free();
-        let child = Command::new(env!("CARGO_BIN_EXE_analysis-service"))
-            .args(["--auth-url", &keys.url, "--listen", &port.address.to_string(), "--python", "/bin/sh"])
-            .args(["--kernel-start", "plain", "--kernel-isolation", "none", "--kernel-linger-secs", "0", "--data-dir"])
-            .arg(folder)
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("started");
-        Self { child, url: format!("http://{}", port.address), _port: port }
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().expect("killed");
-        self.child.wait().expect("ended");
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_received_outlives_a_kill() {
-    let keys = Keys::serve().await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let user_id = id();
-    let bytes = numbers(100_000);
-    let mut program = Program::start(folder.path(), &keys);
-    let user = User::new(&program.url, &keys, user_id);
-    let upload = until("the program answers", || async { user.create("numbers.csv", bytes.len()).await.ok() }).await;
-    user.write(&upload.upload_id, 0, &bytes[..400_000]).await.expect("written");
-    let staged = folder.path().join("uploads").join(format!("{}.part", upload.upload_id));
-    // A second stream, in the middle of which the program is killed.
-    let (_sender, call) = open_stream(&user, &upload.upload_id, 400_000, &bytes[400_000..700_000]);
-    until("the stream wrote", || async { std::fs::metadata(&staged).ok().filter(|file| file.len() == 700_000) }).await;
-    program.kill();
-    call.await.expect("no panic").expect_err("cut");
-
-    let program = Program::start(folder.path(), &keys);
-    let user = User::new(&program.url, &keys, user_id);
-    let found = until("the program answers", || async { user.get_upload(&upload.upload_id).await.ok() }).await;
-    assert_eq!(found.received_bytes, 700_000);
-    user.write(&upload.upload_id, 700_000, &bytes[700_000..]).await.expect("resumed");
-    let dataset = user.complete(&upload.upload_id).await.expect("completed");
-    assert_eq!(dataset.sha256, analysis_service::objects::ContentId::of(&bytes).to_string());
 }

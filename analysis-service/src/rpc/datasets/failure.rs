@@ -1,5 +1,6 @@
 //! The room's errors in the words of the contract.
 
+use fenxi_chassis::sqlite::read_refusal;
 use fenxi_proto::error::{ErrorReason, Failure};
 use tonic::Status;
 
@@ -34,6 +35,7 @@ fn failure(error: DatasetError) -> Failure {
             tracing::error!("the disk is full");
             Failure::new(ErrorReason::Unavailable, text).retry_after(RETRY_AFTER)
         }
+        DatasetError::Sql(error) => read_refusal(&error).unwrap_or_else(|| fault(&text)),
         DatasetError::Disk(_) | DatasetError::Database(_) => fault(&text),
     }
 }
