@@ -84,12 +84,19 @@ async fn elsewhere(house: &House, client: Client, request: Request<Arriving>) ->
         Route::Uploads => house.uploads.answer(house, &client, None, request).await,
         Route::Upload(id) => house.uploads.answer(house, &client, Some(id), request).await,
         Route::Callback(method) => callback(house, &client, method, &request).await,
+        Route::Admin => not_here(&path),
         Route::App | Route::Rpc(_) | Route::UnknownRpc => {
             let answer = house.assets.answer(&method, &path, request.headers());
             return finished(answer, house, client, Some(&path), &method);
         }
     };
     finished(answer, house, client, None, &method)
+}
+
+/// What looks at the service's health from outside would pass for ever on the app's page, which is there at any path.
+fn not_here(path: &str) -> Response<Body> {
+    let message = format!("{path} is on the admin port (--admin-listen), not on this one");
+    refusal::http(StatusCode::NOT_FOUND, "NOT_FOUND", &message)
 }
 
 /// 3. Last, on whatever was answered: what browsers are to hold themselves to, and the id to ask about it.

@@ -21,6 +21,8 @@ pub(crate) enum Route<'a> {
     Upload(&'a str),
     /// `/auth/<login method>/callback`: the way back from an identity provider.
     Callback(&'a str),
+    /// `/livez`, `/readyz`, `/metrics`: on the admin port alone.
+    Admin,
     /// Everything else: the browser app.
     App,
 }
@@ -40,6 +42,7 @@ pub(crate) fn route(path: &str) -> Route<'_> {
         ["uploads"] | ["uploads", ""] => Route::Uploads,
         ["uploads", upload_id] => Route::Upload(upload_id),
         ["auth", login_method_id, "callback"] if !login_method_id.is_empty() => Route::Callback(login_method_id),
+        ["livez" | "readyz" | "metrics"] => Route::Admin,
         _ => Route::App,
     }
 }
@@ -62,7 +65,12 @@ mod tests {
         assert!(matches!(route("/uploads"), Route::Uploads));
         assert!(matches!(route("/uploads/abc"), Route::Upload("abc")));
         assert!(matches!(route("/auth/feishu/callback"), Route::Callback("feishu")));
-        for app in ["/", "/login", "/n/1", "/auth//callback", "/auth/feishu", "/uploads/a/b", "/assets/x.js"] {
+        for admin in ["/livez", "/readyz", "/metrics"] {
+            assert!(matches!(route(admin), Route::Admin), "{admin}");
+        }
+        for app in
+            ["/", "/login", "/n/1", "/readyz/x", "/auth//callback", "/auth/feishu", "/uploads/a/b", "/assets/x.js"]
+        {
             assert!(matches!(route(app), Route::App), "{app}");
         }
     }

@@ -32,6 +32,17 @@ async fn every_page_carries_its_policies() {
 }
 
 #[tokio::test]
+async fn a_health_check_that_asks_the_wrong_port_does_not_pass() {
+    let house = House::start(&[]).await;
+    for path in ["/livez", "/readyz", "/metrics"] {
+        let answer = raw::send(house.gateway, VERSIONS[0], Request::get(path), Bytes::new()).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        let said = String::from_utf8_lossy(&answer.body).into_owned();
+        assert!(said.contains("admin port") && said.contains(path), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn the_way_back_from_a_login_signs_in_and_leads_into_the_app_only() {
     let house = House::start(&[]).await;
     let callback = |state: &str, cookie: &str| {
