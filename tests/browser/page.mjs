@@ -53,10 +53,10 @@ export async function story(name, { elsewhere, ...options }, tell) {
 export const byId = (page, id) => page.getByTestId(id);
 
 /** Makes the first administrator by the one-time link. */
-export async function setUp(page) {
+export async function setUp(page, displayName = "Ada 王") {
   await page.goto(`${origin}/setup#token=${setupToken}`);
   await page.locator("input[name=username]").fill(administrator.username);
-  await page.locator("input[name=displayName]").fill("Ada 王");
+  await page.locator("input[name=displayName]").fill(displayName);
   await page.locator("input[name=password]").fill(administrator.password);
   await page.locator("input[name=again]").fill(administrator.password);
   await page.locator("button[type=submit]").click();
