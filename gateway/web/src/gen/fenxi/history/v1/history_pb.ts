@@ -404,7 +404,8 @@ export type GetHistoryEntryResponse = Message<"fenxi.history.v1.GetHistoryEntryR
   entry?: HistoryEntry | undefined;
 
   /**
-   * Everything the execution said, in order; large contents are referred to.
+   * What the execution said, in order; large contents are referred to. Of more than 256 KiB the beginning and the end, and a
+   * TruncatedEvent with that limit in between: ExecutionService.WatchExecution has all of it while its log is kept.
    *
    * @generated from field: repeated fenxi.analysis.v1.OutputEvent outputs = 2;
    */
@@ -647,7 +648,7 @@ export const HistoryService: GenService<{
     output: typeof ListHistoryResponseSchema;
   },
   /**
-   * One entry with its whole result.
+   * One entry with its result.
    *
    * @generated from rpc fenxi.history.v1.HistoryService.GetHistoryEntry
    */
