@@ -13,6 +13,7 @@ mod part;
 mod profile;
 mod run;
 mod split;
+mod titles;
 mod walk;
 mod warn;
 

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 /// Columns a warning names before it only counts.
 pub(crate) const LISTED_MAX: usize = 5;
+/// Characters of a text that a warning quotes.
+const QUOTED_CHARS: usize = 100;
 
 /// One thing that a person should know of a table; its `Display` is an English sentence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,9 @@ pub enum Warning {
     TitleRows {
         /// How many.
         rows: u64,
+        /// Their texts.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        titles: Vec<String>,
     },
     /// Rows have empty fields past the last column, which were left out.
     EmptyFields {
@@ -169,6 +174,13 @@ pub struct UnlikeValue {
 }
 
 impl Warning {
+    /// Rows with these texts were taken for titles; nothing where there are none.
+    pub(crate) fn of_titles<'a>(titles: impl Iterator<Item = &'a str>) -> Option<Self> {
+        let titles: Vec<String> = titles.map(|title| title.chars().take(QUOTED_CHARS).collect()).collect();
+        let rows = titles.len() as u64;
+        (rows > 0).then_some(Self::TitleRows { rows, titles })
+    }
+
     /// What is to be known of these columns; nothing where there are none.
     pub(crate) fn of_columns(trouble: ColumnTrouble, columns: WarnedColumns) -> Option<Self> {
         (!columns.listed.is_empty()).then_some(Self::Columns { trouble, columns })
@@ -214,6 +226,7 @@ mod tests {
         {"kind":"encoding_guessed","encoding":"gb18030"},
         {"kind":"encoding_doubtful","encoding":"utf-8","other":"gb18030"},
         {"kind":"title_rows","rows":2},
+        {"kind":"title_rows","rows":1,"titles":["Sales 2024"]},
         {"kind":"empty_fields","rows":3},
         {"kind":"text_after_quote","fields":2,"line":3,"quote":"\"","backslash":false},
         {"kind":"columns","trouble":"no_name","columns":{"listed":[{"name":"column_2"}],"more":1}},

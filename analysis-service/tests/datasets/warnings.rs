@@ -97,6 +97,7 @@ fn assert_figures(told: &BTreeMap<Kind, TableWarning>) {
     assert_eq!(quoted(Kind::TextAfterQuote), (2, 3, "\""));
     assert_eq!(quoted(Kind::BackslashBeforeQuote), (2, 2, "\""));
     assert_eq!((told[&Kind::TitleRows].count, told[&Kind::EmptyFields].count), (1, 2));
+    assert_eq!(told[&Kind::TitleRows].left_out.len(), 1);
     let cells = |kind| (told[&kind].count, told[&kind].cell.as_str());
     assert_eq!(cells(Kind::CellErrors), (1, "C3"));
     assert_eq!(cells(Kind::UnstoredFormulas), (3, "B3"));

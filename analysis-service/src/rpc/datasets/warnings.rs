@@ -28,8 +28,9 @@ fn message(warning: &Warning) -> TableWarning {
             message.other_encoding.clone_from(other);
             Kind::EncodingDoubtful
         }
-        Warning::TitleRows { rows } => {
+        Warning::TitleRows { rows, titles } => {
             message.count = number(*rows);
+            message.left_out.clone_from(titles);
             Kind::TitleRows
         }
         Warning::EmptyFields { rows } => {

@@ -4,8 +4,8 @@
 use super::dialect;
 use super::header;
 use super::split::{Cursor, Dialect, line_of, value};
+use super::titles;
 use crate::names::{self, Name};
-use crate::values;
 use crate::warning::Warning;
 use crate::{HeaderMode, Limits, ParseOptions, TableError};
 
@@ -14,10 +14,6 @@ const SAMPLE_BYTES: usize = 256 << 10;
 /// Rows and cells of it.
 const SAMPLE_ROWS: usize = 200;
 const SAMPLE_CELLS: usize = 200_000;
-/// Rows above a header that are taken for titles, and columns of a table that may have such: in one of two, a first row with
-/// one text may be a header with one name.
-const TITLE_ROWS_MAX: usize = 3;
-const TITLE_WIDTH_MIN: usize = 3;
 
 /// The frame.
 #[derive(Debug)]
@@ -49,38 +45,23 @@ impl Layout {
         if text.is_empty() {
             return Err(TableError::Empty("the file holds no rows; upload a file with data".to_owned()));
         }
-        let dialect = dialect::detect(&text[..text.len().min(SAMPLE_BYTES)], &options)?;
-        let mut rows = Vec::new();
-        let mut cursor = Cursor::new(data, start, dialect);
-        let Some(first) = next_row(data, &mut cursor, dialect, limits)? else {
-            return Err(TableError::Empty("the file holds no rows; upload a file with data".to_owned()));
-        };
-        let mut ends = vec![cursor.pos];
-        let mut cells = 0;
-        while rows.len() < SAMPLE_ROWS && cells < SAMPLE_CELLS && cursor.pos < start + SAMPLE_BYTES {
-            let Ok(Some(row)) = next_row(data, &mut cursor, dialect, limits) else { break };
-            cells += row.len();
-            if row.len() > 1 || first.len() == 1 {
-                rows.push(row);
-                ends.push(cursor.pos);
-            }
-        }
-        rows.insert(0, first);
-        let titles = if options.header == Some(HeaderMode::Absent) { 0 } else { title_rows(&rows) };
-        rows.drain(..titles);
+        let (dialect, mut rows) = first_rows(data, start, &options, limits)?;
+        let titled =
+            if options.header == Some(HeaderMode::Absent) { 0 } else { titles::rows_above(&rows, dialect.delimiter) };
+        let above: Vec<Row> = rows.drain(..titled).collect();
+        let end = rows.first().map_or(start, |row| row.end);
+        let mut rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.cells).collect();
         let first = rows.remove(0);
         let header = match options.header {
             Some(mode) => mode == HeaderMode::Present,
-            None => titles > 0 || header::is_header(&first, &rows),
+            None => titled > 0 || header::is_header(&first, &rows),
         };
         let width = width(&first, &rows, header);
         limits.check_columns(width)?;
         if header {
             let (names, mut warnings) = names::unique(&first[..width]);
-            if titles > 0 {
-                warnings.insert(0, Warning::TitleRows { rows: titles as u64 });
-            }
-            return Ok(Self { dialect, header, names, start: ends[titles], sample: rows, warnings });
+            warnings.splice(..0, titles::warning(&above));
+            return Ok(Self { dialect, header, names, start: end, sample: rows, warnings });
         }
         rows.insert(0, first);
         let warnings = vec![];
@@ -153,15 +134,61 @@ fn separator_line(text: &[u8]) -> Option<(char, usize)> {
     delimiter.is_ascii().then(|| (delimiter.into(), 5 + line_break))
 }
 
-/// The next row that is not blank, cells trimmed.
-fn next_row(
+/// A row of the beginning of a text.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// Trimmed.
+    pub(super) cells: Vec<String>,
+    /// Where the next row begins.
+    pub(super) end: usize,
+    /// A blank line stands above it.
+    pub(super) apart: bool,
+}
+
+/// The dialect, and the first rows of the text from `start` on. What stands apart below titles is judged without them.
+fn first_rows(
     data: &[u8],
-    cursor: &mut Cursor,
-    dialect: Dialect,
+    start: usize,
+    options: &ParseOptions,
     limits: &Limits,
-) -> Result<Option<Vec<String>>, TableError> {
+) -> Result<(Dialect, Vec<Row>), TableError> {
+    let sample = &data[start..data.len().min(start + SAMPLE_BYTES)];
+    let below = titles::apart(sample).filter(|_| options.header != Some(HeaderMode::Absent));
+    if let Some(below) = below
+        && let dialect = dialect::detect(&sample[below..], options)?
+        && let Ok(rows) = sample_rows(data, start, dialect, limits)
+        && titles::rows_above(&rows, dialect.delimiter) > 0
+    {
+        return Ok((dialect, rows));
+    }
+    let dialect = dialect::detect(sample, options)?;
+    Ok((dialect, sample_rows(data, start, dialect, limits)?))
+}
+
+/// The first rows, at least one.
+fn sample_rows(data: &[u8], start: usize, dialect: Dialect, limits: &Limits) -> Result<Vec<Row>, TableError> {
+    let mut cursor = Cursor::new(data, start, dialect);
+    let Some(first) = next_row(data, &mut cursor, dialect, limits)? else {
+        return Err(TableError::Empty("the file holds no rows; upload a file with data".to_owned()));
+    };
+    let lone = first.cells.len() == 1;
+    let mut rows = vec![first];
+    let mut cells = 0;
+    while rows.len() <= SAMPLE_ROWS && cells < SAMPLE_CELLS && cursor.pos < start + SAMPLE_BYTES {
+        let Ok(Some(row)) = next_row(data, &mut cursor, dialect, limits) else { break };
+        cells += row.cells.len();
+        if row.cells.len() > 1 || lone {
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
+/// The next row that is not blank.
+fn next_row(data: &[u8], cursor: &mut Cursor, dialect: Dialect, limits: &Limits) -> Result<Option<Row>, TableError> {
+    let mut apart = false;
     while !cursor.done() {
-        let mut row = Vec::new();
+        let mut cells = Vec::new();
         let mut quoted = false;
         loop {
             let field = cursor.field();
@@ -173,31 +200,20 @@ fn next_row(
             }
             quoted |= field.quoted;
             let cell = value(data, &field, dialect.quote);
-            row.push(String::from_utf8_lossy(&cell).trim().to_owned());
-            if row.len() > limits.columns_max.saturating_mul(2) {
-                limits.check_columns(row.len())?;
+            cells.push(String::from_utf8_lossy(&cell).trim().to_owned());
+            if cells.len() > limits.columns_max.saturating_mul(2) {
+                limits.check_columns(cells.len())?;
             }
             if field.last {
                 break;
             }
         }
-        if quoted || row.len() > 1 || !row[0].is_empty() {
-            return Ok(Some(row));
+        if quoted || cells.len() > 1 || !cells[0].is_empty() {
+            return Ok(Some(Row { cells, end: cursor.pos, apart }));
         }
+        apart = true;
     }
     Ok(None)
-}
-
-/// Rows above a header that hold a single text and are padded with delimiters, as spreadsheets export them. As in workbooks,
-/// it is a matter of the rows alone.
-fn title_rows(rows: &[Vec<String>]) -> usize {
-    let text = |cell: &String| values::classify(cell.as_bytes()) & values::TEXT != 0;
-    let empty = |cells: &[String]| cells.iter().all(String::is_empty);
-    let title = |row: &&Vec<String>| row.len() >= TITLE_WIDTH_MIN && text(&row[0]) && empty(&row[1..]);
-    let titles = rows.iter().take(TITLE_ROWS_MAX).take_while(title).count();
-    let Some((first, rest)) = rows[titles..].split_first() else { return 0 };
-    let named = first.len() == rows[0].len() && !first.iter().any(String::is_empty);
-    if titles > 0 && named && header::is_header(first, rest) { titles } else { 0 }
 }
 
 /// Columns of the table: the fields of its first row, without empty ones at its end that no other row has.

@@ -16,7 +16,11 @@ impl fmt::Display for Warning {
                 "the text was read as {encoding}; its few characters beyond ASCII may be {other} just as well: if they look \
                  wrong, choose that encoding"
             ),
-            Self::TitleRows { rows } => write!(f, "{rows} title rows above the table were left out"),
+            Self::TitleRows { rows, titles } => {
+                let (count, verb) = (counted(*rows, "title row"), if *rows == 1 { "was" } else { "were" });
+                write!(f, "{count} above the table {verb} left out")?;
+                if titles.is_empty() { Ok(()) } else { write!(f, ": {}", quoted(titles)) }
+            }
             Self::EmptyFields { rows } => {
                 write!(f, "{rows} rows have empty fields past the last column; those fields were left out")
             }
@@ -46,6 +50,11 @@ impl fmt::Display for Warning {
             Self::Other { text } => f.write_str(text),
         }
     }
+}
+
+/// Texts of the file.
+fn quoted(texts: &[String]) -> String {
+    texts.iter().map(|text| format!("\"{text}\"")).collect::<Vec<_>>().join(", ")
 }
 
 fn about_columns(f: &mut fmt::Formatter<'_>, trouble: ColumnTrouble, columns: &WarnedColumns) -> fmt::Result {

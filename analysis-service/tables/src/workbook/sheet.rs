@@ -176,10 +176,9 @@ impl<'a> SheetTable<'a> {
         self.decided = true;
         let mut head = std::mem::take(&mut self.head);
         let titles = if self.mode == Some(HeaderMode::Absent) { 0 } else { title_rows(&head) };
-        if titles > 0 {
-            self.warnings.push(Warning::TitleRows { rows: titles as u64 });
-            head.drain(..titles);
-        }
+        let above: Vec<Numbered> = head.drain(..titles).collect();
+        let texts = above.iter().filter_map(|(_, row)| row.first()?.1.as_ref().err());
+        self.warnings.extend(Warning::of_titles(texts.map(String::as_str)));
         let Some((_, first)) = head.first() else { return Ok(()) };
         let present = match self.mode {
             Some(mode) => mode == HeaderMode::Present,

@@ -9,5 +9,6 @@ mod json;
 mod others;
 mod sheets;
 mod support;
+mod titles;
 mod workbooks;
 mod zones;

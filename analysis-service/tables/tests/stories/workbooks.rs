@@ -179,7 +179,7 @@ fn as_many_as_three_titles_are_left_out_and_a_column_of_texts_is_none() {
         let found = columns.iter().map(|(name, _)| name.as_str()).eq(["城市", "金额"]);
         assert_eq!(found, count <= 3, "{count}: {columns:?}");
         assert_eq!(found, cells == [["北京", "上海"], ["3", "4"]], "{count}: {cells:?}");
-        let told = said(&made.table.warnings).iter().any(|warning| warning.contains("title rows"));
+        let told = said(&made.table.warnings).iter().any(|warning| warning.contains("above the table w"));
         assert_eq!(told, (1..=3).contains(&count), "{:?}", made.table.warnings);
     }
     let names: &[&[&str]] = &[&["name"], &["Ann"], &["Bob"], &["Eve"]];

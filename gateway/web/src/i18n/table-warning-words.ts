@@ -14,14 +14,16 @@ export interface Words {
   unlike: string;
   between: string;
   more: string;
+  /** What `{left_out}` is replaced with, where anything is named. */
+  leftOut: string;
 }
 
 const en: Words = {
-  column: "“{name}”", renamed: "“{original}” (now “{name}”)", unlike: "“{name}” (line {line}: “{value}”)", between: ", ", more: " and {n} more",
+  column: "“{name}”", renamed: "“{original}” (now “{name}”)", unlike: "“{name}” (line {line}: “{value}”)", between: ", ", more: " and {n} more", leftOut: ": {listed}",
   kinds: {
     ENCODING_GUESSED: "The text was read as {encoding}. If characters look wrong, choose another encoding.",
     ENCODING_DOUBTFUL: "The text was read as {encoding}, but may be {other} just as well. If characters look wrong, choose that encoding.",
-    TITLE_ROWS: "{n} title row above the table was left out.|{n} title rows above the table were left out.",
+    TITLE_ROWS: "{n} title row above the table was left out{left_out}|{n} title rows above the table were left out{left_out}",
     EMPTY_FIELDS: "{n} row has empty fields past the last column; they were left out.|{n} rows have empty fields past the last column; they were left out.",
     TEXT_AFTER_QUOTE: "{n} field has text after its closing quote (line {line}). Write a quote inside of a value twice: {quote}{quote}.|{n} fields have text after their closing quote (first: line {line}). Write a quote inside of a value twice: {quote}{quote}.",
     BACKSLASH_BEFORE_QUOTE: "{n} field has text after its closing quote (line {line}). Quotes inside of values seem to be written \\{quote}; write them twice: {quote}{quote}.|{n} fields have text after their closing quote (first: line {line}). Quotes inside of values seem to be written \\{quote}; write them twice: {quote}{quote}.",
@@ -56,11 +58,11 @@ const en: Words = {
 };
 
 const zh: Words = {
-  column: "「{name}」", renamed: "「{original}」（现为「{name}」）", unlike: "「{name}」（第 {line} 行：「{value}」）", between: "、", more: "，另有 {n} 列",
+  column: "「{name}」", renamed: "「{original}」（现为「{name}」）", unlike: "「{name}」（第 {line} 行：「{value}」）", between: "、", more: "，另有 {n} 列", leftOut: "：{listed}",
   kinds: {
     ENCODING_GUESSED: "文本按 {encoding} 读取。如有乱码，请选择其他编码。",
     ENCODING_DOUBTFUL: "文本按 {encoding} 读取，但也可能是 {other}。如有乱码，请选择该编码。",
-    TITLE_ROWS: "表格上方的 {n} 行标题未计入。",
+    TITLE_ROWS: "表格上方的 {n} 行标题未计入{left_out}",
     EMPTY_FIELDS: "{n} 行在最后一列之后还有空字段，这些字段未计入。",
     TEXT_AFTER_QUOTE: "{n} 个字段在结束引号之后还有内容（首处：第 {line} 行）。值中的引号请写两次：{quote}{quote}。",
     BACKSLASH_BEFORE_QUOTE: "{n} 个字段在结束引号之后还有内容（首处：第 {line} 行）。值中的引号似乎写成了 \\{quote}，请写两次：{quote}{quote}。",

@@ -20,7 +20,7 @@ const places = (text: string) => [...new Set(text.match(/\{\w+\}/g))].toSorted()
 
 /** A warning with everything that any kind may have. */
 const whole = (kind: Kind) => warning({
-  kind, count: 3n, line: 7n, cell: "B7", encoding: "gb18030", otherEncoding: "big5", quote: "'", columns: [{ name: "a" }], moreColumnCount: 4,
+  kind, count: 3n, line: 7n, cell: "B7", encoding: "gb18030", otherEncoding: "big5", quote: "'", columns: [{ name: "a" }], moreColumnCount: 4, leftOut: ["b"],
 });
 
 afterEach(() => setLanguage("en"));
@@ -59,7 +59,8 @@ test("columns are listed with what is known of each, and the others counted", ()
 });
 
 test("figures take the form that fits them", () => {
-  expect(told(warning({ kind: Kind.TITLE_ROWS, count: 1n }))).toBe("1 title row above the table was left out.");
+  expect(told(warning({ kind: Kind.TITLE_ROWS, count: 1n }))).toBe("1 title row above the table was left out");
+  expect(told(warning({ kind: Kind.TITLE_ROWS, count: 2n, leftOut: ["Sales 2024", "{n}"] }))).toBe("2 title rows above the table were left out: “Sales 2024”, “{n}”");
   expect(told(warning({ kind: Kind.CELL_ERRORS, count: 1200n, cell: "H3" }))).toBe("1,200 cells hold an error such as #DIV/0! and count as missing (first: H3).");
   setLanguage("zh-CN");
   expect(told(warning({ kind: Kind.ENCODING_DOUBTFUL, encoding: "utf-8", otherEncoding: "gb18030" }))).toBe("文本按 UTF-8 读取，但也可能是 GB18030。如有乱码，请选择该编码。");
