@@ -3,6 +3,7 @@
 //! values go to the file; runs whose values were taken in another type, or for which there was no room, are walked again.
 //! Encodings are `encoding`'s business.
 
+mod blanks;
 mod build;
 mod dialect;
 mod expected;

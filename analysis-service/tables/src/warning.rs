@@ -52,6 +52,8 @@ pub enum Warning {
         /// One of these quotes stands after a backslash: that is how quotes inside of values seem to be written.
         backslash: bool,
     },
+    /// Quotes stand behind a delimiter and blanks; the blanks were left out, so that the quotes stand around values.
+    BlanksBeforeQuotes {},
     /// Something is to be known of some columns.
     Columns {
         /// What.
@@ -229,6 +231,7 @@ mod tests {
         {"kind":"title_rows","rows":1,"titles":["Sales 2024"]},
         {"kind":"empty_fields","rows":3},
         {"kind":"text_after_quote","fields":2,"line":3,"quote":"\"","backslash":false},
+        {"kind":"blanks_before_quotes"},
         {"kind":"columns","trouble":"no_name","columns":{"listed":[{"name":"column_2"}],"more":1}},
         {"kind":"columns","trouble":"same_name","columns":{"listed":[{"name":"a_2","original_name":"a"}],"more":0}},
         {"kind":"columns","trouble":"few_unlike","columns":{"listed":[{"name":"n","first":{"line":9,"text":"x"}}],"more":0}},

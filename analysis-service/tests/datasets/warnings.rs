@@ -43,6 +43,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         ("doubtful.csv", b"sex,n\n\xc5\xae,1\n\xc5\xae,2\n".to_vec()),
         ("empty.csv", b"a,b\n1,2,\n3,4,,\n".to_vec()),
         ("quotes.csv", QUOTES.into()),
+        ("spaced.csv", b"a, b\n1, \"x, y\"\n".to_vec()),
         ("backslash.csv", b"id,j\n1,\"{\\\"a\\\":1}\"\n2,\"he said \\\"hi\\\" to me\"\n".to_vec()),
         ("cities.csv", CITIES.into()),
         ("typed.csv", typed.into_bytes()),

@@ -43,6 +43,7 @@ fn message(warning: &Warning) -> TableWarning {
             message.quote = quote.to_string();
             if *backslash { Kind::BackslashBeforeQuote } else { Kind::TextAfterQuote }
         }
+        Warning::BlanksBeforeQuotes {} => Kind::BlanksBeforeQuotes,
         Warning::Columns { trouble, columns } => {
             message.columns = columns.listed.iter().map(column).collect();
             message.more_column_count = i32::try_from(columns.more).unwrap_or(i32::MAX);

@@ -1,6 +1,7 @@
 //! Which characters structure a text: the delimiter, the quote and the end of a row, found from its beginning.
 
-use super::split::{Cursor, Dialect};
+use super::blanks;
+use super::split::{Blanks, Cursor, Dialect};
 use crate::{ParseOptions, TableError};
 
 /// Rows looked at.
@@ -15,23 +16,30 @@ pub(crate) fn detect(sample: &[u8], options: &ParseOptions) -> Result<Dialect, T
     if quote.is_some() && quote == delimiter {
         return Err(wrong("quote", "it cannot be the delimiter too"));
     }
-    let mut dialect = Dialect { delimiter: b',', quote: quote.unwrap_or(b'"'), terminator: b'\n' };
+    let mut dialect =
+        Dialect { delimiter: b',', quote: quote.unwrap_or(b'"'), terminator: b'\n', blanks: Blanks::Values };
     dialect.terminator = terminator(sample, dialect.quote);
-    if let Some(delimiter) = delimiter {
-        dialect.delimiter = delimiter;
-        if dialect.quote == delimiter {
-            dialect.quote = b'\'';
-        }
-    } else {
-        dialect.delimiter = best_delimiter(sample, dialect);
+    if delimiter == Some(dialect.quote) {
+        dialect.quote = b'\'';
     }
+    dialect = delimited(sample, dialect, delimiter);
     // Line feeds may stand between single quotes only, so that the end of a row is looked for again.
     let single = Dialect { quote: b'\'', terminator: terminator(sample, b'\''), ..dialect };
     if quote.is_none() && single_quoted(sample, single) {
-        let delimiter = delimiter.unwrap_or_else(|| best_delimiter(sample, single));
-        dialect = Dialect { delimiter, ..single };
+        dialect = delimited(sample, single, delimiter);
     }
     Ok(dialect)
+}
+
+/// The dialect with the delimiter that was asked for or is found, and what blanks are beside it.
+fn delimited(sample: &[u8], dialect: Dialect, asked: Option<u8>) -> Dialect {
+    let of =
+        |dialect: Dialect| Dialect { delimiter: asked.unwrap_or_else(|| best_delimiter(sample, dialect)), ..dialect };
+    let spaced = of(Dialect { blanks: Blanks::BeforeQuotes, ..dialect });
+    if blanks::before_quotes(sample, spaced) {
+        return spaced;
+    }
+    of(Dialect { blanks: Blanks::Values, ..dialect })
 }
 
 fn option(value: Option<char>, field: &'static str) -> Result<Option<u8>, TableError> {

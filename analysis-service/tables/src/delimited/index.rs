@@ -112,7 +112,7 @@ struct Marks {
 }
 
 impl Marks {
-    fn new(Dialect { delimiter, terminator, quote }: Dialect) -> Self {
+    fn new(Dialect { delimiter, terminator, quote, .. }: Dialect) -> Self {
         let [delimiter, terminator, quote] = [delimiter, terminator, quote].map(Lane::splat);
         let none = Lane::splat(0);
         Self { delimiter, terminator, quote, quotes: none, bits: none, breaks: none, break_count: 0 }
@@ -161,9 +161,10 @@ fn put(room: &mut [u32], after: u32, mut ends: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::split::Blanks;
     use super::*;
 
-    const COMMA: Dialect = Dialect { delimiter: b',', quote: b'"', terminator: b'\n' };
+    const COMMA: Dialect = Dialect { delimiter: b',', quote: b'"', terminator: b'\n', blanks: Blanks::Values };
 
     fn fields(text: &str, width: usize) -> Option<Vec<Vec<String>>> {
         let mut index = Index::default();

@@ -212,11 +212,12 @@ fn count_fields(data: &[u8], start: usize, dialect: Dialect) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::split::Blanks;
     use super::*;
 
     fn read(text: &[u8], quotes: bool, held: &[Held]) -> Result<Run, Stop> {
         let (limits, cancel) = Default::default();
-        let dialect = Dialect { delimiter: b',', quote: b'"', terminator: b'\n' };
+        let dialect = Dialect { delimiter: b',', quote: b'"', terminator: b'\n', blanks: Blanks::Values };
         let walk = Walk { data: text, dialect, limits: &limits, cancel: &cancel, quotes };
         walk.read(0..text.len(), held, &mut Index::default())
     }

@@ -14,6 +14,17 @@ pub(crate) struct Dialect {
     pub(crate) quote: u8,
     /// `\n`, or `\r` in files that have no line feed.
     pub(crate) terminator: u8,
+    pub(crate) blanks: Blanks,
+}
+
+/// What blanks between fields are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Blanks {
+    /// Part of a value.
+    #[default]
+    Values,
+    /// Nothing before a quote, which opens a field then; else part of a value.
+    BeforeQuotes,
 }
 
 impl Dialect {
@@ -71,8 +82,15 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(crate) fn field(&mut self) -> Field {
         let start = self.pos;
-        if self.data.get(start) == Some(&self.dialect.quote) {
-            return self.quoted(start);
+        match self.data.get(start) {
+            Some(first) if *first == self.dialect.quote => return self.quoted(start),
+            Some(b' ') if self.dialect.blanks == Blanks::BeforeQuotes => {
+                let opening = start + blanks(&self.data[start..]);
+                if self.data.get(opening) == Some(&self.dialect.quote) {
+                    return self.quoted(opening);
+                }
+            }
+            _ => {}
         }
         let at = self.find_end(start);
         let (end, last) = self.close(at, start);
@@ -135,6 +153,11 @@ impl<'a> Cursor<'a> {
         let tail = (end != closing + 1).then_some(closing);
         Field { start, end, escaped: true, quoted: true, last, open: false, tail }
     }
+}
+
+/// How many blanks a text begins with.
+fn blanks(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| **byte == b' ').count()
 }
 
 /// The quote that closes the one at `start`.
@@ -215,7 +238,11 @@ pub(crate) fn runs(
         if at < skip_to {
             continue;
         }
-        let opens = at == start || data[at - 1] == dialect.delimiter || data[at - 1] == dialect.terminator;
+        let before = match dialect.blanks {
+            Blanks::BeforeQuotes => data[start..at].iter().rposition(|byte| *byte != b' '),
+            Blanks::Values => (at - start).checked_sub(1),
+        };
+        let opens = before.is_none_or(|before| [dialect.delimiter, dialect.terminator].contains(&data[start + before]));
         if !opens {
             continue;
         }
@@ -259,7 +286,8 @@ pub(crate) fn line_of(data: &[u8], at: usize, terminator: u8) -> u64 {
 mod tests {
     use super::*;
 
-    const COMMA: Dialect = Dialect { delimiter: b',', quote: b'"', terminator: b'\n' };
+    const COMMA: Dialect = Dialect { delimiter: b',', quote: b'"', terminator: b'\n', blanks: Blanks::Values };
+    const SPACED: Dialect = Dialect { blanks: Blanks::BeforeQuotes, ..COMMA };
 
     fn rows(text: &str, dialect: Dialect) -> Vec<Vec<String>> {
         let data = text.as_bytes();
@@ -287,6 +315,13 @@ mod tests {
     }
 
     #[test]
+    fn blanks_before_quotes_are_no_value_where_they_are_meant_so() {
+        let text = "a, \"b, c\",  d \n  \"e\", f\"g,\"h\"\n";
+        assert_eq!(rows(text, SPACED), [["a", "b, c", "  d "], ["e", " f\"g", "h"]]);
+        assert_eq!(rows(text, COMMA)[0], ["a", " \"b", " c\"", "  d "]);
+    }
+
+    #[test]
     fn a_lone_carriage_return_ends_rows_only_where_no_line_feed_does() {
         assert_eq!(rows("a\rb,c\r\n", COMMA), [vec!["a\rb", "c"]]);
         assert_eq!(rows("a,b\rc,d\r", Dialect { terminator: b'\r', ..COMMA }), [["a", "b"], ["c", "d"]]);
@@ -310,10 +345,14 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn runs_hold_whole_rows_whatever_the_text(text in "[a\",\n\r]{0,60}", target in 1usize..9) {
-            let Ok(runs) = runs(text.as_bytes(), 0, COMMA, target, true) else { return Ok(()) };
-            let apart: Vec<_> = runs.iter().flat_map(|run| rows(&text[run.clone()], COMMA)).collect();
-            proptest::prop_assert_eq!(apart, rows(&text, COMMA));
+        fn runs_hold_whole_rows_whatever_the_text(
+            text in "[a\",\n\r ]{0,60}",
+            target in 1usize..9,
+            dialect in proptest::sample::select(vec![COMMA, SPACED]),
+        ) {
+            let Ok(runs) = runs(text.as_bytes(), 0, dialect, target, true) else { return Ok(()) };
+            let apart: Vec<_> = runs.iter().flat_map(|run| rows(&text[run.clone()], dialect)).collect();
+            proptest::prop_assert_eq!(apart, rows(&text, dialect));
         }
     }
 }

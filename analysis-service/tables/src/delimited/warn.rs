@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use super::profile::{Seen, Tails};
-use super::split::{Cursor, line_of, value};
+use super::split::{Blanks, Cursor, line_of, value};
 use super::walk::Profile;
 use crate::values::temporal::Order;
 use crate::values::{self, Held, TextReason};
@@ -17,6 +17,9 @@ type Decided = (Seen, Held, Option<TextReason>);
 pub(super) fn warnings(data: &[u8], layout: &Layout, profile: &Profile) -> Vec<Warning> {
     let (columns, rows) = (&profile.columns, profile.long_rows());
     let mut warnings = layout.warnings.clone();
+    if layout.dialect.blanks == Blanks::BeforeQuotes {
+        warnings.push(Warning::BlanksBeforeQuotes {});
+    }
     warnings.extend(tails(data, layout, &profile.tails()));
     if rows > 0 {
         warnings.push(Warning::EmptyFields { rows });

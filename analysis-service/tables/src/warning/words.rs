@@ -39,6 +39,9 @@ impl fmt::Display for Warning {
                     ),
                 }
             }
+            Self::BlanksBeforeQuotes {} => f.write_str(
+                "blanks between a delimiter and a quote were left out, so that the quotes stand around values",
+            ),
             Self::Columns { trouble, columns } => about_columns(f, *trouble, columns),
             Self::Cells { trouble, count, first } => about_cells(f, *trouble, *count, first),
             Self::FarMoments {} => f.write_str(

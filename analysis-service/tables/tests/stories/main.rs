@@ -1,6 +1,7 @@
 //! The crate from outside: files go in, tables or errors for people come out.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod blanks;
 mod delimited;
 mod dirty;
 mod figures;

@@ -54,6 +54,7 @@ const en: Words = {
     LONG_NUMBERS: "{n} whole number has more than 15 digits ({cell}); workbooks do not keep the last ones. Write such numbers as text.|{n} whole numbers have more than 15 digits (first: {cell}); workbooks do not keep the last ones. Write such numbers as text.",
     MERGED_CELLS: "{n} area of merged cells ({cell}): all but its first cell count as missing.|{n} areas of merged cells (first: {cell}): all but the first cell of each count as missing.",
     TOO_WIDE: "The table is too wide for histograms and most frequent values.",
+    BLANKS_BEFORE_QUOTES: "Blanks between a delimiter and a quote were left out, so that the quotes stand around values.",
   },
 };
 
@@ -93,6 +94,7 @@ const zh: Words = {
     LONG_NUMBERS: "{n} 个整数超过 15 位（首处：{cell}），工作簿不保留末尾几位。这类数字请存为文本。",
     MERGED_CELLS: "有 {n} 处合并单元格（首处：{cell}），除各处首个单元格外均视为缺失。",
     TOO_WIDE: "表格的列过多，不提供直方图和最常见的值。",
+    BLANKS_BEFORE_QUOTES: "分隔符与引号之间的空格已忽略，引号内为值。",
   },
 };
 
