@@ -33,13 +33,34 @@ pub(crate) fn detect(sample: &[u8], options: &ParseOptions) -> Result<Dialect, T
 
 /// The dialect with the delimiter that was asked for or is found, and what blanks are beside it.
 fn delimited(sample: &[u8], dialect: Dialect, asked: Option<u8>) -> Dialect {
-    let of =
-        |dialect: Dialect| Dialect { delimiter: asked.unwrap_or_else(|| best_delimiter(sample, dialect)), ..dialect };
-    let spaced = of(Dialect { blanks: Blanks::BeforeQuotes, ..dialect });
-    if blanks::before_quotes(sample, spaced) {
+    let found = |blanks| {
+        let dialect = Dialect { blanks, ..dialect };
+        let delimiter = asked.or_else(|| best_delimiter(sample, dialect))?;
+        Some(Dialect { delimiter, ..dialect })
+    };
+    if memchr::memmem::find(sample, &[b' ', dialect.quote]).is_some()
+        && let Some(spaced) = found(Blanks::BeforeQuotes).filter(|spaced| blanks::before_quotes(sample, *spaced))
+    {
         return spaced;
     }
-    of(Dialect { blanks: Blanks::Values, ..dialect })
+    let plain = found(Blanks::Values);
+    let runs = Dialect { delimiter: b' ', blanks: Blanks::Runs, ..dialect };
+    match plain {
+        None if blanks::are_runs(sample, runs) => runs,
+        Some(plain) if plain.delimiter == b' ' && delimit_in_runs(sample, plain, runs) => runs,
+        None => Dialect { delimiter: b',', blanks: Blanks::Values, ..dialect },
+        Some(plain) => plain,
+    }
+}
+
+/// Whether blanks that were asked for are meant in runs. Those that were found are: the options that a reading found give the
+/// same table when they are given to the next.
+fn delimit_in_runs(sample: &[u8], plain: Dialect, runs: Dialect) -> bool {
+    let same = |dialect| {
+        let widths = widths(sample, dialect);
+        widths.first().is_some_and(|first| *first > 1) && widths.iter().all(|width| *width == widths[0])
+    };
+    blanks::are_runs(sample, runs) || (same(runs) && !same(plain))
 }
 
 fn option(value: Option<char>, field: &'static str) -> Result<Option<u8>, TableError> {
@@ -96,8 +117,8 @@ fn widths(sample: &[u8], dialect: Dialect) -> Vec<usize> {
     widths
 }
 
-/// The delimiter under which the most rows have the same number of fields, and more than one.
-fn best_delimiter(sample: &[u8], dialect: Dialect) -> u8 {
+/// The delimiter under which the most rows have the same number of fields, and more than one; none where no row has more.
+fn best_delimiter(sample: &[u8], dialect: Dialect) -> Option<u8> {
     let mut best = (b',', 0.0);
     let mut best_width = 0;
     for delimiter in CANDIDATES {
@@ -128,7 +149,7 @@ fn best_delimiter(sample: &[u8], dialect: Dialect) -> u8 {
             best_width = common[0];
         }
     }
-    best.0
+    (best_width > 0).then_some(best.0)
 }
 
 /// Whether a character that is no delimiter of the first row is none of the others, but part of the only column's values.

@@ -4,7 +4,7 @@
 use memchr::{memchr, memrchr};
 use wide::u8x16;
 
-use super::split::Dialect;
+use super::split::{Blanks, Dialect};
 
 /// Bytes of a block: it should stay in the processor's nearest caches while each column is taken from it.
 const BLOCK_BYTES: usize = 32 << 10;
@@ -38,6 +38,9 @@ impl Index {
     /// Finds the fields of the whole rows at the beginning of `text`, each of `width`. Gives the bytes of these rows;
     /// `None` where the text is not so simple. Where `quotes` are likely, one is looked for first.
     pub(super) fn fill(&mut self, text: &[u8], dialect: Dialect, width: usize, quotes: bool) -> Option<usize> {
+        if dialect.blanks == Blanks::Runs {
+            return None;
+        }
         let block = &text[..text.len().min(Self::block_bytes(width))];
         let block = &block[..=memrchr(dialect.terminator, block)?];
         if quotes && memchr(dialect.quote, block).is_some() {
@@ -161,7 +164,6 @@ fn put(room: &mut [u32], after: u32, mut ends: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::split::Blanks;
     use super::*;
 
     const COMMA: Dialect = Dialect { delimiter: b',', quote: b'"', terminator: b'\n', blanks: Blanks::Values };

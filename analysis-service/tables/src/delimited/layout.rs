@@ -117,6 +117,7 @@ fn stray_quote(data: &[u8], at: usize, dialect: Dialect) -> TableError {
 fn shown(byte: u8) -> String {
     match byte {
         b'\t' => "a tab".to_owned(),
+        b' ' => "a blank".to_owned(),
         byte if byte.is_ascii_graphic() => char::from(byte).to_string(),
         byte => format!("0x{byte:02X}"),
     }

@@ -25,6 +25,8 @@ pub(crate) enum Blanks {
     Values,
     /// Nothing before a quote, which opens a field then; else part of a value.
     BeforeQuotes,
+    /// Delimiters, as many as stand together one; those at the beginning and the end of a row are nothing.
+    Runs,
 }
 
 impl Dialect {
@@ -70,7 +72,17 @@ const SHORT_FIELD_BYTES: usize = 32;
 impl<'a> Cursor<'a> {
     pub(crate) fn new(data: &'a [u8], pos: usize, dialect: Dialect) -> Self {
         let delimiters = LOW * u64::from(dialect.delimiter);
-        Self { data, pos, dialect, delimiters, terminators: LOW * u64::from(dialect.terminator) }
+        let mut cursor = Self { data, pos, dialect, delimiters, terminators: LOW * u64::from(dialect.terminator) };
+        cursor.skip_indent();
+        cursor
+    }
+
+    /// Goes from the beginning of a row to that of its first field.
+    #[inline]
+    fn skip_indent(&mut self) {
+        if self.dialect.blanks == Blanks::Runs {
+            self.pos += self.data.get(self.pos..).map_or(0, blanks);
+        }
     }
 
     pub(crate) fn done(&self) -> bool {
@@ -102,10 +114,29 @@ impl<'a> Cursor<'a> {
     fn close(&mut self, at: usize, start: usize) -> (usize, bool) {
         self.pos = at + 1;
         if at < self.data.len() && self.data[at] == self.dialect.delimiter {
-            return (at, false);
+            return (at, self.dialect.blanks == Blanks::Runs && self.ends_row(at));
         }
+        self.skip_indent();
         let feed = self.dialect.terminator == b'\n' && at > start && self.data[at - 1] == b'\r';
         (if feed { at - 1 } else { at }, true)
+    }
+
+    /// Steps over the run of blanks at `at`; whether the row ends behind it.
+    #[cold]
+    fn ends_row(&mut self, at: usize) -> bool {
+        let rest = &self.data[at..];
+        let after = &rest[blanks(rest)..];
+        let end = match after {
+            [] => 1,
+            [first, ..] if *first == self.dialect.terminator => 1,
+            [b'\r'] | [b'\r', b'\n', ..] if self.dialect.terminator == b'\n' => 2,
+            _ => 0,
+        };
+        self.pos = self.data.len() - after.len() + end;
+        if end > 0 {
+            self.skip_indent();
+        }
+        end > 0
     }
 
     #[inline]
@@ -240,7 +271,7 @@ pub(crate) fn runs(
         }
         let before = match dialect.blanks {
             Blanks::BeforeQuotes => data[start..at].iter().rposition(|byte| *byte != b' '),
-            Blanks::Values => (at - start).checked_sub(1),
+            Blanks::Values | Blanks::Runs => (at - start).checked_sub(1),
         };
         let opens = before.is_none_or(|before| [dialect.delimiter, dialect.terminator].contains(&data[start + before]));
         if !opens {
@@ -288,6 +319,7 @@ mod tests {
 
     const COMMA: Dialect = Dialect { delimiter: b',', quote: b'"', terminator: b'\n', blanks: Blanks::Values };
     const SPACED: Dialect = Dialect { blanks: Blanks::BeforeQuotes, ..COMMA };
+    const RUNS: Dialect = Dialect { delimiter: b' ', blanks: Blanks::Runs, ..COMMA };
 
     fn rows(text: &str, dialect: Dialect) -> Vec<Vec<String>> {
         let data = text.as_bytes();
@@ -322,6 +354,13 @@ mod tests {
     }
 
     #[test]
+    fn runs_of_blanks_delimit_once_and_are_nothing_around_a_row() {
+        let text = "  a b\n1   2  \n  3 \"4  5\"\r\n\n6 7 \r\n8 9  ";
+        let expected = [vec!["a", "b"], vec!["1", "2"], vec!["3", "4  5"], vec![""], vec!["6", "7"], vec!["8", "9"]];
+        assert_eq!(rows(text, RUNS), expected);
+    }
+
+    #[test]
     fn a_lone_carriage_return_ends_rows_only_where_no_line_feed_does() {
         assert_eq!(rows("a\rb,c\r\n", COMMA), [vec!["a\rb", "c"]]);
         assert_eq!(rows("a,b\rc,d\r", Dialect { terminator: b'\r', ..COMMA }), [["a", "b"], ["c", "d"]]);
@@ -348,7 +387,7 @@ mod tests {
         fn runs_hold_whole_rows_whatever_the_text(
             text in "[a\",\n\r ]{0,60}",
             target in 1usize..9,
-            dialect in proptest::sample::select(vec![COMMA, SPACED]),
+            dialect in proptest::sample::select(vec![COMMA, SPACED, RUNS]),
         ) {
             let Ok(runs) = runs(text.as_bytes(), 0, dialect, target, true) else { return Ok(()) };
             let apart: Vec<_> = runs.iter().flat_map(|run| rows(&text[run.clone()], dialect)).collect();
