@@ -6,6 +6,7 @@ use std::io::Write;
 
 use encoding_rs::{DecoderResult, Encoding, GB18030, GBK, UTF_8, UTF_16BE, UTF_16LE};
 
+mod evidence;
 mod kinship;
 
 use crate::{Cancel, TableError};
@@ -93,8 +94,12 @@ pub(crate) fn by_guess(data: &[u8], wrong_at: usize) -> Result<Found, TableError
     let from = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
     let sample = &data[from..data.len().min(from + GUESS_BYTES)];
     detector.feed(sample, true);
-    let guess = detector.guess(Some(b"cn"), chardetng::Utf8Detection::Deny);
-    Ok(Found { encoding: if guess == GBK { GB18030 } else { guess }, mark_bytes: 0 })
+    let guess = |place| detector.guess(place, chardetng::Utf8Detection::Deny);
+    let encoding = match guess(Some(b"cn")) {
+        found if found == GBK => evidence::instead_of_gb18030(sample, guess(None)).unwrap_or(GB18030),
+        found => found,
+    };
+    Ok(Found { encoding, mark_bytes: 0 })
 }
 
 /// The error for a text that was not UTF-8 at `wrong_at`, and not in the encoding that was guessed then: nobody named that.

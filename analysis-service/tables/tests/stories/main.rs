@@ -4,6 +4,7 @@
 mod blanks;
 mod delimited;
 mod dirty;
+mod encodings;
 mod figures;
 mod hostile;
 mod json;
