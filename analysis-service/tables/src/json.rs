@@ -1,6 +1,8 @@
 //! JSON: an array of records, or records one after another. Numbers are taken from their text, so that no digit is
 //! lost; lists and records inside a record become nested columns.
 
+mod wrapped;
+
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::Path;
@@ -17,6 +19,7 @@ use crate::read::Written;
 use crate::values::{self, number};
 use crate::warning::{ColumnTrouble, WarnedColumns, Warning};
 use crate::{Cancel, FileFormat, Limits, ParseOptions, TableError};
+use wrapped::Wrapped;
 
 /// Records a preview reads to decide types by.
 const PREVIEW_RECORDS: u64 = 1_000;
@@ -175,6 +178,14 @@ fn stop<E: serde::de::Error>(
 /// Reads an array of records.
 struct Array<'r, 'a>(&'r mut Records<'a>);
 
+impl<'de> DeserializeSeed<'de> for Array<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
 impl<'de> Visitor<'de> for Array<'_, '_> {
     type Value = ();
 
@@ -192,12 +203,16 @@ impl<'de> Visitor<'de> for Array<'_, '_> {
     }
 }
 
-/// Reads `data` into `records`; with `partial`, an end that is cut off is no error.
-fn read(data: &[u8], records: &mut Records, partial: bool) -> Result<(), TableError> {
+/// Reads `data` into `records`; with `partial`, an end that is cut off is no error. Gives the record around them, if there is.
+fn read(data: &[u8], format: FileFormat, records: &mut Records, partial: bool) -> Result<Option<Wrapped>, TableError> {
     let mut parser = serde_json::Deserializer::from_slice(data);
     let is_array = data.trim_ascii_start().starts_with(b"[");
+    // Of records a line each is one, whatever it holds.
+    let wrapped = (format == FileFormat::Json).then(|| Wrapped::find(data, partial)).flatten();
     let result = if is_array {
         parser.deserialize_seq(Array(records)).and_then(|()| parser.end())
+    } else if let Some(wrapped) = &wrapped {
+        wrapped.read(&mut parser, records)
     } else {
         loop {
             if records.table.rows >= records.rows_max || parser.end().is_ok() {
@@ -224,15 +239,16 @@ fn read(data: &[u8], records: &mut Records, partial: bool) -> Result<(), TableEr
     if records.table.rows == 1
         && !partial
         && !is_array
+        && wrapped.is_none()
         && records.table.columns.iter().all(cells::CellColumn::is_nested)
     {
         return Err(TableError::Format(
-            "the JSON is one record that holds only lists or records; we read an array of records or a record a line. \
-             Write the table in that shape (pandas: to_json(orient=\"records\"))"
+            "the JSON is one record that holds only lists or records; we read an array of records, alone or as the one list of \
+             records in a record, or a record a line. Write the table in that shape (pandas: to_json(orient=\"records\"))"
                 .to_owned(),
         ));
     }
-    Ok(())
+    Ok(wrapped)
 }
 
 fn explain(data: &[u8], error: &serde_json::Error) -> TableError {
@@ -299,17 +315,24 @@ pub(crate) fn convert(
     cancel: &Cancel,
 ) -> Result<Written, TableError> {
     let mut records = records(limits, cancel, u64::MAX);
-    read(data, &mut records, false)?;
-    let (batch, names, warnings) = finish(records)?;
+    let wrapped = read(data, format, &mut records, false)?;
+    let (batch, names, mut warnings) = finish(records)?;
+    warnings.splice(..0, wrapped.and_then(|wrapped| wrapped.warning()));
     let options = ParseOptions { format: Some(format), encoding: Some(encoding.to_owned()), ..ParseOptions::default() };
     Ok(Written { out: cells::write(batch, out, limits, cancel)?, summaries: None, options, names, warnings })
 }
 
 /// The first rows of a text that may be only a beginning, and warnings.
-pub(crate) fn preview(data: &[u8], rows: usize, limits: &Limits) -> Result<(RecordBatch, Vec<Warning>), TableError> {
+pub(crate) fn preview(
+    data: &[u8],
+    format: FileFormat,
+    rows: usize,
+    limits: &Limits,
+) -> Result<(RecordBatch, Vec<Warning>), TableError> {
     let cancel = Cancel::default();
     let mut records = records(limits, &cancel, PREVIEW_RECORDS.max(rows as u64));
-    read(data, &mut records, true)?;
-    let (batch, _, warnings) = finish(records)?;
+    let wrapped = read(data, format, &mut records, true)?;
+    let (batch, _, mut warnings) = finish(records)?;
+    warnings.splice(..0, wrapped.and_then(|wrapped| wrapped.warning()));
     Ok((batch.slice(0, rows.min(batch.num_rows())), warnings))
 }

@@ -194,7 +194,7 @@ fn preview_json(
     limits: &Limits,
 ) -> Result<Preview, TableError> {
     let (text, _) = Text::beginning(path, options)?;
-    let (batch, mut warnings) = json::preview(&text.bytes, rows, limits)?;
+    let (batch, mut warnings) = json::preview(&text.bytes, format, rows, limits)?;
     if is_guessed(&text, options) {
         warnings.insert(0, guess_warning(&text));
     }

@@ -180,5 +180,5 @@ fn is_one_text(text: &[u8]) -> bool {
 fn another_record_follows(text: &[u8]) -> bool {
     let Some(end) = memchr::memchr(b'\n', text) else { return false };
     let next = text[end..].trim_ascii_start();
-    text[..end].trim_ascii_end().ends_with(b"}") && next.first().is_none_or(|b| *b == b'{')
+    text[..end].trim_ascii_end().ends_with(b"}") && next.first() == Some(&b'{')
 }

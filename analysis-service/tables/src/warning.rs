@@ -54,6 +54,15 @@ pub enum Warning {
     },
     /// Quotes stand behind a delimiter and blanks; the blanks were left out, so that the quotes stand around values.
     BlanksBeforeQuotes {},
+    /// The table is a list in a record of JSON, of which other members were left out.
+    WrappedRecords {
+        /// The name of the list.
+        member: String,
+        /// The names of the first few others.
+        left_out: Vec<String>,
+        /// How many others there are in all.
+        count: u64,
+    },
     /// Something is to be known of some columns.
     Columns {
         /// What.
@@ -178,15 +187,26 @@ pub struct UnlikeValue {
 impl Warning {
     /// Rows with these texts were taken for titles; nothing where there are none.
     pub(crate) fn of_titles<'a>(titles: impl Iterator<Item = &'a str>) -> Option<Self> {
-        let titles: Vec<String> = titles.map(|title| title.chars().take(QUOTED_CHARS).collect()).collect();
+        let titles: Vec<String> = titles.map(quoted).collect();
         let rows = titles.len() as u64;
         (rows > 0).then_some(Self::TitleRows { rows, titles })
+    }
+
+    /// The table is this member of a record, and these are the first few of so many others; nothing where there are none.
+    pub(crate) fn of_wrapped(member: &str, others: &[String], count: u64) -> Option<Self> {
+        let left_out = others.iter().map(|name| quoted(name)).collect();
+        (count > 0).then(|| Self::WrappedRecords { member: quoted(member), left_out, count })
     }
 
     /// What is to be known of these columns; nothing where there are none.
     pub(crate) fn of_columns(trouble: ColumnTrouble, columns: WarnedColumns) -> Option<Self> {
         (!columns.listed.is_empty()).then_some(Self::Columns { trouble, columns })
     }
+}
+
+/// As much of a text as a warning quotes.
+fn quoted(text: &str) -> String {
+    text.chars().take(QUOTED_CHARS).collect()
 }
 
 impl WarnedColumns {
@@ -232,6 +252,7 @@ mod tests {
         {"kind":"empty_fields","rows":3},
         {"kind":"text_after_quote","fields":2,"line":3,"quote":"\"","backslash":false},
         {"kind":"blanks_before_quotes"},
+        {"kind":"wrapped_records","member":"data","left_out":["total"],"count":1},
         {"kind":"columns","trouble":"no_name","columns":{"listed":[{"name":"column_2"}],"more":1}},
         {"kind":"columns","trouble":"same_name","columns":{"listed":[{"name":"a_2","original_name":"a"}],"more":0}},
         {"kind":"columns","trouble":"few_unlike","columns":{"listed":[{"name":"n","first":{"line":9,"text":"x"}}],"more":0}},

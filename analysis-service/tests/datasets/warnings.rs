@@ -49,6 +49,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         ("typed.csv", typed.into_bytes()),
         ("few.csv", few.into_bytes()),
         ("kinds.json", b"[{\"a\":1,\"b\":{\"k\":1,\"k\":2}},{\"a\":\"x\"}]".to_vec()),
+        ("wrapped.json", b"{\"data\":[{\"a\":1},{\"a\":2}],\"total\":2}".to_vec()),
         ("shapes.jsonl", shapes.into_bytes()),
         ("wide.csv", wide.concat().into_bytes()),
         ("troubled.xlsx", include_bytes!("../files/troubled.xlsx").to_vec()),
@@ -99,6 +100,11 @@ fn assert_figures(told: &BTreeMap<Kind, TableWarning>) {
     assert_eq!(quoted(Kind::BackslashBeforeQuote), (2, 2, "\""));
     assert_eq!((told[&Kind::TitleRows].count, told[&Kind::EmptyFields].count), (1, 2));
     assert_eq!(told[&Kind::TitleRows].left_out.len(), 1);
+    let wrapped = &told[&Kind::WrappedRecords];
+    assert_eq!(
+        (wrapped.member.as_str(), wrapped.left_out.as_slice(), wrapped.count),
+        ("data", &["total".to_owned()][..], 1)
+    );
     let cells = |kind| (told[&kind].count, told[&kind].cell.as_str());
     assert_eq!(cells(Kind::CellErrors), (1, "C3"));
     assert_eq!(cells(Kind::UnstoredFormulas), (3, "B3"));

@@ -44,6 +44,12 @@ fn message(warning: &Warning) -> TableWarning {
             if *backslash { Kind::BackslashBeforeQuote } else { Kind::TextAfterQuote }
         }
         Warning::BlanksBeforeQuotes {} => Kind::BlanksBeforeQuotes,
+        Warning::WrappedRecords { member, left_out, count } => {
+            message.count = number(*count);
+            message.member.clone_from(member);
+            message.left_out.clone_from(left_out);
+            Kind::WrappedRecords
+        }
         Warning::Columns { trouble, columns } => {
             message.columns = columns.listed.iter().map(column).collect();
             message.more_column_count = i32::try_from(columns.more).unwrap_or(i32::MAX);

@@ -42,6 +42,14 @@ impl fmt::Display for Warning {
             Self::BlanksBeforeQuotes {} => f.write_str(
                 "blanks between a delimiter and a quote were left out, so that the quotes stand around values",
             ),
+            Self::WrappedRecords { member, left_out, count } => {
+                let listed: Vec<String> = left_out.iter().map(|name| format!("\"{name}\"")).collect();
+                let listed = names::listed(&listed, count.saturating_sub(left_out.len() as u64));
+                write!(
+                    f,
+                    "the table is the list \"{member}\" of a record, and what is beside it was left out: {listed}"
+                )
+            }
             Self::Columns { trouble, columns } => about_columns(f, *trouble, columns),
             Self::Cells { trouble, count, first } => about_cells(f, *trouble, *count, first),
             Self::FarMoments {} => f.write_str(

@@ -116,3 +116,57 @@ fn a_cell_that_is_too_large_is_named() {
     assert!(error.to_string().contains("record 2, \"a\""), "{error}");
     assert!(matches!(error, TableError::TooLarge { limit_name: "cell_max_bytes", .. }), "{error}");
 }
+
+#[test]
+fn a_list_of_records_inside_of_a_record_is_the_table() {
+    let told = "the table is the list \"data\" of a record, and what is beside it was left out: ";
+    for (text, left_out) in [
+        ("{\"data\":[{\"a\":1,\"b\":\"x\"},{\"a\":2,\"b\":\"y\"}], \"total\":2}\n", "\"total\""),
+        (
+            "{\n \"page\": {\"n\":1},\n \"tags\":[1,2],\n \"none\":[],\n \"data\": [ {\"a\":1,\"b\":\"x\"},\n {\"a\":2,\"b\":\"y\"} ]}",
+            "\"page\", \"tags\", \"none\"",
+        ),
+        (
+            "{\"1\":1,\"2\":null,\"3\":true,\"4\":\"t\",\"5\":0.5,\"6\":-1,\"data\":[{\"a\":1,\"b\":\"x\"},{\"a\":2,\"b\":\"y\"}]}",
+            "\"1\", \"2\", \"3\", \"4\", \"5\" and 1 more",
+        ),
+    ] {
+        let made = convert("t.json", text);
+        assert_eq!([values(&made.file, 0), values(&made.file, 1)], [["1", "2"], ["x", "y"]], "{text}");
+        assert_eq!(said(&made.table.warnings), [format!("{told}{left_out}")], "{text}");
+        let again = convert_with("t.json", text.as_bytes(), &made.table.options, &Limits::default()).unwrap();
+        assert_eq!(again.table, made.table, "{text}");
+        assert_eq!(preview("t.json", text.as_bytes(), 9).warnings, made.table.warnings, "{text}");
+    }
+    // Who says that there is a record a line gets one.
+    let lines = ParseOptions { format: Some(FileFormat::JsonLines), ..ParseOptions::default() };
+    let one = b"{\"data\":[{\"a\":1},{\"a\":2}],\"total\":2}";
+    assert_eq!(convert_with("t.json", one, &lines, &Limits::default()).unwrap().table.row_count, 1);
+    let made = convert("t.json", "{\"data\":[{\"a\":1}]}");
+    assert_eq!((made.table.row_count, made.table.warnings.len()), (1, 0));
+    let seen = preview("t.json", b"{\"total\":3,\"data\":[{\"a\":1},{\"a\":2},{\"a\"", 9);
+    assert_eq!(seen.slice.columns[0].values, ["1", "2"]);
+    let long = format!("{{\"data\":[{}{{\"a\":1}}]}}", "{\"a\":1},\n".repeat(300_000));
+    assert_eq!(convert("t.json", &long).table.row_count, 300_001);
+    assert_eq!(preview("t.json", long.as_bytes(), 9).slice.row_count, 9);
+    let error = refused("t.json", "{\"data\":[{\"a\":1},\n5]}").to_string();
+    assert!(error.starts_with("line 2: ") && error.contains("a record"), "{error}");
+}
+
+#[test]
+fn a_list_inside_of_one_of_several_records_is_a_value() {
+    for (name, text) in [
+        ("t.jsonl", "{\"id\":1,\"items\":[{\"a\":1},{\"a\":2}]}\n{\"id\":2,\"items\":[]}\n"),
+        ("t.json", "{\n\"id\":1,\"items\":[{\"a\":1},{\"a\":2}]}\n{\"id\":2,\"items\":[]}\n"),
+        ("t.json", "{\"id\":1,\"items\":[{\"a\":1}],\"more\":[{\"b\":1}]}\n\n{\"id\":2}"),
+    ] {
+        let made = convert(name, text);
+        assert_eq!(
+            (values(&made.file, 0), made.table.warnings.len()),
+            (vec!["1".to_owned(), "2".to_owned()], 0),
+            "{text}"
+        );
+    }
+    let two = convert("t.json", "{\"id\":1,\"items\":[{\"a\":1}],\"more\":[{\"b\":1}]}");
+    assert_eq!((two.table.row_count, two.table.columns.len()), (1, 3));
+}

@@ -161,7 +161,9 @@ fn json_lines_and_their_mistakes() {
     assert!(error.to_string().contains("cut off"), "{error}");
     let error = refused("t.json", "[1,2]");
     assert!(error.to_string().contains("a record"), "{error}");
-    for wrapped in ["{\"data\":[{\"a\":1}]}", "{\"a\":{\"0\":1,\"1\":null},\"b\":{\"0\":\"x\",\"1\":\"y\"}}"] {
+    for wrapped in
+        ["{\"data\":[{\"a\":1}],\"more\":[{\"b\":1}]}", "{\"a\":{\"0\":1,\"1\":null},\"b\":{\"0\":\"x\",\"1\":\"y\"}}"]
+    {
         let error = refused("t.json", wrapped);
         assert!(matches!(&error, TableError::Format(text) if text.contains("orient=\"records\"")), "{error}");
     }

@@ -55,6 +55,7 @@ const en: Words = {
     MERGED_CELLS: "{n} area of merged cells ({cell}): all but its first cell count as missing.|{n} areas of merged cells (first: {cell}): all but the first cell of each count as missing.",
     TOO_WIDE: "The table is too wide for histograms and most frequent values.",
     BLANKS_BEFORE_QUOTES: "Blanks between a delimiter and a quote were left out, so that the quotes stand around values.",
+    WRAPPED_RECORDS: "The table is the list “{member}” of a record; {n} member beside it was left out{left_out}|The table is the list “{member}” of a record; {n} members beside it were left out{left_out}",
   },
 };
 
@@ -95,6 +96,7 @@ const zh: Words = {
     MERGED_CELLS: "有 {n} 处合并单元格（首处：{cell}），除各处首个单元格外均视为缺失。",
     TOO_WIDE: "表格的列过多，不提供直方图和最常见的值。",
     BLANKS_BEFORE_QUOTES: "分隔符与引号之间的空格已忽略，引号内为值。",
+    WRAPPED_RECORDS: "表格取自记录中的列表「{member}」，其余 {n} 个成员未计入{left_out}",
   },
 };
 

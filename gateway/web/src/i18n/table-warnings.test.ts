@@ -20,7 +20,7 @@ const places = (text: string) => [...new Set(text.match(/\{\w+\}/g))].toSorted()
 
 /** A warning with everything that any kind may have. */
 const whole = (kind: Kind) => warning({
-  kind, count: 3n, line: 7n, cell: "B7", encoding: "gb18030", otherEncoding: "big5", quote: "'", columns: [{ name: "a" }], moreColumnCount: 4, leftOut: ["b"],
+  kind, count: 3n, line: 7n, cell: "B7", encoding: "gb18030", otherEncoding: "big5", quote: "'", columns: [{ name: "a" }], moreColumnCount: 4, leftOut: ["b"], member: "m",
 });
 
 afterEach(() => setLanguage("en"));

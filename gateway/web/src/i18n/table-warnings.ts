@@ -9,7 +9,7 @@ export function tableWarningText(wordsOf: Record<Language, Words>, warning: Tabl
   const kinds: Partial<Record<string, string>> = words.kinds;
   const message = kinds[TableWarningKind[warning.kind] ?? ""];
   if (message === undefined) return warning.text;
-  const { columns, moreColumnCount, count, line, cell, encoding, otherEncoding, quote, leftOut } = warning;
+  const { columns, moreColumnCount, count, line, cell, encoding, otherEncoding, quote, leftOut, member } = warning;
   return fill(message, {
     n: columns.length > 0 ? columns.length + moreColumnCount : count,
     columns: listed(words, columns, moreColumnCount),
@@ -18,6 +18,7 @@ export function tableWarningText(wordsOf: Record<Language, Words>, warning: Tabl
     encoding: encoding.toUpperCase(),
     other: otherEncoding.toUpperCase(),
     quote,
+    member,
     left_out: leftOut.length > 0 ? fill(words.leftOut, { listed: leftOut.map((name) => fill(words.column, { name })).join(words.between) }) : "",
   });
 }
