@@ -6,6 +6,7 @@ mod exact;
 mod notes;
 mod old;
 mod sheet;
+mod unstored;
 mod value;
 
 use std::io::Cursor;
@@ -20,6 +21,7 @@ use archive::Hints;
 use cells::Cell;
 use exact::ExactNumbers;
 use sheet::{Sheet, SheetTable};
+use unstored::Unstored;
 use value::Value;
 
 /// Rows a preview reads to decide types by.
@@ -123,13 +125,14 @@ impl Book {
                 }
             }
             Self::Xls(book) => {
-                let range: Range<Data> =
-                    book.worksheet_range(name).map_err(|error| broken_sheet(name, &error.to_string()))?;
+                let broken = |error: calamine::XlsError| broken_sheet(name, &error.to_string());
+                let range: Range<Data> = book.worksheet_range(name).map_err(broken)?;
+                let unstored = Unstored::find(&range, || book.worksheet_formula(name)).map_err(broken)?;
                 let (first_row, first_column) = range.start().unwrap_or_default();
                 for (row, column, cell) in range.used_cells() {
                     let row = first_row.saturating_add(u32::try_from(row).unwrap_or(u32::MAX));
                     let column = first_column.saturating_add(u32::try_from(column).unwrap_or(u32::MAX));
-                    if !table.put(row, column, &value::of_data(cell))? {
+                    if !table.put(row, column, &unstored.value(row, column, cell))? {
                         break;
                     }
                 }

@@ -64,6 +64,22 @@ fn formulas_without_a_value_are_told_of_and_keep_their_rows() {
 }
 
 #[test]
+fn formulas_of_an_old_workbook_that_was_not_calculated_are_told_of() {
+    let bytes = include_bytes!("../files/unstored.xls");
+    let unstored = convert("t.xls", bytes);
+    assert_eq!(values(&unstored.file, 1), ["", "", ""]);
+    assert!(warned(&unstored, "3 formulas have no stored value (first B2)"), "{:?}", unstored.table.warnings);
+    // Where one of them has a value, an empty text is one too.
+    let empty_text = [3, 0, 0, 0, 0, 0, 0xff, 0xff];
+    let at = bytes.windows(8).position(|window| window == empty_text).unwrap();
+    let mut calculated = bytes.to_vec();
+    calculated[at..at + 8].copy_from_slice(&2.0f64.to_le_bytes());
+    let calculated = convert("t.xls", calculated);
+    assert_eq!(values(&calculated.file, 1), ["2", "", ""]);
+    assert!(calculated.table.warnings.is_empty(), "{:?}", calculated.table.warnings);
+}
+
+#[test]
 fn rows_of_errors_are_rows_wherever_they_stand() {
     let mut rows: Vec<&[&str]> = vec![&["=1", "=2"]; 119];
     rows[0] = &["a", "b"];
