@@ -1,6 +1,7 @@
 //! Columns of Arrow and Parquet files in types that every reader of our columnar files knows: no dictionaries, no
 //! views, no run-end encoding, no unions; names unique; nothing left of foreign metadata.
 
+mod pandas;
 mod zone;
 
 use std::cell::Cell;
@@ -12,22 +13,35 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use crate::TableError;
 use crate::names::{self, Name};
 use crate::warning::{ColumnTrouble, WarnedColumns, Warning};
+use pandas::{Kind, Step};
 
 /// How the batches of a file become plain.
 pub(crate) struct Plain {
     pub(crate) schema: SchemaRef,
     pub(crate) names: Vec<Name>,
     pub(crate) warnings: Vec<Warning>,
+    /// What the columns of periods count.
+    steps: Vec<Option<Step>>,
 }
+
+/// What is told of kinds that are lost, in the order in which it is told.
+const LOST: [ColumnTrouble; 4] =
+    [ColumnTrouble::OrderLost, ColumnTrouble::Periods, ColumnTrouble::PeriodNumbers, ColumnTrouble::Intervals];
 
 impl Plain {
     pub(crate) fn of(schema: &Schema) -> Result<Self, TableError> {
         let given: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         let (names, mut warnings) = names::unique(&given);
         let mut in_utc = WarnedColumns::default();
-        let fields = schema.fields().iter().zip(&names).map(|(field, name)| {
+        let kinds: Vec<Option<Kind>> = schema.fields().iter().map(|field| Kind::of(field)).collect();
+        let step = |kind: &Option<Kind>| if let Some(Kind::Periods(step)) = kind { *step } else { None };
+        let steps: Vec<Option<Step>> = kinds.iter().map(step).collect();
+        let fields = schema.fields().iter().zip(&names).zip(&steps).map(|((field, name), step)| {
             let unknown = Cell::new(false);
-            let plain = plain_type(field.data_type(), &unknown);
+            let plain = match step {
+                Some(step) => Some(step.data_type()),
+                None => plain_type(field.data_type(), &unknown),
+            };
             let plain = plain.ok_or_else(|| not_supported(&name.name, field.data_type()))?;
             if unknown.get() {
                 in_utc.add_name(&name.name);
@@ -36,17 +50,25 @@ impl Plain {
         });
         let fields = fields.collect::<Result<Vec<_>, TableError>>()?;
         warnings.extend(Warning::of_columns(ColumnTrouble::UnknownZone, in_utc));
-        Ok(Self { schema: Arc::new(Schema::new(fields)), names, warnings })
+        for trouble in LOST {
+            let lost = kinds.iter().zip(&names).filter(|(kind, _)| kind.is_some_and(|kind| kind.trouble() == trouble));
+            warnings.extend(Warning::of_columns(trouble, WarnedColumns::of(lost.map(|(_, name)| name.name.as_str()))));
+        }
+        Ok(Self { schema: Arc::new(Schema::new(fields)), names, warnings, steps })
     }
 
     /// The batch in plain types.
     pub(crate) fn batch(&self, batch: &RecordBatch) -> Result<RecordBatch, TableError> {
-        let columns = batch.columns().iter().zip(self.schema.fields()).map(|(column, field)| {
-            if column.data_type() == field.data_type() {
-                return Ok(Arc::clone(column));
-            }
-            arrow_cast::cast(column, field.data_type()).map_err(|_| not_supported(field.name(), column.data_type()))
-        });
+        let columns =
+            batch.columns().iter().zip(self.schema.fields()).zip(&self.steps).map(|((column, field), step)| {
+                if let Some(step) = step {
+                    return step.first(column).ok_or_else(|| not_supported(field.name(), column.data_type()));
+                }
+                if column.data_type() == field.data_type() {
+                    return Ok(Arc::clone(column));
+                }
+                arrow_cast::cast(column, field.data_type()).map_err(|_| not_supported(field.name(), column.data_type()))
+            });
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)

@@ -137,6 +137,14 @@ pub enum ColumnTrouble {
     ManyShapes,
     /// Text: a record has a key twice.
     DoubledKeys,
+    /// Their categories had an order.
+    OrderLost,
+    /// They were periods, and are their first day or moment.
+    Periods,
+    /// They were periods that are counted in a way that is not known, and are numbers.
+    PeriodNumbers,
+    /// They were intervals, and are records.
+    Intervals,
 }
 
 /// What a person should know of cells of a workbook.

@@ -54,6 +54,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         ("wide.csv", wide.concat().into_bytes()),
         ("troubled.xlsx", include_bytes!("../files/troubled.xlsx").to_vec()),
         ("far_moments.parquet", include_bytes!("../files/far_moments.parquet").to_vec()),
+        ("kinds.parquet", include_bytes!("../../tables/tests/files/kinds.parquet").to_vec()),
         ("unknown_zone.arrow", include_bytes!("../files/unknown_zone.arrow").to_vec()),
     ]
 }

@@ -100,6 +100,10 @@ fn of_columns(trouble: ColumnTrouble) -> Kind {
         ColumnTrouble::MixedKinds => Kind::MixedKinds,
         ColumnTrouble::ManyShapes => Kind::ManyShapes,
         ColumnTrouble::DoubledKeys => Kind::DoubledKeys,
+        ColumnTrouble::OrderLost => Kind::OrderLost,
+        ColumnTrouble::Periods => Kind::Periods,
+        ColumnTrouble::PeriodNumbers => Kind::PeriodNumbers,
+        ColumnTrouble::Intervals => Kind::Intervals,
     }
 }
 

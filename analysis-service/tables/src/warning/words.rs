@@ -94,6 +94,12 @@ fn about_columns(f: &mut fmt::Formatter<'_>, trouble: ColumnTrouble, columns: &W
         T::MixedKinds => "kept as text, because values are of different kinds",
         T::ManyShapes => "kept as text, because its lists or records have no one shape, or a very large one",
         T::DoubledKeys => "kept as text, because a record in it has a key twice",
+        T::OrderLost => "the values of categories were kept, but not their order",
+        T::Periods => "periods were read as their first day or moment",
+        T::PeriodNumbers => {
+            "periods of a frequency that is not known here were read as the numbers that the file has for them; write them as dates or text"
+        }
+        T::Intervals => "intervals were read as records of their two ends; which of these belong to them is lost",
     };
     write!(f, "{words}: {list}")
 }

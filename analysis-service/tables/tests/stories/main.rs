@@ -9,6 +9,7 @@ mod figures;
 mod hostile;
 mod json;
 mod others;
+mod pandas;
 mod sheets;
 mod support;
 mod titles;

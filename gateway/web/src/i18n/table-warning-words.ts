@@ -56,6 +56,10 @@ const en: Words = {
     TOO_WIDE: "The table is too wide for histograms and most frequent values.",
     BLANKS_BEFORE_QUOTES: "Blanks between a delimiter and a quote were left out, so that the quotes stand around values.",
     WRAPPED_RECORDS: "The table is the list “{member}” of a record; {n} member beside it was left out{left_out}|The table is the list “{member}” of a record; {n} members beside it were left out{left_out}",
+    ORDER_LOST: "The values of categories were kept, but not their order: {columns}",
+    PERIODS: "Periods were read as their first day or moment: {columns}",
+    PERIOD_NUMBERS: "Periods of a frequency that is not known here were read as the numbers that the file has for them. Write them as dates or text: {columns}",
+    INTERVALS: "Intervals were read as records of their two ends; which of these belong to them is lost: {columns}",
   },
 };
 
@@ -97,6 +101,10 @@ const zh: Words = {
     TOO_WIDE: "表格的列过多，不提供直方图和最常见的值。",
     BLANKS_BEFORE_QUOTES: "分隔符与引号之间的空格已忽略，引号内为值。",
     WRAPPED_RECORDS: "表格取自记录中的列表「{member}」，其余 {n} 个成员未计入{left_out}",
+    ORDER_LOST: "类别的值已保留，但类别的顺序没有保留：{columns}",
+    PERIODS: "时期已读作其第一天或起始时刻：{columns}",
+    PERIOD_NUMBERS: "无法识别时期的频率，已读作文件中的编号。请改存为日期或文本：{columns}",
+    INTERVALS: "区间已读作由两个端点组成的记录，端点是否包含在内没有保留：{columns}",
   },
 };
 
