@@ -9,6 +9,8 @@
     reason = "a helper of a test fails the test"
 )]
 
+#[path = "datasets/cache.rs"]
+mod cache;
 #[path = "datasets/house.rs"]
 mod house;
 #[path = "datasets/library.rs"]

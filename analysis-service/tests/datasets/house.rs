@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     future::Future,
     path::{Path, PathBuf},
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -137,6 +138,14 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask:
         }
     };
     tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("waited in vain until {what}"))
+}
+
+/// A figure of this process, as it is exported; collected from the first call on.
+pub(crate) fn counted(name: &str) -> u64 {
+    static METRICS: OnceLock<metrics_exporter_prometheus::PrometheusHandle> = OnceLock::new();
+    let rendered = METRICS.get_or_init(|| fenxi_chassis::telemetry::init_metrics().expect("collected")).render();
+    let line = rendered.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    line.unwrap_or(0)
 }
 
 /// The keys of callers, served as auth-service does.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::house::{files, id, numbers, until};
 
-const WINDOW: Window = Window { row_offset: 0, row_count: 5, column_offset: 0, column_count: 5 };
+pub(crate) const WINDOW: Window = Window { row_offset: 0, row_count: 5, column_offset: 0, column_count: 5 };
 
 #[derive(clap::Parser)]
 struct Settings {
@@ -23,15 +23,15 @@ struct Settings {
     datasets: DatasetSettings,
 }
 
-struct Library {
+pub(crate) struct Library {
     folder: TempDir,
     clock: Clock,
-    datasets: Datasets,
-    user_id: Uuid,
+    pub(crate) datasets: Datasets,
+    pub(crate) user_id: Uuid,
 }
 
 impl Library {
-    async fn open(settings: &[&str]) -> Self {
+    pub(crate) async fn open(settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Clock::manual(1_795_000_000_000_000);
         let datasets = open(&folder, &clock, settings).await;
@@ -65,7 +65,7 @@ impl Library {
         self.datasets.complete_upload(self.user_id, completion).await
     }
 
-    async fn dataset(&self, bytes: &[u8]) -> Dataset {
+    pub(crate) async fn dataset(&self, bytes: &[u8]) -> Dataset {
         let upload_id = self.upload(bytes).await;
         self.complete(upload_id).await.expect("completed")
     }

@@ -1,7 +1,5 @@
 //! From bytes to a table: once, whoever asks how often, and again with other options when it failed.
 
-use std::sync::OnceLock;
-
 use fenxi_proto::{
     analysis::v1::{
         CompleteUploadRequest, FileFormat, GetDatasetRequest, HeaderMode, ListDatasetsRequest, ParseOptions,
@@ -10,15 +8,7 @@ use fenxi_proto::{
     error::ErrorReason,
 };
 
-use super::house::{House, id, numbers, refusal, until};
-
-/// A counter of this process.
-fn counted(name: &str) -> u64 {
-    static METRICS: OnceLock<metrics_exporter_prometheus::PrometheusHandle> = OnceLock::new();
-    let rendered = METRICS.get_or_init(|| fenxi_chassis::telemetry::init_metrics().expect("collected")).render();
-    let line = rendered.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-    line.unwrap_or(0)
-}
+use super::house::{House, counted, id, numbers, refusal, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_completions_at_once_parse_once_and_make_one_dataset() {
