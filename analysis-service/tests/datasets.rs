@@ -17,6 +17,8 @@ mod house;
 mod library;
 #[path = "datasets/lists.rs"]
 mod lists;
+#[path = "datasets/memory.rs"]
+mod memory;
 #[path = "datasets/parsing.rs"]
 mod parsing;
 #[path = "../../chassis/tests/support/port.rs"]
