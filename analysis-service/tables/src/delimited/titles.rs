@@ -70,12 +70,13 @@ fn is_empty(cells: &[String]) -> bool {
     cells.iter().all(String::is_empty)
 }
 
-/// Whether all rows have a field for each of the names, which differ; the last row may still be arriving.
+/// Whether all rows have a field for each of the names, which differ; one at least, and the last may still be arriving.
 fn is_table(names: &[String], rows: &[Row]) -> bool {
-    let whole = &rows[..rows.len().saturating_sub(1)];
-    let last = rows.last().is_none_or(|row| row.cells.len() <= names.len());
+    let Some((first, rest)) = rows.split_first() else { return false };
+    let whole = rest.split_last().map_or(rest, |(_, whole)| whole);
+    let last = rest.last().is_none_or(|row| row.cells.len() <= names.len());
     let differ = (1..names.len()).all(|at| !names[..at].contains(&names[at]));
-    differ && last && whole.iter().all(|row| row.cells.len() == names.len())
+    differ && last && [first].into_iter().chain(whole).all(|row| row.cells.len() == names.len())
 }
 
 /// Whether one of the names stands above numbers or other values that are no texts. Of rows of texts the first may be a value

@@ -51,6 +51,8 @@ fn what_may_be_data_is_never_a_title() {
         "note\nhello, world\nfoo, bar\n",
         "a,b\n1,2\n\nx,y,z\n1,2,3\n",
         "Sales 2024\n\n1,2\n3,4\n",
+        "Dear all\n\nthank you, and good bye\n",
+        "Dear all\n\nthank you, and good bye\nBob\n",
         "Sales 2024\n\ndate,amount\n2024-01-02,5\n2024-01-03\n2024-01-04,6\n",
         "one\ntwo\nthree\nfour\ndate,amount\n2024-01-02,5\n",
     ] {
