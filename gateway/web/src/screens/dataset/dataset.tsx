@@ -115,12 +115,13 @@ function Columns({ dataset }: { dataset: Dataset }) {
 function About({ dataset }: { dataset: Dataset }) {
   const t = useT();
   const { options } = dataset;
+  const unseen: Partial<Record<string, string>> = { "\t": t("upload.tab"), " ": t("upload.space") };
   const rows: [string, string][] = [
     [t("dataset.file"), dataset.fileName],
     [t("dataset.variable"), `df, ${dataset.variableName}`],
     [t("dataset.size"), `${bytes(dataset.sizeBytes)} (${count(dataset.sizeBytes)} B)`],
     [t("upload.encoding"), options?.encoding ?? ""],
-    [t("upload.delimiter"), options?.delimiter === "\t" ? t("upload.tab") : (options?.delimiter ?? "")],
+    [t("upload.delimiter"), unseen[options?.delimiter ?? ""] ?? options?.delimiter ?? ""],
     [t("upload.sheet"), options?.sheet ?? ""],
     ["SHA-256", dataset.sha256],
   ];
