@@ -211,14 +211,40 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn lines_from_before_they_had_numbers_stay_in_order() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("auth.db");
+        let before: Vec<_> = crate::store::STEPS.iter().filter(|step| step.number != 4).copied().collect();
+        let database = Database::open(&path, &before).await.expect("opened");
+        // Ids in another order than that of their coming, and the first line has gone already.
+        let insert = "INSERT INTO audit_event (audit_event_id, event_time, event, user_id, ip_address, detail) VALUES \
+                      (x'09', 9, 'logged_out', x'07', '', 'first'), (x'03', 1, 'logged_out', x'07', 'a', 'second'), \
+                      (x'05', 2, 'logged_out', NULL, '', 'third')";
+        run(&database, insert).await.expect("appended");
+        run(&database, "DELETE FROM audit_event WHERE audit_event_id = x'09'").await.expect("the oldest");
+        database.close(&Lifecycle::new()).await;
+        let database = Database::open(&path, crate::store::STEPS).await.expect("opened");
+        let insert = "INSERT INTO audit_event (audit_event_id, event_time, event, ip_address, detail) \
+                      VALUES (x'01', 0, 'login_failed', '', 'fourth')";
+        run(&database, insert).await.expect("appended");
+        let sql = "SELECT string_agg(line_number || ' ' || hex(audit_event_id) || ' ' || detail || ip_address, ', ') \
+                   FROM (SELECT * FROM audit_event ORDER BY line_number)";
+        let lines: String = sqlx::query(sql).fetch_one(&database.reader).await.expect("read").get(0);
+        assert_eq!(lines, "2 03 seconda, 3 05 third, 4 01 fourth");
+        assert!(run(&database, "UPDATE audit_event SET event = 'nothing'").await.is_err());
+        assert!(run(&database, "DELETE FROM audit_event WHERE line_number = 3").await.is_err());
+        assert_eq!(run(&database, "DELETE FROM audit_event WHERE line_number = 2").await.expect("the oldest"), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn the_audit_cannot_be_changed() {
         let folder = tempfile::tempdir().expect("a folder");
         let database = audited(&folder, 3).await;
         assert!(run(&database, "UPDATE audit_event SET event = 'nothing'").await.is_err());
         for number in [2, 3] {
-            let sql = format!("DELETE FROM audit_event WHERE rowid = {number}").leak();
+            let sql = format!("DELETE FROM audit_event WHERE line_number = {number}").leak();
             assert!(run(&database, sql).await.is_err(), "line {number} was taken from behind an older one");
         }
-        assert_eq!(run(&database, "DELETE FROM audit_event WHERE rowid < 2").await.expect("the oldest"), 1);
+        assert_eq!(run(&database, "DELETE FROM audit_event WHERE line_number < 2").await.expect("the oldest"), 1);
     }
 }

@@ -33,6 +33,11 @@ pub(crate) const STEPS: &[fenxi_chassis::sqlite::Step] = &[
         title: "the oldest lines of the audit",
         sql: include_str!("../migrations/sqlite/0003_audit_oldest.sql"),
     },
+    fenxi_chassis::sqlite::Step {
+        number: 4,
+        title: "numbers of the audit's lines",
+        sql: include_str!("../migrations/sqlite/0004_audit_line_number.sql"),
+    },
     crate::history::STEPS[0],
     crate::history::STEPS[1],
 ];

@@ -1,12 +1,13 @@
 //! A service's own SQLite database: one writer with group commit, several readers, embedded migrations.
 //!
 //! Reads go to [`Database::reader`]; every write goes through [`Database::writer`]. SQL stands in the stores of the
-//! services, in words that PostgreSQL understands too.
+//! services, in words that PostgreSQL understands too; what is SQLite's own stands in this folder, under names that are not.
 //!
 //! One habit of that SQL looks odd: `LIMIT $1 + 0`, and `LIKE $1 || ''`. SQLite plans with the value of a parameter that
 //! stands there alone, and so prepares the statement anew at every call; a sum is just a value. A test of the whole
 //! house holds every store to it.
 
+mod dialect;
 mod refusal;
 mod shapes;
 mod writer;
@@ -23,8 +24,9 @@ use sqlx::{
 use crate::lifecycle::Lifecycle;
 
 pub use self::{
+    dialect::{Arguments, Connection, EMPTY_BYTES, Engine, Executor, INSERT_MANY, Pool, Row},
     refusal::{BUSY_RETRY_AFTER, read_refusal},
-    shapes::{INSERT_MANY, Shapes},
+    shapes::Shapes,
     writer::{Transaction, WriteError, Writer},
 };
 

@@ -221,3 +221,168 @@ fn a_bare_parameter_is_what_sqlite_prepares_anew() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// Words that PostgreSQL does not know, or takes for something else.
+const SQLITE_WORDS: [&str; 40] = [
+    "rowid",
+    "_rowid_",
+    "oid",
+    "INSERT OR",
+    "UPDATE OR",
+    "REPLACE INTO",
+    "INDEXED BY",
+    "AUTOINCREMENT",
+    "PRAGMA",
+    "VACUUM",
+    "ATTACH",
+    "BEGIN IMMEDIATE",
+    "GLOB",
+    "REGEXP",
+    "MATCH",
+    "NOCASE",
+    "BLOB",
+    "datetime(",
+    "julianday(",
+    "strftime(",
+    "unixepoch(",
+    "json_array(",
+    "json_each(",
+    "json_extract(",
+    "json_group_array(",
+    "json_group_object(",
+    "json_object(",
+    "changes(",
+    "group_concat(",
+    "hex(",
+    "IFNULL(",
+    "iif(",
+    "instr(",
+    "last_insert_rowid(",
+    "printf(",
+    "randomblob(",
+    "total(",
+    "typeof(",
+    "zeroblob(",
+    "sqlite_master",
+];
+
+/// The texts in quotes of a piece of Rust, comments left out.
+fn literals(code: &str) -> Vec<String> {
+    let (mut found, mut rest) = (Vec::new(), code);
+    while let Some(at) = rest.find(['"', '\'', '/']) {
+        let (before, here) = rest.split_at(at);
+        if let Some(comment) = here.strip_prefix("//") {
+            rest = comment.find('\n').map_or("", |end| &comment[end..]);
+        } else if let Some(quoted) = here.strip_prefix('"') {
+            let hashes = before.len() - before.trim_end_matches('#').len();
+            let raw = before.trim_end_matches('#').ends_with('r');
+            let end = if raw { quoted.find(&format!("\"{}", "#".repeat(hashes))) } else { end_of_text(quoted) };
+            let end = end.unwrap_or(quoted.len());
+            found.push(quoted[..end].replace("\\\n", " ").split_whitespace().collect::<Vec<_>>().join(" "));
+            rest = quoted.get(end + 1..).unwrap_or_default();
+        } else {
+            // A character, which may be a quote, or a lifetime, which has no end.
+            let character = ["'\"'", "'\\\"'", "'/'", "'\\''"].into_iter().find(|text| here.starts_with(text));
+            rest = &here[character.map_or(1, str::len)..];
+        }
+    }
+    found
+}
+
+fn end_of_text(quoted: &str) -> Option<usize> {
+    let mut escaped = false;
+    quoted.char_indices().find_map(|(at, character)| {
+        let ends = character == '"' && !escaped;
+        escaped = character == '\\' && !escaped;
+        ends.then_some(at)
+    })
+}
+
+/// What of a text is SQLite's own, where the text is a statement or a piece of one.
+fn sqlite_only(text: &str) -> Option<String> {
+    let statement = [
+        "SELECT ",
+        "INSERT ",
+        "UPDATE ",
+        "DELETE ",
+        "REPLACE ",
+        "VALUES ",
+        "WHERE ",
+        "FROM ",
+        "ORDER BY",
+        "LIMIT",
+        "AND ",
+        "PRAGMA ",
+        "VACUUM",
+        "BEGIN ",
+        "SET ",
+        "CREATE ",
+        "ON CONFLICT",
+    ];
+    statement.iter().find(|word| text.contains(**word))?;
+    // Texts within the statement say what they like.
+    let outside: Vec<_> = text.split('\'').step_by(2).collect();
+    let own = |at: usize, text: &str, word: &str| {
+        let part = |character: char| character.is_ascii_alphanumeric() || character == '_' || character == '.';
+        let after = text[at + word.len()..].starts_with(part);
+        !text[..at].ends_with(part) && (word.ends_with('(') || !after)
+    };
+    for text in &outside {
+        let lower = text.to_ascii_lowercase();
+        for word in SQLITE_WORDS {
+            let word = word.to_ascii_lowercase();
+            if lower.match_indices(&word).any(|(at, _)| own(at, &lower, &word)) {
+                return Some(word);
+            }
+        }
+    }
+    // `?` and `?1` are SQLite's, as is a literal of bytes.
+    let bytes = outside.iter().rev().skip(1).any(|text| text.ends_with(" x") || text.ends_with("(x"));
+    let placeholder = outside.iter().any(|text| text.contains('?'));
+    if bytes { Some("x''".into()) } else { placeholder.then(|| "?".into()) }
+}
+
+#[test]
+fn stores_speak_what_both_databases_understand() -> anyhow::Result<()> {
+    for folder in ["chassis/src", "auth-service/src", "analysis-service/src", "gateway/src"] {
+        for (name, text) in sources(folder)? {
+            // The one room that is SQLite's, and the schemas, of which each database has its own.
+            if name.starts_with("chassis/src/sqlite") || name.ends_with("store/steps.rs") || is_test(&name) {
+                continue;
+            }
+            let code = code(&text);
+            let found = literals(&code).iter().find_map(|text| Some((sqlite_only(text)?, text.clone())));
+            assert!(found.is_none(), "{name}: {found:?} is SQLite's own: it belongs into chassis/src/sqlite");
+            let named = code.lines().find(|line| line.contains("sqlx::sqlite") || line.contains("Sqlite"));
+            assert!(
+                named.is_none(),
+                "{name} names a type of SQLite's: chassis/src/sqlite has another name for it: {named:?}"
+            );
+        }
+    }
+    for own in [
+        "DELETE FROM a WHERE rowid < $1",
+        "INSERT OR FAIL INTO a VALUES ($1)",
+        "UPDATE OR IGNORE a SET b = $1",
+        "SELECT a FROM b WHERE c = ?",
+        "SELECT a FROM b WHERE c = ?1",
+        "SELECT strftime('%s', a) FROM b",
+        "SELECT IFNULL(a, 0) FROM b",
+        "SELECT string_agg(a, x'') FROM b",
+        "SELECT a FROM b WHERE c GLOB $1",
+        "SELECT CAST(a AS BLOB) FROM b",
+        "PRAGMA optimize",
+    ] {
+        assert!(sqlite_only(own).is_some(), "{own}");
+    }
+    for shared in [
+        "INSERT INTO a (b) VALUES ($1) ON CONFLICT (b) DO UPDATE SET b = excluded.b RETURNING b",
+        "SELECT total, COUNT(*), 'is it a rowid?' FROM a WHERE void = $1 LIMIT $2 + 0",
+        "what is this? a datetime(",
+    ] {
+        assert_eq!(sqlite_only(shared), None, "{shared}");
+    }
+    let code = "// \"a\"\nlet b = (\"b\\\"c\", '\"', r#\"d \"e\"#); fn f<'a>(g: &'a str) { \"h \\\n   i\" }";
+    assert_eq!(literals(code), ["b\\\"c", "d \"e", "h i"]);
+    Ok(())
+}

@@ -19,7 +19,7 @@ pub(super) use uploads::{NewUpload, UploadLimits};
 
 /// This room's part of the schema.
 pub const STEPS: &[Step] =
-    &[Step { number: 1, title: "datasets", sql: include_str!("../../migrations/0001_datasets.sql") }];
+    &[Step { number: 1, title: "datasets", sql: include_str!("../../migrations/sqlite/0001_datasets.sql") }];
 
 /// Reads and writes rows. Cheap to clone.
 #[derive(Clone, Debug)]

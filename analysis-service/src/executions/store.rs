@@ -11,9 +11,9 @@ mod rows;
 
 use std::{collections::HashMap, sync::Arc};
 
-use fenxi_chassis::sqlite::{Database, Step, Transaction, WriteError, is_unique_violation};
+use fenxi_chassis::sqlite::{Arguments, Database, Engine, Step, Transaction, WriteError, is_unique_violation};
 use fenxi_proto::analysis::v1::{Outcome, StopCause};
-use sqlx::{QueryBuilder, Row as _, Sqlite, query::Query, sqlite::SqliteArguments};
+use sqlx::{QueryBuilder, Row as _, query::Query};
 use uuid::Uuid;
 
 use self::{
@@ -25,10 +25,22 @@ use crate::{objects::ContentId, outbox};
 
 /// The schema.
 pub const STEPS: [Step; 4] = [
-    Step { number: 200, title: "executions", sql: include_str!("../../migrations/200_executions.sql") },
-    Step { number: 201, title: "execution limits", sql: include_str!("../../migrations/201_execution_limits.sql") },
-    Step { number: 202, title: "execution requests", sql: include_str!("../../migrations/202_execution_requests.sql") },
-    Step { number: 203, title: "dependencies", sql: include_str!("../../migrations/203_execution_dependencies.sql") },
+    Step { number: 200, title: "executions", sql: include_str!("../../migrations/sqlite/200_executions.sql") },
+    Step {
+        number: 201,
+        title: "execution limits",
+        sql: include_str!("../../migrations/sqlite/201_execution_limits.sql"),
+    },
+    Step {
+        number: 202,
+        title: "execution requests",
+        sql: include_str!("../../migrations/sqlite/202_execution_requests.sql"),
+    },
+    Step {
+        number: 203,
+        title: "dependencies",
+        sql: include_str!("../../migrations/sqlite/203_execution_dependencies.sql"),
+    },
 ];
 
 /// Why the store could not do what was asked.
@@ -114,7 +126,7 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    fn push_to(&self, query: &mut QueryBuilder<Sqlite>) {
+    fn push_to(&self, query: &mut QueryBuilder<Engine>) {
         query.push("WHERE user_id = ").push_bind(self.user_id);
         if let Some(kernel_id) = self.kernel_id {
             query.push(" AND kernel_id = ").push_bind(kernel_id);
@@ -186,7 +198,7 @@ impl Store {
         let mut known = HashMap::new();
         for ids in ids.chunks(IDS_MAX) {
             let mut query =
-                QueryBuilder::<Sqlite>::new("SELECT execution_id, outcome FROM execution WHERE execution_id IN (");
+                QueryBuilder::<Engine>::new("SELECT execution_id, outcome FROM execution WHERE execution_id IN (");
             let mut list = query.separated(", ");
             for id in ids {
                 list.push_bind(*id);
@@ -274,7 +286,7 @@ async fn insert(tx: &mut Transaction, accepted: &Accepted) -> Result<(), StoreEr
     Ok(())
 }
 
-type Statement<'a> = Query<'a, Sqlite, SqliteArguments>;
+type Statement<'a> = Query<'a, Engine, Arguments>;
 
 /// The statement with its next twelve parameters, which are what was accepted.
 fn bound<'a>(statement: Statement<'a>, accepted: &'a Accepted) -> Result<Statement<'a>, StoreError> {

@@ -5,15 +5,18 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use fenxi_chassis::sqlite::{Database, Step, Transaction, WriteError};
-use sqlx::{Row as _, sqlite::SqliteRow};
+use fenxi_chassis::sqlite::{Database, Row, Step, Transaction, WriteError};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::{Grant, entry::Entry};
 
 /// This room's steps of the schema.
-pub const STEPS: &[Step] =
-    &[Step { number: 210, title: "network grants", sql: include_str!("../../migrations/210_network_grants.sql") }];
+pub const STEPS: &[Step] = &[Step {
+    number: 210,
+    title: "network grants",
+    sql: include_str!("../../migrations/sqlite/210_network_grants.sql"),
+}];
 
 const COLUMNS: &str = "grant_id, user_id, entries, note, create_time, expire_time, creator_user_id";
 
@@ -157,7 +160,7 @@ impl Store {
              WHERE ($1 IS NULL OR user_id = $1) AND ($2 IS NULL OR grant_id < $2)
              ORDER BY grant_id DESC LIMIT $3 + 0"
         );
-        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(user_id).bind(before).bind(count);
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(user_id).bind(before).bind(i64::from(count));
         query.fetch_all(&self.database.reader).await?.iter().map(read).collect()
     }
 
@@ -226,7 +229,7 @@ async fn in_force(transaction: &mut Transaction, user_id: Uuid, now: i64) -> Res
     query.fetch_all(transaction).await?.iter().map(read).collect()
 }
 
-fn read(row: &SqliteRow) -> Result<Grant, StoreError> {
+fn read(row: &Row) -> Result<Grant, StoreError> {
     let unreadable = |why: String| StoreError::Sql(sqlx::Error::Decode(why.into()));
     let texts: Vec<String> =
         serde_json::from_str(row.try_get("entries")?).map_err(|error| unreadable(error.to_string()))?;

@@ -35,11 +35,11 @@ pub(crate) async fn remove_oldest(
 ) -> Result<u64, StoreError> {
     // Lines are removed from one end alone, so that the numbers of those that are left have no gap and tell how many they are.
     let removed = sqlx::query(
-        "DELETE FROM audit_event WHERE rowid < ( \
+        "DELETE FROM audit_event WHERE line_number < ( \
          SELECT COALESCE(MIN(oldest.number) FILTER (WHERE oldest.event_time >= $1 AND oldest.number > last.number - $2), \
          MAX(oldest.number) + 1) \
-         FROM (SELECT rowid AS number, event_time FROM audit_event ORDER BY rowid LIMIT $3 + 0) AS oldest, \
-         (SELECT MAX(rowid) AS number FROM audit_event) AS last)",
+         FROM (SELECT line_number AS number, event_time FROM audit_event ORDER BY line_number LIMIT $3 + 0) AS oldest, \
+         (SELECT MAX(line_number) AS number FROM audit_event) AS last)",
     )
     .bind(kept.since(now))
     .bind(kept.lines_max)

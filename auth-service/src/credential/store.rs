@@ -2,9 +2,9 @@
 
 use fenxi_chassis::{
     caller::token::{Role, Source},
-    sqlite::Transaction,
+    sqlite::{Executor, Transaction},
 };
-use sqlx::{Row as _, SqliteExecutor};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::Holder;
@@ -12,7 +12,7 @@ use crate::{secret::SecretHash, store::StoreError, user};
 
 /// The holder of the credential with this hash, if its user is not shut out.
 pub(super) async fn holder(
-    executor: impl SqliteExecutor<'_>,
+    executor: impl Executor<'_>,
     hash: SecretHash,
     source: Source,
 ) -> Result<Option<Holder>, StoreError> {

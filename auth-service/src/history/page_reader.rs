@@ -6,7 +6,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use sqlx::{SqlitePool, pool::PoolConnection, sqlite::Sqlite};
+use fenxi_chassis::sqlite::{Engine, Pool};
+use sqlx::pool::PoolConnection;
 use tokio::sync::oneshot;
 
 use super::{
@@ -31,7 +32,7 @@ struct Asked {
 pub(super) struct PageReader(Arc<Shared>);
 
 struct Shared {
-    reader: SqlitePool,
+    reader: Pool,
     waiting: Mutex<Waiting>,
 }
 
@@ -45,11 +46,11 @@ struct Waiting {
     idle: Vec<Connection>,
 }
 
-type Connection = PoolConnection<Sqlite>;
+type Connection = PoolConnection<Engine>;
 
 impl PageReader {
     /// Reads from this database, until it is closed.
-    pub(super) fn start(reader: SqlitePool) -> Self {
+    pub(super) fn start(reader: Pool) -> Self {
         let closed = reader.close_event();
         let shared = Arc::new(Shared { reader, waiting: Mutex::default() });
         let closing = Arc::downgrade(&shared);
@@ -138,7 +139,7 @@ impl Task {
 }
 
 /// Answers them; gives the connection back if it is good.
-async fn read(pool: &SqlitePool, connection: Option<Connection>, group: Vec<Asked>) -> Option<Connection> {
+async fn read(pool: &Pool, connection: Option<Connection>, group: Vec<Asked>) -> Option<Connection> {
     let ranges: Vec<_> = group.iter().map(|asked| asked.range).collect();
     match read_together(pool, connection, &ranges).await {
         Ok((pages, connection)) => {
@@ -161,7 +162,7 @@ async fn read(pool: &SqlitePool, connection: Option<Connection>, group: Vec<Aske
 }
 
 async fn read_together(
-    pool: &SqlitePool,
+    pool: &Pool,
     connection: Option<Connection>,
     ranges: &[Range],
 ) -> Result<(Vec<PackedPage>, Connection), HistoryError> {

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use sqlx::SqlitePool;
+use fenxi_chassis::sqlite::Pool;
 use uuid::Uuid;
 
 use super::store::{self, Range};
@@ -21,7 +21,7 @@ pub(super) struct Ranges<'p> {
 
 /// A dataset's uses that were not read yet.
 struct Uses<'p> {
-    reader: &'p SqlitePool,
+    reader: &'p Pool,
     dataset_id: Uuid,
     /// Where they are; its limit is how many days to read at a time.
     rest: Range,
@@ -34,7 +34,7 @@ impl<'p> Ranges<'p> {
     }
 
     /// What lies in this range between uses of the dataset.
-    pub(super) fn of_dataset(reader: &'p SqlitePool, dataset_id: Uuid, range: Range) -> Self {
+    pub(super) fn of_dataset(reader: &'p Pool, dataset_id: Uuid, range: Range) -> Self {
         let rest = Range { limit: DAYS_READ, ..range };
         Self { found: VecDeque::new(), uses: Some(Uses { reader, dataset_id, rest }) }
     }
@@ -87,7 +87,7 @@ pub(super) mod tests {
 
     /// All ranges of the dataset, so many days read at a time, as their bounds.
     pub(in super::super) async fn bounds(
-        reader: &SqlitePool,
+        reader: &Pool,
         dataset_id: Uuid,
         range: Range,
         days_read: u32,

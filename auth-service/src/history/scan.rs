@@ -6,7 +6,7 @@ mod batch;
 
 use std::sync::Arc;
 
-use sqlx::SqlitePool;
+use fenxi_chassis::sqlite::Pool;
 use uuid::Uuid;
 
 use self::batch::{Sifted, batch_size};
@@ -31,7 +31,7 @@ const STEP_ROWS: u32 = 250;
 
 /// A look at entries.
 pub(super) struct Scan<'p> {
-    reader: &'p SqlitePool,
+    reader: &'p Pool,
     source: Source,
     search: Arc<Search>,
     /// With the work on other threads, which goes on where whoever asked has gone.
@@ -55,7 +55,7 @@ impl Found {
 }
 
 impl<'p> Scan<'p> {
-    pub(super) fn new(reader: &'p SqlitePool, source: Source, search: Search, turn: Turn) -> Self {
+    pub(super) fn new(reader: &'p Pool, source: Source, search: Search, turn: Turn) -> Self {
         Self { reader, source, search: Arc::new(search), turn: Arc::new(turn), rows: 0, bytes: 0, ranges: 0 }
     }
 

@@ -1,10 +1,8 @@
 //! The only place with SQL of the history. It reads and writes rows, in transactions that are handed in for writes; it
-//! decides nothing, and the time is handed in. The words are those that SQLite and PostgreSQL share; what differs is in
-//! `dialect`.
+//! decides nothing, and the time is handed in.
 
 mod change;
 mod datasets;
-mod dialect;
 mod packed;
 mod pages;
 mod purge;

@@ -1,7 +1,7 @@
 //! The tables `login_attempt` and `setup_token`.
 
-use fenxi_chassis::sqlite::Transaction;
-use sqlx::{Row as _, SqliteExecutor};
+use fenxi_chassis::sqlite::{Executor, Transaction};
+use sqlx::Row as _;
 
 use super::state::{AttemptState, LoginAttempt};
 use crate::{secret::SecretHash, store::StoreError};
@@ -28,7 +28,7 @@ pub(super) async fn insert(
 
 /// The one that is bound to the secret with this hash.
 pub(super) async fn by_secret(
-    executor: impl SqliteExecutor<'_>,
+    executor: impl Executor<'_>,
     secret_hash: SecretHash,
 ) -> Result<Option<LoginAttempt>, StoreError> {
     let row = sqlx::query(
@@ -95,7 +95,7 @@ pub(super) async fn set_setup_token(
 }
 
 /// The set-up token in force.
-pub(super) async fn setup_token(executor: impl SqliteExecutor<'_>) -> Result<Option<SecretHash>, StoreError> {
+pub(super) async fn setup_token(executor: impl Executor<'_>) -> Result<Option<SecretHash>, StoreError> {
     let row = sqlx::query("SELECT token_hash FROM setup_token WHERE id = 1").fetch_optional(executor).await?;
     let Some(row) = row else { return Ok(None) };
     let hash: Vec<u8> = row.try_get("token_hash")?;

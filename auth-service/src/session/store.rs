@@ -2,8 +2,8 @@
 
 mod networks;
 
-use fenxi_chassis::sqlite::Transaction;
-use sqlx::{Row as _, SqliteExecutor, sqlite::SqliteRow};
+use fenxi_chassis::sqlite::{Executor, Row, Transaction};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 pub(crate) use self::networks::{knows_network, note_network, remove_old_networks};
@@ -16,7 +16,7 @@ macro_rules! columns {
     };
 }
 
-fn login_session(row: &SqliteRow) -> Result<LoginSession, StoreError> {
+fn login_session(row: &Row) -> Result<LoginSession, StoreError> {
     Ok(LoginSession {
         login_session_id: row.try_get("login_session_id")?,
         user_agent: row.try_get("user_agent")?,
@@ -28,7 +28,7 @@ fn login_session(row: &SqliteRow) -> Result<LoginSession, StoreError> {
     })
 }
 
-fn ids(rows: &[SqliteRow]) -> Result<Vec<Uuid>, StoreError> {
+fn ids(rows: &[Row]) -> Result<Vec<Uuid>, StoreError> {
     rows.iter().map(|row| Ok(row.try_get("login_session_id")?)).collect()
 }
 
@@ -68,7 +68,7 @@ pub(crate) async fn insert(
 
 /// Those of a user that are in force, newest first, from below `before`.
 pub(crate) async fn page(
-    executor: impl SqliteExecutor<'_>,
+    executor: impl Executor<'_>,
     user_id: Uuid,
     before: Option<Uuid>,
     in_force: InForce,
@@ -101,7 +101,7 @@ pub(crate) struct InForce {
 
 /// Whether a user has this one.
 pub(crate) async fn exists(
-    executor: impl SqliteExecutor<'_>,
+    executor: impl Executor<'_>,
     user_id: Uuid,
     login_session_id: Uuid,
 ) -> Result<bool, StoreError> {

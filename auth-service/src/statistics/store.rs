@@ -5,8 +5,8 @@ use std::{
     sync::LazyLock,
 };
 
-use fenxi_chassis::sqlite::{INSERT_MANY, Shapes, Transaction};
-use sqlx::{Row as _, SqlitePool};
+use fenxi_chassis::sqlite::{INSERT_MANY, Pool, Shapes, Transaction};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::{Changes, DAYS_MAX, Day, Statistics};
@@ -122,7 +122,7 @@ async fn apply_users(
 }
 
 /// The sums of this user.
-pub(super) async fn read(reader: &SqlitePool, user_id: Uuid) -> Result<Statistics, StoreError> {
+pub(super) async fn read(reader: &Pool, user_id: Uuid) -> Result<Statistics, StoreError> {
     let query = sqlx::query(READ).bind(user_id).bind(i64::from(DAYS_MAX));
     let Some(row) = query.fetch_optional(reader).await? else { return Ok(Statistics::default()) };
     Ok(Statistics {

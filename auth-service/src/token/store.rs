@@ -1,7 +1,7 @@
 //! The table `api_token`.
 
-use fenxi_chassis::sqlite::Transaction;
-use sqlx::{Row as _, SqliteExecutor, sqlite::SqliteRow};
+use fenxi_chassis::sqlite::{Executor, Row, Transaction};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::ApiToken;
@@ -13,7 +13,7 @@ macro_rules! columns {
     };
 }
 
-fn api_token(row: &SqliteRow) -> Result<ApiToken, StoreError> {
+fn api_token(row: &Row) -> Result<ApiToken, StoreError> {
     let scopes: String = row.try_get("scopes")?;
     Ok(ApiToken {
         api_token_id: row.try_get("api_token_id")?,
@@ -52,7 +52,7 @@ pub(crate) async fn insert(
 
 /// How many of a user are in force at `now`, counted to at most `count_max`.
 pub(crate) async fn count(
-    executor: impl SqliteExecutor<'_>,
+    executor: impl Executor<'_>,
     user_id: Uuid,
     now: i64,
     count_max: i64,
@@ -71,7 +71,7 @@ pub(crate) async fn count(
 
 /// One of a user.
 pub(crate) async fn by_id(
-    executor: impl SqliteExecutor<'_>,
+    executor: impl Executor<'_>,
     user_id: Uuid,
     api_token_id: Uuid,
 ) -> Result<Option<ApiToken>, StoreError> {
@@ -85,7 +85,7 @@ pub(crate) async fn by_id(
 
 /// Those of a user that are in force at `now`, newest first, from below `before`.
 pub(crate) async fn page(
-    executor: impl SqliteExecutor<'_>,
+    executor: impl Executor<'_>,
     user_id: Uuid,
     before: Option<Uuid>,
     now: i64,

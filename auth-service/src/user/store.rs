@@ -1,7 +1,7 @@
 //! The tables `user_account` and `user_total`.
 
-use fenxi_chassis::sqlite::{Transaction, is_unique_violation};
-use sqlx::{Row as _, SqliteExecutor, sqlite::SqliteRow};
+use fenxi_chassis::sqlite::{Executor, Row, Transaction, is_unique_violation};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::{Role, User};
@@ -14,7 +14,7 @@ macro_rules! columns {
     };
 }
 
-fn user(row: &SqliteRow) -> Result<User, StoreError> {
+fn user(row: &Row) -> Result<User, StoreError> {
     Ok(User {
         user_id: row.try_get("user_id")?,
         identity_provider: row.try_get("identity_provider")?,
@@ -37,7 +37,7 @@ fn names(user: &[&str]) -> String {
 }
 
 /// One user.
-pub(crate) async fn by_id(executor: impl SqliteExecutor<'_>, user_id: Uuid) -> Result<Option<User>, StoreError> {
+pub(crate) async fn by_id(executor: impl Executor<'_>, user_id: Uuid) -> Result<Option<User>, StoreError> {
     let row = sqlx::query(concat!("SELECT ", columns!(), " FROM user_account WHERE user_id = $1"))
         .bind(user_id)
         .fetch_optional(executor)
@@ -47,7 +47,7 @@ pub(crate) async fn by_id(executor: impl SqliteExecutor<'_>, user_id: Uuid) -> R
 
 /// A local account with the hash of its password.
 pub(crate) async fn by_username(
-    executor: impl SqliteExecutor<'_>,
+    executor: impl Executor<'_>,
     username: &str,
 ) -> Result<Option<(User, Option<String>)>, StoreError> {
     let row = sqlx::query(concat!("SELECT ", columns!(), ", password_hash FROM user_account WHERE username = $1"))
@@ -58,10 +58,7 @@ pub(crate) async fn by_username(
 }
 
 /// The hash of a user's password; `None` if they have none.
-pub(crate) async fn password_hash(
-    executor: impl SqliteExecutor<'_>,
-    user_id: Uuid,
-) -> Result<Option<String>, StoreError> {
+pub(crate) async fn password_hash(executor: impl Executor<'_>, user_id: Uuid) -> Result<Option<String>, StoreError> {
     let row = sqlx::query("SELECT password_hash FROM user_account WHERE user_id = $1")
         .bind(user_id)
         .fetch_optional(executor)
@@ -71,7 +68,7 @@ pub(crate) async fn password_hash(
 
 /// Users by id from after `after`, at most `rows_max`; with `pattern`, those whose names are LIKE it (escape `\`).
 pub(crate) async fn page(
-    executor: impl SqliteExecutor<'_>,
+    executor: impl Executor<'_>,
     pattern: Option<&str>,
     after: Option<Uuid>,
     rows_max: i64,
@@ -91,7 +88,7 @@ pub(crate) async fn page(
 }
 
 /// Users in all.
-pub(crate) async fn total(executor: impl SqliteExecutor<'_>) -> Result<i64, StoreError> {
+pub(crate) async fn total(executor: impl Executor<'_>) -> Result<i64, StoreError> {
     Ok(sqlx::query("SELECT total FROM user_total WHERE id = 1").fetch_one(executor).await?.try_get("total")?)
 }
 
@@ -271,7 +268,7 @@ pub(crate) async fn set_disabled(
 
 /// Whether an enabled administrator other than `user_id` exists who may come in.
 pub(crate) async fn another_administrator(
-    executor: impl SqliteExecutor<'_>,
+    executor: impl Executor<'_>,
     admission: &Admission,
     user_id: Uuid,
 ) -> Result<bool, StoreError> {

@@ -1,10 +1,6 @@
 //! Statements over several rows at once, in a few fixed sizes, so that each is prepared once and stays cached: the driver's
 //! cost is by the statement.
 
-/// How a statement begins that adds many rows, all of them or none: none of it is kept where it fails, which the writer sees
-/// to by the savepoint of the operation. Without these words SQLite first copies every page that it changes, for it alone.
-pub const INSERT_MANY: &str = "INSERT OR FAIL INTO";
-
 /// The sizes, largest first; the last has to be 1. Powers of two: any number of rows up to 127 is at most seven statements,
 /// and a half of them on average.
 const SIZES: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
@@ -57,8 +53,8 @@ impl Shapes {
     }
 }
 
-/// The row without numbers, where it has each parameter once and in order. Those with a name are looked up by it at every
-/// call, each in a list of all the others.
+/// The row without numbers, where it has each parameter once and in order: a word of SQLite's own. Those with a name, which
+/// numbers are to it, are looked up by it at every call, each in a list of all the others.
 fn in_order(row: &str, parameters: usize) -> Option<String> {
     let mut pieces = row.split('{');
     let mut text = pieces.next()?.to_owned();

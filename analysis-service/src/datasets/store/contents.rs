@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use fenxi_chassis::sqlite::Transaction;
+use fenxi_chassis::sqlite::{Row, Transaction};
 use fenxi_tables::Warning;
 use serde::Deserialize;
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::Row as _;
 
 use super::{Store, broken, content, read, stored};
 use crate::{
@@ -138,8 +138,8 @@ pub(super) async fn release(
 
 /// Reads a row with all its columns' figures, which can be megabytes, where that may take its time.
 pub(super) async fn whole<T: Send + 'static>(
-    row: SqliteRow,
-    read: fn(&SqliteRow) -> Result<T, DatasetError>,
+    row: Row,
+    read: fn(&Row) -> Result<T, DatasetError>,
 ) -> Result<T, DatasetError> {
     if row.try_get::<i64, _>("column_count")? <= COLUMNS_AT_ONCE_MAX {
         return read(&row);
@@ -166,8 +166,8 @@ impl StoredWarning {
 }
 
 /// The parsed table in a row; without its columns, which can be large, where they are not wanted.
-pub(super) fn table(row: &SqliteRow, with_columns: bool) -> Result<ParsedTable, DatasetError> {
-    fn json<T: serde::de::DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<T, DatasetError> {
+pub(super) fn table(row: &Row, with_columns: bool) -> Result<ParsedTable, DatasetError> {
+    fn json<T: serde::de::DeserializeOwned>(row: &Row, column: &str) -> Result<T, DatasetError> {
         serde_json::from_str(row.try_get::<&str, _>(column)?).map_err(|_| broken("table"))
     }
     Ok(ParsedTable {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use fenxi_chassis::sqlite::Transaction;
-use sqlx::{Row as _, sqlite::SqliteRow};
+use fenxi_chassis::sqlite::{Executor, Row, Transaction};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::{Store, content, contents, read, requests, stored, uploads};
@@ -50,7 +50,7 @@ pub(in crate::datasets) struct Usage {
 }
 
 impl Usage {
-    pub(super) async fn of(executor: impl sqlx::SqliteExecutor<'_>, user_id: Uuid) -> Result<Self, DatasetError> {
+    pub(super) async fn of(executor: impl Executor<'_>, user_id: Uuid) -> Result<Self, DatasetError> {
         let sql = "SELECT used_bytes, dataset_count, open_upload_count FROM dataset_usage WHERE user_id = $1";
         let row = sqlx::query(sql).bind(user_id).fetch_optional(executor).await?;
         let Some(row) = row else { return Ok(Self::default()) };
@@ -247,7 +247,7 @@ fn literal(text: &str) -> String {
     literal
 }
 
-fn dataset(row: &SqliteRow, with_columns: bool) -> Result<Dataset, DatasetError> {
+fn dataset(row: &Row, with_columns: bool) -> Result<Dataset, DatasetError> {
     Ok(Dataset {
         dataset_id: row.try_get("dataset_id")?,
         name: row.try_get("name")?,

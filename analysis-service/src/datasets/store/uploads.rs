@@ -1,7 +1,7 @@
 //! Rows of uploads, and the counters that change with them.
 
-use fenxi_chassis::sqlite::Transaction;
-use sqlx::{Row as _, sqlite::SqliteRow};
+use fenxi_chassis::sqlite::{Executor, Row, Transaction};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::{Store, contents, datasets::Usage, read, requests, stored};
@@ -181,11 +181,7 @@ pub(super) async fn complete(
     Ok(query.execute(transaction).await?.rows_affected() == 1)
 }
 
-pub(super) async fn one(
-    executor: impl sqlx::SqliteExecutor<'_>,
-    user_id: Uuid,
-    upload_id: Uuid,
-) -> Result<Upload, DatasetError> {
+pub(super) async fn one(executor: impl Executor<'_>, user_id: Uuid, upload_id: Uuid) -> Result<Upload, DatasetError> {
     let sql = "SELECT * FROM upload WHERE upload_id = $1 AND user_id = $2";
     let row = sqlx::query(sql).bind(upload_id).bind(user_id).fetch_optional(executor).await?;
     upload(&row.ok_or(DatasetError::NotFound)?)
@@ -222,7 +218,7 @@ async fn insert(transaction: &mut Transaction, new: &NewUpload) -> Result<(), Da
     Ok(())
 }
 
-fn upload(row: &SqliteRow) -> Result<Upload, DatasetError> {
+fn upload(row: &Row) -> Result<Upload, DatasetError> {
     let sum = |column: &str| -> Result<Option<ContentId>, DatasetError> {
         row.try_get::<Option<String>, _>(column)?.as_deref().map(super::content).transpose()
     };

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use fenxi_chassis::sqlite::Row;
 use fenxi_proto::analysis::v1::{Outcome, StopCause};
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::Row as _;
 
 use super::{End, LogPlace, StoreError, Stored};
 use crate::executions::{Accepted, Condition, DatasetRef, Dependency, requests::Requests};
@@ -15,7 +16,7 @@ pub(super) fn place(number: i32) -> Result<LogPlace, StoreError> {
         .ok_or_else(|| StoreError::Row(format!("log_place {number}")))
 }
 
-fn dependency(row: &SqliteRow) -> Result<Option<Dependency>, StoreError> {
+fn dependency(row: &Row) -> Result<Option<Dependency>, StoreError> {
     let Some(execution_id) = row.try_get("depends_on")? else { return Ok(None) };
     let number: i32 = row.try_get("depends_on_condition")?;
     let condition = [Condition::Succeeded, Condition::NotFailed].into_iter().find(|one| *one as i32 == number);
@@ -23,7 +24,7 @@ fn dependency(row: &SqliteRow) -> Result<Option<Dependency>, StoreError> {
     Ok(Some(Dependency { execution_id, condition }))
 }
 
-pub(super) fn stored(row: &SqliteRow) -> Result<Stored, StoreError> {
+pub(super) fn stored(row: &Row) -> Result<Stored, StoreError> {
     let datasets: String = row.try_get("datasets")?;
     let datasets: Vec<DatasetRef> =
         serde_json::from_str(&datasets).map_err(|error| StoreError::Row(error.to_string()))?;

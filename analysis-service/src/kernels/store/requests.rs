@@ -1,7 +1,7 @@
 //! Which requests were taken: each is carried out once.
 
-use fenxi_chassis::sqlite::{Transaction, is_unique_violation};
-use sqlx::{Row as _, sqlite::SqliteRow};
+use fenxi_chassis::sqlite::{Row, Transaction, is_unique_violation};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::{Store, StoreError};
@@ -125,7 +125,7 @@ pub(super) async fn take(
     read_taken(&row).map(Some)
 }
 
-fn read_taken(row: &SqliteRow) -> Result<Taken, StoreError> {
+fn read_taken(row: &Row) -> Result<Taken, StoreError> {
     Ok(Taken {
         fingerprint: row.try_get("fingerprint")?,
         kernel_id: row.try_get("kernel_id")?,

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use fenxi_chassis::sqlite::Transaction;
+use fenxi_chassis::sqlite::{Row, Transaction};
 use fenxi_proto::analysis::v1::{Death, KernelStart, KernelState};
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::{START_ATTEMPTS_MAX, StoreError};
@@ -33,7 +33,7 @@ struct DatasetRow {
 }
 
 /// A kernel as it was written down; its limits and its revision are the service's.
-pub(super) fn read(row: &SqliteRow, limits: KernelLimits, revision: i64) -> Result<Kernel, StoreError> {
+pub(super) fn read(row: &Row, limits: KernelLimits, revision: i64) -> Result<Kernel, StoreError> {
     let datasets: Vec<DatasetRow> =
         serde_json::from_str(row.try_get("datasets")?).map_err(|error| sqlx::Error::Decode(error.into()))?;
     let death: Option<Vec<u8>> = row.try_get("death")?;
@@ -66,7 +66,7 @@ pub(super) fn read(row: &SqliteRow, limits: KernelLimits, revision: i64) -> Resu
 }
 
 /// How it stood when it was written down.
-pub(super) fn stood(row: &SqliteRow) -> Result<Stood, StoreError> {
+pub(super) fn stood(row: &Row) -> Result<Stood, StoreError> {
     if row.try_get::<Option<i64>, _>("death_time")?.is_some() {
         return Ok(Stood::Dead);
     }

@@ -1,7 +1,7 @@
 //! Deleting and bringing back: an entry moves from one table to the other, and the sums with it.
 
-use fenxi_chassis::sqlite::Transaction;
-use sqlx::{Row as _, sqlite::SqliteRow};
+use fenxi_chassis::sqlite::{Row, Transaction};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::{
@@ -122,6 +122,6 @@ async fn current(transaction: &mut Transaction, wish: Change) -> Result<Changed,
     Ok(entry.map_or(Changed::Missing, |entry| Changed::Now(Box::new(entry))))
 }
 
-fn entry(row: &SqliteRow) -> Result<Entry, StoreError> {
+fn entry(row: &Row) -> Result<Entry, StoreError> {
     packed::unpack(row.try_get(0)?, None)
 }

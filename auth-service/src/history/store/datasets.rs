@@ -3,8 +3,8 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use fenxi_chassis::sqlite::{INSERT_MANY, Shapes, Transaction};
-use sqlx::{Row as _, SqlitePool};
+use fenxi_chassis::sqlite::{INSERT_MANY, Pool, Shapes, Transaction};
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::{super::entry::Entry, pages::Range};
@@ -100,7 +100,7 @@ pub(super) async fn is_used(
 /// The first and the last id of the days of whose entries some may be in the range and have used it: as many days as the
 /// range's limit says, those with the greatest last ids, the greatest first.
 pub(crate) async fn used_within(
-    reader: &SqlitePool,
+    reader: &Pool,
     dataset_id: Uuid,
     range: Range,
 ) -> Result<Vec<(Uuid, Uuid)>, StoreError> {

@@ -4,11 +4,11 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use fenxi_chassis::sqlite::Shapes;
-use sqlx::{Row as _, SqliteConnection};
+use fenxi_chassis::sqlite::{Connection, EMPTY_BYTES, Shapes};
+use sqlx::Row as _;
 use uuid::Uuid;
 
-use super::{dialect::empty_bytes, packed};
+use super::packed;
 use crate::store::StoreError;
 
 /// Pages in one statement.
@@ -29,15 +29,15 @@ pub(crate) struct Range {
 const NOTHING: Range = Range { user_id: Uuid::nil(), from: Uuid::max(), below: Uuid::nil(), limit: 0 };
 
 /// A page, and the user's total: two columns.
-const PAGE: &str = concat!(
+const PAGE: [&str; 3] = [
     "(SELECT string_agg(summary, ",
-    empty_bytes!(),
+    EMPTY_BYTES,
     ") FROM (SELECT summary FROM history WHERE user_id = {1} AND history_entry_id >= {2} AND history_entry_id < {3} \
      ORDER BY history_entry_id DESC LIMIT {4} + 0) AS page), \
-     (SELECT total FROM history_statistics WHERE user_id = {1})"
-);
+     (SELECT total FROM history_statistics WHERE user_id = {1})",
+];
 
-static PAGES: LazyLock<Shapes> = LazyLock::new(|| Shapes::new("SELECT ", PAGE, ", ", "", 4));
+static PAGES: LazyLock<Shapes> = LazyLock::new(|| Shapes::new("SELECT ", &PAGE.concat(), ", ", "", 4));
 
 /// A page as it is stored.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +51,7 @@ pub(crate) struct PackedPage {
 }
 
 /// The pages of these ranges, at most [`PAGES_MAX`], in their order.
-pub(crate) async fn pages(reader: &mut SqliteConnection, ranges: &[Range]) -> Result<Vec<PackedPage>, StoreError> {
+pub(crate) async fn pages(reader: &mut Connection, ranges: &[Range]) -> Result<Vec<PackedPage>, StoreError> {
     let mut pages = Vec::with_capacity(ranges.len());
     for ranges in ranges.chunks(PAGES_MAX) {
         let (size, sql) = PAGES.fitting(ranges.len());

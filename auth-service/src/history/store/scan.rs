@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use fenxi_chassis::sqlite::Shapes;
-use sqlx::{Row as _, SqlitePool};
+use fenxi_chassis::sqlite::{Pool, Shapes};
+use sqlx::Row as _;
 
 use super::{super::entry::Entry, packed, pages::Range};
 use crate::store::StoreError;
@@ -80,7 +80,7 @@ static CODES: LazyLock<Shapes> = LazyLock::new(|| {
 
 /// The newest rows of the range, newest first; how long their code is, where asked for.
 pub(crate) async fn scan(
-    reader: &SqlitePool,
+    reader: &Pool,
     source: Source,
     range: Range,
     with_bytes: bool,
@@ -109,7 +109,7 @@ pub(crate) async fn scan(
 }
 
 /// The code of at most [`CODES_MAX`] contents, in any order, each with its content's id.
-pub(crate) async fn codes(reader: &SqlitePool, content_ids: &[i64]) -> Result<Vec<(i64, String)>, StoreError> {
+pub(crate) async fn codes(reader: &Pool, content_ids: &[i64]) -> Result<Vec<(i64, String)>, StoreError> {
     let Some(last) = content_ids.last() else { return Ok(Vec::new()) };
     let (size, sql) = CODES.fitting(content_ids.len());
     // One that is asked for twice is read once.

@@ -1,7 +1,8 @@
 //! One entry with its code and its result.
 
 use bytes::Bytes;
-use sqlx::{Row as _, SqliteExecutor};
+use fenxi_chassis::sqlite::Executor;
+use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::{super::entry::WholeEntry, packed};
@@ -16,7 +17,7 @@ const WHOLE: &str = "SELECT h.summary, CAST(NULL AS BIGINT), c.code, c.outputs \
 
 /// The user's entry, also if it was deleted after this time.
 pub(crate) async fn whole<'e>(
-    executor: impl SqliteExecutor<'e>,
+    executor: impl Executor<'e>,
     user_id: Uuid,
     id: Uuid,
     deleted_after: i64,

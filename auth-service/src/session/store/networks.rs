@@ -1,7 +1,6 @@
 //! The table `known_network`.
 
-use fenxi_chassis::sqlite::Transaction;
-use sqlx::SqliteExecutor;
+use fenxi_chassis::sqlite::{Executor, Transaction};
 use uuid::Uuid;
 
 use crate::store::StoreError;
@@ -36,7 +35,7 @@ pub(crate) async fn note_network(
 
 /// Whether the user signed in from this network after this time.
 pub(crate) async fn knows_network(
-    executor: impl SqliteExecutor<'_>,
+    executor: impl Executor<'_>,
     user_id: Uuid,
     network: &str,
     after: i64,
