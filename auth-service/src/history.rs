@@ -40,12 +40,17 @@ use crate::{
 };
 
 /// The schema of these rooms.
-pub(crate) const STEPS: [Step; 2] = [
+pub(crate) const STEPS: [Step; 3] = [
     Step { number: 100, title: "history", sql: include_str!("../migrations/sqlite/0100_history.sql") },
     Step {
         number: 101,
         title: "the days on which a dataset was used",
         sql: include_str!("../migrations/sqlite/0101_history_dataset_use.sql"),
+    },
+    Step {
+        number: 102,
+        title: "of a day's entries those that ran",
+        sql: include_str!("../migrations/sqlite/0102_history_day_ran.sql"),
     },
 ];
 

@@ -41,13 +41,28 @@ pub(crate) struct Day {
     pub(crate) day: i32,
     pub(crate) total: i64,
     pub(crate) succeeded: i64,
+    /// Entries that ran.
+    pub(crate) ran: i64,
+}
+
+impl Day {
+    /// Those that ran and did not succeed.
+    pub(crate) fn failed(&self) -> i64 {
+        (self.ran - self.succeeded).max(0)
+    }
 }
 
 impl Statistics {
-    /// The share of those that succeeded, from 0 to 1.
+    /// Those that ran and did not succeed. What was cancelled before it ran did neither.
+    pub(crate) fn failed(&self) -> i64 {
+        (self.ran - self.succeeded).max(0)
+    }
+
+    /// The share of those that succeeded among those that ran, from 0 to 1.
     pub(crate) fn success_rate(&self) -> f64 {
+        let ran = self.succeeded + self.failed();
         #[expect(clippy::cast_precision_loss, reason = "a share is told to a few digits")]
-        if self.total > 0 { self.succeeded as f64 / self.total as f64 } else { 0.0 }
+        if ran > 0 { self.succeeded as f64 / ran as f64 } else { 0.0 }
     }
 
     /// The mean time from start to end of those that ran; `None` if none did.

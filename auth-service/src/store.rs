@@ -40,4 +40,5 @@ pub(crate) const STEPS: &[fenxi_chassis::sqlite::Step] = &[
     },
     crate::history::STEPS[0],
     crate::history::STEPS[1],
+    crate::history::STEPS[2],
 ];

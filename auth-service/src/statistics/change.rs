@@ -37,6 +37,14 @@ impl Change {
     }
 }
 
+/// What happens to the sums of one day.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct DayChange {
+    pub(super) total: i64,
+    pub(super) succeeded: i64,
+    pub(super) ran: i64,
+}
+
 /// What happens to one user's sums.
 #[derive(Clone, Debug, Default)]
 pub(super) struct UserChange {
@@ -45,8 +53,7 @@ pub(super) struct UserChange {
     pub(super) ran: i64,
     pub(super) duration_micros: i64,
     pub(super) datasets: i64,
-    /// Total and succeeded of each day.
-    pub(super) days: BTreeMap<i32, (i64, i64)>,
+    pub(super) days: BTreeMap<i32, DayChange>,
 }
 
 /// What happens to the sums of all users that a transaction touches.
@@ -61,9 +68,10 @@ impl Changes {
         user.succeeded += change.succeeded;
         user.ran += change.ran;
         user.duration_micros = user.duration_micros.saturating_add(change.duration_micros);
-        let (total, succeeded) = user.days.entry(change.day).or_default();
-        *total += change.sign;
-        *succeeded += change.succeeded;
+        let day = user.days.entry(change.day).or_default();
+        day.total += change.sign;
+        day.succeeded += change.succeeded;
+        day.ran += change.ran;
     }
 
     /// With so many datasets more, or fewer.
@@ -71,8 +79,8 @@ impl Changes {
         self.0.entry(user_id).or_default().datasets += datasets;
     }
 
-    /// Every day of every user, with the change of its total and of those that succeeded.
-    pub(super) fn days(&self) -> impl Iterator<Item = (Uuid, i32, (i64, i64))> {
+    /// Every day of every user, with the change of its sums.
+    pub(super) fn days(&self) -> impl Iterator<Item = (Uuid, i32, DayChange)> {
         self.0.iter().flat_map(|(user_id, user)| user.days.iter().map(|(day, sums)| (*user_id, *day, *sums)))
     }
 }

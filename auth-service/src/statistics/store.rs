@@ -13,22 +13,22 @@ use super::{Changes, DAYS_MAX, Day, Statistics};
 use crate::store::StoreError;
 
 /// One day; tells its total.
-const DAY: &str = "INSERT INTO history_day (user_id, day, total, succeeded) VALUES ($1, $2, $3, $4) \
+const DAY: &str = "INSERT INTO history_day (user_id, day, total, succeeded, ran) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT (user_id, day) DO UPDATE SET total = history_day.total + excluded.total, \
-     succeeded = history_day.succeeded + excluded.succeeded RETURNING total";
+     succeeded = history_day.succeeded + excluded.succeeded, ran = history_day.ran + excluded.ran RETURNING total";
 
 const EMPTY_DAY: &str = "DELETE FROM history_day WHERE user_id = $1 AND day = $2 AND total = 0";
 
 /// Many days, untold: a row for each would cost more than the day.
 static DAYS: LazyLock<Shapes> = LazyLock::new(|| {
     let head = format!(
-        "{INSERT_MANY} history_day (user_id, day, total, succeeded) \
-         SELECT column1, column2, column3, column4 FROM (VALUES "
+        "{INSERT_MANY} history_day (user_id, day, total, succeeded, ran) \
+         SELECT column1, column2, column3, column4, column5 FROM (VALUES "
     );
     let tail = ") AS more WHERE column1 IS NOT NULL \
          ON CONFLICT (user_id, day) DO UPDATE SET total = history_day.total + excluded.total, \
-         succeeded = history_day.succeeded + excluded.succeeded";
-    Shapes::new(&head, "({1}, {2}, {3}, {4})", ", ", tail, 4)
+         succeeded = history_day.succeeded + excluded.succeeded, ran = history_day.ran + excluded.ran";
+    Shapes::new(&head, "({1}, {2}, {3}, {4}, {5})", ", ", tail, 5)
 });
 
 static USERS: LazyLock<Shapes> = LazyLock::new(|| {
@@ -50,7 +50,7 @@ static USERS: LazyLock<Shapes> = LazyLock::new(|| {
 
 /// The days are one text, newest first: the driver's cost is by the row.
 const READ: &str = "SELECT total, succeeded, ran, duration_micros, datasets, active_days, last_activity_time, \
-     (SELECT string_agg(day || ':' || total || ':' || succeeded, ',') FROM (SELECT day, total, succeeded \
+     (SELECT string_agg(day || ':' || total || ':' || succeeded || ':' || ran, ',') FROM (SELECT day, total, succeeded, ran \
      FROM history_day WHERE user_id = $1 ORDER BY day DESC LIMIT $2 + 0) AS newest) \
      FROM history_statistics WHERE user_id = $1";
 
@@ -68,8 +68,8 @@ pub(crate) async fn grow(
     let days: Vec<_> = changes.days().collect();
     for (sql, piece) in DAYS.padded(&days) {
         let mut query = sqlx::query(sql);
-        for (user_id, day, (total, succeeded)) in piece {
-            query = query.bind(user_id).bind(day).bind(total).bind(succeeded);
+        for (user_id, day, change) in piece {
+            query = query.bind(user_id).bind(day).bind(change.total).bind(change.succeeded).bind(change.ran);
         }
         query.execute(&mut *transaction).await?;
     }
@@ -83,14 +83,15 @@ pub(crate) async fn grow(
 /// Changes the sums, up or down, after the rows of the history were changed in the same transaction.
 pub(crate) async fn apply(transaction: &mut Transaction, changes: &Changes) -> Result<(), StoreError> {
     let mut active_days: HashMap<Uuid, i64> = HashMap::new();
-    for (user_id, day, (change, succeeded)) in changes.days() {
-        let query = sqlx::query(DAY).bind(user_id).bind(day).bind(change).bind(succeeded);
+    for (user_id, day, change) in changes.days() {
+        let query = sqlx::query(DAY).bind(user_id).bind(day);
+        let query = query.bind(change.total).bind(change.succeeded).bind(change.ran);
         let total: i64 = query.fetch_one(&mut *transaction).await?.try_get(0)?;
         if total == 0 {
             sqlx::query(EMPTY_DAY).bind(user_id).bind(day).execute(&mut *transaction).await?;
         }
         // A day comes with its first entry and goes with its last.
-        let was_active = total != change;
+        let was_active = total != change.total;
         *active_days.entry(user_id).or_default() += i64::from(total != 0) - i64::from(was_active);
     }
     apply_users(transaction, changes, &active_days).await
@@ -141,7 +142,7 @@ fn days(text: &str) -> Result<Vec<Day>, StoreError> {
     let day = |text: &str| {
         let mut numbers = text.split(':').map(str::parse::<i64>);
         let mut next = || numbers.next()?.ok();
-        Some(Day { day: i32::try_from(next()?).ok()?, total: next()?, succeeded: next()? })
+        Some(Day { day: i32::try_from(next()?).ok()?, total: next()?, succeeded: next()?, ran: next()? })
     };
     let parts = text.split(',').filter(|part| !part.is_empty());
     parts.map(|part| day(part).ok_or(StoreError::Corrupt("day of the statistics"))).collect()

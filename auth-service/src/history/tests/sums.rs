@@ -9,6 +9,7 @@ use super::{DAY, NewEntry, Outcome, Room, SECOND, dataset, entry};
 use crate::{
     history::HistoryError,
     statistics::{Day, Statistics},
+    store::StoreError,
 };
 
 #[derive(Clone, Debug)]
@@ -53,14 +54,17 @@ fn recount<'e>(entries: impl Iterator<Item = &'e NewEntry>) -> Statistics {
         sums.ran += i64::from(entry.start_time.is_some());
         sums.duration_micros += entry.duration_micros;
         datasets.extend(entry.dataset_ids());
-        let day = days.entry(entry.end_time / DAY).or_insert((0, 0));
-        *day = (day.0 + 1, day.1 + ok);
+        let day = days.entry(entry.end_time.div_euclid(DAY)).or_insert((0, 0, 0));
+        *day = (day.0 + 1, day.1 + ok, day.2 + i64::from(entry.start_time.is_some()));
         newest = newest.max(Some((entry.id, entry.end_time)));
     }
     sums.datasets = i64::try_from(datasets.len()).expect("few");
     sums.active_days = i64::try_from(days.len()).expect("few");
     sums.last_activity_time = newest.map(|(_, end)| end);
-    let day = |(day, (total, succeeded)): (i64, _)| Day { day: i32::try_from(day).expect("a day"), total, succeeded };
+    let day = |(day, (total, succeeded, ran)): (i64, _)| {
+        let day = i32::try_from(day).expect("a day");
+        Day { day, total, succeeded, ran }
+    };
     sums.days = days.into_iter().rev().map(day).collect();
     sums
 }
@@ -122,4 +126,63 @@ async fn the_days_told_are_the_newest_366() {
     assert_eq!((sums.active_days, sums.days.len()), (400, 366));
     assert!(sums.days.is_sorted_by(|a, b| a.day > b.day));
     assert_eq!(i64::from(sums.days[0].day), (super::START + 399 * DAY) / DAY);
+}
+
+#[tokio::test]
+async fn what_never_ran_has_neither_succeeded_nor_failed() {
+    let (room, user) = (Room::new().await, Uuid::from_u128(1));
+    let outcomes =
+        [(Outcome::Ok, true), (Outcome::Error, true), (Outcome::Interrupted, true), (Outcome::Cancelled, false)];
+    let made = |(number, (outcome, ran)): (i64, (Outcome, bool))| {
+        let mut new = entry(user, number * SECOND);
+        new.whole.entry.outcome = outcome;
+        new.whole.entry.start_time = ran.then_some(new.whole.entry.end_time);
+        new
+    };
+    let new: Vec<_> = (0..).zip(outcomes).map(made).collect();
+    let idle = new[3].whole.entry.id;
+    room.history.record(new).await.expect("taken");
+    let sums = room.history.statistics(user).await.expect("sums");
+    assert_eq!((sums.total, sums.succeeded, sums.failed()), (4, 1, 2));
+    assert!((sums.success_rate() - 1.0 / 3.0).abs() < 1e-9, "{}", sums.success_rate());
+    assert_eq!((sums.days[0].total, sums.days[0].succeeded, sums.days[0].failed()), (4, 1, 2));
+    room.history.delete(user, idle, None).await.expect("deleted");
+    let sums = room.history.statistics(user).await.expect("sums");
+    assert_eq!((sums.total, sums.failed(), sums.days[0].failed()), (3, 2, 2));
+}
+
+#[tokio::test]
+async fn days_from_before_those_that_ran_were_counted_are_counted_anew() {
+    let room = Room::new().await;
+    // Summaries of all lengths: with texts and datasets of none, one and two bytes of length.
+    let made = |number: i64| {
+        let mut new = entry(Uuid::from_u128(1 + u128::from(number % 3 == 0)), (number % 5 - 2) * DAY + number * SECOND);
+        let at = usize::try_from(number).expect("small");
+        let entry = &mut new.whole.entry;
+        entry.title = "t".repeat(at % 4 * 40);
+        entry.preview = "查".repeat(at % 3 * 66);
+        entry.datasets = (0..at % 40).map(|number| dataset(number as u128, &"d".repeat(at * 6))).collect();
+        (entry.outcome, entry.start_time) = match number % 4 {
+            0 => (Outcome::Cancelled, None),
+            1 => (Outcome::Error, Some(entry.end_time - number)),
+            2 => (Outcome::Lost, None),
+            _ => (Outcome::Ok, Some(entry.end_time)),
+        };
+        new
+    };
+    let new: Vec<_> = (0..40).map(made).collect();
+    room.history.record(new.clone()).await.expect("taken");
+    // As it was before the step.
+    for sql in ["ALTER TABLE history_day DROP COLUMN ran", "DELETE FROM _sqlx_migrations WHERE version = 102"] {
+        let done = room.database.writer.write::<_, StoreError, _>(move |transaction| {
+            Box::pin(async move { Ok(sqlx::query(sql).execute(transaction).await?) })
+        });
+        done.await.expect("undone");
+    }
+    room.database.close(&room.lifecycle).await;
+    let room = Room::over(room.folder).await;
+    for user in [1, 2].map(Uuid::from_u128) {
+        let there = new.iter().filter(|new| new.user_id == user);
+        assert_eq!(room.history.statistics(user).await.expect("sums").days, recount(there).days);
+    }
 }

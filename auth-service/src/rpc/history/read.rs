@@ -100,7 +100,7 @@ pub(crate) fn statistics_message(statistics: &Statistics) -> StatisticsMessage {
     StatisticsMessage {
         total: statistics.total,
         succeeded: statistics.succeeded,
-        failed: statistics.total - statistics.succeeded,
+        failed: statistics.failed(),
         success_rate: statistics.success_rate(),
         datasets: statistics.datasets,
         mean_execution_duration: statistics.mean_duration_micros().map(duration),
@@ -114,7 +114,7 @@ fn day_message(day: &Day) -> DayStatistics {
     let date = Date::from_julian_day(UNIX_JULIAN_DAY.saturating_add(day.day)).unwrap_or(Date::MAX);
     let (year, month, number) = date.to_calendar_date();
     let name = format!("{year:04}-{:02}-{number:02}", u8::from(month));
-    DayStatistics { day: name, total: day.total, succeeded: day.succeeded }
+    DayStatistics { day: name, total: day.total, succeeded: day.succeeded, failed: day.failed() }
 }
 
 #[cfg(test)]
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn days_are_those_of_the_calendar() {
         for (day, name) in [(0, "1970-01-01"), (20_780, "2026-11-23"), (11_016, "2000-02-29")] {
-            assert_eq!(day_message(&Day { day, total: 1, succeeded: 0 }).day, name);
+            assert_eq!(day_message(&Day { day, total: 1, succeeded: 0, ran: 0 }).day, name);
         }
     }
 }

@@ -114,9 +114,10 @@ export const en = {
     total: "{n} analysis in all|{n} analyses in all", untitled: "(no code)",
   },
   stats: {
-    activeDays: "Active days", analyses: "{n} analysis|{n} analyses", datasets: "Datasets analysed", dayTip: "{n} analysis, {failed} not successful|{n} analyses, {failed} not successful", days30: "Last 30 days",
+    activeDays: "Active days", analyses: "{n} analysis|{n} analyses", datasets: "Datasets analysed", dayTip: "{n} analysis, {failed} not successful|{n} analyses, {failed} not successful",
+    dayTipNotRun: "{n} analysis, {failed} not successful, {notRun} not run|{n} analyses, {failed} not successful, {notRun} not run", days30: "Last 30 days",
     failed: "{n} not successful", last: "Last: {when}", lead: "Days are counted in UTC.", mean: "Mean time", none: "Nothing to count yet", noneText: "Run your first analysis and figures appear here.",
-    notOk: "Not successful", succeeded: "{n} successful", successRate: "Success rate", total: "Analyses", year: "The last year",
+    notOk: "Not successful", notRun: "{n} not run", notRunName: "Not run", succeeded: "{n} successful", successRate: "Success rate", total: "Analyses", year: "The last year",
   },
   settings: {
     changePassword: "Change password", changePasswordText: "Your other devices are signed out. API tokens stay until you revoke them.", currentPassword: "Current password", devices: "Devices",

@@ -116,9 +116,9 @@ export const zh: Messages = {
     total: "共 {n} 次分析", untitled: "（无代码）",
   },
   stats: {
-    activeDays: "活跃天数", analyses: "{n} 次分析", datasets: "分析过的数据集", dayTip: "{n} 次分析，{failed} 次未成功", days30: "最近 30 天",
+    activeDays: "活跃天数", analyses: "{n} 次分析", datasets: "分析过的数据集", dayTip: "{n} 次分析，{failed} 次未成功", dayTipNotRun: "{n} 次分析，{failed} 次未成功，{notRun} 次未运行", days30: "最近 30 天",
     failed: "{n} 次未成功", last: "最近：{when}", lead: "日期按 UTC 统计。", mean: "平均耗时", none: "还没有可统计的内容", noneText: "运行第一次分析后，这里会显示统计。",
-    notOk: "未成功", succeeded: "{n} 次成功", successRate: "成功率", total: "分析次数", year: "最近一年",
+    notOk: "未成功", notRun: "{n} 次未运行", notRunName: "未运行", succeeded: "{n} 次成功", successRate: "成功率", total: "分析次数", year: "最近一年",
   },
   settings: {
     changePassword: "修改密码", changePasswordText: "修改后，其他设备会退出登录；API 令牌继续有效，直到你将其撤销。", currentPassword: "当前密码", devices: "设备",

@@ -1,5 +1,6 @@
 // Days in UTC, as the statistics count them.
 
+import type { DayStatistics } from "../../gen/fenxi/history/v1/history_pb";
 import { currentLanguage } from "../../i18n/i18n";
 
 const DAY_MS = 86_400_000;
@@ -13,6 +14,12 @@ export function dayLabel(day: string, withYear = false): string {
   const parts: Intl.DateTimeFormatOptions = { month: "short", day: "numeric", timeZone: "UTC" };
   if (withYear) parts.year = "numeric";
   return new Date(`${day}T00:00Z`).toLocaleDateString(currentLanguage(), parts);
+}
+
+/** How a day's analyses ended: one that never ran has neither succeeded nor failed. */
+export function ends(day: Pick<DayStatistics, "total" | "succeeded" | "failed"> | undefined) {
+  const [total, succeeded, failed] = [Number(day?.total ?? 0n), Number(day?.succeeded ?? 0n), Number(day?.failed ?? 0n)];
+  return { total, succeeded, failed, notRun: Math.max(0, total - succeeded - failed) };
 }
 
 /** The last `count` days up to today, oldest first. */

@@ -34,8 +34,10 @@ export function StatsScreen() {
 function Figures({ statistics }: { statistics: Statistics }) {
   const t = useT();
   const meanMs = durationMs(statistics.meanExecutionDuration);
+  const notRun = statistics.total - statistics.succeeded - statistics.failed;
+  const others = [t("stats.failed", { n: statistics.failed }), notRun > 0n && t("stats.notRun", { n: notRun })];
   const tiles: { name: string; value: string; note?: string }[] = [
-    { name: t("stats.total"), value: count(statistics.total), note: t("stats.failed", { n: statistics.failed }) },
+    { name: t("stats.total"), value: count(statistics.total), note: others.filter(Boolean).join(" · ") },
     { name: t("stats.successRate"), value: percent(statistics.successRate), note: t("stats.succeeded", { n: statistics.succeeded }) },
     { name: t("stats.mean"), value: meanMs === null ? "–" : span(meanMs) },
     { name: t("stats.datasets"), value: count(statistics.datasets) },
