@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod datasets;
+pub mod disabled;
 pub mod executions;
 pub mod kernels;
 pub mod network;
@@ -23,7 +24,10 @@ use std::{
 use anyhow::Context as _;
 use fenxi_chassis::{
     caller::{KeyRequests, Verifier, follow_keys, token::AUDIENCE_ANALYSIS},
-    client, files,
+    client,
+    clock::Clock,
+    files,
+    lifecycle::Lifecycle,
     net::Listeners,
     page::PageTokens,
     program::Frame,
@@ -38,7 +42,10 @@ use uuid::Uuid;
 use config::{Auth, Config};
 use datasets::{DatasetError, Datasets};
 use executions::{Executions, Fate, run::Runner};
-use fenxi_proto::{access, history::v1::history_service_client::HistoryServiceClient};
+use fenxi_proto::{
+    access, auth::v1::caller_service_client::CallerServiceClient,
+    history::v1::history_service_client::HistoryServiceClient,
+};
 use kernels::{
     config::{KernelSettings, KernelStart},
     launch::{ForkLauncher, Launched, Level, Workshop, socket_folder},
@@ -49,7 +56,7 @@ use kernels::{
 };
 use network::Networks;
 use objects::Objects;
-use outbox::{History, Relay};
+use outbox::Relay;
 
 /// How long the steps of a stop may take of what it has: kernels to end or be left; the ends of executions to be stored, of
 /// which the next start stores the rest; parsing and bytes under way to end.
@@ -126,11 +133,13 @@ pub async fn serve_on(listeners: impl Into<Listeners>, config: Config, frame: Fr
         inherited.works.entry(kernel_id).or_default().push(work);
     }
     lifecycle.spawn(executions.clone().keep_tidy(lifecycle.clone()));
-    if let Some(history) = history(&config.auth)? {
-        lifecycle.spawn(Relay::new(database.clone(), history, clock, wake).run(lifecycle.clone()));
-    }
+    let bearer = bearer(&config.auth)?;
+    let to_deliver = (database.clone(), clock, wake);
     let clock = frame.clock.clone();
     let kernels = Registry::open(launcher.clone(), tables, store, settings, clock, &lifecycle, inherited).await?;
+    if let Some(bearer) = bearer {
+        follow_auth(&config.auth, bearer, to_deliver, &kernels, &lifecycle)?;
+    }
     let runner = Runner::new(executions.clone(), kernels.clone());
 
     // Kernels are left to the next service; or they end as soon as this one is to stop, so that whoever watches sees the
@@ -180,14 +189,33 @@ async fn close(kernels: &Registry, launchers: &Launchers, linger: Duration) {
     join(closed, launchers.close()).await;
 }
 
-/// The history, with this service's credential; `None` without one.
-fn history(auth: &Auth) -> anyhow::Result<Option<History>> {
+/// This service's credential; `None` without one.
+fn bearer(auth: &Auth) -> anyhow::Result<Option<client::Bearer>> {
     let Some(file) = &auth.secret_file else {
-        tracing::warn!("no --secret-file is set: finished executions wait in the outbox and are not delivered");
+        tracing::warn!(
+            "no --secret-file is set: finished executions wait in the outbox and are not delivered, and kernels of users \
+             who are disabled go on"
+        );
         return Ok(None);
     };
-    let bearer = client::Bearer::new(&files::secret(file).context("--secret-file")?).context("--secret-file")?;
-    Ok(Some(HistoryServiceClient::with_interceptor(client::channel_to(&auth.auth_url)?, bearer)))
+    client::Bearer::new(&files::secret(file).context("--secret-file")?).context("--secret-file").map(Some)
+}
+
+/// What goes on between this service and auth-service beside the keys: the outbox that is delivered there, and who is
+/// disabled, which comes from there.
+fn follow_auth(
+    auth: &Auth,
+    bearer: client::Bearer,
+    (database, clock, wake): (Database, Clock, outbox::Wake),
+    kernels: &Registry,
+    lifecycle: &Lifecycle,
+) -> anyhow::Result<()> {
+    let channel = client::channel_to(&auth.auth_url)?;
+    let history = HistoryServiceClient::with_interceptor(channel.clone(), bearer.clone());
+    lifecycle.spawn(Relay::new(database, history, clock, wake).run(lifecycle.clone()));
+    let callers = CallerServiceClient::with_interceptor(channel, bearer);
+    lifecycle.spawn(disabled::follow(callers, kernels.clone(), lifecycle.clone()));
+    Ok(())
 }
 
 /// How kernels are started. Its folders are made, and what a former service left is ended, on a thread that may block.

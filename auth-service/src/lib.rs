@@ -176,6 +176,7 @@ impl Parts {
         let callers = rpc::callers::Rpc {
             credentials: self.credentials(),
             revocations: self.revocations.clone(),
+            users: self.users(),
             lifecycle: self.frame.lifecycle.clone(),
         };
         Routes::new(rpc::keys::service(self.keys.clone()))

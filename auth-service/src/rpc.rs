@@ -5,6 +5,7 @@ pub(crate) mod api_tokens;
 pub(crate) mod auth;
 pub(crate) mod call;
 pub(crate) mod callers;
+mod disabled_users;
 pub(crate) mod failure;
 pub(crate) mod history;
 pub(crate) mod keys;

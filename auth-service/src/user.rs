@@ -168,6 +168,11 @@ impl Users {
         Ok((users, store::total(&self.database.reader).await?))
     }
 
+    /// At most `rows_max` of those who are shut out, by id from after `after`.
+    pub(crate) async fn disabled(&self, after: Uuid, rows_max: u32) -> Result<Vec<Uuid>, UserError> {
+        Ok(store::disabled(&self.database.reader, after, rows_max.into()).await?)
+    }
+
     /// Makes a local account, once.
     pub(crate) async fn create(&self, wanted: Wanted, once: Once) -> Result<User, UserError> {
         let username = name::username(&wanted.username)?;
@@ -241,10 +246,9 @@ impl Users {
                 &self.database.writer,
                 move |transaction| Box::pin(async move { wish.apply(transaction, &admission, &once, now).await }),
                 move |revocations, (_, ended)| {
-                    if disabled {
-                        revocations.credentials_ended(ended);
-                        revocations.user_changed(user_id);
-                    }
+                    revocations.credentials_ended(ended);
+                    // Those who are let in again, too: their kernels may be started again.
+                    revocations.user_changed(user_id);
                 },
             )
             .await?;

@@ -1,11 +1,12 @@
-//! CallerService: the gateway's door to credentials, and the feed of what is revoked.
+//! CallerService: the gateway's door to credentials, and the feeds of what is revoked and of who is disabled.
 
 use std::{pin::Pin, time::Duration};
 
 use fenxi_chassis::lifecycle::Lifecycle;
 use fenxi_proto::{
     auth::v1::{
-        ResolveCredentialRequest, ResolveCredentialResponse, WatchRevocationsRequest, WatchRevocationsResponse,
+        ResolveCredentialRequest, ResolveCredentialResponse, WatchDisabledUsersRequest, WatchRevocationsRequest,
+        WatchRevocationsResponse,
         caller_service_server::{CallerService, CallerServiceServer},
     },
     error::{ErrorReason, Failure},
@@ -17,9 +18,16 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval},
 };
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
-use super::call::REQUEST_MAX_BYTES;
-use crate::credential::{Credentials, Revocation, Revocations};
+use super::{
+    call::REQUEST_MAX_BYTES,
+    disabled_users::{Answers, Feed},
+};
+use crate::{
+    credential::{Credentials, Revocation, Revocations},
+    user::Users,
+};
 
 /// How often a watcher hears that its stream is in force.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
@@ -28,6 +36,7 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
 pub(crate) struct Rpc {
     pub(crate) credentials: Credentials,
     pub(crate) revocations: Revocations,
+    pub(crate) users: Users,
     pub(crate) lifecycle: Lifecycle,
 }
 
@@ -101,19 +110,39 @@ impl CallerService for Rpc {
         &self,
         _request: Request<WatchRevocationsRequest>,
     ) -> Result<Response<Self::WatchRevocationsStream>, Status> {
-        // The first tick is at once: the heartbeat that says that the stream is in force.
-        let mut heartbeat = interval(HEARTBEAT_INTERVAL);
-        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let watch =
-            Watch { revocations: self.revocations.watch(), heartbeat, lifecycle: self.lifecycle.clone(), ended: false };
+        let (revocations, lifecycle) = (self.revocations.watch(), self.lifecycle.clone());
+        let watch = Watch { revocations, heartbeat: heartbeat(), lifecycle, ended: false };
         Ok(Response::new(Box::pin(stream::unfold(watch, Watch::next))))
     }
+
+    type WatchDisabledUsersStream = Answers;
+
+    async fn watch_disabled_users(
+        &self,
+        _request: Request<WatchDisabledUsersRequest>,
+    ) -> Result<Response<Answers>, Status> {
+        let feed = Feed {
+            changes: self.revocations.watch(),
+            users: self.users.clone(),
+            heartbeat: heartbeat(),
+            lifecycle: self.lifecycle.clone(),
+            told: Some(Uuid::nil()),
+            ended: false,
+        };
+        Ok(Response::new(feed.stream()))
+    }
+}
+
+/// The first tick is at once: the heartbeat that says that the stream is in force.
+fn heartbeat() -> Interval {
+    let mut heartbeat = interval(HEARTBEAT_INTERVAL);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    heartbeat
 }
 
 #[cfg(test)]
 mod tests {
     use tonic::Code;
-    use uuid::Uuid;
 
     use super::*;
 

@@ -87,6 +87,14 @@ pub(crate) async fn page(
     rows.iter().map(user).collect()
 }
 
+/// Those who are shut out, by id from after `after`, at most `rows_max`.
+pub(crate) async fn disabled(executor: impl Executor<'_>, after: Uuid, rows_max: i64) -> Result<Vec<Uuid>, StoreError> {
+    let sql = "SELECT user_id FROM user_account WHERE disabled_time IS NOT NULL AND user_id > $1 \
+               ORDER BY user_id LIMIT $2 + 0";
+    let rows = sqlx::query(sql).bind(after).bind(rows_max).fetch_all(executor).await?;
+    rows.iter().map(|row| Ok(row.try_get("user_id")?)).collect()
+}
+
 /// Users in all.
 pub(crate) async fn total(executor: impl Executor<'_>) -> Result<i64, StoreError> {
     Ok(sqlx::query("SELECT total FROM user_total WHERE id = 1").fetch_one(executor).await?.try_get("total")?)

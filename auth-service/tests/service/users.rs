@@ -3,7 +3,8 @@
 use fenxi_proto::{
     auth::v1::{
         CreateUserRequest, DisableUserRequest, EnableUserRequest, GetCurrentUserRequest, GetUserRequest,
-        ListLoginMethodsRequest, ListUsersRequest, UpdateUserRequest, User, UserRole,
+        ListLoginMethodsRequest, ListUsersRequest, UpdateUserRequest, User, UserRole, WatchDisabledUsersRequest,
+        caller_service_client::CallerServiceClient,
     },
     error::ErrorReason,
 };
@@ -159,6 +160,34 @@ async fn a_disabled_user_is_out_at_once_and_may_come_back() {
     users.enable_user(back).await.expect("enabled");
     assert_eq!(reason(house.resolve(&ada.secret).await), ErrorReason::Unauthenticated, "an old login came back");
     house.login("ada", PASSWORD).await.expect("signed in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_disabled_is_told_from_before_and_from_now_on() {
+    let house = House::new().await;
+    let admin = house.administrator().await;
+    for name in ["ada", "bob"] {
+        house.user(&admin, name, UserRole::Member).await;
+    }
+    let ada = house.login("ada", PASSWORD).await.expect("signed in").user;
+    let bob = house.login("bob", PASSWORD).await.expect("signed in").user;
+    let mut users = house.users(&admin.secret).await;
+    users.disable_user(disable(&ada)).await.expect("disabled");
+    let mut callers = CallerServiceClient::new(house.analysis());
+    let mut feed = callers.watch_disabled_users(WatchDisabledUsersRequest {}).await.expect("a feed").into_inner();
+    let mut heard = async || loop {
+        let message = feed.message().await.expect("it goes on").expect("a message");
+        if !(message.disabled_user_ids.is_empty() && message.enabled_user_ids.is_empty()) {
+            break (message.disabled_user_ids, message.enabled_user_ids);
+        }
+    };
+    let none = Vec::<String>::new();
+    assert_eq!(heard().await, (vec![ada.user_id.clone()], none.clone()), "who was disabled before");
+    users.disable_user(disable(&bob)).await.expect("disabled");
+    assert_eq!(heard().await, (vec![bob.user_id.clone()], none.clone()));
+    let back = EnableUserRequest { user_id: ada.user_id.clone(), request_id: request_id() };
+    users.enable_user(back).await.expect("enabled");
+    assert_eq!(heard().await, (none, vec![ada.user_id]));
 }
 
 /// An administrator who cannot sign in, because their identity provider was switched off, is none.

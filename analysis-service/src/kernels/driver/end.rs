@@ -304,6 +304,7 @@ pub(super) fn describe(death: &Death) -> String {
         DeathCause::Unresponsive => "it did not heed an interrupt".into(),
         DeathCause::Shutdown => "the service was stopped".into(),
         DeathCause::Lost => "nobody saw how it ended".into(),
+        DeathCause::UserDisabled => "its user was disabled".into(),
         DeathCause::Unspecified => "it has ended".into(),
     }
 }

@@ -122,6 +122,11 @@ impl KernelHandle {
         self.kernel.clone()
     }
 
+    /// Whether both lead to the same task.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.requests.same_channel(&other.requests)
+    }
+
     /// The tables it holds.
     #[must_use]
     pub fn datasets(&self) -> Vec<KernelDatasetRef> {

@@ -62,6 +62,15 @@ impl auth::caller_service_server::CallerService for Auth {
         });
         Ok(Response::new(Box::pin(heartbeat.chain(revocations))))
     }
+
+    type WatchDisabledUsersStream = Rows<auth::WatchDisabledUsersResponse>;
+
+    async fn watch_disabled_users(
+        &self,
+        _request: Request<auth::WatchDisabledUsersRequest>,
+    ) -> Result<Response<Self::WatchDisabledUsersStream>, Status> {
+        Err(Status::unimplemented("not the gateway's"))
+    }
 }
 
 impl Auth {

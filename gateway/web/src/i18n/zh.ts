@@ -82,7 +82,7 @@ export const zh: Messages = {
   death: {
     deleted: "已被手动结束。", exit: "进程自行退出（退出码 {code}）。", idle: "空闲时间过长。", limit: "超出限制：{detail}。",
     memory: "内存超出上限。", restarted: "已被重启。", shutdown: "服务已停止。", signal: "被信号 {signal} 终止。",
-    startFailed: "未能启动。", unresponsive: "未响应停止请求。", lost: "不清楚它是如何结束的。",
+    startFailed: "未能启动。", unresponsive: "未响应停止请求。", lost: "不清楚它是如何结束的。", userDisabled: "账号已被停用。",
   },
   upload: {
     automatic: "自动", cancel: "移除", choose: "选择文件", comma: "逗号 ,", delimiter: "分隔符", detected: "自动：{value}", drop: "将表格拖到这里", encoding: "编码",
@@ -133,7 +133,7 @@ export const zh: Messages = {
     revoked: "令牌已吊销", scopes: "权限", secretLost: "令牌其实已创建，但密钥未能送达。请吊销它；再按一次会创建新的令牌。", use: "发送方式：", write: "写",
   },
   users: {
-    administrator: "管理员", create: "添加用户", createText: "创建一个本地账号，并将密码转交给对方。", created: "用户已添加", demoteSelfText: "你将无法再查看和管理用户，且不能自行撤回，只有其他管理员可以恢复。", demoteSelfTitle: "放弃管理员身份？", demoteText: "对方将无法再查看和管理用户。", demoteTitle: "将 {name} 设为成员？", disable: "停用", disableText: "其所有设备和令牌会立即失效。",
+    administrator: "管理员", create: "添加用户", createText: "创建一个本地账号，并将密码转交给对方。", created: "用户已添加", demoteSelfText: "你将无法再查看和管理用户，且不能自行撤回，只有其他管理员可以恢复。", demoteSelfTitle: "放弃管理员身份？", demoteText: "对方将无法再查看和管理用户。", demoteTitle: "将 {name} 设为成员？", disable: "停用", disableText: "其所有设备和令牌会立即失效，正在运行的分析会被终止。",
     disableTitle: "停用 {name}？", disabled: "已停用", displayName: "显示名称", enable: "启用", forAdministrators: "仅限管理员", forAdministratorsText: "只有管理员可以查看和管理本服务的用户。", lastLogin: "{when}登录", makeAdministrator: "设为管理员",
     makeMember: "设为成员", member: "成员", neverIn: "从未登录", passwordRule: "至少 10 个字符。", promoteText: "对方将可以添加、停用和修改用户，包括你。", promoteTitle: "将 {name} 设为管理员？", role: "角色", search: "搜索用户", setPassword: "设置密码",
     setPasswordText: "{name} 会在所有设备上退出，其所有 API 令牌随即失效，并使用新密码登录。", total: "{n} 位用户", usernameRule: "3 至 64 个字符：a–z、0–9、点、下划线、连字符。", you: "你",

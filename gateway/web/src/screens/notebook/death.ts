@@ -14,6 +14,7 @@ const CAUSES: Partial<Record<DeathCause, MessageKey>> = {
   [DeathCause.UNRESPONSIVE]: "death.unresponsive",
   [DeathCause.SHUTDOWN]: "death.shutdown",
   [DeathCause.LOST]: "death.lost",
+  [DeathCause.USER_DISABLED]: "death.userDisabled",
 };
 
 export function deathText(death: Death | undefined): string {

@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fenxi/auth/v1/caller.proto.
  */
 export const file_fenxi_auth_v1_caller: GenFile = /*@__PURE__*/
-  fileDesc("ChpmZW54aS9hdXRoL3YxL2NhbGxlci5wcm90bxINZmVueGkuYXV0aC52MSJFChhSZXNvbHZlQ3JlZGVudGlhbFJlcXVlc3QSFwoKY3JlZGVudGlhbBgBIAEoCUIDgAEBEhAKCGF1ZGllbmNlGAIgASgJIo8BChlSZXNvbHZlQ3JlZGVudGlhbFJlc3BvbnNlEhkKDGNhbGxlcl90b2tlbhgBIAEoCUIDgAEBEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd1c2VyX2lkGAMgASgJEhUKDWNyZWRlbnRpYWxfaWQYBCABKAkiGQoXV2F0Y2hSZXZvY2F0aW9uc1JlcXVlc3QiQgoYV2F0Y2hSZXZvY2F0aW9uc1Jlc3BvbnNlEhUKDWNyZWRlbnRpYWxfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCSIQCg5HZXRKd2tzUmVxdWVzdCIkCg9HZXRKd2tzUmVzcG9uc2USEQoJandrc19qc29uGAEgASgJMu4BCg1DYWxsZXJTZXJ2aWNlEm4KEVJlc29sdmVDcmVkZW50aWFsEicuZmVueGkuYXV0aC52MS5SZXNvbHZlQ3JlZGVudGlhbFJlcXVlc3QaKC5mZW54aS5hdXRoLnYxLlJlc29sdmVDcmVkZW50aWFsUmVzcG9uc2UiBqK7GAIIBBJtChBXYXRjaFJldm9jYXRpb25zEiYuZmVueGkuYXV0aC52MS5XYXRjaFJldm9jYXRpb25zUmVxdWVzdBonLmZlbnhpLmF1dGgudjEuV2F0Y2hSZXZvY2F0aW9uc1Jlc3BvbnNlIgaiuxgCCAQwATJeCgpLZXlTZXJ2aWNlElAKB0dldEp3a3MSHS5mZW54aS5hdXRoLnYxLkdldEp3a3NSZXF1ZXN0Gh4uZmVueGkuYXV0aC52MS5HZXRKd2tzUmVzcG9uc2UiBqK7GAIIAWIGcHJvdG8z", [file_fenxi_options_v1_options, file_google_protobuf_timestamp]);
+  fileDesc("ChpmZW54aS9hdXRoL3YxL2NhbGxlci5wcm90bxINZmVueGkuYXV0aC52MSJFChhSZXNvbHZlQ3JlZGVudGlhbFJlcXVlc3QSFwoKY3JlZGVudGlhbBgBIAEoCUIDgAEBEhAKCGF1ZGllbmNlGAIgASgJIo8BChlSZXNvbHZlQ3JlZGVudGlhbFJlc3BvbnNlEhkKDGNhbGxlcl90b2tlbhgBIAEoCUIDgAEBEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd1c2VyX2lkGAMgASgJEhUKDWNyZWRlbnRpYWxfaWQYBCABKAkiGQoXV2F0Y2hSZXZvY2F0aW9uc1JlcXVlc3QiQgoYV2F0Y2hSZXZvY2F0aW9uc1Jlc3BvbnNlEhUKDWNyZWRlbnRpYWxfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCSIbChlXYXRjaERpc2FibGVkVXNlcnNSZXF1ZXN0IlEKGldhdGNoRGlzYWJsZWRVc2Vyc1Jlc3BvbnNlEhkKEWRpc2FibGVkX3VzZXJfaWRzGAEgAygJEhgKEGVuYWJsZWRfdXNlcl9pZHMYAiADKAkiEAoOR2V0Sndrc1JlcXVlc3QiJAoPR2V0Sndrc1Jlc3BvbnNlEhEKCWp3a3NfanNvbhgBIAEoCTLjAgoNQ2FsbGVyU2VydmljZRJuChFSZXNvbHZlQ3JlZGVudGlhbBInLmZlbnhpLmF1dGgudjEuUmVzb2x2ZUNyZWRlbnRpYWxSZXF1ZXN0GiguZmVueGkuYXV0aC52MS5SZXNvbHZlQ3JlZGVudGlhbFJlc3BvbnNlIgaiuxgCCAQSbQoQV2F0Y2hSZXZvY2F0aW9ucxImLmZlbnhpLmF1dGgudjEuV2F0Y2hSZXZvY2F0aW9uc1JlcXVlc3QaJy5mZW54aS5hdXRoLnYxLldhdGNoUmV2b2NhdGlvbnNSZXNwb25zZSIGorsYAggEMAEScwoSV2F0Y2hEaXNhYmxlZFVzZXJzEiguZmVueGkuYXV0aC52MS5XYXRjaERpc2FibGVkVXNlcnNSZXF1ZXN0GikuZmVueGkuYXV0aC52MS5XYXRjaERpc2FibGVkVXNlcnNSZXNwb25zZSIGorsYAggFMAEyXgoKS2V5U2VydmljZRJQCgdHZXRKd2tzEh0uZmVueGkuYXV0aC52MS5HZXRKd2tzUmVxdWVzdBoeLmZlbnhpLmF1dGgudjEuR2V0Sndrc1Jlc3BvbnNlIgaiuxgCCAFiBnByb3RvMw", [file_fenxi_options_v1_options, file_google_protobuf_timestamp]);
 
 /**
  * Resolves a credential.
@@ -136,6 +136,49 @@ export const WatchRevocationsResponseSchema: GenMessage<WatchRevocationsResponse
   messageDesc(file_fenxi_auth_v1_caller, 3);
 
 /**
+ * Watches.
+ *
+ * @generated from message fenxi.auth.v1.WatchDisabledUsersRequest
+ */
+export type WatchDisabledUsersRequest = Message<"fenxi.auth.v1.WatchDisabledUsersRequest"> & {
+};
+
+/**
+ * Describes the message fenxi.auth.v1.WatchDisabledUsersRequest.
+ * Use `create(WatchDisabledUsersRequestSchema)` to create a new message.
+ */
+export const WatchDisabledUsersRequestSchema: GenMessage<WatchDisabledUsersRequest> = /*@__PURE__*/
+  messageDesc(file_fenxi_auth_v1_caller, 4);
+
+/**
+ * Who is disabled and who is not any more, or a heartbeat (both lists empty, every 10 seconds).
+ *
+ * @generated from message fenxi.auth.v1.WatchDisabledUsersResponse
+ */
+export type WatchDisabledUsersResponse = Message<"fenxi.auth.v1.WatchDisabledUsersResponse"> & {
+  /**
+   * Users who are disabled, at most 1,000 a message.
+   *
+   * @generated from field: repeated string disabled_user_ids = 1;
+   */
+  disabledUserIds: string[];
+
+  /**
+   * Users who are not; those who never were may be among them.
+   *
+   * @generated from field: repeated string enabled_user_ids = 2;
+   */
+  enabledUserIds: string[];
+};
+
+/**
+ * Describes the message fenxi.auth.v1.WatchDisabledUsersResponse.
+ * Use `create(WatchDisabledUsersResponseSchema)` to create a new message.
+ */
+export const WatchDisabledUsersResponseSchema: GenMessage<WatchDisabledUsersResponse> = /*@__PURE__*/
+  messageDesc(file_fenxi_auth_v1_caller, 5);
+
+/**
  * Asks for the keys.
  *
  * @generated from message fenxi.auth.v1.GetJwksRequest
@@ -148,7 +191,7 @@ export type GetJwksRequest = Message<"fenxi.auth.v1.GetJwksRequest"> & {
  * Use `create(GetJwksRequestSchema)` to create a new message.
  */
 export const GetJwksRequestSchema: GenMessage<GetJwksRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_auth_v1_caller, 4);
+  messageDesc(file_fenxi_auth_v1_caller, 6);
 
 /**
  * The keys.
@@ -169,10 +212,10 @@ export type GetJwksResponse = Message<"fenxi.auth.v1.GetJwksResponse"> & {
  * Use `create(GetJwksResponseSchema)` to create a new message.
  */
 export const GetJwksResponseSchema: GenMessage<GetJwksResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_auth_v1_caller, 5);
+  messageDesc(file_fenxi_auth_v1_caller, 7);
 
 /**
- * The gateway's door to credentials.
+ * The other services' door to credentials.
  *
  * @generated from service fenxi.auth.v1.CallerService
  */
@@ -197,6 +240,17 @@ export const CallerService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchRevocationsRequestSchema;
     output: typeof WatchRevocationsResponseSchema;
+  },
+  /**
+   * Streams who is disabled, for what goes on without a call: everyone who is now, and every change from now on. The stream
+   * is in force with its first message; when it breaks, watch again, and everyone is named again.
+   *
+   * @generated from rpc fenxi.auth.v1.CallerService.WatchDisabledUsers
+   */
+  watchDisabledUsers: {
+    methodKind: "server_streaming";
+    input: typeof WatchDisabledUsersRequestSchema;
+    output: typeof WatchDisabledUsersResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_fenxi_auth_v1_caller, 0);

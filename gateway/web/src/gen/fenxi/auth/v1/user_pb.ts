@@ -534,7 +534,8 @@ export const UserService: GenService<{
     output: typeof UpdateUserResponseSchema;
   },
   /**
-   * Shuts a user out: every LoginSession and ApiToken of theirs ends.
+   * Shuts a user out: every LoginSession and ApiToken of theirs ends, and soon every kernel with what runs in it. Their
+   * datasets and their history stay; kernels are dead, and can be started anew once the user is let in again.
    *
    * @generated from rpc fenxi.auth.v1.UserService.DisableUser
    */
