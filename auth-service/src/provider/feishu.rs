@@ -225,17 +225,17 @@ impl Feishu {
             (Refusal::UNAVAILABLE, None)
         })?;
         let status = response.status().as_u16();
-        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let reset_secs = header("x-ogw-ratelimit-reset").and_then(|text| text.trim().parse().ok());
-        // The vendor asks for it with every report of a fault.
-        let log_id = crate::user::name::cleaned(header("x-tt-logid").unwrap_or_default(), 64);
-        let body = bounded_body(response).await;
-        let answer = body.and_then(|body| serde_json::from_slice::<T>(&body).ok());
+        let log_header = header("x-tt-logid");
+        let body = bounded_body(response).await.unwrap_or_default();
+        let answer = serde_json::from_slice::<T>(&body).ok();
         let found = answer.as_ref().and_then(&code);
         if let (200, Some(0), Some(answer)) = (status, found, answer) {
             return Ok(answer);
         }
         let refusal = Refusal::of(status, found, reset_secs);
+        let log_id = wire::log_id(log_header.as_deref(), &body);
         tracing::warn!(brand, status, code = found, log_id, "the identity provider refuses: {refusal}");
         metrics::counter!("auth_provider_refusals_total", "brand" => brand).increment(1);
         Err((refusal, found))

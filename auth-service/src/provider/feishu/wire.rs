@@ -10,6 +10,8 @@ use crate::{
 
 /// Longest id taken from the provider, in characters; its own are about 35.
 const ID_MAX_CHARS: usize = 128;
+/// Longest number of a call, in characters; the vendor's own have about 35.
+const LOG_ID_MAX_CHARS: usize = 64;
 /// Longest access token taken, in bytes; the vendor says to reserve 4 KB.
 const ACCESS_TOKEN_MAX_BYTES: usize = 8 * 1024;
 const AVATAR_URL_MAX_BYTES: usize = 2 * 1024;
@@ -82,6 +84,25 @@ impl UserInfoAnswer {
     }
 }
 
+/// The number of the call in the provider's own log, which the vendor asks for with every report of a fault: of the header,
+/// or else of the `error` in the body. Empty where neither has one.
+pub(super) fn log_id(header: Option<&str>, body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Body {
+        error: Error,
+    }
+    // The token's errors have a text in its place.
+    #[derive(Deserialize)]
+    struct Error {
+        log_id: String,
+    }
+    let text = match header.filter(|text| !text.trim().is_empty()) {
+        Some(text) => text.to_owned(),
+        None => serde_json::from_slice::<Body>(body).map(|body| body.error.log_id).unwrap_or_default(),
+    };
+    cleaned(&text, LOG_ID_MAX_CHARS)
+}
+
 /// An id as given, or nothing: a cut or cleaned id would be another person's.
 fn id(text: Option<String>) -> Option<String> {
     text.filter(|id| (1..=ID_MAX_CHARS).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()))
@@ -136,6 +157,18 @@ mod tests {
         }
         let long = "o".repeat(ID_MAX_CHARS + 1);
         assert_eq!(read(&format!(r#"{{"code":0,"data":{{"open_id":"{long}","tenant_key":"t"}}}}"#)), None);
+    }
+
+    #[test]
+    fn a_refusal_has_the_number_of_its_call_from_where_it_is() {
+        let body = br#"{"code":99991663,"msg":"Invalid access token","error":{"log_id":"2026\u000a1127","troubleshooter":"x"}}"#;
+        assert_eq!(log_id(None, body), "20261127", "a line of the log stays one");
+        assert_eq!(log_id(Some(" "), body), "20261127");
+        assert_eq!(log_id(Some("of-the-header"), body), "of-the-header");
+        for other in [&b""[..], b"<html>", br#"{"code":20050,"error":"server_error"}"#, br#"{"error":{"log_id":7}}"#] {
+            assert_eq!(log_id(None, other), "", "{}", String::from_utf8_lossy(other));
+        }
+        assert_eq!(log_id(Some(&"7".repeat(999)), b"").len(), LOG_ID_MAX_CHARS);
     }
 
     #[test]
