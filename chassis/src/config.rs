@@ -2,7 +2,7 @@
 //! variable `FENXI_AUTH_IDLE_MAX_SECS` and the key `idle_max_secs` of the TOML file that `--config` or
 //! `FENXI_AUTH_CONFIG` names. A flag goes before a variable, a variable before the file, the file before the default.
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+use std::{any::TypeId, ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{
     Arg, ArgMatches, Command, CommandFactory, Error, FromArgMatches,
@@ -57,11 +57,15 @@ where
         Some(path) => with_file(&command, args, &path)?,
         None => args,
     };
+    let given = args.clone();
     let parse = |mut command: Command| -> Result<C, Error> {
         let matches: ArgMatches = command.try_get_matches_from_mut(args)?;
         C::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     };
-    parse(command.clone()).map_err(|error| name_sources(error, &command))
+    parse(command.clone()).map_err(|error| match error.kind() {
+        ErrorKind::InvalidUtf8 => name_unreadable(error, &command, &given, variable),
+        _ => name_sources(error, &command),
+    })
 }
 
 fn name_variables(command: Command, prefix: &str) -> Command {
@@ -205,6 +209,30 @@ fn name_sources(error: Error, command: &Command) -> Error {
     }
 }
 
+/// clap says that something is no UTF-8, and not what. A path may be: those that are go by unnamed.
+fn name_unreadable(
+    error: Error,
+    command: &Command,
+    args: &[OsString],
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Error {
+    let is_path = |arg: &Arg| arg.get_value_parser().type_id() == TypeId::of::<PathBuf>();
+    let is_unreadable = |value: &OsString| value.to_str().is_none();
+    let flags = args.iter().filter(|arg| is_unreadable(arg)).map(|arg| {
+        let shown = arg.to_string_lossy();
+        shown.split_once('=').map_or(shown.clone(), |(flag, _)| flag.to_owned().into()).into_owned()
+    });
+    let variables = command.get_arguments().filter(|arg| !is_path(arg)).filter_map(|arg| {
+        let name = arg.get_env()?.to_str()?;
+        variable(name).filter(is_unreadable).map(|_| name.to_owned())
+    });
+    let names: Vec<_> = flags.chain(variables).collect();
+    if names.is_empty() {
+        return error;
+    }
+    Error::raw(error.kind(), line(&format!("{}: the value is no text in UTF-8; write it anew", names.join(", "))))
+}
+
 /// A text as one line.
 fn line(text: &str) -> String {
     let words: Vec<_> = text.split_whitespace().collect();
@@ -220,150 +248,5 @@ fn names_of(shown: &str, command: &Command) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Sample {
-        #[command(flatten)]
-        common: Common,
-        /// Where to listen
-        #[arg(long, default_value = "127.0.0.1:1")]
-        listen: SocketAddr,
-        #[arg(long, value_delimiter = ',')]
-        tenants: Vec<String>,
-        #[arg(long)]
-        idle_max_secs: Option<u32>,
-        #[arg(long)]
-        quiet: bool,
-    }
-
-    /// With rules about which settings are there.
-    #[derive(Debug, Parser)]
-    struct Strict {
-        #[command(flatten)]
-        _common: Common,
-        #[arg(long)]
-        secret_file: PathBuf,
-        #[arg(long, requires = "app_secret")]
-        app_id: Option<String>,
-        #[arg(long)]
-        app_secret: Option<String>,
-    }
-
-    fn sample(file: &str, args: &[&str]) -> Result<Sample, Error> {
-        read("FENXI_SAMPLE_TEST", file, args)
-    }
-
-    fn read<C: Parser>(prefix: &str, file: &str, args: &[&str]) -> Result<C, Error> {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("config.toml");
-        std::fs::write(&path, file).expect("written");
-        let start = [OsString::from("sample"), "--config".into(), path.into()];
-        load(prefix, start.into_iter().chain(args.iter().map(OsString::from)))
-    }
-
-    #[test]
-    fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
-        let config =
-            sample("listen = '127.0.0.1:2'\ntenants = ['a', 'b']\nidle_max_secs = 7\n", &["--idle-max-secs", "9"])
-                .expect("good");
-        assert_eq!(config.listen.port(), 2);
-        assert_eq!(config.tenants, ["a", "b"]);
-        assert_eq!(config.idle_max_secs, Some(9));
-        assert_eq!(config.common.log, "info");
-    }
-
-    #[test]
-    fn the_command_line_replaces_a_list_of_the_file() {
-        let file = "tenants = ['a', 'b']\nquiet = true\n";
-        let config = sample(file, &["--tenants", "c"]).expect("good");
-        assert_eq!((config.tenants, config.quiet), (vec!["c".to_owned()], true));
-        let config = sample(file, &["--tenants=c,d"]).expect("good");
-        assert_eq!(config.tenants, ["c", "d"]);
-        assert!(!sample("quiet = false\ntenants = []\n", &[]).expect("good").quiet);
-        let text = sample("quiet = 'very'\n", &[]).expect_err("refused").to_string();
-        assert!(text.contains("`quiet` is to be true or false"), "{text}");
-    }
-
-    #[test]
-    fn what_is_in_the_file_is_there() {
-        let strict = |file: &str, args: &[&str]| read::<Strict>("FENXI_STRICT_TEST", file, args);
-        let config = strict("secret_file = 'x'\n", &[]).expect("the required setting is in the file");
-        assert_eq!(config.secret_file, PathBuf::from("x"));
-        let config =
-            strict("secret_file = 'x'\napp_secret = 'y'\n", &["--app-id=z"]).expect("the other is in the file");
-        assert_eq!((config.app_id.as_deref(), config.app_secret.as_deref()), (Some("z"), Some("y")));
-        let text = strict("secret_file = 'x'\napp_id = 'z'\n", &[]).expect_err("the other is missing").to_string();
-        assert!(text.contains("--app-secret, FENXI_STRICT_TEST_APP_SECRET, or `app_secret` in"), "{text}");
-        let text = strict("", &[]).expect_err("the required setting is missing").to_string();
-        assert!(
-            text.contains("missing: --secret-file, FENXI_STRICT_TEST_SECRET_FILE, or `secret_file` in")
-                && text.lines().count() == 1,
-            "{text}"
-        );
-    }
-
-    /// Cargo sets this variable for every test.
-    #[test]
-    fn a_variable_goes_before_the_file() {
-        #[derive(Debug, Parser)]
-        struct Package {
-            #[arg(long)]
-            config: Option<PathBuf>,
-            #[arg(long)]
-            name: String,
-        }
-        let package: Package = read("CARGO_PKG", "name = 'of the file'\n", &[]).expect("good");
-        assert_eq!(package.name, env!("CARGO_PKG_NAME"));
-        assert!(package.config.is_some());
-    }
-
-    /// Cargo sets these variables for every test.
-    #[test]
-    fn a_variable_that_is_no_setting_is_found() {
-        #[derive(Debug, Parser)]
-        struct Package {
-            #[arg(long)]
-            name: String,
-        }
-        let strangers = strangers::<Package>("CARGO_PKG");
-        assert!(strangers.iter().any(|name| name == "CARGO_PKG_VERSION"), "{strangers:?}");
-        assert!(!strangers.iter().any(|name| name == "CARGO_PKG_NAME"), "{strangers:?}");
-        for rest in ["PORT", "PORT_8090_TCP", "PORT_8090_TCP_ADDR", "SERVICE_HOST", "SERVICE_PORT_GRPC"] {
-            assert!(is_of_kubernetes(rest), "{rest}");
-        }
-        assert!(!is_of_kubernetes("PUBLIC_ULR"));
-    }
-
-    #[test]
-    fn an_error_names_the_variable_and_the_key() {
-        let refused = |file: &str| {
-            let text = sample(file, &[]).expect_err("refused").to_string();
-            assert_eq!((text.lines().count(), text.ends_with('\n')), (1, true), "{text}");
-            text
-        };
-        let text = refused("listen = 'nowhere'\n");
-        let named = ["FENXI_SAMPLE_TEST_LISTEN", "`listen`", "nowhere"].iter().all(|name| text.contains(name));
-        assert!(named, "{text}");
-        let text = refused("log_format = 'xml'\n");
-        assert!(text.contains("possible values: text, json"), "{text}");
-        let text = refused("lisen = 'x'\n");
-        assert!(text.contains("`lisen` is no setting"), "{text}");
-        let text = refused("quiet = true\nlisten = \n");
-        assert!(text.contains("config.toml: line 2: "), "{text}");
-        let text = sample("", &["--lisen=127.0.0.1:3"]).expect_err("refused").to_string();
-        assert!(text.contains("'--lisen'") && text.ends_with("; --help lists the settings\n"), "{text}");
-        assert_eq!(text.lines().count(), 1, "{text}");
-    }
-
-    #[test]
-    fn help_names_every_variable() {
-        let help = name_variables(Sample::command(), "FENXI_SAMPLE").render_long_help().to_string();
-        for variable in ["FENXI_SAMPLE_LISTEN", "FENXI_SAMPLE_IDLE_MAX_SECS", "FENXI_SAMPLE_LOG"] {
-            assert!(help.contains(variable), "{help}");
-        }
-    }
-}
+#[path = "config_tests.rs"]
+mod tests;
