@@ -203,21 +203,23 @@ impl Launched {
         folders::remove_dir(self.place).await;
     }
 
-    /// Ends what the kernel's process has left running. Until then what that inherited is open: the sockets, too.
-    pub(crate) async fn end_rest(&self) {
+    /// Ends what the kernel's process has left running, and gives the processor time that this had used. Until then what
+    /// that inherited is open: the sockets, too.
+    pub(crate) async fn end_rest(&self) -> Duration {
         if self.ends_whole {
-            return;
+            // The system ended and waited for them as the process's children: its own time has theirs.
+            return Duration::ZERO;
         }
         let (first, mark, group) = ((self.process.pid(), self.start_ticks), self.mark.clone(), self.group.clone());
         let own = self.uid.filter(|_| self.user.is_some() || self.former_range.is_some());
         let end = move || match group {
             Some(group) => {
                 group.close();
-                group.kill();
+                group.kill()
             }
             None => tree::kill_rest(Some(first), &mark, own),
         };
-        let _ = tokio::task::spawn_blocking(end).await;
+        tokio::task::spawn_blocking(end).await.unwrap_or_default()
     }
 
     /// Whether its process is there and goes on, at this moment. Waits for nothing: the runtime may ask.
@@ -329,7 +331,9 @@ impl Left {
         let Self { first, is_whole, mark, uid, user, former_range } = self;
         // Where another service's kernels may be that user, as nobody kept it from them, it tells nothing.
         let own = uid.filter(|_| user.is_some() || former_range.is_some());
-        let end = || tree::kill_rest(first, &mark, own);
+        let end = || {
+            tree::kill_rest(first, &mark, own);
+        };
         if !is_whole {
             end();
         }

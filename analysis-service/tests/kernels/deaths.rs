@@ -235,6 +235,39 @@ while True:
 }
 
 #[tokio::test]
+pub(crate) async fn processor_time_of_children_that_live_at_a_death_counts() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    // One below the kernel and one that has lost its parent, each with what it started and waited for.
+    let code = "
+import os, sys, time
+def work():
+    until = time.process_time() + 0.5
+    while time.process_time() < until: pass
+def child(name):
+    started = os.fork()
+    if started == 0:
+        work()
+        os._exit(0)
+    os.waitpid(started, 0)
+    work()
+    open(name, 'w').close()
+    time.sleep(600)
+if os.fork() == 0: child('one')
+between = os.fork()
+if between == 0:
+    if os.fork() == 0: child('two')
+    os._exit(0)
+os.waitpid(between, 0)
+while not (os.path.exists('one') and os.path.exists('two')): time.sleep(0.01)
+os.kill(os.getpid(), 9)";
+    let ran = house.run(&kernel, code).await;
+    assert_eq!(ran.outcome(), Outcome::Killed, "{:?}", ran.events);
+    let cpu = ran.end.cpu_duration.expect("known");
+    assert!(cpu.seconds >= 2, "{cpu:?}");
+}
+
+#[tokio::test]
 pub(crate) async fn what_fills_the_memory_is_interrupted_and_its_variables_stay() {
     // One interrupt is to do, however long its traceback takes.
     let never = Duration::from_secs(7_200);

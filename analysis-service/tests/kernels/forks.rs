@@ -20,7 +20,7 @@ const LIFE: &[Story] = stories! { life:
     a_table_that_cannot_be_loaded_is_said_and_the_rest_works a_restart_ends_what_runs_and_brings_the_dead_back
     code_sees_nothing_of_the_service children_die_with_their_kernel ten_start_at_once
     an_idle_kernel_is_ended_and_a_working_one_is_not memory_is_published
-    a_kernel_that_is_started_again_has_none_of_its_processes_from_before
+    a_kernel_that_is_started_again_has_none_of_its_processes_from_before memory_that_processes_share_is_told_once
     code_that_keeps_the_interpreter_to_itself_has_begun what_a_cell_forks_ends_with_the_cell
     an_end_is_told_once_nothing_of_the_kernel_can_speak
 };
@@ -32,6 +32,7 @@ const DEATHS: &[Story] = stories! { deaths:
     code_that_heeds_no_interrupt_is_killed_and_says_so a_reply_alone_does_not_save_code_that_goes_on
     a_kernel_over_its_memory_limit_is_warned_and_killed
     an_error_cancels_what_waits_unless_told_otherwise deleting_a_kernel_ends_what_runs_and_what_waits
+    processor_time_of_children_that_live_at_a_death_counts
     code_that_breaks_its_own_channels_has_an_end what_fills_the_memory_is_interrupted_and_its_variables_stay
 };
 const REGISTRY: &[Story] = stories! { registry:

@@ -6,7 +6,7 @@ use analysis_service::kernels::registry::NewKernel;
 use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind, Outcome, StreamName, output_event::Event};
 use futures_util::future::join_all;
 
-use crate::house::{House, Ran, USER, settings, soon, until, until_kernel, until_printed, until_state};
+use crate::house::{House, Ran, UNTIL_GO, USER, settings, soon, until, until_kernel, until_printed, until_state};
 
 #[tokio::test]
 pub(crate) async fn tables_are_there_before_the_first_code_and_after_a_restart() {
@@ -253,6 +253,34 @@ pub(crate) async fn memory_is_published() {
     let kernel = house.kernel().await;
     house.run(&kernel, "x = bytearray(b'1' * (200 << 20))").await;
     until_kernel(&kernel, |kernel| kernel.memory_bytes > 200 << 20 && kernel.held_bytes > 200 << 20).await;
+}
+
+#[tokio::test]
+pub(crate) async fn memory_that_processes_share_is_told_once() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    // Four forks with all that the kernel has, 200 MiB among it, and 40 MiB of their own each.
+    let code = format!(
+        "
+import os, signal, time
+shared = b'1' * (200 << 20)
+made = []
+for _ in range(4):
+    pid = os.fork()
+    if pid == 0:
+        own = b'2' * (40 << 20)
+        time.sleep(600)
+    made.append(pid)
+{UNTIL_GO}
+for pid in made: os.kill(pid, signal.SIGKILL)"
+    );
+    let (_, reader) = house.send(&kernel, &code).await;
+    let told = until_kernel(&kernel, |kernel| kernel.memory_bytes > 360 << 20).await.memory_bytes;
+    assert!(told < 800 << 20, "{} MiB", told >> 20);
+    house.go(&kernel).await;
+    let ran = Ran::read(reader).await;
+    let peak = ran.end.peak_memory_bytes;
+    assert!((360 << 20..800 << 20).contains(&peak), "{} MiB", peak >> 20);
 }
 
 #[tokio::test]

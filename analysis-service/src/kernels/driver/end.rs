@@ -48,9 +48,10 @@ impl Driver {
     /// The process has ended.
     pub(super) async fn ended(&mut self, ended: Option<Ended>) {
         let died_at = Instant::now();
+        let mut left_cpu = Duration::ZERO;
         if let Some(live) = &self.live {
             // It goes on being ended beside, and again before anything of it is removed.
-            let _ = timeout(REST_WAIT, live.launched.end_rest()).await;
+            left_cpu = timeout(REST_WAIT, live.launched.end_rest()).await.unwrap_or_default();
         }
         self.last_words(died_at).await;
         self.hear_unsent().await;
@@ -62,7 +63,7 @@ impl Driver {
             death.detail = live.launched.process.log().await;
         }
         tracing::info!(kernel_id = %self.kernel.kernel_id, cause = death.cause().as_str_name(), "a kernel's process ended");
-        self.end_running(&death, ended).await;
+        self.end_running(&death, ended, left_cpu).await;
         self.deaf_until = None;
         let clear = live.launched.clear();
         // Its connection first, so that nothing more is heard.
@@ -140,7 +141,8 @@ impl Driver {
         }
     }
 
-    async fn end_running(&mut self, death: &Death, ended: Option<Ended>) {
+    /// `left_cpu`: what those that it left running had used.
+    async fn end_running(&mut self, death: &Death, ended: Option<Ended>, left_cpu: Duration) {
         if self.running.as_ref().is_some_and(|running| running.has_reply() && !running.goes_on()) {
             // The code had ended; what happened then happened to the kernel.
             return self.finish().await;
@@ -163,7 +165,7 @@ impl Driver {
             .into(),
             death: Some(death.clone()),
             cpu_duration: ended.zip(before).map(|(ended, (own_cpu, family_cpu, _))| {
-                proto_duration(ended.cpu.saturating_sub(own_cpu + family_cpu))
+                proto_duration((ended.cpu + left_cpu).saturating_sub(own_cpu + family_cpu))
             }),
             peak_memory_bytes: signed(peak_bytes),
             ..FinishedEvent::default()

@@ -89,7 +89,7 @@ impl Meter {
     }
 
     pub(super) fn saw(&mut self, usage: Usage) {
-        self.peak_bytes = self.peak_bytes.max(usage.resident_bytes);
+        self.peak_bytes = self.peak_bytes.max(usage.largest_bytes);
         self.floor_bytes.get_or_insert(usage.private_bytes);
         self.last = Some(usage);
         self.still = 0;
@@ -194,6 +194,10 @@ impl Driver {
         self.meter.floor_bytes = self.meter.floor_bytes.or(private_bytes);
         let now = measure(&self.parts, kin).await.ok().flatten()?;
         self.meter.saw(now);
+        if now.processes > 1 && now.resident_bytes > self.meter.peak_bytes {
+            // They have had no more than this sum at one time; how much of it they share is mostly known.
+            self.measure_held(now).await;
+        }
         Some(now.own_cpu.saturating_sub(own_cpu) + now.family_cpu.saturating_sub(family_cpu))
     }
 
@@ -212,8 +216,8 @@ impl Driver {
             self.touch();
         }
         self.meter.saw(usage);
-        self.kernel.memory_bytes = usage.resident_bytes / MIB * MIB;
-        self.measure_held(usage.private_bytes).await;
+        self.measure_held(usage).await;
+        self.kernel.memory_bytes = self.meter.held.resident_bytes() / MIB * MIB;
         self.tell_memory_kills().await;
         self.hold_to_memory().await;
         self.watch_files(usage.cpu());

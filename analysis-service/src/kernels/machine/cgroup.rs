@@ -16,6 +16,8 @@ use nix::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::tree::Spent;
+
 /// How the folders of our groups begin.
 const PREFIX: &str = "fenxi-kernel-";
 /// An empty group of this age is nobody's: another service's kernel enters its own soon after it was made.
@@ -258,14 +260,14 @@ impl Group {
         self.trees.iter().for_each(|(_, folder)| close(folder));
     }
 
-    /// Ends all that is in it.
-    pub(crate) fn kill(&self) {
+    /// Ends all that is in it; gives the processor time that it had used.
+    pub(crate) fn kill(&self) -> Duration {
         let ours = |folder: &Path| {
             folder.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()))
         };
         let folders: Vec<_> =
             self.trees.iter().map(|(_, folder)| folder.clone()).filter(|folder| ours(folder)).collect();
-        kill_in(&folders);
+        kill_in(&folders)
     }
 
     /// Removes it. A group counts as used (`ResourceBusy`) for a moment after its last process has ended.
@@ -285,21 +287,27 @@ fn close(folder: &Path) {
     }
 }
 
-/// Kills what is in the groups of these folders, and lets nothing in them start anything.
-fn kill_in(folders: &[PathBuf]) {
+/// Kills what is in the groups of these folders, and lets nothing in them start anything; gives the processor time that it
+/// had used.
+fn kill_in(folders: &[PathBuf]) -> Duration {
+    let mut spent = Spent::default();
     folders.iter().for_each(|folder| close(folder));
     for _ in 0..KILL_ROUNDS_MAX {
         let mut anything = false;
-        for pid in folders.iter().flat_map(|folder| processes(folder)) {
+        let found: Vec<_> = folders.iter().flat_map(|folder| processes(folder)).collect();
+        // All of them first: whoever is killed is soon somebody's child that was waited for.
+        found.iter().for_each(|pid| spent.note(pid.as_raw()));
+        for pid in found {
             anything |= kill(pid, Signal::SIGKILL).is_ok();
         }
         if !anything {
-            return;
+            return spent.cpu();
         }
         #[expect(clippy::disallowed_methods, reason = "on a thread that may block")]
         thread::sleep(KILL_PAUSE);
     }
     tracing::warn!(?folders, "processes in control groups of kernels do not end");
+    spent.cpu()
 }
 
 /// The processes in the group of this folder, as far as they are to be seen from here.

@@ -1,7 +1,13 @@
 //! What /proc tells of a process and those it started, and how to end them all. Reads files: for threads that may block,
 //! but for [`own_cpu`] and [`own_resident_bytes`].
 
-use std::{collections::BTreeSet, fs, io::Read as _, os::unix::fs::MetadataExt as _, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::Read as _,
+    os::unix::fs::MetadataExt as _,
+    time::Duration,
+};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -32,8 +38,10 @@ pub(crate) struct Usage {
     /// Processor time of the others so far, of ended children that were waited for too; in whole ticks. Time of one that
     /// ends and is not waited for is gone from the sum.
     pub family_cpu: Duration,
-    /// Resident memory of them all, in bytes.
+    /// Resident memory of each of them, summed up, in bytes: what they share counts as often as there are processes.
     pub resident_bytes: u64,
+    /// Resident memory of the one that has most.
+    pub largest_bytes: u64,
     /// Resident memory that no file backs, in bytes: what a limit on memory is about.
     pub private_bytes: u64,
     /// How many live; those that ended and were not waited for do not.
@@ -65,6 +73,25 @@ pub(crate) fn tick() -> Duration {
     Duration::from_secs(1) / u32::try_from(ticks_per_sec()).unwrap_or(100)
 }
 
+/// Processor time of processes that are being ended, each counted when it is seen first.
+#[derive(Debug, Default)]
+pub(super) struct Spent(BTreeMap<i32, u64>);
+
+impl Spent {
+    /// Notes a process that lives, with its children that were waited for.
+    pub(super) fn note(&mut self, pid: i32) {
+        self.0.entry(pid).or_insert_with(|| {
+            let living = stat(pid).filter(|stat| stat.state != 'Z');
+            living.map_or(0, |stat| stat.own_ticks.saturating_add(stat.waited_ticks))
+        });
+    }
+
+    /// Of all that were noted.
+    pub(super) fn cpu(&self) -> Duration {
+        Duration::from_millis(self.0.values().sum::<u64>().saturating_mul(1000) / ticks_per_sec())
+    }
+}
+
 /// What a kernel's processes use now; `None` if its own is gone.
 pub(crate) fn usage(kin: &Kin) -> Option<Usage> {
     let own_cpu = own_cpu(kin.leader)?;
@@ -77,6 +104,7 @@ pub(crate) fn usage(kin: &Kin) -> Option<Usage> {
         usage.family_cpu += Duration::from_millis(ticks.saturating_mul(1000) / ticks_per_sec);
         let (resident, private) = memory(pid).unwrap_or_default();
         usage.resident_bytes += resident;
+        usage.largest_bytes = usage.largest_bytes.max(resident);
         usage.private_bytes += private;
         usage.processes += usize::from(stat.state != 'Z');
     }
@@ -111,15 +139,19 @@ pub(crate) fn memory_kills() -> u64 {
 /// Kills everything that a kernel left behind, with all descendants: whatever runs as `uid`, which nobody else has; without
 /// one, whatever has `mark` in its environment, and the session and process group of its first process, which started at
 /// these ticks, where that one is known. As soon as nothing has its number the number is anybody's, and counts no more.
-pub(crate) fn kill_rest(first: Option<(Pid, u64)>, mark: &str, uid: Option<u32>) {
+/// Gives the processor time that they had used.
+pub(crate) fn kill_rest(first: Option<(Pid, u64)>, mark: &str, uid: Option<u32>) -> Duration {
+    let mut spent = Spent::default();
     let mut leader = first.map(|(pid, ticks)| (pid.as_raw(), ticks));
     for _ in 0..KILL_ROUNDS_MAX {
         leader = leader.filter(|(pid, first_ticks)| start_ticks(*pid).is_none_or(|ticks| ticks == *first_ticks));
         let (rest, led) = rest(leader, mark, uid);
         leader = leader.filter(|_| led);
         if rest.is_empty() {
-            return;
+            return spent.cpu();
         }
+        // All of them first: whoever is killed is soon somebody's child that was waited for.
+        rest.iter().for_each(|pid| spent.note(*pid));
         for pid in rest {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
@@ -127,6 +159,7 @@ pub(crate) fn kill_rest(first: Option<(Pid, u64)>, mark: &str, uid: Option<u32>)
         std::thread::sleep(KILL_PAUSE);
     }
     tracing::warn!(mark, "processes of a kernel go on starting others");
+    spent.cpu()
 }
 
 /// Whether any process runs as one of these users.
