@@ -9,7 +9,7 @@ import signal
 import sys
 
 import zmq
-from fenxi_kernel import interrupts, main_module, signatures, startup, tracebacks, unkept
+from fenxi_kernel import errors, interrupts, main_module, signatures, startup, tracebacks, unkept
 from fenxi_kernel.inspection import quiet
 from fenxi_kernel.inspection.answers import KIND, Answers
 from fenxi_kernel.output_thread import QuietIOPubThread
@@ -247,6 +247,7 @@ class FenxiKernelApp(IPKernelApp):
     def init_shell(self):
         super().init_shell()
         unkept.keep_no_output(self.shell)
+        errors.tell_all(self.shell)
         interrupts.end_tracebacks_in_cells(self.shell)
         main_module.survive_resets(self.shell)
 

@@ -129,6 +129,8 @@ pub(crate) struct Driver {
     killed: Option<Death>,
     /// When the process is killed, because it closed its channels and goes on.
     deaf_until: Option<Instant>,
+    /// Until when a kernel that was told to end by its code has to have ended.
+    leaves_until: Option<Instant>,
     /// Who waits for the end of this task.
     stopping: Vec<oneshot::Sender<()>>,
     /// The kernel is left to the next service.
@@ -190,6 +192,7 @@ impl Driver {
             endings: Vec::new(),
             killed: None,
             deaf_until: None,
+            leaves_until: None,
             stopping: Vec::new(),
             leaving: false,
             done: false,
@@ -260,7 +263,9 @@ impl Driver {
         let sample = self.live.is_some().then_some(self.meter.next_at);
         let signal = self.running.as_ref().and_then(Running::signal_at);
         let kill = self.running.as_ref().and_then(Running::kill_at).filter(|_| self.killed.is_none());
-        [ladder, grace, sample, signal, kill, self.deaf_until, self.asks.next_deadline()].into_iter().flatten().min()
+        let ends = [self.deaf_until, self.leaves_until.filter(|_| self.killed.is_none())];
+        let dues = [ladder, grace, sample, signal, kill, self.asks.next_deadline()];
+        dues.into_iter().chain(ends).flatten().min()
     }
 
     async fn take(&mut self, request: Request) {
@@ -321,6 +326,9 @@ impl Driver {
         if self.deaf_until.is_some_and(|until| until <= now) {
             self.deaf_until = Some(now + self.parts.settings.start_max);
             self.kill(death(DeathCause::Unresponsive, "the kernel closed its channels and went on"));
+        }
+        if self.killed.is_none() && self.leaves_until.is_some_and(|until| until <= now) {
+            self.kill(death(DeathCause::Unresponsive, "its code told it to exit, and it went on"));
         }
         if let Some(action) = self.state.tick(now, self.parts.settings.ladder) {
             self.act(action).await;

@@ -46,6 +46,8 @@ pub(crate) struct Reply {
     pub error_value: String,
     /// What `name?` shows, as a display.
     pub page: Option<MimeBundle>,
+    /// The kernel was told to end, by `exit()`, and does so now.
+    pub leaves: bool,
 }
 
 #[derive(Deserialize)]
@@ -119,6 +121,8 @@ struct Payload {
     #[serde(default)]
     source: String,
     data: Option<BTreeMap<String, Box<RawValue>>>,
+    #[serde(default)]
+    keepkernel: Option<bool>,
 }
 
 /// Reads a message of iopub.
@@ -174,14 +178,16 @@ pub(crate) fn reply(message: &Message) -> Option<Reply> {
     }
     let replied: Replied = parse(message)?;
     let payload: Vec<Box<RawValue>> = read(replied.payload.as_deref()).unwrap_or_default();
-    let mut payload = payload.iter().filter_map(|payload| read::<Payload>(Some(payload)));
-    let page = payload.find(|payload| payload.source == "page").and_then(|payload| payload.data);
+    let payload: Vec<Payload> = payload.iter().filter_map(|payload| read(Some(payload))).collect();
+    let leaves = payload.iter().any(|payload| payload.source == "ask_exit" && payload.keepkernel != Some(true));
+    let page = payload.into_iter().find(|payload| payload.source == "page").and_then(|payload| payload.data);
     Some(Reply {
         ok: replied.status == "ok",
         execution_count: read(replied.execution_count.as_deref()),
         error_name: read(replied.ename.as_deref()).unwrap_or_default(),
         error_value: read(replied.evalue.as_deref()).unwrap_or_default(),
         page: page.map(|data| MimeBundle { parts: parts(data), metadata_json: String::new() }),
+        leaves,
     })
 }
 
@@ -325,6 +331,12 @@ mod tests {
         assert!(reply(&message("execute_reply", odd)).expect("a reply").ok);
         let odd = r#"{"status":"ok","payload":[7,{"source":"page","data":[]},{"source":"page","data":{"text/plain":"doc"}}]}"#;
         assert!(reply(&message("execute_reply", odd)).expect("a reply").page.is_some());
+        let leaves = |keep: &str| {
+            let payload = format!(r#"{{"source":"ask_exit","keepkernel":{keep}}}"#);
+            let content = format!(r#"{{"status":"ok","payload":[{{"source":"page"}},{payload}]}}"#);
+            reply(&message("execute_reply", &content)).expect("a reply").leaves
+        };
+        assert!(leaves("null") && leaves("false") && !leaves("true"));
         let asked =
             input_request(&message("input_request", r#"{"prompt":"x? ","password":true}"#)).expect("a question");
         assert_eq!(asked, InputRequestEvent { input_id: "i".into(), prompt: "x? ".into(), password: true });

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use analysis_service::kernels::{model::Settings, state::Ladder};
-use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind, Outcome, StreamName, output_event::Event};
+use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind, Outcome, StopCause, StreamName, output_event::Event};
 
 use crate::house::{House, Ran, UNTIL_GO, USER, settings, soon, until, until_printed, until_state};
 
@@ -89,6 +89,31 @@ pub(crate) async fn leaving_by_exit_is_an_end_and_then_a_death() {
     let dead = until_state(&kernel, KernelState::Dead).await;
     let death = dead.death.clone().expect("a death");
     assert_eq!((death.cause(), death.exit_code), (DeathCause::Exit, 0));
+}
+
+#[tokio::test]
+pub(crate) async fn what_waits_behind_an_exit_ends_with_the_kernel_and_does_not_run() {
+    let house = House::new().await;
+    for leave in ["exit()", "quit()", "get_ipython().ask_exit()"] {
+        let kernel = house.kernel().await;
+        let (_, leaving) = house.send(&kernel, &format!("{UNTIL_GO}{leave}")).await;
+        let (_, first) = house.send(&kernel, "open('ran', 'w').close()").await;
+        let (_, second) = house.send(&kernel, "open('ran', 'w').close()").await;
+        house.go(&kernel).await;
+        assert_eq!(Ran::read(leaving).await.outcome(), Outcome::Ok);
+        for waited in [first, second] {
+            let end = Ran::read(waited).await.end;
+            assert_eq!((end.outcome(), end.stop_cause()), (Outcome::Cancelled, StopCause::Kernel), "{leave}");
+            assert_eq!(end.death.map(|death| (death.cause(), death.exit_code)), Some((DeathCause::Exit, 0)));
+        }
+        until_state(&kernel, KernelState::Dead).await;
+        soon(house.registry.restart(USER, kernel.kernel_id(), None)).await.expect("restarted");
+        assert_eq!(house.printed(&kernel, "import os; print(os.path.exists('ran'))").await, "False\n");
+    }
+    // It stays where it is told to.
+    let kernel = house.kernel().await;
+    house.printed(&kernel, "exit(keep_kernel=True)").await;
+    assert_eq!(house.run(&kernel, "1+1").await.result(), "2");
 }
 
 #[tokio::test]

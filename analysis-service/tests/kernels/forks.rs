@@ -27,7 +27,8 @@ const LIFE: &[Story] = stories! { life:
 const DEATHS: &[Story] = stories! { deaths:
     an_exit_and_a_signal_are_told_apart what_was_said_before_a_death_is_kept
     of_much_that_was_said_before_a_death_the_end_is_kept_and_the_rest_counted
-    leaving_by_exit_is_an_end_and_then_a_death a_person_interrupts_sleep_loop_and_await
+    leaving_by_exit_is_an_end_and_then_a_death what_waits_behind_an_exit_ends_with_the_kernel_and_does_not_run
+    a_person_interrupts_sleep_loop_and_await
     an_interrupt_that_comes_before_the_code_has_begun_is_not_lost a_time_limit_interrupts_by_itself
     code_that_heeds_no_interrupt_is_killed_and_says_so a_reply_alone_does_not_save_code_that_goes_on
     a_kernel_over_its_memory_limit_is_warned_and_killed
@@ -48,7 +49,8 @@ const OUTPUT: &[Story] = stories! { output:
     every_kind_of_output children_and_native_code_print_too broken_text_and_odd_characters_are_no_end
     input_is_asked_for_and_given a_refused_request_is_refused_to_everyone_who_repeats_it
     a_thread_prints_on_where_someone_looks a_chart_with_chinese_text_and_a_plotly_figure
-    help_on_a_name_is_shown many_large_buffers_do_not_hold_a_cell_up a_kernel_that_never_stops_talking_is_heard_and_interrupted
+    help_on_a_name_is_shown errors_that_ipython_only_prints_are_errors
+    many_large_buffers_do_not_hold_a_cell_up a_kernel_that_never_stops_talking_is_heard_and_interrupted
     a_reply_that_cannot_be_read_is_an_end_all_the_same a_limit_that_is_reached_after_the_reply_changes_no_outcome
     what_comes_long_after_the_reply_is_kept a_kernel_that_does_not_say_that_it_is_idle_holds_nothing_up
 };

@@ -184,6 +184,47 @@ plt.show()";
 }
 
 #[tokio::test]
+pub(crate) async fn errors_that_ipython_only_prints_are_errors() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let group = "
+def fail():
+    try:
+        raise ExceptionGroup('two of them', [ValueError('first'), KeyError('second')])
+    except* KeyError: pass
+fail()";
+    let after = "
+try:
+    raise ExceptionGroup('before', [ValueError('first')])
+except ExceptionGroup: raise RuntimeError('after')";
+    let tasks = "
+import asyncio
+async def fails(): raise OSError('in a task')
+async with asyncio.TaskGroup() as group: group.create_task(fails())";
+    let cases = [
+        (group, "ExceptionGroup", ["Cell In[", "ValueError: first"]),
+        (after, "RuntimeError", ["ValueError: first", "RuntimeError: after"]),
+        (tasks, "ExceptionGroup", ["Cell In[", "OSError: in a task"]),
+        ("%nosuch", "UsageError", ["UsageError", "`%nosuch` not found"]),
+        ("%%nosuch\n1", "UsageError", ["UsageError", "`%%nosuch` not found"]),
+    ];
+    for (code, name, told) in cases {
+        let ran = house.run(&kernel, code).await;
+        assert_eq!(ran.outcome(), Outcome::Error, "{code}");
+        let errors = ran.events.iter().filter_map(|event| match event {
+            Event::Error(error) => Some(error),
+            _ => None,
+        });
+        let [error] = errors.collect::<Vec<_>>()[..] else { panic!("{code}: {:?}", ran.events) };
+        let traceback = error.traceback.join("\n");
+        assert_eq!(error.name, name, "{traceback}");
+        assert!(told.iter().all(|told| traceback.contains(told)), "{traceback}");
+        assert!(!traceback.contains("interactiveshell"), "{traceback}");
+        assert_eq!(ran.text(StreamName::Stderr), "", "{code}");
+    }
+}
+
+#[tokio::test]
 pub(crate) async fn help_on_a_name_is_shown() {
     let house = House::new().await;
     let kernel = house.kernel().await;

@@ -64,7 +64,7 @@ impl Driver {
         }
         tracing::info!(kernel_id = %self.kernel.kernel_id, cause = death.cause().as_str_name(), "a kernel's process ended");
         self.end_running(&death, ended, left_cpu).await;
-        self.deaf_until = None;
+        (self.deaf_until, self.leaves_until) = (None, None);
         let clear = live.launched.clear();
         // Its connection first, so that nothing more is heard.
         drop(live.connection);

@@ -17,6 +17,8 @@ use crate::{
 
 /// How long a kernel that closed its channels may take to end.
 const DEAF_GRACE: Duration = Duration::from_secs(3);
+/// How long one may take that was told to by its code.
+const LEAVING_GRACE: Duration = Duration::from_secs(15);
 
 impl Driver {
     /// Takes in what the kernel said.
@@ -93,6 +95,11 @@ impl Driver {
     /// The kernel closed a channel: it is ending, or it is broken.
     pub(super) fn deaf(&mut self) {
         self.deaf_until.get_or_insert_with(|| Instant::now() + DEAF_GRACE);
+    }
+
+    /// Its code told the kernel to end (`exit()`), and it said so: nothing is sent to it any more.
+    pub(super) fn leaves(&mut self) {
+        self.leaves_until.get_or_insert_with(|| Instant::now() + LEAVING_GRACE);
     }
 
     async fn hear_output(&mut self, said: Moment, what: Said, parent_id: &str) {

@@ -193,7 +193,8 @@ impl Running {
 impl Driver {
     /// Whether something waits for nothing but the end of the one before to be on disk.
     pub(super) fn has_next(&self) -> bool {
-        matches!(self.state, State::Idle) && self.killed.is_none() && !self.waiting.is_empty()
+        let takes = self.killed.is_none() && self.leaves_until.is_none();
+        matches!(self.state, State::Idle) && takes && !self.waiting.is_empty()
     }
 
     /// Begins what waits longest, if nothing runs.
@@ -280,6 +281,10 @@ impl Driver {
         let _ = self.state.end();
         self.touch();
         self.note_use();
+        if reply.leaves {
+            // What waits ends with the kernel.
+            self.leaves();
+        }
         if !goes_on {
             self.cancel_waiting(StopCause::Failure, None).await;
         }
