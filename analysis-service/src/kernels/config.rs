@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use super::{
     launch::{Apart, Level},
     machine::memory,
-    model::{KernelLimits, Settings},
+    model::{Enforced, KernelLimits, Settings},
     state::Ladder,
 };
 
@@ -214,6 +214,7 @@ impl KernelSettings {
                 file_max_bytes: self.kernel_file_max_bytes,
                 // What is in force is known of each process when it has started.
                 cpu_percent: None,
+                enforced: Enforced::default(),
                 disk_max_bytes: Some(self.kernel_disk_max_bytes).filter(|bytes| *bytes > 0),
                 disk_max_files: Some(self.kernel_disk_max_files).filter(|files| *files > 0),
             },

@@ -47,6 +47,7 @@ use super::{
         kin::{Kin, Rest},
         tree, whole,
     },
+    model::Enforced,
     network::{KernelNetwork, NetworkSource, Reach},
 };
 
@@ -81,6 +82,8 @@ pub struct Launched {
     pub start: KernelStart,
     /// What keeps it apart.
     pub isolation: KernelIsolation,
+    /// What the machine holds it to.
+    pub(crate) enforced: Enforced,
     /// Which kernel it is.
     pub(crate) kernel_id: Uuid,
     /// Which of the kernel's processes.

@@ -4,6 +4,7 @@ use std::{any::Any, path::PathBuf, sync::Arc, time::Duration};
 
 use fenxi_proto::analysis::v1::{Death, KernelIsolation, KernelStart, KernelState};
 use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{network::Reach, specs::BUILT_IN, state::Ladder};
@@ -162,10 +163,27 @@ pub struct KernelLimits {
     pub file_max_bytes: u64,
     /// Time of processors, in percent of one of them, that its control group holds it to; `None` where none does.
     pub cpu_percent: Option<u32>,
+    /// What its process is held to in this machine's way; nothing before its first start.
+    pub enforced: Enforced,
     /// Its files, in bytes; `None` for no limit. Watched.
     pub disk_max_bytes: Option<u64>,
     /// Its files and folders, their number; `None` for no limit. Watched.
     pub disk_max_files: Option<u64>,
+}
+
+/// What the machine holds a kernel's process to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enforced {
+    /// Processes and threads; `None` where nothing counts them.
+    pub processes: Option<u32>,
+    /// Files that a process of it may have open.
+    pub open_files: u64,
+    /// The largest file it may write, in bytes.
+    pub file_bytes: u64,
+    /// What it may keep in `/tmp` and `/dev/shm`, in bytes; `None` where these are not its own.
+    pub tmp_bytes: Option<u64>,
+    /// Its memory has a limit that is watched and not the system's.
+    pub is_memory_soft: bool,
 }
 
 impl KernelLimits {
@@ -217,6 +235,7 @@ impl Default for Settings {
                 output_max_bytes: 64 << 20,
                 file_max_bytes: 4 << 30,
                 cpu_percent: None,
+                enforced: Enforced::default(),
                 disk_max_bytes: Some(10 << 30),
                 disk_max_files: Some(100_000),
             },

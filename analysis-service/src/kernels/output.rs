@@ -334,7 +334,7 @@ mod tests {
         let leaves = |keep: &str| {
             let payload = format!(r#"{{"source":"ask_exit","keepkernel":{keep}}}"#);
             let content = format!(r#"{{"status":"ok","payload":[{{"source":"page"}},{payload}]}}"#);
-            reply(&message("execute_reply", &content)).expect("a reply").leaves
+            reply(&message("execute_reply", content.as_str())).expect("a reply").leaves
         };
         assert!(leaves("null") && leaves("false") && !leaves("true"));
         let asked =

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use analysis_service::kernels::{model::Settings, state::Ladder};
-use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind, Outcome, StopCause, StreamName, output_event::Event};
+use fenxi_proto::analysis::v1::{
+    DeathCause, KernelState, NoticeKind, Outcome, StopCause, StreamName, output_event::Event,
+};
 
 use crate::house::{House, Ran, UNTIL_GO, USER, settings, soon, until, until_printed, until_state};
 

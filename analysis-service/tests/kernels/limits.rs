@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use analysis_service::kernels::{
     launch::Apart,
-    model::{KernelError, KernelLimits, Settings},
+    model::{Enforced, KernelError, KernelLimits, Settings},
 };
 use fenxi_chassis::clock::Clock;
 use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind, Outcome, output_event::Event};
@@ -147,6 +147,42 @@ except OSError as error: print(error.strerror, 100 < len(held) < 256)
 held.clear()";
     assert_eq!(house.printed(&kernel, code).await, "Too many open files True\n");
     until_state(&kernel, KernelState::Idle).await;
+}
+
+#[tokio::test]
+async fn a_kernel_says_what_the_machine_holds_it_to_and_is_held_to_that() {
+    let code = "
+import json, os, resource
+def limit(which): return resource.getrlimit(which)[0]
+told = {'files': limit(resource.RLIMIT_NOFILE), 'file': limit(resource.RLIMIT_FSIZE)}
+told['processes'] = limit(resource.RLIMIT_NPROC)
+tmp = os.statvfs('/tmp')
+told['tmp'] = tmp.f_blocks * tmp.f_frsize
+print(json.dumps(told))";
+    for forked in [false, true] {
+        if forked {
+            tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
+        }
+        let house = House::new().await;
+        let kernel = house.kernel().await;
+        assert_eq!(kernel.snapshot().limits.enforced, Enforced::default(), "nothing of it is known yet");
+        let told: serde_json::Value = serde_json::from_str(&house.printed(&kernel, code).await).expect("told");
+        let kernel = kernel.snapshot();
+        let (enforced, layers) = (kernel.limits.enforced, &kernel.isolation.as_ref().expect("known").layers);
+        assert_eq!((enforced.open_files, enforced.file_bytes), (4096, 4 << 30));
+        assert_eq!((&told["files"], &told["file"]), (&4096.into(), &(4_u64 << 30).into()));
+        let has = |layer: &str| layers.iter().any(|held| held == layer);
+        assert_eq!(enforced.tmp_bytes, has("mount").then_some(1 << 30), "{layers:?}");
+        if has("mount") {
+            // A page for the folder itself, of each of the two.
+            let bytes = told["tmp"].as_u64().expect("a size");
+            assert!(((1 << 30)..(1 << 30) + 16 * MIB).contains(&bytes), "{bytes}");
+        }
+        if has("uid") || has("user") {
+            assert_eq!((enforced.processes, &told["processes"]), (Some(512), &512.into()));
+        }
+        assert!(has("cgroup") || enforced.is_memory_soft, "nobody else counts it: {layers:?}");
+    }
 }
 
 const MIB: u64 = 1 << 20;

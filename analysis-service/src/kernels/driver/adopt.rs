@@ -87,6 +87,7 @@ impl Driver {
         kernel.isolation = Some(live.launched.isolation.clone());
         kernel.network = live.launched.reach();
         kernel.limits.cpu_percent = live.launched.cpu_percent();
+        kernel.limits.enforced = live.launched.enforced;
         let (mut driver, handle) = Self::new(parts, kernel, State::Idle);
         driver.meter = Meter::new(driver.parts.settings.sample_interval);
         driver.adopt_files(live.launched.generation == 1);

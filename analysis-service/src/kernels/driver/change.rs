@@ -59,6 +59,7 @@ impl Driver {
                 self.kernel.isolation = Some(live.launched.isolation.clone());
                 self.kernel.network = live.launched.reach();
                 self.kernel.limits.cpu_percent = live.launched.cpu_percent();
+                self.kernel.limits.enforced = live.launched.enforced;
                 self.live = Some(live);
                 self.begin_files(self.kernel.generation == 1);
                 match self.state.ready() {

@@ -77,6 +77,10 @@ pub(super) struct Plan {
     pub flags: u64,
     /// The user it becomes.
     pub user: Option<User>,
+    /// Processes and threads that the system lets it have by itself.
+    pub processes: Option<u32>,
+    /// What it may keep in a `/tmp` and a `/dev/shm` of its own, in bytes.
+    pub tmp_bytes: Option<u64>,
     /// For everyone who asks.
     pub told: KernelIsolation,
 }
@@ -233,7 +237,9 @@ impl Isolation {
             "unshare": !forked && !namespaces.is_empty(),
         });
         let flags = CLONE_FLAGS.iter().filter(|(name, _)| namespaces.contains(name)).map(|(_, flag)| flag);
-        Ok(Plan { json: Some(json), flags: flags.sum(), user, told: told(self.apart.level, &layers) })
+        let tmp_bytes = namespaces.contains(&"mount").then_some(self.apart.tmp_max_bytes);
+        let told = told(self.apart.level, &layers);
+        Ok(Plan { json: Some(json), flags: flags.sum(), user, processes, tmp_bytes, told })
     }
 
     /// Makes the control group of a kernel, where the machine has any. Without one a kernel is not `strict`.

@@ -18,6 +18,7 @@ use super::{Launched, python, ranges::Ranges, removal};
 use crate::kernels::{
     connection::Endpoint,
     machine::{cgroup::Group, tree},
+    model::Enforced,
     network::NetworkSource,
 };
 
@@ -47,6 +48,8 @@ struct Record {
     /// Whose network it was born with.
     #[serde(default)]
     network_of: Option<Uuid>,
+    #[serde(default)]
+    enforced: Enforced,
 }
 
 /// Writes down a kernel that was started.
@@ -66,6 +69,7 @@ pub(super) async fn write(launched: &Launched) -> io::Result<()> {
         uid: launched.uid,
         group: launched.group.clone(),
         network_of: launched.network_of.as_ref().map(|(owner_user_id, _)| *owner_user_id),
+        enforced: launched.enforced,
     };
     let (path, text) = (launched.place.join(FILE), serde_json::to_vec(&record)?);
     let write = move || {
@@ -97,6 +101,7 @@ pub(super) fn take_up(
             endpoint: record.endpoint,
             start: KernelStart::try_from(record.start).unwrap_or_default(),
             isolation: KernelIsolation { level: record.level, layers: record.layers },
+            enforced: record.enforced,
             kernel_id: record.kernel_id,
             generation: record.generation,
             start_ticks: record.start_ticks,
@@ -222,6 +227,7 @@ mod tests {
             uid: None,
             group: None,
             network_of: None,
+            enforced: Enforced::default(),
         };
         fs::create_dir_all(&place).expect("made");
         fs::create_dir_all(work.join(kernel_id.to_string())).expect("made");

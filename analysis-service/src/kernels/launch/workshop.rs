@@ -31,6 +31,7 @@ use super::{
 use crate::kernels::{
     connection::Endpoint,
     machine::{cgroup::Group, tree},
+    model::Enforced,
     network::{self, NetworkSource},
 };
 
@@ -321,6 +322,14 @@ impl Prepared {
         let start_ticks = tree::start_ticks(process.pid().as_raw()).unwrap_or(0);
         let mut isolation = self.plan.told;
         isolation.layers.extend(self.group.is_some().then(|| "cgroup".to_owned()));
+        let enforced = Enforced {
+            processes: self.plan.processes.or_else(|| self.group.as_ref().and_then(|group| group.processes_max())),
+            open_files: self.limits.open_files,
+            file_bytes: self.limits.file_bytes,
+            tmp_bytes: self.plan.tmp_bytes,
+            is_memory_soft: self.order.memory_bytes.is_some()
+                && !self.group.as_ref().is_some_and(|group| group.limits_memory()),
+        };
         let joining = self.group.as_ref().filter(|_| !forked).map(|group| {
             let (group, pid) = (Arc::clone(group), process.pid());
             tokio::task::spawn_blocking(move || group.add(pid))
@@ -338,6 +347,7 @@ impl Prepared {
             network_of: self.network_of,
             network: None,
             isolation,
+            enforced,
             kernel_id: self.order.kernel_id,
             generation: self.order.generation,
             start_ticks,

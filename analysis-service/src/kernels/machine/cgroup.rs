@@ -67,9 +67,11 @@ pub(crate) struct GroupLimits {
 pub(crate) struct Group {
     trees: Vec<(Tree, PathBuf)>,
     memory: Option<(u8, PathBuf)>,
-    /// Its limit on the time of processors, where one is in force.
+    /// Its limits on the time of processors, and on processes, where they are in force.
     #[serde(default)]
     cpu_percent: Option<u32>,
+    #[serde(default)]
+    processes_max: Option<u32>,
     /// Kills for want of memory that were told already.
     #[serde(skip)]
     told_kills: AtomicU64,
@@ -130,7 +132,13 @@ impl Trees {
 
     /// Makes the group of a kernel.
     pub(crate) fn make(&self, name: &str, limits: GroupLimits) -> io::Result<Group> {
-        let mut group = Group { trees: Vec::new(), memory: None, cpu_percent: None, told_kills: AtomicU64::new(0) };
+        let mut group = Group {
+            trees: Vec::new(),
+            memory: None,
+            cpu_percent: None,
+            processes_max: None,
+            told_kills: AtomicU64::new(0),
+        };
         let made = self.fill(&mut group, name, limits);
         if made.is_err() {
             let _ = group.remove();
@@ -150,7 +158,10 @@ impl Trees {
                     limit_memory(&folder, tree.version, bytes)?;
                     group.memory = Some((tree.version, folder));
                 }
-                ("pids", _) => fs::write(folder.join("pids.max"), limits.processes.to_string())?,
+                ("pids", _) => {
+                    fs::write(folder.join("pids.max"), limits.processes.to_string())?;
+                    group.processes_max = Some(limits.processes);
+                }
                 ("cpu", _) => {
                     limit_cpu(&folder, tree.version, limits.cpu_percent)?;
                     group.cpu_percent = limits.cpu_percent;
@@ -253,6 +264,11 @@ impl Group {
     /// Its limit on the time of processors, in percent of one, where one is in force.
     pub(crate) fn cpu_percent(&self) -> Option<u32> {
         self.cpu_percent
+    }
+
+    /// Processes and threads that may be in it, where that is limited.
+    pub(crate) fn processes_max(&self) -> Option<u32> {
+        self.processes_max
     }
 
     /// Lets nothing in it start anything from now on, so that what ends its processes comes to an end.

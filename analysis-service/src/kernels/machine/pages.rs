@@ -84,9 +84,9 @@ fn rollup(pid: i32) -> Option<Look> {
 /// process's own.
 fn sum(mut sizes: Vec<Size>, look: impl Fn(i32) -> Look) -> Pages {
     let look = |size: &Size| look(size.pid);
-    let (resident_sum_bytes, private_sum_bytes) = sizes.iter().fold((0, 0), |(resident, private), size| {
-        (resident + size.resident_bytes, private + size.private_bytes)
-    });
+    let (resident_sum_bytes, private_sum_bytes) = sizes
+        .iter()
+        .fold((0, 0), |(resident, private), size| (resident + size.resident_bytes, private + size.private_bytes));
     sizes.sort_unstable_by_key(|size| Reverse(size.private_bytes));
     let others = sizes.split_off(sizes.len().min(LARGEST_MAX));
     let largest: Vec<Look> = sizes.iter().map(look).collect();

@@ -121,11 +121,20 @@ fn limits(limits: &KernelLimits) -> pb::KernelLimits {
         idle_duration: Some(duration(limits.idle_max)),
         queue_length: i32::try_from(limits.queue_max).unwrap_or(i32::MAX),
         output_bytes: signed(limits.output_max_bytes),
-        cpu_percent: limits.cpu_percent.map_or(0, |percent| i32::try_from(percent).unwrap_or(i32::MAX)),
+        cpu_percent: limits.cpu_percent.map_or(0, small),
         disk_bytes: limits.disk_max_bytes.map_or(0, signed),
-        disk_files: limits.disk_max_files.map_or(0, |files| i32::try_from(files).unwrap_or(i32::MAX)),
+        disk_files: limits.disk_max_files.map_or(0, small),
         idle_warning_duration: Some(duration(limits.warning())),
+        processes: limits.enforced.processes.map_or(0, small),
+        open_files: small(limits.enforced.open_files),
+        file_bytes: signed(limits.enforced.file_bytes),
+        tmp_bytes: limits.enforced.tmp_bytes.map_or(0, signed),
+        soft_memory: limits.enforced.is_memory_soft,
     }
+}
+
+fn small(value: impl TryInto<i32>) -> i32 {
+    value.try_into().unwrap_or(i32::MAX)
 }
 
 fn signed(value: u64) -> i64 {

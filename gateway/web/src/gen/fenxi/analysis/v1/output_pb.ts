@@ -697,7 +697,7 @@ export type FinishedEvent = Message<"fenxi.analysis.v1.FinishedEvent"> & {
   cpuDuration?: Duration | undefined;
 
   /**
-   * The most memory the kernel held at one time so far, in bytes of resident pages.
+   * The most memory the kernel was seen with so far, in bytes of resident pages: what its processes share counts once.
    *
    * @generated from field: int64 peak_memory_bytes = 5;
    */
