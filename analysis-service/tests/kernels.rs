@@ -41,3 +41,5 @@ mod specs;
 mod taken_up;
 #[path = "kernels/waiting.rs"]
 mod waiting;
+#[path = "kernels/ways.rs"]
+mod ways;

@@ -14,6 +14,7 @@ mod python;
 mod ranges;
 mod records;
 mod removal;
+mod support;
 mod trial;
 mod users;
 mod workshop;
@@ -32,11 +33,13 @@ use nix::{sys::signal::Signal, unistd::Pid};
 use tokio::{task::JoinHandle, time::timeout};
 use uuid::Uuid;
 
+pub(crate) use self::support::count_way;
 pub use self::{
     fork::ForkLauncher,
     isolation::{Apart, Level},
     plain::PlainLauncher,
     program::ProgramLauncher,
+    support::Support,
     workshop::{Workshop, socket_folder},
 };
 use self::{ranges::HeldRange, users::User};
@@ -143,6 +146,11 @@ pub trait Launcher: Send + Sync + 'static {
 
     /// The folder of a kernel's files, be it there or not.
     fn work_dir(&self, kernel_id: Uuid) -> PathBuf;
+
+    /// How the next kernel would be started and kept apart, as far as this launcher knows.
+    fn support(&self) -> Support {
+        Support::default()
+    }
 
     /// Whether this user's kernels are started as anybody's: one that was started for nobody can become theirs.
     fn is_common(&self, owner_user_id: Uuid) -> bool {

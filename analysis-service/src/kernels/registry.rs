@@ -26,6 +26,7 @@ use self::turns::Turns;
 pub use super::driver::Adopted;
 use super::{
     driver::{Driver, KernelHandle, Parts, Pool, Walks, Work},
+    launch::Support,
     model::{Kernel, KernelError, Settings, TableSource},
     specs::{KindBrief, Launchers},
     starts::StartQueue,
@@ -196,6 +197,12 @@ impl Registry {
     #[must_use]
     pub fn kinds(&self) -> Vec<KindBrief> {
         self.0.parts.kinds.list()
+    }
+
+    /// How the next kernel of the built-in kind would be started and kept apart, and what is missing for more.
+    #[must_use]
+    pub fn support(&self) -> Support {
+        self.0.parts.launcher.support()
     }
 
     /// A user's kernel.

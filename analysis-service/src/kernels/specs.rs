@@ -11,7 +11,9 @@ use std::{
     sync::Arc,
 };
 
-use super::launch::{ForkLauncher, Launcher, PlainLauncher, ProgramLauncher, Workshop};
+use fenxi_proto::analysis::v1::KernelStart;
+
+use super::launch::{ForkLauncher, Launcher, PlainLauncher, ProgramLauncher, Workshop, count_way};
 
 /// The name of the built-in kind: this installation's own Python.
 pub const BUILT_IN: &str = "python3";
@@ -139,6 +141,7 @@ impl Launchers {
     #[must_use]
     pub fn plain(workshop: &Workshop, specs: Vec<KernelSpec>) -> Self {
         let own = Arc::new(PlainLauncher::new(workshop.clone()));
+        count_way(KernelStart::Plain);
         Self { own, kinds: Kinds::new(None, workshop, specs) }
     }
 

@@ -12,10 +12,11 @@ use fenxi_chassis::{
 use fenxi_proto::{
     analysis::v1::{
         CreateKernelRequest, CreateKernelResponse, DeleteKernelRequest, DeleteKernelResponse, GetKernelRequest,
-        GetKernelResponse, InterruptKernelRequest, InterruptKernelResponse, KeepKernelRequest, KeepKernelResponse,
-        KernelState, ListKernelSpecsRequest, ListKernelSpecsResponse, ListKernelsRequest, ListKernelsResponse,
-        RestartKernelRequest, RestartKernelResponse, UpdateKernelRequest, UpdateKernelResponse, WatchKernelRequest,
-        WatchKernelResponse, kernel_service_server::KernelService,
+        GetKernelResponse, GetKernelSupportRequest, GetKernelSupportResponse, InterruptKernelRequest,
+        InterruptKernelResponse, KeepKernelRequest, KeepKernelResponse, KernelState, ListKernelSpecsRequest,
+        ListKernelSpecsResponse, ListKernelsRequest, ListKernelsResponse, RestartKernelRequest, RestartKernelResponse,
+        UpdateKernelRequest, UpdateKernelResponse, WatchKernelRequest, WatchKernelResponse,
+        kernel_service_server::KernelService,
     },
     error::{ErrorReason, Failure},
     id,
@@ -76,6 +77,10 @@ impl KernelService for KernelRpc {
         let kernel_id = id::parse_resource("kernel_id", &asked.kernel_id)?;
         let handle = self.kernels.kernel(user_id, kernel_id).map_err(failure::status)?;
         Ok(Response::new(GetKernelResponse { kernel: Some(messages::kernel(&handle.snapshot())) }))
+    }
+
+    async fn get_kernel_support(&self, _: Request<GetKernelSupportRequest>) -> Answer<GetKernelSupportResponse> {
+        Ok(Response::new(messages::support(self.kernels.support())))
     }
 
     async fn list_kernels(&self, request: Request<ListKernelsRequest>) -> Answer<ListKernelsResponse> {

@@ -119,6 +119,9 @@ pub struct Ready {
     pub preload_ms: f64,
     /// Modules that are loaded.
     pub modules: u64,
+    /// `deep` or `warm`: what its forks come to, which may be less than was asked for. Empty where a supervisor of an earlier
+    /// version says nothing of it.
+    pub mode: String,
 }
 
 /// Into what a fork is born.
@@ -218,7 +221,9 @@ impl ForkServer {
     /// It ended first, or says something else.
     pub async fn ready(&self) -> io::Result<Ready> {
         match self.process.supervisor.ask(Asked::AwaitServer(self.process.child)).await?.told {
-            Told::ServerReady(ServerReady { clone, preload_ms, modules }) => Ok(Ready { clone, preload_ms, modules }),
+            Told::ServerReady(ServerReady { clone, preload_ms, modules, mode }) => {
+                Ok(Ready { clone, preload_ms, modules, mode })
+            }
             _ => Err(odd()),
         }
     }

@@ -57,7 +57,12 @@ async fn carry_out(house: &Arc<House>, reign: u64, asked: Asked) -> io::Result<T
         }
         Asked::AwaitServer(server) => {
             let ready = house.server_ready(server).await?;
-            Told::ServerReady(ServerReady { clone: ready.clone, preload_ms: ready.preload_ms, modules: ready.modules })
+            Told::ServerReady(ServerReady {
+                clone: ready.clone,
+                preload_ms: ready.preload_ms,
+                modules: ready.modules,
+                mode: ready.mode,
+            })
         }
         Asked::Fork(Fork { server, body, flags, group, listens }) => {
             let group = if group.is_empty() { None } else { Some(File::open(group)?.into()) };

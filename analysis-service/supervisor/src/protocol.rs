@@ -248,6 +248,8 @@ pub(crate) struct ServerReady {
     pub preload_ms: f64,
     #[prost(uint64, tag = "3")]
     pub modules: u64,
+    #[prost(string, tag = "4")]
+    pub mode: String,
 }
 
 /// A process to be forked.

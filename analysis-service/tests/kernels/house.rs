@@ -119,6 +119,25 @@ impl House {
         Self::with_launchers(folder, settings, launchers, files).await
     }
 
+    /// One whose kernels are forked from a process of this interpreter.
+    pub(crate) async fn forked_by(settings: Settings, python: &Path) -> Self {
+        Self::forked(settings, python, apart()).await
+    }
+
+    /// One whose kernels are forked and kept apart so.
+    pub(crate) async fn forked_with(settings: Settings, apart: Apart) -> Self {
+        Self::forked(settings, &python(), apart).await
+    }
+
+    async fn forked(settings: Settings, python: &Path, apart: Apart) -> Self {
+        let folder = tempfile::tempdir_in("/tmp").expect("a folder");
+        let workshop = workshop_with(folder.path(), python, apart).await;
+        let forks = ForkLauncher::start(workshop.clone(), Vec::new());
+        let launchers = Launchers::forked(&forks, &workshop, Vec::new());
+        let files = folder.path().to_owned();
+        Self::with_launchers(folder, settings, launchers, files).await
+    }
+
     /// The next house after this one's service has ended well.
     pub(crate) async fn after(self, settings: Settings) -> Self {
         self.registry.shut_down().await;

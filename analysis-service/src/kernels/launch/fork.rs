@@ -18,6 +18,7 @@ use crate::kernels::network::PROXY_PORT;
 use super::{
     LaunchError, Launched, Launcher, Order, PlainLauncher, Workshop,
     keeper::{FORKS_MAX, Fork, Keeper, Standing},
+    support::{Failures, Support},
     workshop::Prepared,
 };
 
@@ -28,6 +29,7 @@ pub struct ForkLauncher {
     plain: PlainLauncher,
     forks: mpsc::Sender<Fork>,
     standing: watch::Receiver<Standing>,
+    failures: Failures,
     keeper: TaskTracker,
     /// Ends the keeper; dropped, too.
     closing: DropGuard,
@@ -41,10 +43,12 @@ impl ForkLauncher {
         let (forks, requests) = mpsc::channel(FORKS_MAX);
         let (publish, standing) = watch::channel(Standing::Starting);
         let (keeper, closing) = (TaskTracker::new(), CancellationToken::new());
-        keeper.spawn(Keeper::new(workshop.clone(), preload, requests, publish, closing.clone()).run());
+        let failures = Failures::default();
+        let told = (publish, failures.clone());
+        keeper.spawn(Keeper::new(workshop.clone(), preload, requests, told, closing.clone()).run());
         keeper.close();
         let plain = PlainLauncher::new(workshop.clone());
-        Arc::new(Self { workshop, plain, forks, standing, keeper, closing: closing.drop_guard() })
+        Arc::new(Self { workshop, plain, forks, standing, failures, keeper, closing: closing.drop_guard() })
     }
 
     /// How kernels are started, once it is known.
@@ -125,6 +129,20 @@ impl Launcher for ForkLauncher {
             self.closing.token().cancel();
             self.keeper.wait().await;
         })
+    }
+
+    fn support(&self) -> Support {
+        let start = match *self.standing.borrow() {
+            Standing::Starting => KernelStart::Unspecified,
+            Standing::Ready { start, .. } => start,
+            Standing::Failed => KernelStart::Plain,
+        };
+        Support {
+            start,
+            wanted_start: KernelStart::Forked,
+            failures: self.failures.all(),
+            ..self.workshop.support(start != KernelStart::Plain)
+        }
     }
 
     fn preparation(&self) -> Option<u64> {

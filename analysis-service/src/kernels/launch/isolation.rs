@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{
     LaunchError,
     ranges::Ranges,
+    support::Support,
     users::{User, Users},
 };
 use crate::kernels::machine::cgroup::{Group, GroupLimits, Trees};
@@ -31,6 +32,8 @@ const CLONE_FLAGS: [(&str, u64); 6] = [
     ("pid", 0x2000_0000),
     ("net", 0x4000_0000),
 ];
+
+const LEVELS: [Level; 3] = [Level::None, Level::Standard, Level::Strict];
 
 /// How far kernels are kept apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -130,6 +133,11 @@ impl Isolation {
             Level::None => None,
             Level::Standard | Level::Strict => Some(probe(python, library, users.of(Uuid::nil())?.uid())?),
         };
+        for level in LEVELS {
+            let missing = found.as_ref().map_or(0, |found| found.missing(level).len());
+            let missing = f64::from(u32::try_from(missing).unwrap_or(u32::MAX));
+            metrics::gauge!("kernel_isolation_missing_layers", "level" => name(level)).set(missing);
+        }
         if let Some(found) = &found {
             let missing = found.missing(apart.level);
             anyhow::ensure!(
@@ -155,6 +163,22 @@ impl Isolation {
             tracing::warn!("--kernel-cpu-max-percent is not in force: kernels have no control group of processors");
         }
         Ok(Self { apart, found, users })
+    }
+
+    /// What keeps a kernel apart, what the levels lack here, and why.
+    pub(super) fn support(&self, forked: bool) -> Support {
+        let Some(found) = &self.found else {
+            return Support { isolation: told(Level::None, &[]), ..Support::default() };
+        };
+        let mut layers = found.layers(forked);
+        layers.extend((!found.cgroups.is_empty()).then_some("cgroup"));
+        let missing = |level: Level| found.missing(level).into_iter().map(str::to_owned).collect();
+        Support {
+            isolation: told(self.apart.level, &layers),
+            levels: LEVELS.map(|level| (contract(level), missing(level))).into(),
+            obstacles: found.why.clone(),
+            ..Support::default()
+        }
     }
 
     /// Files that one kernel may have open.
@@ -340,12 +364,15 @@ fn probe(python: &Path, library: &Path, uid: u32) -> anyhow::Result<Found> {
 }
 
 fn told(level: Level, layers: &[&str]) -> KernelIsolation {
-    let level = match level {
+    KernelIsolation { level: contract(level).into(), layers: layers.iter().map(|layer| (*layer).to_owned()).collect() }
+}
+
+fn contract(level: Level) -> IsolationLevel {
+    match level {
         Level::Strict => IsolationLevel::Strict,
         Level::Standard => IsolationLevel::Standard,
         Level::None => IsolationLevel::None,
-    };
-    KernelIsolation { level: level.into(), layers: layers.iter().map(|layer| (*layer).to_owned()).collect() }
+    }
 }
 
 fn name(level: Level) -> &'static str {

@@ -20,7 +20,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{END_WAIT, Workshop, folders::remove_dir, trial};
+use super::{
+    END_WAIT, Workshop,
+    folders::remove_dir,
+    support::{self, Failures},
+    trial,
+};
 
 /// Forks that may wait for their turn.
 pub(super) const FORKS_MAX: usize = 64;
@@ -38,6 +43,8 @@ const LIFE_MIN: Duration = Duration::from_secs(60);
 const YOUNG_DEATHS_MAX: u32 = 3;
 /// How the lines begin in which a server says what it left out.
 const SAID: &str = "fork server: ";
+/// The mode in which a server says that it is where its application does not become a kernel.
+const WARM: &str = "warm";
 /// Files that a server and its forks may have open; each fork's own limit is lower.
 const OPEN_FILES_MAX: u64 = crate::kernels::config::OPEN_FILES_MAX as u64;
 
@@ -70,6 +77,7 @@ pub(super) struct Keeper {
     preload: Vec<String>,
     requests: mpsc::Receiver<Fork>,
     standing: watch::Sender<Standing>,
+    failures: Failures,
     /// The launcher is closed, or gone.
     closing: CancellationToken,
 }
@@ -78,6 +86,8 @@ pub(super) struct Keeper {
 struct Tried {
     server: ForkServer,
     ready: Ready,
+    /// Its log, when it was ready.
+    said: String,
     place: PathBuf,
 }
 
@@ -86,16 +96,16 @@ impl Keeper {
         workshop: Workshop,
         preload: Vec<String>,
         requests: mpsc::Receiver<Fork>,
-        standing: watch::Sender<Standing>,
+        (standing, failures): (watch::Sender<Standing>, Failures),
         closing: CancellationToken,
     ) -> Self {
-        Self { workshop, preload, requests, standing, closing }
+        Self { workshop, preload, requests, standing, failures, closing }
     }
 
     /// Runs until the launcher is closed or dropped; nothing of the server is left then.
     pub(super) async fn run(mut self) {
         let mut number = 0;
-        for (start, mode) in [(KernelStart::Forked, "deep"), (KernelStart::ForkedWarm, "warm")] {
+        for (way, mode) in [(KernelStart::Forked, "deep"), (KernelStart::ForkedWarm, WARM)] {
             let mut young_deaths = 0;
             while young_deaths < YOUNG_DEATHS_MAX {
                 self.standing.send_replace(Standing::Starting);
@@ -104,12 +114,16 @@ impl Keeper {
                     Err(_) if self.closing.is_cancelled() => return,
                     Err(why) => {
                         tracing::warn!(mode, %why, "the fork server cannot be used in this mode");
+                        self.failures.note(way, &why);
                         break;
                     }
                 };
                 let since = Instant::now();
-                let Ready { clone, preload_ms, modules } = &tried.ready;
-                tracing::info!(mode, clone, preload_ms, modules, "the fork server is ready");
+                let start = self.start_of(way, &tried);
+                let Ready { clone, preload_ms, modules, .. } = &tried.ready;
+                let way_name = start.as_str_name();
+                tracing::info!(mode, way = way_name, clone, preload_ms, modules, "the fork server is ready");
+                support::count_way(start);
                 metrics::counter!("kernel_fork_server_starts_total", "mode" => mode).increment(1);
                 number += 1;
                 self.standing.send_replace(Standing::Ready { start, number });
@@ -117,6 +131,9 @@ impl Keeper {
                     return;
                 }
                 young_deaths = if since.elapsed() < LIFE_MIN { young_deaths + 1 } else { 0 };
+                if young_deaths == YOUNG_DEATHS_MAX {
+                    self.failures.note(way, &format!("{young_deaths} servers in a row ended soon after their start"));
+                }
                 self.standing.send_replace(Standing::Starting);
                 tokio::select! {
                     () = sleep(RESTART_PAUSE) => {}
@@ -125,7 +142,23 @@ impl Keeper {
             }
         }
         tracing::error!("kernels are not forked: each is started as a program of its own, which takes seconds");
+        support::count_way(KernelStart::Plain);
         self.standing.send_replace(Standing::Failed);
+    }
+
+    /// How kernels of this server are started, which was to be this way: where its application does not become a kernel, it
+    /// goes on without.
+    fn start_of(&self, way: KernelStart, tried: &Tried) -> KernelStart {
+        if way == KernelStart::Forked && tried.ready.mode == WARM {
+            tracing::warn!(
+                said = tried.said,
+                "the prebuilt application does not become a kernel; forks build their own"
+            );
+            self.failures.note(way, &tried.said);
+            return KernelStart::ForkedWarm;
+        }
+        self.failures.clear(way);
+        way
     }
 
     /// Forks until the server dies; says whether nobody needs it any more.
@@ -174,7 +207,7 @@ impl Keeper {
             }
         };
         match self.pass(&mut server).await {
-            Ok(ready) => Ok(Tried { server, ready, place }),
+            Ok((ready, said)) => Ok(Tried { server, ready, said, place }),
             Err(why) => {
                 end(&mut server).await;
                 remove_dir(place).await;
@@ -184,7 +217,7 @@ impl Keeper {
     }
 
     /// Waits until a server takes requests, and tries it.
-    async fn pass(&self, server: &mut ForkServer) -> Result<Ready, String> {
+    async fn pass(&self, server: &mut ForkServer) -> Result<(Ready, String), String> {
         let ready = tokio::select! {
             ready = timeout(READY_MAX, server.ready()) => ready,
             () = self.closing.cancelled() => return Err("it is not wanted any more".to_owned()),
@@ -195,12 +228,13 @@ impl Keeper {
             Err(_) => return Err(format!("it was not ready after {} s", READY_MAX.as_secs())),
         };
         // It says what it left out of what was to be loaded, and why.
-        for line in server.process.log().await.lines().filter(|line| line.starts_with(SAID)) {
+        let said = server.process.log().await;
+        for line in said.lines().filter(|line| line.starts_with(SAID)) {
             tracing::warn!("{line}");
         }
         let passed = trial::pass(&self.workshop, server, &self.closing).await;
         passed.map_err(|why| format!("a kernel forked from it failed: {why}"))?;
-        Ok(ready)
+        Ok((ready, said))
     }
 }
 

@@ -12,7 +12,7 @@ use fenxi_supervisor::process::Spec;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use super::{LaunchError, Launched, Launcher, Order, Workshop, users::User, workshop::Prepared};
+use super::{LaunchError, Launched, Launcher, Order, Support, Workshop, users::User, workshop::Prepared};
 
 /// Starts kernels as plain processes of a Python interpreter that has the libraries of `requirements.txt`.
 #[derive(Clone, Debug)]
@@ -75,6 +75,10 @@ pub(super) async fn run(
 impl Launcher for PlainLauncher {
     fn launch(&self, order: Order) -> BoxFuture<'_, Result<Launched, LaunchError>> {
         Box::pin(self.start(order))
+    }
+
+    fn support(&self) -> Support {
+        Support { start: KernelStart::Plain, wanted_start: KernelStart::Plain, ..self.0.support(false) }
     }
 
     fn work_dir(&self, kernel_id: Uuid) -> PathBuf {

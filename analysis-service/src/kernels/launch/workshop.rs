@@ -26,6 +26,7 @@ use super::{
     python,
     ranges::Ranges,
     records,
+    support::Support,
     users::User,
 };
 use crate::kernels::{
@@ -155,6 +156,11 @@ impl Workshop {
         let obstacle = self.0.isolation.network_obstacle(forked);
         let hands_out = self.0.supervisor.hands_out_listeners();
         move || obstacle.clone().or_else(|| (!hands_out()).then(|| EARLY_SUPERVISOR.to_owned()))
+    }
+
+    /// What keeps kernels apart here; `forked`: they come from forks.
+    pub(super) fn support(&self, forked: bool) -> Support {
+        self.0.isolation.support(forked)
     }
 
     /// Whether this user was granted a network.

@@ -10,6 +10,7 @@ use fenxi_proto::{
 use uuid::Uuid;
 
 use crate::kernels::{
+    launch::Support,
     model::{Kernel, KernelDatasetRef, KernelLimits},
     registry::{NewDataset, NewKernel},
     specs::{BUILT_IN, KindBrief},
@@ -89,6 +90,20 @@ pub(super) fn kernel(kernel: &Kernel) -> pb::Kernel {
         idle_warning_time: kernel.idle_warning_time.map(time::timestamp),
         start_position: i32::try_from(kernel.start_position).unwrap_or(i32::MAX),
         network: kernel.network.as_ref().map(|reach| pb::KernelNetwork { entries: reach.entries() }),
+    }
+}
+
+/// What the machine gives.
+pub(super) fn support(support: Support) -> pb::GetKernelSupportResponse {
+    let failure = |(start, reason): (pb::KernelStart, _)| pb::KernelStartFailure { start: start.into(), reason };
+    let level = |(level, missing): (pb::IsolationLevel, _)| pb::IsolationLevelSupport { level: level.into(), missing };
+    pb::GetKernelSupportResponse {
+        start: support.start.into(),
+        wanted_start: support.wanted_start.into(),
+        failures: support.failures.into_iter().map(failure).collect(),
+        isolation: Some(support.isolation),
+        levels: support.levels.into_iter().map(level).collect(),
+        obstacles: support.obstacles.into_iter().map(|(step, reason)| pb::IsolationObstacle { step, reason }).collect(),
     }
 }
 

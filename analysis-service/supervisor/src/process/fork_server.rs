@@ -58,6 +58,9 @@ pub(crate) struct Ready {
     /// Modules that are loaded.
     #[serde(default)]
     pub modules: u64,
+    /// What its forks come to.
+    #[serde(default)]
+    pub mode: String,
 }
 
 #[derive(Serialize)]

@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fenxi/analysis/v1/kernel.proto.
  */
 export const file_fenxi_analysis_v1_kernel: GenFile = /*@__PURE__*/
-  fileDesc("Ch5mZW54aS9hbmFseXNpcy92MS9rZXJuZWwucHJvdG8SEWZlbnhpLmFuYWx5c2lzLnYxIpIGCgZLZXJuZWwSEQoJa2VybmVsX2lkGAEgASgJEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRItCgVzdGF0ZRgDIAEoDjIeLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbFN0YXRlEjIKCGRhdGFzZXRzGAQgAygLMiAuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsRGF0YXNldBIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSbGFzdF9hY3Rpdml0eV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgVkZWF0aBgHIAEoCzIYLmZlbnhpLmFuYWx5c2lzLnYxLkRlYXRoEhIKCmdlbmVyYXRpb24YCCABKAUSHAoUcnVubmluZ19leGVjdXRpb25faWQYCSABKAkSFAoMcXVldWVfbGVuZ3RoGAogASgFEhQKDG1lbW9yeV9ieXRlcxgLIAEoAxIxCg1pZGxlX2VuZF90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZpc2lvbhgNIAEoAxIvCgZsaW1pdHMYDiABKAsyHy5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxMaW1pdHMSLQoFc3RhcnQYDyABKA4yHi5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxTdGFydBI1Cglpc29sYXRpb24YECABKAsyIi5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxJc29sYXRpb24SEwoLa2VybmVsX3NwZWMYESABKAkSNQoRaWRsZV93YXJuaW5nX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnN0YXJ0X3Bvc2l0aW9uGBMgASgFEjEKB25ldHdvcmsYFCABKAsyIC5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxOZXR3b3JrEhkKEWhlbGRfbWVtb3J5X2J5dGVzGBUgASgDIlMKD0tlcm5lbElzb2xhdGlvbhIwCgVsZXZlbBgBIAEoDjIhLmZlbnhpLmFuYWx5c2lzLnYxLklzb2xhdGlvbkxldmVsEg4KBmxheWVycxgCIAMoCSKTAwoMS2VybmVsTGltaXRzEhQKDG1lbW9yeV9ieXRlcxgBIAEoAxI1ChJleGVjdXRpb25fZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNaWRsZV9kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxxdWV1ZV9sZW5ndGgYBCABKAUSFAoMb3V0cHV0X2J5dGVzGAUgASgDEhMKC2NwdV9wZXJjZW50GAYgASgFEhIKCmRpc2tfYnl0ZXMYByABKAMSEgoKZGlza19maWxlcxgIIAEoBRI4ChVpZGxlX3dhcm5pbmdfZHVyYXRpb24YCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJcHJvY2Vzc2VzGAsgASgFEhIKCm9wZW5fZmlsZXMYDCABKAUSEgoKZmlsZV9ieXRlcxgNIAEoAxIRCgl0bXBfYnl0ZXMYDiABKAMSEwoLc29mdF9tZW1vcnkYDyABKAgiSAoNS2VybmVsRGF0YXNldBISCgpkYXRhc2V0X2lkGAEgASgJEhUKDXZhcmlhYmxlX25hbWUYAiABKAkSDAoEbmFtZRgDIAEoCSKIAQoTQ3JlYXRlS2VybmVsUmVxdWVzdBIyCghkYXRhc2V0cxgBIAMoCzIgLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbERhdGFzZXQSFAoMZGlzcGxheV9uYW1lGAIgASgJEhIKCnJlcXVlc3RfaWQYAyABKAkSEwoLa2VybmVsX3NwZWMYBCABKAkiQQoUQ3JlYXRlS2VybmVsUmVzcG9uc2USKQoGa2VybmVsGAEgASgLMhkuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsIiUKEEdldEtlcm5lbFJlcXVlc3QSEQoJa2VybmVsX2lkGAEgASgJIj4KEUdldEtlcm5lbFJlc3BvbnNlEikKBmtlcm5lbBgBIAEoCzIZLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbCI7ChJMaXN0S2VybmVsc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiWgoTTGlzdEtlcm5lbHNSZXNwb25zZRIqCgdrZXJuZWxzGAEgAygLMhkuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJUChZJbnRlcnJ1cHRLZXJuZWxSZXF1ZXN0EhEKCWtlcm5lbF9pZBgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJEhMKC2NsZWFyX3F1ZXVlGAMgASgIIkQKF0ludGVycnVwdEtlcm5lbFJlc3BvbnNlEikKBmtlcm5lbBgBIAEoCzIZLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbCI6ChFLZWVwS2VybmVsUmVxdWVzdBIRCglrZXJuZWxfaWQYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCSI/ChJLZWVwS2VybmVsUmVzcG9uc2USKQoGa2VybmVsGAEgASgLMhkuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsIoUBChNVcGRhdGVLZXJuZWxSZXF1ZXN0EikKBmtlcm5lbBgBIAEoCzIZLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSEgoKcmVxdWVzdF9pZBgDIAEoCSJBChRVcGRhdGVLZXJuZWxSZXNwb25zZRIpCgZrZXJuZWwYASABKAsyGS5mZW54aS5hbmFseXNpcy52MS5LZXJuZWwiPQoUUmVzdGFydEtlcm5lbFJlcXVlc3QSEQoJa2VybmVsX2lkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkiQgoVUmVzdGFydEtlcm5lbFJlc3BvbnNlEikKBmtlcm5lbBgBIAEoCzIZLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbCI8ChNEZWxldGVLZXJuZWxSZXF1ZXN0EhEKCWtlcm5lbF9pZBgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJIhYKFERlbGV0ZUtlcm5lbFJlc3BvbnNlIicKEldhdGNoS2VybmVsUmVxdWVzdBIRCglrZXJuZWxfaWQYASABKAkiQAoTV2F0Y2hLZXJuZWxSZXNwb25zZRIpCgZrZXJuZWwYASABKAsyGS5mZW54aS5hbmFseXNpcy52MS5LZXJuZWwqhQEKDklzb2xhdGlvbkxldmVsEh8KG0lTT0xBVElPTl9MRVZFTF9VTlNQRUNJRklFRBAAEhgKFElTT0xBVElPTl9MRVZFTF9OT05FEAESHAoYSVNPTEFUSU9OX0xFVkVMX1NUQU5EQVJEEAISGgoWSVNPTEFUSU9OX0xFVkVMX1NUUklDVBADKnoKC0tlcm5lbFN0YXJ0EhwKGEtFUk5FTF9TVEFSVF9VTlNQRUNJRklFRBAAEhcKE0tFUk5FTF9TVEFSVF9GT1JLRUQQARIcChhLRVJORUxfU1RBUlRfRk9SS0VEX1dBUk0QAhIWChJLRVJORUxfU1RBUlRfUExBSU4QAyriAQoLS2VybmVsU3RhdGUSHAoYS0VSTkVMX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVS0VSTkVMX1NUQVRFX1NUQVJUSU5HEAESFQoRS0VSTkVMX1NUQVRFX0lETEUQAhIVChFLRVJORUxfU1RBVEVfQlVTWRADEh0KGUtFUk5FTF9TVEFURV9JTlRFUlJVUFRJTkcQBBIbChdLRVJORUxfU1RBVEVfUkVTVEFSVElORxAFEhkKFUtFUk5FTF9TVEFURV9TVE9QUElORxAGEhUKEUtFUk5FTF9TVEFURV9ERUFEEAcyvQkKDUtlcm5lbFNlcnZpY2USdgoMQ3JlYXRlS2VybmVsEiYuZmVueGkuYW5hbHlzaXMudjEuQ3JlYXRlS2VybmVsUmVxdWVzdBonLmZlbnhpLmFuYWx5c2lzLnYxLkNyZWF0ZUtlcm5lbFJlc3BvbnNlIhWiuxgRCAISDWtlcm5lbHM6d3JpdGUSbAoJR2V0S2VybmVsEiMuZmVueGkuYW5hbHlzaXMudjEuR2V0S2VybmVsUmVxdWVzdBokLmZlbnhpLmFuYWx5c2lzLnYxLkdldEtlcm5lbFJlc3BvbnNlIhSiuxgQCAISDGtlcm5lbHM6cmVhZBJyCgtMaXN0S2VybmVscxIlLmZlbnhpLmFuYWx5c2lzLnYxLkxpc3RLZXJuZWxzUmVxdWVzdBomLmZlbnhpLmFuYWx5c2lzLnYxLkxpc3RLZXJuZWxzUmVzcG9uc2UiFKK7GBAIAhIMa2VybmVsczpyZWFkEn8KD0ludGVycnVwdEtlcm5lbBIpLmZlbnhpLmFuYWx5c2lzLnYxLkludGVycnVwdEtlcm5lbFJlcXVlc3QaKi5mZW54aS5hbmFseXNpcy52MS5JbnRlcnJ1cHRLZXJuZWxSZXNwb25zZSIVorsYEQgCEg1rZXJuZWxzOndyaXRlEnAKCktlZXBLZXJuZWwSJC5mZW54aS5hbmFseXNpcy52MS5LZWVwS2VybmVsUmVxdWVzdBolLmZlbnhpLmFuYWx5c2lzLnYxLktlZXBLZXJuZWxSZXNwb25zZSIVorsYEQgCEg1rZXJuZWxzOndyaXRlEnYKDFVwZGF0ZUtlcm5lbBImLmZlbnhpLmFuYWx5c2lzLnYxLlVwZGF0ZUtlcm5lbFJlcXVlc3QaJy5mZW54aS5hbmFseXNpcy52MS5VcGRhdGVLZXJuZWxSZXNwb25zZSIVorsYEQgCEg1rZXJuZWxzOndyaXRlEnkKDVJlc3RhcnRLZXJuZWwSJy5mZW54aS5hbmFseXNpcy52MS5SZXN0YXJ0S2VybmVsUmVxdWVzdBooLmZlbnhpLmFuYWx5c2lzLnYxLlJlc3RhcnRLZXJuZWxSZXNwb25zZSIVorsYEQgCEg1rZXJuZWxzOndyaXRlEnYKDERlbGV0ZUtlcm5lbBImLmZlbnhpLmFuYWx5c2lzLnYxLkRlbGV0ZUtlcm5lbFJlcXVlc3QaJy5mZW54aS5hbmFseXNpcy52MS5EZWxldGVLZXJuZWxSZXNwb25zZSIVorsYEQgCEg1rZXJuZWxzOndyaXRlEnQKC1dhdGNoS2VybmVsEiUuZmVueGkuYW5hbHlzaXMudjEuV2F0Y2hLZXJuZWxSZXF1ZXN0GiYuZmVueGkuYW5hbHlzaXMudjEuV2F0Y2hLZXJuZWxSZXNwb25zZSIUorsYEAgCEgxrZXJuZWxzOnJlYWQwARJ+Cg9MaXN0S2VybmVsU3BlY3MSKS5mZW54aS5hbmFseXNpcy52MS5MaXN0S2VybmVsU3BlY3NSZXF1ZXN0GiouZmVueGkuYW5hbHlzaXMudjEuTGlzdEtlcm5lbFNwZWNzUmVzcG9uc2UiFKK7GBAIAhIMa2VybmVsczpyZWFkYgZwcm90bzM", [file_fenxi_analysis_v1_kernel_spec, file_fenxi_analysis_v1_network, file_fenxi_analysis_v1_output, file_fenxi_options_v1_options, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
+  fileDesc("Ch5mZW54aS9hbmFseXNpcy92MS9rZXJuZWwucHJvdG8SEWZlbnhpLmFuYWx5c2lzLnYxIpIGCgZLZXJuZWwSEQoJa2VybmVsX2lkGAEgASgJEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRItCgVzdGF0ZRgDIAEoDjIeLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbFN0YXRlEjIKCGRhdGFzZXRzGAQgAygLMiAuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsRGF0YXNldBIvCgtjcmVhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNgoSbGFzdF9hY3Rpdml0eV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgVkZWF0aBgHIAEoCzIYLmZlbnhpLmFuYWx5c2lzLnYxLkRlYXRoEhIKCmdlbmVyYXRpb24YCCABKAUSHAoUcnVubmluZ19leGVjdXRpb25faWQYCSABKAkSFAoMcXVldWVfbGVuZ3RoGAogASgFEhQKDG1lbW9yeV9ieXRlcxgLIAEoAxIxCg1pZGxlX2VuZF90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXZpc2lvbhgNIAEoAxIvCgZsaW1pdHMYDiABKAsyHy5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxMaW1pdHMSLQoFc3RhcnQYDyABKA4yHi5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxTdGFydBI1Cglpc29sYXRpb24YECABKAsyIi5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxJc29sYXRpb24SEwoLa2VybmVsX3NwZWMYESABKAkSNQoRaWRsZV93YXJuaW5nX3RpbWUYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnN0YXJ0X3Bvc2l0aW9uGBMgASgFEjEKB25ldHdvcmsYFCABKAsyIC5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxOZXR3b3JrEhkKEWhlbGRfbWVtb3J5X2J5dGVzGBUgASgDIlMKD0tlcm5lbElzb2xhdGlvbhIwCgVsZXZlbBgBIAEoDjIhLmZlbnhpLmFuYWx5c2lzLnYxLklzb2xhdGlvbkxldmVsEg4KBmxheWVycxgCIAMoCSKTAwoMS2VybmVsTGltaXRzEhQKDG1lbW9yeV9ieXRlcxgBIAEoAxI1ChJleGVjdXRpb25fZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNaWRsZV9kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxxdWV1ZV9sZW5ndGgYBCABKAUSFAoMb3V0cHV0X2J5dGVzGAUgASgDEhMKC2NwdV9wZXJjZW50GAYgASgFEhIKCmRpc2tfYnl0ZXMYByABKAMSEgoKZGlza19maWxlcxgIIAEoBRI4ChVpZGxlX3dhcm5pbmdfZHVyYXRpb24YCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJcHJvY2Vzc2VzGAsgASgFEhIKCm9wZW5fZmlsZXMYDCABKAUSEgoKZmlsZV9ieXRlcxgNIAEoAxIRCgl0bXBfYnl0ZXMYDiABKAMSEwoLc29mdF9tZW1vcnkYDyABKAgiSAoNS2VybmVsRGF0YXNldBISCgpkYXRhc2V0X2lkGAEgASgJEhUKDXZhcmlhYmxlX25hbWUYAiABKAkSDAoEbmFtZRgDIAEoCSKIAQoTQ3JlYXRlS2VybmVsUmVxdWVzdBIyCghkYXRhc2V0cxgBIAMoCzIgLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbERhdGFzZXQSFAoMZGlzcGxheV9uYW1lGAIgASgJEhIKCnJlcXVlc3RfaWQYAyABKAkSEwoLa2VybmVsX3NwZWMYBCABKAkiQQoUQ3JlYXRlS2VybmVsUmVzcG9uc2USKQoGa2VybmVsGAEgASgLMhkuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsIiUKEEdldEtlcm5lbFJlcXVlc3QSEQoJa2VybmVsX2lkGAEgASgJIj4KEUdldEtlcm5lbFJlc3BvbnNlEikKBmtlcm5lbBgBIAEoCzIZLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbCI7ChJMaXN0S2VybmVsc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiWgoTTGlzdEtlcm5lbHNSZXNwb25zZRIqCgdrZXJuZWxzGAEgAygLMhkuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJUChZJbnRlcnJ1cHRLZXJuZWxSZXF1ZXN0EhEKCWtlcm5lbF9pZBgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJEhMKC2NsZWFyX3F1ZXVlGAMgASgIIkQKF0ludGVycnVwdEtlcm5lbFJlc3BvbnNlEikKBmtlcm5lbBgBIAEoCzIZLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbCI6ChFLZWVwS2VybmVsUmVxdWVzdBIRCglrZXJuZWxfaWQYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCSI/ChJLZWVwS2VybmVsUmVzcG9uc2USKQoGa2VybmVsGAEgASgLMhkuZmVueGkuYW5hbHlzaXMudjEuS2VybmVsIoUBChNVcGRhdGVLZXJuZWxSZXF1ZXN0EikKBmtlcm5lbBgBIAEoCzIZLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbBIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSEgoKcmVxdWVzdF9pZBgDIAEoCSJBChRVcGRhdGVLZXJuZWxSZXNwb25zZRIpCgZrZXJuZWwYASABKAsyGS5mZW54aS5hbmFseXNpcy52MS5LZXJuZWwiPQoUUmVzdGFydEtlcm5lbFJlcXVlc3QSEQoJa2VybmVsX2lkGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkiQgoVUmVzdGFydEtlcm5lbFJlc3BvbnNlEikKBmtlcm5lbBgBIAEoCzIZLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbCI8ChNEZWxldGVLZXJuZWxSZXF1ZXN0EhEKCWtlcm5lbF9pZBgBIAEoCRISCgpyZXF1ZXN0X2lkGAIgASgJIhYKFERlbGV0ZUtlcm5lbFJlc3BvbnNlIhkKF0dldEtlcm5lbFN1cHBvcnRSZXF1ZXN0IuICChhHZXRLZXJuZWxTdXBwb3J0UmVzcG9uc2USLQoFc3RhcnQYASABKA4yHi5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxTdGFydBI0Cgx3YW50ZWRfc3RhcnQYAiABKA4yHi5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxTdGFydBI3CghmYWlsdXJlcxgDIAMoCzIlLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbFN0YXJ0RmFpbHVyZRI1Cglpc29sYXRpb24YBCABKAsyIi5mZW54aS5hbmFseXNpcy52MS5LZXJuZWxJc29sYXRpb24SOAoGbGV2ZWxzGAUgAygLMiguZmVueGkuYW5hbHlzaXMudjEuSXNvbGF0aW9uTGV2ZWxTdXBwb3J0EjcKCW9ic3RhY2xlcxgGIAMoCzIkLmZlbnhpLmFuYWx5c2lzLnYxLklzb2xhdGlvbk9ic3RhY2xlIlMKEktlcm5lbFN0YXJ0RmFpbHVyZRItCgVzdGFydBgBIAEoDjIeLmZlbnhpLmFuYWx5c2lzLnYxLktlcm5lbFN0YXJ0Eg4KBnJlYXNvbhgCIAEoCSJaChVJc29sYXRpb25MZXZlbFN1cHBvcnQSMAoFbGV2ZWwYASABKA4yIS5mZW54aS5hbmFseXNpcy52MS5Jc29sYXRpb25MZXZlbBIPCgdtaXNzaW5nGAIgAygJIjEKEUlzb2xhdGlvbk9ic3RhY2xlEgwKBHN0ZXAYASABKAkSDgoGcmVhc29uGAIgASgJIicKEldhdGNoS2VybmVsUmVxdWVzdBIRCglrZXJuZWxfaWQYASABKAkiQAoTV2F0Y2hLZXJuZWxSZXNwb25zZRIpCgZrZXJuZWwYASABKAsyGS5mZW54aS5hbmFseXNpcy52MS5LZXJuZWwqhQEKDklzb2xhdGlvbkxldmVsEh8KG0lTT0xBVElPTl9MRVZFTF9VTlNQRUNJRklFRBAAEhgKFElTT0xBVElPTl9MRVZFTF9OT05FEAESHAoYSVNPTEFUSU9OX0xFVkVMX1NUQU5EQVJEEAISGgoWSVNPTEFUSU9OX0xFVkVMX1NUUklDVBADKnoKC0tlcm5lbFN0YXJ0EhwKGEtFUk5FTF9TVEFSVF9VTlNQRUNJRklFRBAAEhcKE0tFUk5FTF9TVEFSVF9GT1JLRUQQARIcChhLRVJORUxfU1RBUlRfRk9SS0VEX1dBUk0QAhIWChJLRVJORUxfU1RBUlRfUExBSU4QAyriAQoLS2VybmVsU3RhdGUSHAoYS0VSTkVMX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVS0VSTkVMX1NUQVRFX1NUQVJUSU5HEAESFQoRS0VSTkVMX1NUQVRFX0lETEUQAhIVChFLRVJORUxfU1RBVEVfQlVTWRADEh0KGUtFUk5FTF9TVEFURV9JTlRFUlJVUFRJTkcQBBIbChdLRVJORUxfU1RBVEVfUkVTVEFSVElORxAFEhkKFUtFUk5FTF9TVEFURV9TVE9QUElORxAGEhUKEUtFUk5FTF9TVEFURV9ERUFEEAcysgoKDUtlcm5lbFNlcnZpY2USdgoMQ3JlYXRlS2VybmVsEiYuZmVueGkuYW5hbHlzaXMudjEuQ3JlYXRlS2VybmVsUmVxdWVzdBonLmZlbnhpLmFuYWx5c2lzLnYxLkNyZWF0ZUtlcm5lbFJlc3BvbnNlIhWiuxgRCAISDWtlcm5lbHM6d3JpdGUSbAoJR2V0S2VybmVsEiMuZmVueGkuYW5hbHlzaXMudjEuR2V0S2VybmVsUmVxdWVzdBokLmZlbnhpLmFuYWx5c2lzLnYxLkdldEtlcm5lbFJlc3BvbnNlIhSiuxgQCAISDGtlcm5lbHM6cmVhZBJyCgtMaXN0S2VybmVscxIlLmZlbnhpLmFuYWx5c2lzLnYxLkxpc3RLZXJuZWxzUmVxdWVzdBomLmZlbnhpLmFuYWx5c2lzLnYxLkxpc3RLZXJuZWxzUmVzcG9uc2UiFKK7GBAIAhIMa2VybmVsczpyZWFkEn8KD0ludGVycnVwdEtlcm5lbBIpLmZlbnhpLmFuYWx5c2lzLnYxLkludGVycnVwdEtlcm5lbFJlcXVlc3QaKi5mZW54aS5hbmFseXNpcy52MS5JbnRlcnJ1cHRLZXJuZWxSZXNwb25zZSIVorsYEQgCEg1rZXJuZWxzOndyaXRlEnAKCktlZXBLZXJuZWwSJC5mZW54aS5hbmFseXNpcy52MS5LZWVwS2VybmVsUmVxdWVzdBolLmZlbnhpLmFuYWx5c2lzLnYxLktlZXBLZXJuZWxSZXNwb25zZSIVorsYEQgCEg1rZXJuZWxzOndyaXRlEnYKDFVwZGF0ZUtlcm5lbBImLmZlbnhpLmFuYWx5c2lzLnYxLlVwZGF0ZUtlcm5lbFJlcXVlc3QaJy5mZW54aS5hbmFseXNpcy52MS5VcGRhdGVLZXJuZWxSZXNwb25zZSIVorsYEQgCEg1rZXJuZWxzOndyaXRlEnkKDVJlc3RhcnRLZXJuZWwSJy5mZW54aS5hbmFseXNpcy52MS5SZXN0YXJ0S2VybmVsUmVxdWVzdBooLmZlbnhpLmFuYWx5c2lzLnYxLlJlc3RhcnRLZXJuZWxSZXNwb25zZSIVorsYEQgCEg1rZXJuZWxzOndyaXRlEnYKDERlbGV0ZUtlcm5lbBImLmZlbnhpLmFuYWx5c2lzLnYxLkRlbGV0ZUtlcm5lbFJlcXVlc3QaJy5mZW54aS5hbmFseXNpcy52MS5EZWxldGVLZXJuZWxSZXNwb25zZSIVorsYEQgCEg1rZXJuZWxzOndyaXRlEnQKC1dhdGNoS2VybmVsEiUuZmVueGkuYW5hbHlzaXMudjEuV2F0Y2hLZXJuZWxSZXF1ZXN0GiYuZmVueGkuYW5hbHlzaXMudjEuV2F0Y2hLZXJuZWxSZXNwb25zZSIUorsYEAgCEgxrZXJuZWxzOnJlYWQwARJ+Cg9MaXN0S2VybmVsU3BlY3MSKS5mZW54aS5hbmFseXNpcy52MS5MaXN0S2VybmVsU3BlY3NSZXF1ZXN0GiouZmVueGkuYW5hbHlzaXMudjEuTGlzdEtlcm5lbFNwZWNzUmVzcG9uc2UiFKK7GBAIAhIMa2VybmVsczpyZWFkEnMKEEdldEtlcm5lbFN1cHBvcnQSKi5mZW54aS5hbmFseXNpcy52MS5HZXRLZXJuZWxTdXBwb3J0UmVxdWVzdBorLmZlbnhpLmFuYWx5c2lzLnYxLkdldEtlcm5lbFN1cHBvcnRSZXNwb25zZSIGorsYAggDYgZwcm90bzM", [file_fenxi_analysis_v1_kernel_spec, file_fenxi_analysis_v1_network, file_fenxi_analysis_v1_output, file_fenxi_options_v1_options, file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
  * One supervised Jupyter process of one user.
@@ -784,6 +784,161 @@ export const DeleteKernelResponseSchema: GenMessage<DeleteKernelResponse> = /*@_
   messageDesc(file_fenxi_analysis_v1_kernel, 19);
 
 /**
+ * Asks what this machine gives.
+ *
+ * @generated from message fenxi.analysis.v1.GetKernelSupportRequest
+ */
+export type GetKernelSupportRequest = Message<"fenxi.analysis.v1.GetKernelSupportRequest"> & {
+};
+
+/**
+ * Describes the message fenxi.analysis.v1.GetKernelSupportRequest.
+ * Use `create(GetKernelSupportRequestSchema)` to create a new message.
+ */
+export const GetKernelSupportRequestSchema: GenMessage<GetKernelSupportRequest> = /*@__PURE__*/
+  messageDesc(file_fenxi_analysis_v1_kernel, 20);
+
+/**
+ * What it gives.
+ *
+ * @generated from message fenxi.analysis.v1.GetKernelSupportResponse
+ */
+export type GetKernelSupportResponse = Message<"fenxi.analysis.v1.GetKernelSupportResponse"> & {
+  /**
+   * How a kernel would be started now; UNSPECIFIED while that is being found out.
+   *
+   * @generated from field: fenxi.analysis.v1.KernelStart start = 1;
+   */
+  start: KernelStart;
+
+  /**
+   * How they are meant to be: FORKED, or PLAIN with `--kernel-start plain`.
+   *
+   * @generated from field: fenxi.analysis.v1.KernelStart wanted_start = 2;
+   */
+  wantedStart: KernelStart;
+
+  /**
+   * The better ways that were given up.
+   *
+   * @generated from field: repeated fenxi.analysis.v1.KernelStartFailure failures = 3;
+   */
+  failures: KernelStartFailure[];
+
+  /**
+   * What would keep it apart.
+   *
+   * @generated from field: fenxi.analysis.v1.KernelIsolation isolation = 4;
+   */
+  isolation?: KernelIsolation | undefined;
+
+  /**
+   * Each level with what is missing for it. Empty with `--kernel-isolation none`, where nothing is tried.
+   *
+   * @generated from field: repeated fenxi.analysis.v1.IsolationLevelSupport levels = 5;
+   */
+  levels: IsolationLevelSupport[];
+
+  /**
+   * Each step that failed when it was tried.
+   *
+   * @generated from field: repeated fenxi.analysis.v1.IsolationObstacle obstacles = 6;
+   */
+  obstacles: IsolationObstacle[];
+};
+
+/**
+ * Describes the message fenxi.analysis.v1.GetKernelSupportResponse.
+ * Use `create(GetKernelSupportResponseSchema)` to create a new message.
+ */
+export const GetKernelSupportResponseSchema: GenMessage<GetKernelSupportResponse> = /*@__PURE__*/
+  messageDesc(file_fenxi_analysis_v1_kernel, 21);
+
+/**
+ * A way of starting that cannot be had.
+ *
+ * @generated from message fenxi.analysis.v1.KernelStartFailure
+ */
+export type KernelStartFailure = Message<"fenxi.analysis.v1.KernelStartFailure"> & {
+  /**
+   * Which.
+   *
+   * @generated from field: fenxi.analysis.v1.KernelStart start = 1;
+   */
+  start: KernelStart;
+
+  /**
+   * Why, for a person: the end of the log of the process that failed.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message fenxi.analysis.v1.KernelStartFailure.
+ * Use `create(KernelStartFailureSchema)` to create a new message.
+ */
+export const KernelStartFailureSchema: GenMessage<KernelStartFailure> = /*@__PURE__*/
+  messageDesc(file_fenxi_analysis_v1_kernel, 22);
+
+/**
+ * Whether kernels can be kept apart so far.
+ *
+ * @generated from message fenxi.analysis.v1.IsolationLevelSupport
+ */
+export type IsolationLevelSupport = Message<"fenxi.analysis.v1.IsolationLevelSupport"> & {
+  /**
+   * How far.
+   *
+   * @generated from field: fenxi.analysis.v1.IsolationLevel level = 1;
+   */
+  level: IsolationLevel;
+
+  /**
+   * The layers that this machine lacks for it, for a person; none: it can be had.
+   *
+   * @generated from field: repeated string missing = 2;
+   */
+  missing: string[];
+};
+
+/**
+ * Describes the message fenxi.analysis.v1.IsolationLevelSupport.
+ * Use `create(IsolationLevelSupportSchema)` to create a new message.
+ */
+export const IsolationLevelSupportSchema: GenMessage<IsolationLevelSupport> = /*@__PURE__*/
+  messageDesc(file_fenxi_analysis_v1_kernel, 23);
+
+/**
+ * A layer, or a step on the way to it, that this machine refuses.
+ *
+ * @generated from message fenxi.analysis.v1.IsolationObstacle
+ */
+export type IsolationObstacle = Message<"fenxi.analysis.v1.IsolationObstacle"> & {
+  /**
+   * Which, as `net_namespace`; `together` is all that were found at once.
+   *
+   * @generated from field: string step = 1;
+   */
+  step: string;
+
+  /**
+   * The system's answer.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message fenxi.analysis.v1.IsolationObstacle.
+ * Use `create(IsolationObstacleSchema)` to create a new message.
+ */
+export const IsolationObstacleSchema: GenMessage<IsolationObstacle> = /*@__PURE__*/
+  messageDesc(file_fenxi_analysis_v1_kernel, 24);
+
+/**
  * Watches one.
  *
  * @generated from message fenxi.analysis.v1.WatchKernelRequest
@@ -802,7 +957,7 @@ export type WatchKernelRequest = Message<"fenxi.analysis.v1.WatchKernelRequest">
  * Use `create(WatchKernelRequestSchema)` to create a new message.
  */
 export const WatchKernelRequestSchema: GenMessage<WatchKernelRequest> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 20);
+  messageDesc(file_fenxi_analysis_v1_kernel, 25);
 
 /**
  * The kernel at a change.
@@ -823,7 +978,7 @@ export type WatchKernelResponse = Message<"fenxi.analysis.v1.WatchKernelResponse
  * Use `create(WatchKernelResponseSchema)` to create a new message.
  */
 export const WatchKernelResponseSchema: GenMessage<WatchKernelResponse> = /*@__PURE__*/
-  messageDesc(file_fenxi_analysis_v1_kernel, 21);
+  messageDesc(file_fenxi_analysis_v1_kernel, 26);
 
 /**
  * How far kernels are kept apart.
@@ -1084,6 +1239,16 @@ export const KernelService: GenService<{
     methodKind: "unary";
     input: typeof ListKernelSpecsRequestSchema;
     output: typeof ListKernelSpecsResponseSchema;
+  },
+  /**
+   * How kernels of the built-in kind are started and kept apart on this machine, and what is missing for more.
+   *
+   * @generated from rpc fenxi.analysis.v1.KernelService.GetKernelSupport
+   */
+  getKernelSupport: {
+    methodKind: "unary";
+    input: typeof GetKernelSupportRequestSchema;
+    output: typeof GetKernelSupportResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_fenxi_analysis_v1_kernel, 0);
