@@ -101,7 +101,7 @@ pub async fn serve_on(listeners: impl Into<Listeners>, config: Config, frame: Fr
     lifecycle.spawn(datasets.clone().keep_clean());
 
     // Kernels. Their tables come from the datasets, which know nothing of kernels.
-    let settings = config.kernels.settings(config.executions.output_max_bytes);
+    let settings = config.kernels.settings(config.executions.output_max_bytes, data);
     let linger = config.kernels.linger();
     let networks = Networks::open(database.clone(), frame.clock.clone()).await?;
     lifecycle.spawn(networks.clone().keep(lifecycle.clone()));

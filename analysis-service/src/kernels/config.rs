@@ -1,10 +1,13 @@
 //! What an operator says about kernels.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{
     launch::{Apart, Level},
-    machine::memory,
+    machine::{disk, memory},
     model::{Enforced, KernelLimits, Settings},
     state::Ladder,
 };
@@ -18,6 +21,8 @@ const RELEASE_AFTER: Duration = Duration::from_secs(30);
 pub(crate) const OPEN_FILES_MAX: u32 = 65_536;
 /// The part of the memory that kernels have together where nothing else is said, in percent.
 const KERNELS_MEMORY_PERCENT: u64 = 80;
+/// The part of their file system that their files may take together where nothing else is said, in percent.
+const KERNELS_DISK_PERCENT: u64 = 80;
 /// The least limit on memory: a kernel that has drawn a chart of a small table needs as much. Who writes a smaller number
 /// means it in another unit.
 const MEMORY_MIN_BYTES: u64 = 64 << 20;
@@ -144,6 +149,11 @@ pub struct KernelSettings {
     #[arg(long, value_name = "BYTES", default_value_t = 50 << 30)]
     pub kernel_user_disk_max_bytes: u64,
 
+    /// Bytes of files of all kernels together, dead ones included; no kernel is started above it; 0 for no limit. Unset: 80 % of
+    /// the file system that they are on
+    #[arg(long, value_name = "BYTES")]
+    pub kernels_disk_max_bytes: Option<u64>,
+
     /// Seconds without work after which a kernel is ended
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = clap::value_parser!(u32).range(10..))]
     pub kernel_idle_max_secs: u32,
@@ -199,9 +209,14 @@ impl KernelSettings {
         self.kernels_memory_max_bytes.or_else(|| Some(memory::total_bytes()? / 100 * KERNELS_MEMORY_PERCENT))
     }
 
-    /// As the registry takes them; `output_max_bytes` is what the logs of executions hold to.
+    fn disk_max_bytes(&self, folder: &Path) -> Option<u64> {
+        self.kernels_disk_max_bytes.or_else(|| Some(disk::total_bytes(folder)? / 100 * KERNELS_DISK_PERCENT))
+    }
+
+    /// As the registry takes them; `output_max_bytes` is what the logs of executions hold to, and kernels have their files
+    /// below `folder`.
     #[must_use]
-    pub fn settings(&self, output_max_bytes: u64) -> Settings {
+    pub fn settings(&self, output_max_bytes: u64, folder: &Path) -> Settings {
         let secs = |secs: u32| Duration::from_secs(u64::from(secs));
         Settings {
             limits: KernelLimits {
@@ -223,6 +238,7 @@ impl KernelSettings {
             user_memory_max_bytes: Some(self.kernel_user_memory_max_bytes).filter(|bytes| *bytes > 0),
             memory_max_bytes: self.memory_max_bytes().filter(|bytes| *bytes > 0),
             user_disk_max_bytes: Some(self.kernel_user_disk_max_bytes).filter(|bytes| *bytes > 0),
+            all_disk_max_bytes: self.disk_max_bytes(folder).filter(|bytes| *bytes > 0),
             starts_max: self.kernel_starts_max,
             pool_size: self.kernel_pool_size,
             start_max: secs(self.kernel_start_max_secs),
@@ -294,14 +310,16 @@ mod tests {
             "--kernel-memory-max-bytes=0",
             "--kernels-memory-max-bytes=0",
             "--kernel-user-disk-max-bytes=0",
+            "--kernels-disk-max-bytes=0",
         ];
         let none = parsed(&zeros).expect("good");
-        let settings = none.settings(1);
+        let settings = none.settings(1, Path::new("/"));
         assert_eq!((settings.limits.disk_max_bytes, settings.limits.disk_max_files), (None, None));
         assert_eq!(settings.limits.memory_bytes, None);
         assert_eq!((settings.memory_max_bytes, settings.user_disk_max_bytes), (None, None));
+        assert_eq!(settings.all_disk_max_bytes, None);
         assert_eq!(none.apart().cpu_max_percent, None);
-        let usual = parsed(&[]).expect("good").settings(1);
+        let usual = parsed(&[]).expect("good").settings(1, Path::new("/"));
         assert_eq!(usual.user_memory_max_bytes, None);
         let all = memory::total_bytes().expect("told");
         assert!(usual.memory_max_bytes.is_some_and(|most| most > all / 2 && most < all));

@@ -209,6 +209,8 @@ pub struct Settings {
     pub memory_max_bytes: Option<u64>,
     /// Files of the kernels of one user, dead ones too, in bytes; `None` for no limit.
     pub user_disk_max_bytes: Option<u64>,
+    /// Files of all kernels, dead ones too, in bytes; `None` for no limit.
+    pub all_disk_max_bytes: Option<u64>,
     /// Kernels that are being started at a time; the others wait for their turn.
     pub starts_max: u32,
     /// Kernels that are kept ready for whoever comes next.
@@ -244,6 +246,7 @@ impl Default for Settings {
             user_memory_max_bytes: None,
             memory_max_bytes: None,
             user_disk_max_bytes: Some(50 << 30),
+            all_disk_max_bytes: None,
             starts_max: 2,
             pool_size: 0,
             start_max: Duration::from_secs(60),

@@ -314,6 +314,23 @@ async fn the_files_of_a_users_kernels_count_together_also_of_ended_ones() {
 }
 
 #[tokio::test]
+async fn the_files_of_all_kernels_count_together() {
+    let house = House::with(Settings { all_disk_max_bytes: Some(5 * MIB), ..settings() }).await;
+    let kernel = house.kernel().await;
+    house
+        .run(&kernel, "import os\nwith open('large', 'wb') as file: file.write(os.urandom(8 << 20))\nos._exit(0)")
+        .await;
+    until_kernel(&kernel, |kernel| kernel.state == KernelState::Dead && kernel.disk_bytes >= 8 * MIB).await;
+    let refused = house.registry.create(STRANGER, House::new_kernel()).await.expect_err("it is started");
+    assert!(matches!(refused, KernelError::Room { quota: "kernels_disk_max_bytes", .. }), "{refused:?}");
+    assert!(refused.to_string().contains("8 of 5 MiB; delete one of yours"), "{refused}");
+    let refused = house.registry.restart(USER, kernel.kernel_id(), None).await.expect_err("it is started");
+    assert!(matches!(refused, KernelError::Room { quota: "kernels_disk_max_bytes", .. }), "{refused:?}");
+    soon(house.registry.delete(USER, kernel.kernel_id(), None)).await.expect("deleted");
+    soon(house.registry.create(STRANGER, House::new_kernel())).await.expect("there is room again");
+}
+
+#[tokio::test]
 async fn memory_of_all_kernels_together_is_held_by_the_largest() {
     let limit = 600 * MIB;
     let house = House::with(Settings { memory_max_bytes: Some(limit), ..settings() }).await;

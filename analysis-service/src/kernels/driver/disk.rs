@@ -164,7 +164,8 @@ impl Driver {
     pub(super) fn watch_files(&mut self, cpu: Duration) {
         let limits = &self.kernel.limits;
         let limited = limits.disk_max_bytes.is_some() || limits.disk_max_files.is_some();
-        let watched = limited || self.parts.settings.user_disk_max_bytes.is_some();
+        let together = self.parts.settings.user_disk_max_bytes.or(self.parts.settings.all_disk_max_bytes);
+        let watched = limited || together.is_some();
         let paused = self.disk.next_at.is_some_and(|at| Instant::now() < at);
         if watched && !paused && self.disk.walk.is_none() && has_run(self.disk.cpu, cpu, WROTE_CPU) {
             self.disk.cpu = cpu;

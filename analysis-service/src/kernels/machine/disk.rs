@@ -28,6 +28,12 @@ const REMEMBERED_MAX: usize = 1_000_000;
 /// What the system counts blocks of a file in, whatever the file system's are.
 const BLOCK_BYTES: u64 = 512;
 
+/// Bytes of the whole file system that this is on; `None` if the system does not tell.
+pub(crate) fn total_bytes(folder: &Path) -> Option<u64> {
+    let found = statvfs(folder).ok()?;
+    Some(found.blocks().saturating_mul(found.fragment_size()))
+}
+
 /// What was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Kept {

@@ -70,17 +70,22 @@ impl Registry {
         Ok(())
     }
 
-    /// Whether there is room for more files of this user.
+    /// Whether there is room for more files of this user, and of all.
     pub(super) fn check_disk(&self, entries: &HashMap<Uuid, Entry>, owner_user_id: Uuid) -> Result<(), KernelError> {
+        let settings = &self.0.parts.settings;
         let of_user = entries.values().filter(|entry| entry.owner_user_id == owner_user_id);
-        let used = of_user.map(|entry| entry.snapshot().disk_bytes).sum();
-        match self.0.parts.settings.user_disk_max_bytes.filter(|limit| used >= *limit) {
-            Some(limit_bytes) => {
-                let (what, advice) = ("the files of your kernels, ended ones too, take", "delete one first");
-                Err(room("kernel_user_disk_max_bytes", what, used, limit_bytes, advice))
-            }
-            None => Ok(()),
+        let used = of_user.map(files).sum();
+        if let Some(limit_bytes) = settings.user_disk_max_bytes.filter(|limit| used >= *limit) {
+            let (what, advice) = ("the files of your kernels, ended ones too, take", "delete one first");
+            return Err(room("kernel_user_disk_max_bytes", what, used, limit_bytes, advice));
         }
+        let used = entries.values().map(files).sum();
+        if let Some(limit_bytes) = settings.all_disk_max_bytes.filter(|limit| used >= *limit) {
+            let what = "the files of all kernels of this service, ended ones too, take";
+            let advice = "delete one of yours, or try again later";
+            return Err(room("kernels_disk_max_bytes", what, used, limit_bytes, advice));
+        }
+        Ok(())
     }
 }
 
@@ -92,6 +97,10 @@ fn room(
     advice: &'static str,
 ) -> KernelError {
     KernelError::Room { quota, what, used_bytes, limit_bytes, advice }
+}
+
+fn files(entry: &Entry) -> u64 {
+    entry.snapshot().disk_bytes
 }
 
 /// What is measured of a dead kernel's memory is nothing.
