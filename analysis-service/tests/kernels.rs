@@ -31,6 +31,8 @@ mod naming;
 mod output;
 #[path = "kernels/pool.rs"]
 mod pool;
+#[path = "kernels/reach.rs"]
+mod reach;
 #[path = "kernels/registry.rs"]
 mod registry;
 #[path = "kernels/slow.rs"]
