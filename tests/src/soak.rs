@@ -21,6 +21,7 @@ mod trouble;
 mod verdict;
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
@@ -73,11 +74,20 @@ pub struct Plan {
     /// What chance follows from.
     pub seed: u64,
     /// How long.
-    pub length: Duration,
+    pub length: Length,
     /// Users at once.
     pub people: usize,
     /// How often a service is stopped or killed, about.
     pub trouble_every: Duration,
+}
+
+/// When a soak ends.
+#[derive(Clone, Copy, Debug)]
+pub enum Length {
+    /// After this time.
+    Time(Duration),
+    /// When everybody has done so many things.
+    Rounds(usize),
 }
 
 /// What came of it.
@@ -164,20 +174,25 @@ struct Seen {
 
 /// Everybody does things while services go and come.
 async fn live(house: &mut House, book: &Book, people: &mut [Person], plan: Plan) -> anyhow::Result<Seen> {
-    let (begin, until) = (Instant::now(), Instant::now() + plan.length);
+    let (begin, over) = (Instant::now(), Cell::new(false));
     let outside = Outside::new(house.folder());
-    let troubles = trouble::make(
-        house,
-        book,
-        Dice::new(plan.seed, u64::MAX),
-        plan.trouble_every,
-        begin + plan.length.mul_f64(1.0 - QUIET_PART),
-    );
-    let lives = join_all(people.iter_mut().map(|person| person.live(until)));
+    let has_time = |wait: Duration| match plan.length {
+        Length::Time(length) => begin.elapsed() + wait <= length.mul_f64(1.0 - QUIET_PART),
+        Length::Rounds(_) => !over.get(),
+    };
+    let troubles = trouble::make(house, book, Dice::new(plan.seed, u64::MAX), plan.trouble_every, has_time);
+    let goes_on = |rounds: usize| match plan.length {
+        Length::Time(length) => begin.elapsed() < length,
+        Length::Rounds(all) => rounds < all,
+    };
+    let lives = async {
+        join_all(people.iter_mut().map(|person| person.live(goes_on))).await;
+        over.set(true);
+    };
     let watch = async {
         let mut seen = Seen::default();
         let mut told = Instant::now();
-        while Instant::now() < until {
+        while !over.get() {
             if let Some(supervisor) = outside.supervisor() {
                 let kernels = processes::children(supervisor).unwrap_or_default();
                 seen.users.extend(kernels.into_iter().filter_map(processes::user).filter(|user| *user != 0));

@@ -8,7 +8,7 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::{Context as _, bail, ensure};
 use e2e::{
     program,
-    soak::{Plan, soak},
+    soak::{Length, Plan, soak},
 };
 
 const USAGE: &str = "usage: soak [--minutes N] [--seconds N] [--seed N] [--people N] [--trouble-seconds N]";
@@ -22,9 +22,10 @@ fn main() -> ExitCode {
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "the report of the soak")]
 async fn run() -> anyhow::Result<ExitCode> {
+    let mut length = Duration::from_secs(3600);
     let mut plan = Plan {
         seed: rand::random::<u32>().into(),
-        length: Duration::from_secs(3600),
+        length: Length::Time(length),
         people: 12,
         trouble_every: Duration::from_secs(45),
     };
@@ -36,16 +37,17 @@ async fn run() -> anyhow::Result<ExitCode> {
         }
         let number: u64 = arguments.next().and_then(|number| number.parse().ok()).context(USAGE)?;
         match name.as_str() {
-            "--minutes" => plan.length = Duration::from_secs(number.saturating_mul(60)),
-            "--seconds" => plan.length = Duration::from_secs(number),
+            "--minutes" => length = Duration::from_secs(number.saturating_mul(60)),
+            "--seconds" => length = Duration::from_secs(number),
             "--seed" => plan.seed = number,
             "--people" => plan.people = usize::try_from(number)?,
             "--trouble-seconds" => plan.trouble_every = Duration::from_secs(number),
             _ => bail!(USAGE),
         }
     }
-    ensure!((1..=SECONDS_MAX).contains(&plan.length.as_secs()) && (1..=100).contains(&plan.people), USAGE);
-    println!("soak: seed {}, {} users, {} s", plan.seed, plan.people, plan.length.as_secs());
+    plan.length = Length::Time(length);
+    ensure!((1..=SECONDS_MAX).contains(&length.as_secs()) && (1..=100).contains(&plan.people), USAGE);
+    println!("soak: seed {}, {} users, {} s", plan.seed, plan.people, length.as_secs());
     let outcome = soak(plan).await.with_context(|| format!("the soak of seed {} was given up", plan.seed))?;
     for (name, count) in &outcome.table {
         println!("{count:>9}  {name}");

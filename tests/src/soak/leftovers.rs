@@ -145,7 +145,8 @@ impl Search<'_> {
             found.push(format!("{} folders in run, {servers} fork server, {ready} ready: {places:?}", places.len()));
         }
         let sockets = fs::read_to_string("/proc/net/unix").unwrap_or_default();
-        let folder = self.house.folder().display().to_string();
+        // The services' own are beside it.
+        let folder = self.analysis("run").display().to_string();
         let ready = |line: &str| kept.values().any(|kept| line.contains(&kept.place.display().to_string()));
         let ours = |line: &&str| line.contains(&folder) && !line.contains("supervisor.sock") && !ready(line);
         let sockets: Vec<_> = sockets.lines().filter(ours).collect();

@@ -14,7 +14,7 @@ use fenxi_proto::analysis::v1::{
 };
 use fenxi_proto::history::v1::ListHistoryRequest;
 use futures_util::future::join_all;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::{
     caller::{Caller, Refused},
@@ -114,9 +114,9 @@ impl Person {
         self.end(&kernel).await;
     }
 
-    /// Does things until this time.
-    pub(super) async fn live(&mut self, until: Instant) {
-        while Instant::now() < until {
+    /// Does things for as long as this says, which is told how many were done.
+    pub(super) async fn live(&mut self, goes_on: impl Fn(usize) -> bool) {
+        for _ in (0..).take_while(|rounds| goes_on(*rounds)) {
             self.act().await;
             sleep(self.dice.up_to(Duration::from_millis(300))).await;
         }

@@ -10,7 +10,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::{
     caller::Caller,
@@ -87,7 +87,8 @@ const TROUBLES: &[(usize, Trouble)] = &[
     (1, Trouble::ForkServer),
 ];
 
-/// Makes trouble now and then until this time; what does not come back is a violation and an error.
+/// Makes trouble now and then while there is time for it after such a wait; what does not come back is a violation and an
+/// error.
 ///
 /// # Errors
 /// A service does not start again.
@@ -96,15 +97,18 @@ pub(super) async fn make(
     book: &Book,
     mut dice: Dice,
     every: Duration,
-    until: Instant,
+    has_time: impl Fn(Duration) -> bool,
 ) -> anyhow::Result<()> {
     let outside = Outside::new(house.folder());
     loop {
         let wait = every.mul_f64(0.5) + dice.up_to(every);
-        if Instant::now() + wait > until {
+        if !has_time(wait) {
             return Ok(());
         }
         sleep(wait).await;
+        if !has_time(Duration::ZERO) {
+            return Ok(());
+        }
         let Some(trouble) = dice.weighed(TROUBLES) else { return Ok(()) };
         say(&format!("trouble: {trouble:?}"));
         book.count(format!("trouble: {trouble:?}"));
