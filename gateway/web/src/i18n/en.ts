@@ -132,9 +132,9 @@ export const en = {
     revoked: "Token revoked", scopes: "May", secretLost: "The token had been made, but its secret did not arrive. Revoke that one; the next press makes another.", use: "Send it as", write: "write",
   },
   users: {
-    administrator: "Administrator", create: "Add user", createText: "Makes a local account with a password that you hand over.", created: "User added", demoteSelfText: "You will see and change no users any more, and cannot take this back: only another administrator can.", demoteSelfTitle: "Give up being an administrator?", demoteText: "They see and change no users any more.", demoteTitle: "Make {name} a member?", disable: "Disable", disableText: "Every device and token of theirs is signed out at once, and what they run is ended.",
-    disableTitle: "Disable {name}?", disabled: "Disabled", displayName: "Display name", enable: "Enable", forAdministrators: "For administrators", forAdministratorsText: "Only they see and change the users of this installation.", lastLogin: "last login {when}", makeAdministrator: "Make administrator",
-    makeMember: "Make member", member: "Member", neverIn: "never signed in", passwordRule: "At least 10 characters.", promoteText: "They will add, disable and change users, you among them.", promoteTitle: "Make {name} an administrator?", role: "Role", search: "Search users", setPassword: "Set password",
+    administrator: "Administrator", create: "Add user", createText: "Makes a local account with a password that you hand over.", created: "User added", disable: "Disable",
+    disabled: "Disabled", displayName: "Display name", enable: "Enable", forAdministrators: "For administrators", forAdministratorsText: "Only they see and change the users of this installation.", lastLogin: "last login {when}", makeAdministrator: "Make administrator",
+    makeMember: "Make member", member: "Member", neverIn: "never signed in", passwordRule: "At least 10 characters.", role: "Role", search: "Search users", setPassword: "Set password",
     setPasswordText: "{name} is signed out everywhere, every API token of theirs ends, and they sign in with the new password.", total: "{n} user|{n} users", usernameRule: "3 to 64 of a–z, 0–9, dot, underscore, hyphen.", you: "You",
   },
   details: {

@@ -11,7 +11,8 @@ import { AuthService } from "../../gen/fenxi/auth/v1/auth_pb";
 import { transport } from "../../api/transport";
 import { UserRole, UserService, type User } from "../../gen/fenxi/auth/v1/user_pb";
 import { ago } from "../../i18n/format";
-import { useT } from "../../i18n/i18n";
+import { currentLanguage, fill, useT } from "../../i18n/i18n";
+import { WORDS } from "../../i18n/user-change-words";
 import { Avatar } from "../../shell/avatar";
 import { PageHead } from "../../shell/shell";
 import { isAdministrator, useUser } from "../../shell/user";
@@ -89,14 +90,15 @@ function UserRow({ user }: { user: User }) {
   };
   const administrator = isAdministrator(user);
   const name = user.displayName || user.username;
+  const words = WORDS[currentLanguage()];
   const questions = {
-    promote: { title: t("users.promoteTitle", { name }), text: t("users.promoteText"), action: t("users.makeAdministrator") },
+    promote: { title: fill(words.promoteTitle, { name }), text: words.promoteText, action: t("users.makeAdministrator") },
     demote: {
-      title: self ? t("users.demoteSelfTitle") : t("users.demoteTitle", { name }),
-      text: t(self ? "users.demoteSelfText" : "users.demoteText"),
+      title: self ? words.demoteSelfTitle : fill(words.demoteTitle, { name }),
+      text: self ? words.demoteSelfText : words.demoteText,
       action: t("users.makeMember"),
     },
-    disable: { title: t("users.disableTitle", { name }), text: t("users.disableText"), action: t("users.disable") },
+    disable: { title: fill(words.disableTitle, { name }), text: words.disableText, action: t("users.disable") },
   };
   const [once] = useState(() => new Once());
   const setRole = (role: UserRole) => (requestId: string) => users.updateUser({ user: { userId, role }, updateMask: { paths: ["role"] }, requestId });
