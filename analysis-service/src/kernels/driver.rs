@@ -5,6 +5,7 @@
 
 mod adopt;
 mod ask;
+mod between;
 mod change;
 mod disk;
 mod end;
@@ -47,6 +48,7 @@ pub use self::{
 };
 use self::{
     ask::Asks,
+    between::Between,
     disk::Disk,
     mailbox::{REQUESTS_MAX, Request},
     meter::Meter,
@@ -123,6 +125,7 @@ pub(crate) struct Driver {
     disk: Disk,
     /// The end of the last execution as long as it is not on disk, and the first message of the kernel's that it needs.
     ending: Option<(u64, Ending)>,
+    between: Between,
     /// The ends of others that may not be on disk.
     endings: Vec<Ending>,
     /// Why we ended the process, once we have.
@@ -189,6 +192,7 @@ impl Driver {
             pace: Pace::default(),
             disk,
             ending: None,
+            between: Between::default(),
             endings: Vec::new(),
             killed: None,
             deaf_until: None,

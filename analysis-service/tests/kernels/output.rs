@@ -157,6 +157,18 @@ pub(crate) async fn a_thread_prints_on_where_someone_looks() {
 }
 
 #[tokio::test]
+pub(crate) async fn what_a_thread_prints_between_two_cells_is_in_the_next() {
+    let house = House::new().await;
+    let kernel = house.kernel().await;
+    let code = "import threading, time\ndef late():\n    time.sleep(0.5)\n    print('meanwhile', flush=True)\n\
+                t = threading.Thread(target=late)\nt.start()";
+    assert_eq!(house.run(&kernel, code).await.outcome(), Outcome::Ok);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let text = house.printed(&kernel, "t.join(); print('here', flush=True)").await;
+    assert_eq!(text, "meanwhile\nhere\n", "what nobody looked at is lost");
+}
+
+#[tokio::test]
 pub(crate) async fn a_chart_with_chinese_text_and_a_plotly_figure() {
     let house = House::new().await;
     let kernel = house.kernel().await;

@@ -103,14 +103,17 @@ impl Driver {
     }
 
     async fn hear_output(&mut self, said: Moment, what: Said, parent_id: &str) {
+        let is_new = self.live.as_ref().is_some_and(|live| live.connection.is_new(said.number));
         let Some(running) = &mut self.running else {
-            if matches!(what, Said::Event(_)) {
-                metrics::counter!("kernel_late_outputs_dropped_total").increment(1);
+            match what {
+                // What is heard again is in the log of the one before.
+                Said::Event(Event::Stream(printed)) if is_new => self.between.keep(printed),
+                Said::Event(_) => metrics::counter!("kernel_late_outputs_dropped_total").increment(1),
+                _ => {}
             }
             return;
         };
         let own = running.id == parent_id;
-        let is_new = self.live.as_ref().is_some_and(|live| live.connection.is_new(said.number));
         if own {
             running.last_heard = Instant::now();
         } else if matches!(what, Said::Idle) {
@@ -131,6 +134,7 @@ impl Driver {
             }
             Said::Began { execution_count } if own && !running.started => {
                 running.begin(Some(execution_count), said).await;
+                self.tell_between().await;
             }
             Said::Idle if own => {
                 running.idle = true;
