@@ -21,6 +21,7 @@ def prepare() -> None:
     """Sets the variables and the hooks. Called once, before anything large is imported."""
     set_variables()
     after_import("matplotlib.font_manager", _fonts)
+    after_import("matplotlib._mathtext", _formulas)
     after_import("joblib.externals.loky.process_executor", _workers)
     after_import("stack_data.core", _sources)
 
@@ -36,6 +37,12 @@ def _fonts(module) -> None:
     from fenxi_kernel import fonts
 
     fonts.install(module)
+
+
+def _formulas(module) -> None:
+    from fenxi_kernel import fonts
+
+    fonts.install_in_formulas(module)
 
 
 def _sources(module) -> None:

@@ -10,6 +10,8 @@ from matplotlib import font_manager as _module
 FAMILY = "Noto Sans CJK SC"
 # Its place in the collection; reading all ten faces to find it would take longer than drawing a chart.
 _FACE = 2
+# From here on Unicode has Chinese, Japanese and Korean characters, and their punctuation.
+_CJK_FIRST = 0x2E80
 
 # Names by which people ask for a Chinese sans-serif font.
 _ALIASES = (
@@ -34,6 +36,25 @@ def install(module=_module) -> None:
         families = [name for name in params["font.sans-serif"] if name != FAMILY]
         params["font.sans-serif"] = [*families[:1], FAMILY, *families[1:]]
         params["axes.unicode_minus"] = False
+
+
+def install_in_formulas(formulas, module=_module) -> None:
+    """Offers the font to texts with a formula in them, such as a unit with an exponent: matplotlib lays out all of such a
+    text by itself and asks no other fonts for what its own lack. Called when ``matplotlib._mathtext`` has been imported."""
+    entry = _entry(module)
+    if entry is None:
+        return
+    path = module.FontPath(entry.fname, entry.index)
+    find = formulas.UnicodeFonts._get_glyph
+
+    def find_or_take(self, fontname, font_class, sym):
+        if len(sym) == 1 and ord(sym) >= _CJK_FIRST:
+            font = formulas.get_font(path)
+            if font.get_char_index(ord(sym)) != 0:
+                return font, ord(sym), False
+        return find(self, fontname, font_class, sym)
+
+    formulas.UnicodeFonts._get_glyph = find_or_take
 
 
 def _entry(module):

@@ -30,13 +30,14 @@ def draw():
 
 
 class Charts(unittest.TestCase):
-    def run_code(self, code: str) -> str:
+    def run_code(self, code: str, never: str = "not found") -> str:
         with tempfile.TemporaryDirectory() as home:
             env = {"HOME": home, "PATH": os.environ["PATH"], "PYTHONPATH": ROOT, "LANG": "C.UTF-8"}
             done = subprocess.run([sys.executable, "-c", code], env=env, cwd=home, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertNotIn("missing from", done.stderr)
         self.assertNotIn("not found", done.stderr)
+        self.assertNotIn(never, done.stderr)
         return done.stdout
 
     def test_by_default(self):
@@ -50,6 +51,19 @@ class Charts(unittest.TestCase):
         self.run_code(PRELUDE + "plt.style.use('ggplot')\ndraw()\nplt.rcdefaults()\ndraw()")
         # seaborn's themes put a list without any Chinese font in place of ours.
         self.run_code(PRELUDE + "warnings.simplefilter('default')\nimport seaborn\nseaborn.set_theme()\ndraw()")
+
+    def test_beside_formulas(self):
+        code = PRELUDE + """
+def draw(text):
+    figure = plt.figure()
+    figure.text(0, 0, text)
+    figure.savefig(os.devnull, format="png")
+for fontset in "dejavusans", "dejavuserif", "stix", "cm":
+    plt.rcParams["mathtext.fontset"] = fontset
+    draw("面积（m$^2$），浓度")
+    draw(r"$\\mathrm{销量} + x_中$")
+"""
+        self.run_code(code, never="dummy symbol")
 
     def test_the_glyphs_are_simplified_chinese(self):
         code = PRELUDE + "print(manager.get_font(manager.fontManager.findfont('SimHei')).family_name)"
