@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Output},
 };
@@ -102,4 +103,22 @@ fn a_folder_that_is_no_environment_is_left_alone() -> anyhow::Result<()> {
 #[test]
 fn a_folder_that_cannot_be_written_is_called_that() -> anyhow::Result<()> {
     refused(&python_env(Path::new("/dev/null/data/python"))?, "the folder /dev/null/data cannot be written")
+}
+
+#[test]
+fn a_tool_that_does_not_run_is_one_line() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    for (tool, says) in [("cargo", "cargo does not run (no toolchain)"), ("python3", "python3 does not run")] {
+        let shim = folder.path().join(tool);
+        // As rustup's without a toolchain, and pyenv's without a version.
+        fs::write(&shim, "#!/bin/sh\necho 'no toolchain' >&2\necho 'more' >&2\nexit 1\n")?;
+        fs::set_permissions(&shim, fs::Permissions::from_mode(0o755))?;
+        let script = workspace().join("deploy/local/tools");
+        let output =
+            Command::new("sh").args(["-c", "PATH=$0:$PATH exec \"$1\""]).arg(folder.path()).arg(script).output()?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        ensure!(!output.status.success() && text.lines().count() == 1 && text.contains(says), "{tool}: {text}");
+        fs::remove_file(&shim)?;
+    }
+    Ok(())
 }
