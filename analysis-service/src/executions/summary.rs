@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use fenxi_proto::analysis::v1::{OutputEvent, TruncatedEvent, mime_part::Content, output_event::Event};
+use fenxi_proto::analysis::v1::{OutputEvent, StreamEvent, TruncatedEvent, mime_part::Content, output_event::Event};
 use prost::Message as _;
 
 use super::{
@@ -18,13 +18,13 @@ const TITLE_MAX_CHARS: usize = 120;
 const PREVIEW_MAX_CHARS: usize = 200;
 /// Inline contents of one entry: the bound that the history sets.
 pub(super) const ENTRY_INLINE_MAX_BYTES: usize = 256 * 1024;
-/// The newest of them, where the whole is too long.
-const TAIL_MAX_BYTES: usize = 64 * 1024;
-/// The oldest of them; the rest of the bound is for what is kept in between.
+/// The oldest of them, where the whole is too long.
 const HEAD_MAX_BYTES: usize = 96 * 1024;
+/// The newest of them, with what is kept in between. A part of the bound is left for what is beside the contents.
+const TAIL_MAX_BYTES: usize = 144 * 1024;
 /// Results and errors kept between head and tail.
 const PINNED_MAX_EVENTS: usize = 4;
-/// One of them; with the tail they stay within the bound.
+/// One of them; at least 64 KiB of the tail are left for the newest.
 const PINNED_MAX_BYTES: usize = 20 * 1024;
 /// The traceback of an entry whose log is too long.
 const TRACEBACK_MAX_BYTES: usize = 16 * 1024;
@@ -72,16 +72,11 @@ impl Summary {
         if let Some(Event::Error(error)) = &mut event.event {
             bound_error(error, TRACEBACK_MAX_BYTES);
         }
+        if self.tail.is_empty() {
+            let Some(rest) = self.fill_head(event) else { return };
+            event = rest;
+        }
         let bytes = entry_bytes(&event);
-        let merges = self.tail.is_empty() && self.merge(&event);
-        if merges {
-            return;
-        }
-        if self.tail.is_empty() && self.head_bytes + bytes <= HEAD_MAX_BYTES {
-            self.head_bytes += bytes;
-            self.head.push(event);
-            return;
-        }
         self.tail.push_back((event, bytes));
         self.tail_bytes += bytes;
         self.shorten();
@@ -156,19 +151,35 @@ impl Summary {
         }
     }
 
-    /// Joins a text to the last event of the head where both are of one stream.
-    fn merge(&mut self, event: &OutputEvent) -> bool {
-        let (Some(Event::Stream(next)), Some(Some(Event::Stream(last)))) =
-            (&event.event, self.head.last_mut().map(|event| &mut event.event))
-        else {
-            return false;
-        };
-        let fits = next.name == last.name && self.head_bytes + next.text.len() <= HEAD_MAX_BYTES;
-        if fits {
-            last.text.push_str(&next.text);
-            self.head_bytes += next.text.len();
+    /// Adds an event to the head, or of a text as much as has room; gives what has not. Texts of one stream are joined.
+    fn fill_head(&mut self, mut event: OutputEvent) -> Option<OutputEvent> {
+        let room = HEAD_MAX_BYTES.saturating_sub(self.head_bytes);
+        let bytes = entry_bytes(&event);
+        let last = self.head.last_mut().and_then(|event| event.event.as_mut());
+        if let (Some(Event::Stream(next)), Some(Event::Stream(last))) = (&mut event.event, last)
+            && next.name == last.name
+        {
+            let taken = next.text.floor_char_boundary(room);
+            last.text.extend(next.text.drain(..taken));
+            self.head_bytes += taken;
+            return Some(event).filter(|event| !is_empty(event));
         }
-        fits
+        if bytes <= room {
+            self.head_bytes += bytes;
+            self.head.push(event);
+            return None;
+        }
+        if let Some(Event::Stream(stream)) = &mut event.event {
+            let beside = bytes - stream.text.len();
+            let taken = stream.text.floor_char_boundary(room.saturating_sub(beside));
+            let text = stream.text.drain(..taken).collect();
+            let begun = Event::Stream(StreamEvent { name: stream.name, text });
+            if taken > 0 {
+                self.head.push(OutputEvent { event: Some(begun), ..event });
+                self.head_bytes += beside + taken;
+            }
+        }
+        Some(event)
     }
 
     fn shorten(&mut self) {
@@ -177,13 +188,38 @@ impl Summary {
             match self.tail.get(oldest) {
                 Some((event, bytes)) if oldest < PINNED_MAX_EVENTS && is_pinned(event, *bytes) => oldest += 1,
                 Some(_) if self.tail.len() > oldest + 1 => {
-                    let Some((event, bytes)) = self.tail.remove(oldest) else { break };
+                    let above = self.tail_bytes - TAIL_MAX_BYTES;
+                    let Some((mut event, bytes)) = self.tail.remove(oldest) else { break };
                     self.tail_bytes -= bytes;
-                    self.dropped_payload += event.event.as_ref().map_or(0, payload_bytes);
+                    self.dropped_payload += drop_of(&mut event, above);
+                    if !is_empty(&event) {
+                        let bytes = entry_bytes(&event);
+                        self.tail_bytes += bytes;
+                        self.tail.insert(oldest, (event, bytes));
+                    }
                 }
                 _ => break,
             }
         }
+    }
+}
+
+/// Drops as many bytes of a text, from its beginning, or all that another event says. Gives how many bytes of content went.
+fn drop_of(event: &mut OutputEvent, bytes: usize) -> u64 {
+    match &mut event.event {
+        Some(Event::Stream(stream)) => {
+            let dropped = stream.text.ceil_char_boundary(bytes);
+            stream.text.drain(..dropped);
+            dropped as u64
+        }
+        other => other.take().as_ref().map_or(0, payload_bytes),
+    }
+}
+
+fn is_empty(event: &OutputEvent) -> bool {
+    match &event.event {
+        Some(Event::Stream(stream)) => stream.text.is_empty(),
+        other => other.is_none(),
     }
 }
 

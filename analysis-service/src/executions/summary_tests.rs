@@ -70,6 +70,23 @@ fn a_long_log_keeps_its_error_through_a_flood() {
     assert!(events.iter().map(entry_bytes).sum::<usize>() <= ENTRY_INLINE_MAX_BYTES);
 }
 
+#[test]
+fn of_a_long_text_as_much_is_kept_as_there_is_room_for() {
+    let text: String = (0..6_000).map(|line| format!("{line:049}\n")).collect();
+    let pieces: Vec<_> =
+        text.as_bytes().chunks(64 << 10).map(|piece| stdout(&String::from_utf8_lossy(piece))).collect();
+    let events = summed(&pieces, false).into_events();
+    let text_of = |event: &OutputEvent| match &event.event {
+        Some(Event::Stream(stream)) => stream.text.clone(),
+        _ => String::new(),
+    };
+    let texts: Vec<_> = events.iter().map(text_of).collect();
+    let at = events.iter().position(|event| matches!(event.event, Some(Event::Truncated(_)))).expect("a marker");
+    let (head, tail) = (texts[..at].concat(), texts[at..].concat());
+    assert!(text.starts_with(&head) && text.ends_with(&tail));
+    assert!(head.len() + tail.len() > HEAD_MAX_BYTES + TAIL_MAX_BYTES - 1024, "{} {}", head.len(), tail.len());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
