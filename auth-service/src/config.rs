@@ -132,15 +132,15 @@ macro_rules! provider_config {
             pub $app_id: Option<String>,
 
             #[doc = concat!("File with the App Secret of the ", $brand, " app")]
-            #[arg(long, help = concat!("File with the App Secret of the ", $brand, " app"), value_name = "FILE")]
+            #[arg(long, help = concat!("File with the App Secret of the ", $brand, " app"), value_name = "FILE", requires = stringify!($app_id))]
             pub $secret: Option<PathBuf>,
 
             #[doc = concat!("Tenant keys whose people may sign in with ", $brand, ", separated by commas; `*` for all")]
-            #[arg(long, help = concat!("Tenant keys whose people may sign in with ", $brand, ", separated by commas; `*` for all"), value_name = "KEYS", value_delimiter = ',', value_parser = tenant_key)]
+            #[arg(long, help = concat!("Tenant keys whose people may sign in with ", $brand, ", separated by commas; `*` for all"), value_name = "KEYS", value_delimiter = ',', value_parser = tenant_key, requires = stringify!($app_id))]
             pub $tenants: Vec<String>,
 
             #[doc = concat!("Scopes to ask ", $brand, " for, separated by commas; none are needed")]
-            #[arg(long, help = concat!("Scopes to ask ", $brand, " for, separated by commas; none are needed"), value_name = "SCOPES", value_delimiter = ',', value_parser = scope)]
+            #[arg(long, help = concat!("Scopes to ask ", $brand, " for, separated by commas; none are needed"), value_name = "SCOPES", value_delimiter = ',', value_parser = scope, requires = stringify!($app_id))]
             pub $scopes: Vec<String>,
 
             #[doc = concat!("Base URL of ", $brand, "'s login pages, if not its own")]
@@ -285,6 +285,12 @@ mod tests {
         assert!(load(&[]).expect("good").feishu.settings().is_none());
         let half = load(&["--feishu-app-id", "cli_x"]).expect_err("refused");
         assert!(half.contains("feishu-app-secret-file") && half.contains("feishu-tenants"), "{half}");
+        for (flag, value) in
+            [("--feishu-tenants", "t1"), ("--feishu-app-secret-file", "s"), ("--feishu-scopes", "a:read")]
+        {
+            let half = load(&[flag, value]).expect_err("refused");
+            assert!(half.contains("feishu-app-id"), "{half}");
+        }
         let whole = ["--lark-app-id", "cli_x", "--lark-app-secret-file", "s", "--lark-tenants", "t1,t2"];
         assert_eq!(load(&whole).expect("good").lark.settings().expect("on").tenants, ["t1", "t2"]);
     }

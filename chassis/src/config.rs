@@ -103,7 +103,10 @@ pub fn variable(name: &str) -> Option<OsString> {
 /// file does not.
 fn with_file(command: &Command, args: Vec<OsString>, path: &std::path::Path) -> Result<Vec<OsString>, Error> {
     let wrong = |what: String| {
-        Error::raw(ErrorKind::ValueValidation, line(&format!("the configuration file {}: {what}", path.display())))
+        let variable = command.get_arguments().find(|arg| arg.get_id() == "config").and_then(Arg::get_env);
+        let variable = variable.unwrap_or_default().display();
+        let text = format!("--config ({variable}): the configuration file {}: {what}", path.display());
+        Error::raw(ErrorKind::ValueValidation, line(&text))
     };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
@@ -159,6 +162,27 @@ fn values(value: toml::Value) -> Result<Vec<String>, &'static str> {
             Err("is to be a text, a number, true or false, or a list of these")
         }
     }
+}
+
+/// The text with the variable beside each flag that it names first: an error that comes up after all values were read names
+/// the flag, and whoever set the variable looks for that.
+#[must_use]
+pub fn name_variables_in<C: CommandFactory>(text: &str, prefix: &str) -> String {
+    let command = name_variables(C::command(), prefix);
+    let mut named = text.to_owned();
+    for arg in command.get_arguments() {
+        let (Some(flag), Some(variable)) = (arg.get_long(), arg.get_env().and_then(|name| name.to_str())) else {
+            continue;
+        };
+        let flag = format!("--{flag}");
+        let goes_on = |rest: &str| rest.starts_with(|next: char| next == '-' || next.is_ascii_alphanumeric());
+        let ends = named.match_indices(&flag).map(|(at, _)| at + flag.len());
+        let end = ends.into_iter().find(|end| named.get(*end..).is_some_and(|rest| !goes_on(rest)));
+        if let Some(end) = end.filter(|_| !named.contains(variable)) {
+            named.insert_str(end, &format!(" ({variable})"));
+        }
+    }
+    named
 }
 
 /// The variables with this prefix that are no setting of the program, in order: mistyped most often, and without effect.

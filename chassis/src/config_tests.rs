@@ -32,6 +32,18 @@ struct Strict {
     app_secret: Option<String>,
 }
 
+#[test]
+fn an_error_that_names_a_flag_names_its_variable_too() {
+    for (text, named) in [
+        ("--listen 1.2.3.4:1: cannot; is it taken?", "--listen (FENXI_X_LISTEN) 1.2.3.4:1: cannot; is it taken?"),
+        ("--listening, --listen and --listen", "--listening, --listen (FENXI_X_LISTEN) and --listen"),
+        ("--log: no level; or FENXI_X_LOG", "--log: no level; or FENXI_X_LOG"),
+        ("the disk is full", "the disk is full"),
+    ] {
+        assert_eq!(name_variables_in::<Sample>(text, "FENXI_X"), named);
+    }
+}
+
 fn sample(file: &str, args: &[&str]) -> Result<Sample, Error> {
     read("FENXI_SAMPLE_TEST", file, args)
 }

@@ -75,7 +75,8 @@ where
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where it cannot be written, as on a full disk, there is nobody to tell, and no reason to panic.
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            let text = config::name_variables_in::<C>(&format!("{error:#}"), prefix);
+            let _ = writeln!(std::io::stderr(), "error: {text}");
             ExitCode::FAILURE
         }
     }
