@@ -1,6 +1,9 @@
 //! Every RPC that takes the id of a resource, drawn from the contract's descriptors: with somebody else's id it answers a
 //! user as with an id that nobody has. An RPC that is new fails here until it is said how to ask it.
 
+#[path = "../../chassis/tests/support/raw.rs"]
+mod raw;
+
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
@@ -21,50 +24,9 @@ use fenxi_proto::{
 };
 use prost::Message as _;
 use prost_types::{DescriptorProto, FieldMask, FileDescriptorSet, field_descriptor_proto::Type};
-use tonic::{
-    Code, Request, Status,
-    client::Grpc,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    codegen::http::uri::PathAndQuery,
-};
+use tonic::{Code, Request, client::Grpc, codegen::http::uri::PathAndQuery};
 
-/// Bytes as they are.
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        bytes::BufMut::put(into, item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        let length = bytes::Buf::remaining(from);
-        Ok(Some(bytes::Buf::copy_to_bytes(from, length)))
-    }
-}
+use raw::Raw;
 
 /// An id in a request: the numbers of the fields that lead to it, and their names with dots between.
 #[derive(Clone, Debug)]

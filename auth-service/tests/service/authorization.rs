@@ -8,51 +8,12 @@ use fenxi_proto::{
     options::v1::Access,
 };
 use prost::Message as _;
-use tonic::{
-    Code, Request, Status,
-    client::Grpc,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+use tonic::{Code, Request, Status, client::Grpc};
+
+use crate::{
+    house::{ANALYSIS_SECRET, GATEWAY_SECRET, House, PASSWORD, request_id},
+    raw::Raw,
 };
-
-use crate::house::{ANALYSIS_SECRET, GATEWAY_SECRET, House, PASSWORD, request_id};
-
-/// Bytes as they are.
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        bytes::BufMut::put(into, item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        let length = bytes::Buf::remaining(from);
-        Ok(Some(bytes::Buf::copy_to_bytes(from, length)))
-    }
-}
 
 /// Calls an RPC with an empty message.
 async fn call(house: &House, path: &'static str, authorization: Option<&str>) -> Result<(), Status> {

@@ -11,6 +11,9 @@ mod login_sessions;
 #[cfg(test)]
 mod password_change;
 #[cfg(test)]
+#[path = "../../../chassis/tests/support/raw.rs"]
+mod raw;
+#[cfg(test)]
 mod redirect_login;
 #[cfg(test)]
 mod searches;
