@@ -46,7 +46,12 @@ impl Hold {
         let Told::Heard(Heard { channel, frames, .. }) = told else { return false };
         self.bytes += frames.iter().map(Bytes::len).sum::<usize>();
         match Channel::try_from(*channel) {
-            Ok(Channel::Iopub) => self.idle |= frames.last().is_some_and(is_idle),
+            Ok(Channel::Iopub) => match frames.last().and_then(state) {
+                // What was told of former requests, such as one on control that has no answer on shell, is over.
+                Some(State::Busy) => (self.idle, self.answered) = (false, false),
+                Some(State::Idle) => self.idle = true,
+                None => {}
+            },
             Ok(Channel::Shell) => self.answered = true,
             _ => return false,
         }
@@ -97,9 +102,15 @@ impl Due {
     }
 }
 
-/// Whether this is the content of the message that a kernel is idle. One that only looks like it leaves too early.
-fn is_idle(content: &Bytes) -> bool {
-    content.len() < STATE_MAX_BYTES && content.windows(6).any(|part| part == br#""idle""#)
+enum State {
+    Busy,
+    Idle,
+}
+
+/// The state that a message with this content tells, if it tells one. One that only looks like it leaves too early.
+fn state(content: &Bytes) -> Option<State> {
+    let says = |state: &[u8]| content.len() < STATE_MAX_BYTES && content.windows(state.len()).any(|part| part == state);
+    if says(br#""busy""#) { Some(State::Busy) } else { says(br#""idle""#).then_some(State::Idle) }
 }
 
 #[cfg(test)]
@@ -150,6 +161,20 @@ mod tests {
                 hold.left();
             }
         }
+    }
+
+    #[test]
+    fn an_end_of_another_request_is_none_of_the_next() {
+        let busy = heard(Channel::Iopub, br#"{"execution_state": "busy"}"#);
+        let answer = heard(Channel::Shell, b"{}");
+        let mut hold = Hold::default();
+        // One on control: its answer is not on shell.
+        for told in [&busy, &idle(), &busy, &answer] {
+            hold.came(told, Instant::now());
+        }
+        assert!(waits(&hold), "the end of this one has not come");
+        hold.came(&idle(), Instant::now());
+        assert_eq!(hold.due(), Due::Now);
     }
 
     #[test]
