@@ -50,13 +50,13 @@ pub struct Config {
 /// How auth-service is reached.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Auth {
-    /// Address of auth-service, for the keys that callers are signed with, for history and for who is disabled: a URL, or a Unix-domain socket such
-    /// as unix:/run/fenxi/auth.sock
+    /// Address of auth-service, for the keys that callers are signed with, for history and for who is disabled: a URL, or a
+    /// Unix-domain socket such as unix:/run/fenxi/auth.sock
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8091")]
     pub auth_url: Target,
 
-    /// File with the secret that proves this service to auth-service; without it no history is delivered, and kernels of users who are
-    /// disabled go on
+    /// File with the secret that proves this service to auth-service; without it no history is delivered, and kernels of
+    /// users who are disabled go on
     #[arg(long, value_name = "FILE")]
     pub secret_file: Option<PathBuf>,
 }
