@@ -95,19 +95,14 @@ async fn one_user(folder: &Path, scale: Scale) -> anyhow::Result<Vec<Figure>> {
     let what = "cpu us of rusqlite for the 20 rows as the service packs them, left packed:";
     let packed = Limit { what: what.into(), value: median(&packed_costs) };
     let page = Limit { what: "cpu us of the page:".into(), value: median(&costs) };
-    let current = (!currents.iter().any(|micros| micros.is_nan())).then(|| Figure {
-        goal: None,
-        limit: None,
-        ..figure.ratio("current_user_cpu_us", &currents, 0.0, page.clone())
-    });
-    let mut figures = vec![
+    let current = figure.ratio("current_user_cpu_us", &currents, 0.0, page.clone());
+    Ok(vec![
         figure.ratio("history_page_cpu_ratio_raw", &raw_ratios, 2.5, raw),
         Figure { goal: None, ..figure.ratio("history_page_cpu_ratio_packed", &packed_ratios, 0.0, packed) },
         figure.ratio("history_1m_ratio_1k", &ratios, 1.1, page.clone()),
         figure.ratio("history_total_ratio", &totals, 1.1, page),
-    ];
-    figures.extend(current.map(|figure| Figure { unit: "us", ..figure }));
-    Ok(figures)
+        Figure { unit: "us", goal: None, ..current },
+    ])
 }
 
 /// What a page costs at both, measured in turns, each as often before the other as after it: whatever else the machine
