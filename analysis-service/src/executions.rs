@@ -8,6 +8,7 @@
 //! | part | what it does |
 //! |---|---|
 //! | `accept`, `room` | accepting one; looking at one, listing, reading |
+//! | `begun` | which requests may have begun one before |
 //! | `run`, `place` | what a user may do with executions and their kernels; where one waits |
 //! | `dependency` | whether one may begin that depends on another |
 //! | `log` | what a kernel's driver writes to: bounds, limit, contents |
@@ -21,6 +22,7 @@
 //! | `store` | SQL |
 
 mod accept;
+mod begun;
 mod boot;
 mod bounds;
 pub mod config;

@@ -133,6 +133,7 @@ pub async fn serve_on(listeners: impl Into<Listeners>, config: Config, frame: Fr
         inherited.works.entry(kernel_id).or_default().push(work);
     }
     lifecycle.spawn(executions.clone().keep_tidy(lifecycle.clone()));
+    lifecycle.spawn(executions.clone().learn_requests(lifecycle.clone()));
     let bearer = bearer(&config.auth)?;
     let to_deliver = (database.clone(), clock, wake);
     let clock = frame.clock.clone();

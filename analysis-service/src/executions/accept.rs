@@ -99,7 +99,7 @@ impl Executions {
         // and is not in memory any more is in the database.
         let (created, known, ticket) = tokio::join!(
             self.desk.scribe.create(Arc::clone(&live), position),
-            self.store.by_request(new.user_id, new.request_id),
+            self.begun_before(&new),
             self.write_down(&accepted),
         );
         match (created, known) {
@@ -135,6 +135,14 @@ impl Executions {
                 Err(error.into())
             }
         }
+    }
+
+    /// The row of the execution that this request began and that has left the memory.
+    async fn begun_before(&self, new: &NewExecution) -> Result<Option<Stored>, StoreError> {
+        if !self.begun.begin((new.user_id, new.request_id)) {
+            return Ok(None);
+        }
+        self.store.by_request(new.user_id, new.request_id).await
     }
 
     async fn link(&self, new: &NewExecution) -> Result<Option<Arc<Link>>, ExecutionError> {

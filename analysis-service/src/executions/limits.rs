@@ -78,6 +78,14 @@ pub(super) const PAGE_CODE_MAX_BYTES: i64 = 2 << 20;
 pub(super) const REQUESTS_MAX: usize = 1000;
 /// How long they are known after its end.
 pub(super) const REQUESTS_KEPT: Duration = Duration::from_secs(48 * 3600);
+/// The filter of the requests that began an execution, in bits: 4 MiB.
+pub(super) const BEGUN_BITS: usize = 32 << 20;
+/// How many it takes before one new request in a hundred asks the database all the same.
+pub(super) const BEGUN_EXPECTED: usize = 3_500_000;
+/// Rows of earlier processes whose requests are read at once, and the pause after them: calls come first.
+pub(super) const LEARN_ROWS: i64 = 2_000;
+pub(super) const LEARN_PAUSE: Duration = Duration::from_millis(5);
+
 /// How long an answer waits for what it says to be written.
 pub(super) const NOTE_WAIT: Duration = Duration::from_secs(2);
 

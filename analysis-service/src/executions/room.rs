@@ -12,7 +12,9 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
-    ExecutionError, LogReader, OutputLimit, Settings, boot,
+    ExecutionError, LogReader, OutputLimit, Settings,
+    begun::Begun,
+    boot,
     content::Contents,
     finish::Finisher,
     journal::{Entry, Journal},
@@ -62,6 +64,7 @@ pub struct Executions {
     pub(super) store: Store,
     pub(super) folder: Folder,
     pub(super) lives: Lives,
+    pub(super) begun: Begun,
     pub(super) keep: Keep,
     pub(super) ids: Ids,
     /// What the journal of an earlier process holds, until it is taken over.
@@ -103,7 +106,8 @@ impl Executions {
         let readers = Arc::new(Semaphore::new(READERS_MAX));
         let reads = Arc::new(Semaphore::new(FILE_READS_MAX));
         let left = Arc::new(Mutex::new(left));
-        Ok(Self { desk, store, folder, lives, keep: Keep::new(settings), ids, left, room, same_boot, readers, reads })
+        let (begun, keep) = (Begun::new(), Keep::new(settings));
+        Ok(Self { desk, store, folder, lives, begun, keep, ids, left, room, same_boot, readers, reads })
     }
 
     /// One execution of this user as it stands.

@@ -1,13 +1,25 @@
-//! Which requests were taken by executions that have ended.
+//! Which requests began executions, and which were taken by those that have ended.
 
 use fenxi_chassis::sqlite::Transaction;
 use sqlx::Row as _;
 use uuid::Uuid;
 
 use super::{End, Store, StoreError};
-use crate::executions::{Accepted, requests::Taken};
+use crate::executions::{Accepted, begun::Request, requests::Taken};
 
 impl Store {
+    /// The requests that began executions: so many after that one, in the order of their index.
+    pub(in crate::executions) async fn requests_after(
+        &self,
+        (user_id, request_id): Request,
+        rows: i64,
+    ) -> Result<Vec<Request>, StoreError> {
+        let sql = "SELECT user_id, request_id FROM execution WHERE (user_id, request_id) > ($1, $2) \
+                   ORDER BY user_id, request_id LIMIT $3";
+        let query = sqlx::query_as(sql).bind(user_id).bind(request_id).bind(rows);
+        Ok(query.fetch_all(&self.database.reader).await?)
+    }
+
     /// The request of this id, if it was taken, and by which execution.
     pub(in crate::executions) async fn taken(
         &self,
