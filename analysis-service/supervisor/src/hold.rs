@@ -2,11 +2,14 @@
 //!
 //! A short execution is five messages within some milliseconds, and each that leaves alone wakes the service, its log and
 //! its reader for itself. So what comes on iopub waits a little, until code has come to its end: until the kernel has
-//! answered on shell and said that it is idle
+//! answered on shell and said that it is idle, both of one request, in either order
 //! (<https://jupyter-client.readthedocs.io/en/stable/messaging.html#messages-on-the-iopub-pub-sub-channel>). When each
 //! came is told with it.
 
-use std::time::Duration;
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -28,9 +31,15 @@ pub(crate) struct Hold {
     due: Option<Instant>,
     /// It leaves now.
     is_over: bool,
-    answered: bool,
-    idle: bool,
+    /// The request that was answered last.
+    answered: Option<Request>,
+    /// The request after which the kernel was idle last.
+    idle: Option<Request>,
 }
+
+/// Tells requests apart: a hash of the parent header, which a kernel sends back as it came. That of a kernel which does
+/// not is found to be nobody's, and what it says waits for the longest time.
+type Request = u64;
 
 impl Hold {
     /// Something came.
@@ -46,17 +55,13 @@ impl Hold {
         let Told::Heard(Heard { channel, frames, .. }) = told else { return false };
         self.bytes += frames.iter().map(Bytes::len).sum::<usize>();
         match Channel::try_from(*channel) {
-            Ok(Channel::Iopub) => match frames.last().and_then(state) {
-                // What was told of former requests, such as one on control that has no answer on shell, is over.
-                Some(State::Busy) => (self.idle, self.answered) = (false, false),
-                Some(State::Idle) => self.idle = true,
-                None => {}
-            },
-            Ok(Channel::Shell) => self.answered = true,
+            Ok(Channel::Iopub) if frames.last().is_some_and(says_idle) => self.idle = parent(frames),
+            Ok(Channel::Iopub) => {}
+            Ok(Channel::Shell) => self.answered = parent(frames),
             _ => return false,
         }
-        if self.idle && self.answered {
-            (self.idle, self.answered) = (false, false);
+        if self.idle.is_some() && self.idle == self.answered {
+            (self.idle, self.answered) = (None, None);
             return false;
         }
         self.bytes < HOLD_MAX_BYTES
@@ -102,15 +107,19 @@ impl Due {
     }
 }
 
-enum State {
-    Busy,
-    Idle,
+/// The request that a message is of. Its frames end with signature, header, parent header, metadata and content
+/// (<https://jupyter-client.readthedocs.io/en/stable/messaging.html#the-wire-protocol>); those that end with buffers are
+/// neither an answer to code nor a state.
+fn parent(frames: &[Bytes]) -> Option<Request> {
+    let mut hasher = DefaultHasher::new();
+    frames.get(frames.len().checked_sub(3)?)?.hash(&mut hasher);
+    Some(hasher.finish())
 }
 
-/// The state that a message with this content tells, if it tells one. One that only looks like it leaves too early.
-fn state(content: &Bytes) -> Option<State> {
-    let says = |state: &[u8]| content.len() < STATE_MAX_BYTES && content.windows(state.len()).any(|part| part == state);
-    if says(br#""busy""#) { Some(State::Busy) } else { says(br#""idle""#).then_some(State::Idle) }
+/// Whether a message with this content tells that the kernel is idle. One that only looks like it leaves too early.
+fn says_idle(content: &Bytes) -> bool {
+    let idle = br#""idle""#;
+    content.len() < STATE_MAX_BYTES && content.windows(idle.len()).any(|part| part == idle)
 }
 
 #[cfg(test)]
@@ -118,13 +127,28 @@ mod tests {
     use super::*;
     use crate::protocol::Closed;
 
-    fn heard(channel: Channel, content: &[u8]) -> Told {
-        let frames = vec![Bytes::from_static(b"topic"), Bytes::copy_from_slice(content)];
+    /// What a kernel said of the request with this header.
+    fn of(parent: &'static str, channel: Channel, content: &[u8]) -> Told {
+        let before =
+            ["topic", "<IDS|MSG>", "signature", "{}", parent, "{}"].map(|frame| Bytes::from_static(frame.as_bytes()));
+        let frames = before.into_iter().chain([Bytes::copy_from_slice(content)]).collect();
         Told::Heard(Heard { channel: channel.into(), frames, ..Heard::default() })
     }
 
-    fn idle() -> Told {
-        heard(Channel::Iopub, br#"{"execution_state": "idle"}"#)
+    fn heard(channel: Channel, content: &[u8]) -> Told {
+        of("one", channel, content)
+    }
+
+    fn busy(parent: &'static str) -> Told {
+        of(parent, Channel::Iopub, br#"{"execution_state": "busy"}"#)
+    }
+
+    fn idle(parent: &'static str) -> Told {
+        of(parent, Channel::Iopub, br#"{"execution_state": "idle"}"#)
+    }
+
+    fn answer(parent: &'static str) -> Told {
+        of(parent, Channel::Shell, b"{}")
     }
 
     fn waits(hold: &Hold) -> bool {
@@ -145,18 +169,17 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_and_idleness_end_it_in_either_order_and_for_each_anew() {
+    fn an_answer_and_idleness_end_it_in_any_order_and_for_each_anew() {
         let mut hold = Hold::default();
-        for _ in 0..2 {
-            for last_is_idle in [true, false] {
-                let [first, last] = if last_is_idle {
-                    [heard(Channel::Shell, b"{}"), idle()]
-                } else {
-                    [idle(), heard(Channel::Shell, b"{}")]
-                };
-                hold.came(&first, Instant::now());
-                assert!(waits(&hold));
-                hold.came(&last, Instant::now());
+        // Two sockets: the answer can overtake all that was said before it.
+        let orders: [[fn(&'static str) -> Told; 3]; 3] =
+            [[busy, answer, idle], [busy, idle, answer], [answer, busy, idle]];
+        for parent in ["one", "two"] {
+            for order in orders {
+                for told in order {
+                    assert_ne!(hold.due(), Due::Now, "of {parent} it has left before its end");
+                    hold.came(&told(parent), Instant::now());
+                }
                 assert_eq!(hold.due(), Due::Now);
                 hold.left();
             }
@@ -165,15 +188,13 @@ mod tests {
 
     #[test]
     fn an_end_of_another_request_is_none_of_the_next() {
-        let busy = heard(Channel::Iopub, br#"{"execution_state": "busy"}"#);
-        let answer = heard(Channel::Shell, b"{}");
         let mut hold = Hold::default();
         // One on control: its answer is not on shell.
-        for told in [&busy, &idle(), &busy, &answer] {
-            hold.came(told, Instant::now());
+        for told in [busy("look"), idle("look"), busy("one"), answer("one")] {
+            hold.came(&told, Instant::now());
         }
         assert!(waits(&hold), "the end of this one has not come");
-        hold.came(&idle(), Instant::now());
+        hold.came(&idle("one"), Instant::now());
         assert_eq!(hold.due(), Due::Now);
     }
 

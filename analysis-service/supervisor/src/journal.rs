@@ -214,7 +214,8 @@ mod tests {
         let idle = r#"{"execution_state": "idle"}"#;
         for (channel, content) in [(Channel::Iopub, "{}"), (Channel::Iopub, idle), (Channel::Shell, "{}")] {
             let room = journal.room(100).await;
-            let (channel, frames) = (channel.into(), vec![Bytes::from_static(content.as_bytes())]);
+            let frames = ["parent", "{}", content].map(|frame| Bytes::from_static(frame.as_bytes())).into();
+            let channel = channel.into();
             journal.add(room, |number| Told::Heard(Heard { number, channel, frames, time: 1 }));
         }
         let leaves = tokio::select! {
