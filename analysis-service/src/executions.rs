@@ -16,7 +16,7 @@
 //! | `scribe`, `sink`, `record` | the thread that writes the files, a log in it, one record |
 //! | `spool`, `spares` | the folder of the files; those that are used again |
 //! | `live`, `readers` | what is in memory of a running execution; reading any log from any number |
-//! | `journal` | acceptances and ends, durable before the database has them |
+//! | `journal` | acceptances, and ends with short logs, durable before the database has them |
 //! | `finish`, `material`, `summary` | from the end on disk to the database, the outbox and the history |
 //! | `recovery`, `boot`, `retention` | what an earlier process left, and whether it is whole; what is old |
 //! | `store` | SQL |
@@ -143,6 +143,9 @@ pub struct Accepted {
     pub datasets: Vec<DatasetRef>,
     /// When it was accepted.
     pub create_time: i64,
+    /// So many executions of its kernel were before it then, as its first event says. Its row has no place for it.
+    #[serde(default)]
+    pub position: i32,
     /// The most time it may run, in microseconds; `None` for the kernel's limit.
     #[serde(default)]
     pub time_limit_micros: Option<i64>,

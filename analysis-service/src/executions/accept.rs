@@ -83,6 +83,7 @@ impl Executions {
             code: Arc::clone(&new.code),
             datasets,
             create_time: self.desk.clock.now_micros(),
+            position,
             time_limit_micros: new.time_limit.map(micros),
             continue_on_error: new.continue_on_error,
             depends_on: new.depends_on,
@@ -95,43 +96,40 @@ impl Executions {
         if let Err(other) = self.lives.add(&live) {
             return same_request(&other, &new).await.map(Acceptance::Known);
         }
-        // Nobody knows the id before it is durable, so that all of this may be done at the same time. What began before
-        // and is not in memory any more is in the database.
-        let (created, known, ticket) = tokio::join!(
-            self.desk.scribe.create(Arc::clone(&live), position),
-            self.begun_before(&new),
-            self.write_down(&accepted),
-        );
-        match (created, known) {
-            (Ok(()), Ok(None)) => match self.keep(&live, ticket).await {
-                Ok(Insert::New) => {
-                    let log = LogWriter::begin(Arc::clone(&live), self.desk.clone());
-                    if let Some(on) = on {
-                        live.link.depend_on(on);
-                    }
-                    self.desk.finisher.follow(Arc::clone(&live));
-                    Ok(Acceptance::New(View::of_live(&live), Box::new(log)))
-                }
-                Ok(Insert::Known(stored)) => {
-                    self.forget(&live, None).await;
-                    self.known_as(*stored, &new).await.map(Acceptance::Known)
-                }
-                Err(error) => {
-                    self.forget(&live, None).await;
-                    self.desk.finisher.take_back(live.id());
-                    Err(error.into())
-                }
-            },
-            (_, Ok(Some(stored))) => {
-                self.forget(&live, ticket).await;
-                self.known_as(stored, &new).await.map(Acceptance::Known)
+        // Nobody knows the id before it is durable, so that both may be done at the same time. What began before and is
+        // not in memory any more is in the database.
+        let (known, ticket) = tokio::join!(self.begun_before(&new), self.write_down(&accepted));
+        match known {
+            Ok(None) => {}
+            Ok(Some(stored)) => {
+                self.forget(&live, ticket);
+                return self.known_as(stored, &new).await.map(Acceptance::Known);
             }
-            (_, Err(error)) => {
-                self.forget(&live, ticket).await;
-                Err(error.into())
+            Err(error) => {
+                self.forget(&live, ticket);
+                return Err(error.into());
             }
-            (Err(error), _) => {
-                self.forget(&live, ticket).await;
+        }
+        match self.keep(&live, ticket).await {
+            Ok(Insert::New) => {
+                let log = LogWriter::begin(Arc::clone(&live), self.desk.clone());
+                if live.kept() == Kept::Row {
+                    // The journal did not take it: its first event is nowhere yet.
+                    self.desk.scribe.send(Command::Keep { live: Arc::clone(&live), ticket: None }).await.ok();
+                }
+                if let Some(on) = on {
+                    live.link.depend_on(on);
+                }
+                self.desk.finisher.follow(Arc::clone(&live));
+                Ok(Acceptance::New(View::of_live(&live), Box::new(log)))
+            }
+            Ok(Insert::Known(stored)) => {
+                self.forget(&live, None);
+                self.known_as(*stored, &new).await.map(Acceptance::Known)
+            }
+            Err(error) => {
+                self.forget(&live, None);
+                self.desk.finisher.take_back(live.id());
                 Err(error.into())
             }
         }
@@ -190,13 +188,12 @@ impl Executions {
     }
 
     /// Undoes an acceptance of which nobody was told.
-    async fn forget(&self, live: &Arc<Live>, ticket: Option<Ticket>) {
+    fn forget(&self, live: &Live, ticket: Option<Ticket>) {
         self.lives.remove(live);
         live.set_kept(Kept::Nothing);
         if let Some(ticket) = ticket {
             self.desk.journal.take_back(ticket);
         }
-        self.desk.scribe.send(Command::Discard(live.id())).await.ok();
     }
 }
 

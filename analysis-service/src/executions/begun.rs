@@ -75,11 +75,10 @@ impl Executions {
 mod tests {
     use std::sync::Arc;
 
-    use super::*;
     use crate::executions::{
         Acceptance, NewExecution,
         test_events::finished,
-        test_house::{House, KERNEL, USER, request, settings},
+        test_house::{House, request, settings},
     };
 
     async fn learnt(house: &House) {

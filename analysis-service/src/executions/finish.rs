@@ -140,7 +140,7 @@ impl Inner {
         };
         let Some((progress, end)) = ended.ok().and_then(|progress| Some((progress, progress.end?))) else { return };
         let finish = self.until_made(live, &progress, end).await;
-        let ticket = self.wait_for_turn(live.id(), &progress, &finish).await;
+        let ticket = self.wait_for_turn(live, &progress, &finish).await;
         let finish = Arc::new(finish);
         let mut wait = Backoff(RETRY_FIRST);
         while let Err(error) = self.store.finish(Arc::clone(&finish)).await {
@@ -155,8 +155,10 @@ impl Inner {
         live.set_kept(Kept::End);
         // A log in a row needs no file, another goes to the finished ones.
         let in_row = progress.bytes <= ROW_LOG_MAX_BYTES;
-        let stored = Command::Stored { id: live.id(), in_row, file: live.give_up_file() };
-        self.scribe.send(stored).await.ok();
+        if live.has_file() {
+            let stored = Command::Stored { id: live.id(), in_row, file: live.give_up_file() };
+            self.scribe.send(stored).await.ok();
+        }
     }
 
     /// Whether its row can wait for its end.
@@ -181,9 +183,7 @@ impl Inner {
             }
             wait.next().await;
         }
-        if let Some(ticket) = live.take_ticket() {
-            ticket.settle();
-        }
+        self.scribe.send(Command::Keep { live: Arc::clone(live), ticket: live.take_ticket() }).await.ok();
         live.set_kept(Kept::Row);
     }
 
@@ -199,11 +199,14 @@ impl Inner {
     }
 
     /// Waits for the time at which ends are stored, if the journal has this one.
-    async fn wait_for_turn(&self, id: Uuid, progress: &Progress, finish: &Finish) -> Option<Ticket> {
-        if progress.bytes > ROW_LOG_MAX_BYTES || *self.hurries.borrow() > 0 {
-            return None;
-        }
-        let ticket = self.journal.add(Kind::Ended, id, finish.log.clone()).await?;
+    async fn wait_for_turn(&self, live: &Live, progress: &Progress, finish: &Finish) -> Option<Ticket> {
+        let hurry = *self.hurries.borrow() > 0;
+        let ticket = match live.take_end_ticket() {
+            Some(ticket) if hurry => return Some(ticket),
+            Some(ticket) => ticket,
+            None if hurry || progress.bytes > ROW_LOG_MAX_BYTES => return None,
+            None => self.journal.add(Kind::Ended, live.id(), finish.log.clone()).await?,
+        };
         let (every, since) = (SAVE_EVERY.as_millis(), self.began.elapsed().as_millis());
         let next = u64::try_from((since / every + 1) * every).unwrap_or(0);
         tokio::select! {

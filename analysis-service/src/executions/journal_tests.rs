@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use super::*;
+use super::{
+    files::{HEADER_BYTES, read},
+    *,
+};
+use crate::executions::limits::JOURNAL_FILE_BYTES;
 
 fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)
@@ -124,11 +128,11 @@ fn entry(kind: Kind, number: u128) -> Entry {
 #[test]
 fn what_is_taken_back_while_the_queue_is_full_is_gone_too() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (journal, mut desk, _) = Journal::prepare(folder.path()).expect("prepared");
-    let ticket = desk.write(&entry(Kind::Accepted, 1)).expect("written");
+    let (journal, desk, _) = Journal::prepare(folder.path()).expect("prepared");
+    let ticket = lock(&desk.files).write(Kind::Accepted, id(1), &[7; 100]).expect("written");
     while journal.commands.try_send(Command::Look).is_ok() {}
     journal.take_back(ticket);
-    let open = Arc::clone(&desk.parts[0].open);
+    let open = Arc::clone(&lock(&desk.files).parts[0].open);
     drop(journal);
     desk.run();
     assert_eq!((open.load(Ordering::Acquire), self::open(folder.path()).1), (0, Vec::new()));
@@ -142,7 +146,7 @@ fn an_acceptance_whose_asker_left_is_taken_back_and_an_end_stays() {
         let (answer, _) = oneshot::channel();
         journal.commands.try_send(Command::Add { entry, answer }).expect("room");
     }
-    let open = Arc::clone(&desk.parts[0].open);
+    let open = Arc::clone(&lock(&desk.files).parts[0].open);
     drop(journal);
     desk.run();
     assert_eq!((open.load(Ordering::Acquire), self::open(folder.path()).1), (1, vec![id(2)]));

@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
 };
 
-use fenxi_proto::analysis::v1::{Outcome, OutputEvent, StopCause};
+use fenxi_proto::analysis::v1::{Outcome, OutputEvent, QueuedEvent, StopCause, output_event::Event};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -19,7 +19,7 @@ use super::{
     dependency::Link,
     journal::Ticket,
     limits::{MARK_EVERY_BYTES, TIP_MAX_BYTES, TIP_MAX_EVENTS},
-    record::Through,
+    record::{self, Through},
     requests::{Requests, Taken},
 };
 use crate::objects::ContentId;
@@ -61,6 +61,8 @@ pub(crate) struct Live {
     kept: watch::Sender<Kept>,
     /// Its acceptance in the journal, as long as its row is not in the database.
     ticket: Mutex<Option<Ticket>>,
+    /// Its end with its log in the journal, where no file has it.
+    end_ticket: Mutex<Option<Ticket>>,
     /// This service lets it go: the next one takes it up.
     left: CancellationToken,
 }
@@ -118,6 +120,7 @@ impl Live {
             turn: Arc::new(Semaphore::new(1)),
             kept: watch::Sender::new(Kept::Coming),
             ticket: Mutex::default(),
+            end_ticket: Mutex::default(),
             left: CancellationToken::new(),
         }
     }
@@ -159,7 +162,33 @@ impl Live {
         if whole { self.lock_file().take() } else { None }
     }
 
-    /// Makes known what was written. Only the spool's thread calls this, after the write.
+    /// Its first event and that one's record: what was accepted says it all, so that no file has to have it.
+    pub(super) fn first(&self) -> (OutputEvent, Vec<u8>) {
+        let queued = Event::Queued(QueuedEvent { position: self.accepted.position });
+        let time = Some(fenxi_proto::time::timestamp(self.accepted.create_time));
+        let (event, mut record) = (OutputEvent { sequence: 1, time, event: Some(queued) }, Vec::new());
+        record::write(Some(&event), Some(0), None, &mut record);
+        (event, record)
+    }
+
+    /// Makes its first event known. It is accepted, and nothing else of it was said.
+    pub(super) fn begin(&self) {
+        let (event, record) = self.first();
+        let bytes = record.len();
+        let written = Written { event: Arc::new(event), through: Some(0), taken: None, bytes };
+        self.publish(vec![written], |progress| {
+            progress.last_sequence = 1;
+            progress.bytes = bytes as u64;
+        });
+    }
+
+    /// Whether a file has its log, or had it.
+    pub(super) fn has_file(&self) -> bool {
+        self.lock_file().is_some()
+    }
+
+    /// Makes known what was written. After the first event, only the spool's thread calls this,
+    /// after the write.
     pub(super) fn publish(&self, written: Vec<Written>, update: impl FnOnce(&mut Progress)) {
         let mut offset = self.progress.borrow().bytes;
         {
@@ -253,6 +282,16 @@ impl Live {
     /// The record of the journal that it is accepted by, as long as its row is not in the database.
     pub(super) fn take_ticket(&self) -> Option<Ticket> {
         self.ticket.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Its end is in the journal by this record.
+    pub(super) fn set_end_ticket(&self, ticket: Ticket) {
+        *self.end_ticket.lock().unwrap_or_else(PoisonError::into_inner) = Some(ticket);
+    }
+
+    /// The record of the journal that has its end.
+    pub(super) fn take_end_ticket(&self) -> Option<Ticket> {
+        self.end_ticket.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The events of the whole log, if they are in memory.

@@ -103,8 +103,13 @@ impl Ending {
 }
 
 impl LogWriter {
-    /// Goes on with a log that was just created.
+    /// Begins the log of what was just accepted, with its first event.
     pub(super) fn begin(live: Arc<Live>, desk: Desk) -> Self {
+        live.begin();
+        Self::over(live, desk)
+    }
+
+    fn over(live: Arc<Live>, desk: Desk) -> Self {
         let room = Arc::new(Semaphore::new(IN_FLIGHT_MAX_BYTES as usize));
         Self {
             cutter: Cutter::new(desk.limit),
@@ -125,7 +130,7 @@ impl LogWriter {
 
     /// Goes on with the log of an earlier process, and says in it what may be missing.
     pub(super) async fn resume(live: Arc<Live>, desk: Desk, held: &Held) -> Self {
-        let mut log = Self::begin(live, desk);
+        let mut log = Self::over(live, desk);
         let missing = log.cutter.resume(held);
         log.start_time = held.progress.start_time;
         (log.through, log.sent) = (held.progress.through, held.progress.through);
@@ -207,7 +212,7 @@ impl LogWriter {
         self.sent = self.sent.max(self.through);
         let (time, through) = (self.time(None), Some(self.through));
         self.hand_over(Command::Append {
-            id: self.live.id(),
+            live: Arc::clone(&self.live),
             time,
             event: None,
             through,
@@ -321,7 +326,8 @@ impl LogWriter {
         // The semaphore is never closed; without a permit the event goes on its way all the same.
         let room = Arc::clone(&self.room).acquire_many_owned(bytes).await.ok();
         let (event, taken) = (Some(event), self.taken.take());
-        self.hand_over(Command::Append { id: self.live.id(), time, event, through, taken, room }).await;
+        let live = Arc::clone(&self.live);
+        self.hand_over(Command::Append { live, time, event, through, taken, room }).await;
     }
 
     async fn hand_over(&self, command: Command) {
@@ -363,7 +369,8 @@ impl Drop for LogWriter {
         self.live.link.ended(end.outcome(), end.stop_cause());
         self.complete(&mut end, time);
         let (event, through, taken) = (Some(Event::Finished(end)), Some(self.through), self.taken.take());
-        let command = Command::Append { id: self.live.id(), time, event, through, taken, room: None };
+        let live = Arc::clone(&self.live);
+        let command = Command::Append { live, time, event, through, taken, room: None };
         let scribe = self.desk.scribe.clone();
         // Without a runtime the process ends, and its next start finds the log without an end.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {

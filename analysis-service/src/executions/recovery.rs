@@ -7,7 +7,7 @@
 //! It runs once, before anything is accepted.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -19,6 +19,7 @@ use super::{
     Accepted, ExecutionError, Executions, LogWriter, boot,
     journal::Kind,
     live::{Kept, Live},
+    scribe::Command,
     store::{Insert, LogPlace},
 };
 use crate::kernels::Work;
@@ -47,8 +48,11 @@ impl Executions {
     /// # Errors
     /// The database or the folder cannot be read.
     pub async fn recover(&self, fate: impl Fn(Uuid) -> Fate) -> Result<Vec<(Uuid, Work)>, ExecutionError> {
-        self.take_over_journal().await?;
-        let unfinished = self.store.unfinished().await?;
+        let positions = self.take_over_journal().await?;
+        let mut unfinished = self.store.unfinished().await?;
+        for accepted in unfinished.iter_mut().map(|stored| &mut stored.accepted) {
+            Arc::make_mut(accepted).position = positions.get(&accepted.execution_id).copied().unwrap_or(0);
+        }
         let ids: HashSet<Uuid> = unfinished.iter().map(|stored| stored.accepted.execution_id).collect();
         self.tidy(&ids).await?;
         let (mut works, mut left, mut ran) = (Vec::new(), Vec::new(), HashSet::new());
@@ -101,13 +105,19 @@ impl Executions {
     }
 
     /// Brings the database and the spool to where the journal is: every acceptance has a row, and every log that had
-    /// ended its end.
-    async fn take_over_journal(&self) -> Result<(), ExecutionError> {
+    /// ended its end. Gives the places in the queue that no row has.
+    async fn take_over_journal(&self) -> Result<HashMap<Uuid, i32>, ExecutionError> {
         let left = std::mem::take(&mut *self.left.lock().unwrap_or_else(PoisonError::into_inner));
         let ids: Vec<Uuid> = left.iter().map(|entry| entry.id).collect();
         let known = self.store.known(&ids).await?;
-        for entry in left.iter().filter(|entry| entry.kind == Kind::Accepted && !known.contains_key(&entry.id)) {
-            let Some(accepted) = Accepted::read(&entry.body) else { return Err(ExecutionError::Damaged) };
+        let mut positions = HashMap::new();
+        for entry in left.iter().filter(|entry| entry.kind == Kind::Accepted) {
+            let accepted = Accepted::read(&entry.body);
+            positions.extend(accepted.iter().map(|accepted| (entry.id, accepted.position)));
+            if known.contains_key(&entry.id) {
+                continue;
+            }
+            let accepted = accepted.ok_or(ExecutionError::Damaged)?;
             if let Insert::Known(_) = self.store.insert(Arc::new(accepted)).await? {
                 // Nobody was told of this one: the request had begun another.
                 tracing::info!(execution_id = %entry.id, "an acceptance that came to nothing is left out");
@@ -119,7 +129,7 @@ impl Executions {
             restored.await.map_err(std::io::Error::other)??;
         }
         self.desk.journal.begin();
-        Ok(())
+        Ok(positions)
     }
 
     /// The log of an execution that an earlier process left; `None` where that holds its end.
@@ -131,16 +141,18 @@ impl Executions {
         }
         self.desk.finisher.follow(Arc::clone(&live));
         let Some(held) = self.desk.scribe.reopen(Arc::clone(&live), resumed).await? else {
-            // The process ended between the row and the file.
-            self.desk.scribe.create(Arc::clone(&live), 0).await?;
-            return Ok(Some(LogWriter::begin(live, self.desk.clone())));
+            // Nothing but its acceptance was written.
+            let log = LogWriter::begin(Arc::clone(&live), self.desk.clone());
+            self.desk.scribe.send(Command::Keep { live, ticket: None }).await.ok();
+            return Ok(Some(log));
         };
         if held.progress.end.is_some() {
             return Ok(None);
         }
         let mut log = LogWriter::resume(live, self.desk.clone(), &held).await;
         if held.progress.last_sequence == 0 {
-            log.append(Event::Queued(QueuedEvent { position: 0 })).await;
+            let position = log.accepted().position;
+            log.append(Event::Queued(QueuedEvent { position })).await;
         }
         Ok(Some(log))
     }

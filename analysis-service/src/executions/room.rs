@@ -92,10 +92,10 @@ impl Executions {
         relay: outbox::Wake,
     ) -> anyhow::Result<Self> {
         let folder = Folder::open(root).with_context(|| format!("the folder {} cannot be used", root.display()))?;
-        let scribe =
-            Scribe::start(folder.clone()).context("the thread for the logs of executions cannot be started")?;
         let (journal, left) = Journal::open(&root.join("journal"))
             .with_context(|| format!("the journal in {} cannot be opened", root.display()))?;
+        let scribe = Scribe::start(folder.clone(), journal.clone())
+            .context("the thread for the logs of executions cannot be started")?;
         let (room, same_boot) = (root.to_owned(), boot::is_noted(root));
         let limit = OutputLimit { max_bytes: settings.output_max_bytes, tail_bytes: settings.output_tail_bytes };
         let (store, contents, lives) = (Store::new(database), Contents::new(objects), Lives::default());

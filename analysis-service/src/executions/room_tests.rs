@@ -259,6 +259,31 @@ async fn what_waited_for_a_kernel_that_starts_anew_is_given_back_and_what_ran_in
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_first_event_is_the_same_for_every_process() {
+    let house = House::new().await;
+    let Ok(Acceptance::New(view, _log)) = house.executions.accept(request("x"), Vec::new(), 3).await else {
+        panic!("not accepted")
+    };
+    let first = async |house: &House| house.reader(&view, 0).await.next().await.expect("an event").expect("queued");
+    let told = first(&house).await;
+    assert!(matches!(&told.event, Some(Event::Queued(queued)) if queued.position == 3), "{told:?}");
+    // As killed at once, when the journal alone has it; and the same again, when it has a row and a file.
+    // What is dropped ends as LOST.
+    let mut kept = Vec::new();
+    for _ in 0..2 {
+        let next = House::over(Arc::clone(&house.folder), &super::super::test_house::settings()).await;
+        let works = next.executions.recover(|_| Fate::StartsAnew { is_first: true }).await.expect("recovered");
+        assert_eq!(works.len(), 1);
+        assert_eq!(first(&next).await, told);
+        kept.push((next, works));
+        let running = house.folder.path().join("executions/running");
+        while std::fs::read_dir(&running).expect("a folder").count() == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_power_cut_nothing_is_said_of_what_waited() {
     let house = House::new().await;
     let (_first, _log) = house.accept("first").await;

@@ -15,16 +15,17 @@ use std::{
     thread,
 };
 
-use fenxi_proto::analysis::v1::{QueuedEvent, output_event::Event};
+use fenxi_proto::analysis::v1::output_event::Event;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use uuid::Uuid;
 
 use super::{
+    journal::{Journal, Ticket},
     limits::{COMMANDS_BATCH_MAX, COMMANDS_MAX, WRITE_RETRY},
     live::Live,
     record::Through,
     requests::Taken,
-    sink::Sink,
+    sink::{Paper, Sink},
     spares::Spares,
     spool::Folder,
 };
@@ -32,24 +33,21 @@ use super::{
 /// Asks the thread for something.
 #[expect(clippy::large_enum_variant, reason = "nearly all are of the large one, and an allocation each costs more")]
 pub(super) enum Command {
-    /// Begins the log of a new execution, before which so many others are in the queue, with its first event; answers when
-    /// its file is there.
-    Create { live: Arc<Live>, position: i32, answer: oneshot::Sender<io::Result<()>> },
+    /// Gives the log of an execution that goes on its file, so that the journal need not keep that it was accepted.
+    Keep { live: Arc<Live>, ticket: Option<Ticket> },
     /// Goes on with the log of an execution of an earlier process; answers what it holds, `None` without a file. To be
     /// `resumed` with what its kernel says next, it is cut after the last whole message.
     Reopen { live: Arc<Live>, resumed: bool, answer: oneshot::Sender<io::Result<Option<super::sink::Held>>> },
     /// Appends an event, received at this time, with the request that was taken with it, or such a request alone. The
     /// permit is given back when it is written or left out.
     Append {
-        id: Uuid,
+        live: Arc<Live>,
         time: i64,
         event: Option<Event>,
         through: Through,
         taken: Option<Taken>,
         room: Option<OwnedSemaphorePermit>,
     },
-    /// Forgets a log that was begun for an execution that was not accepted.
-    Discard(Uuid),
     /// Clears up after a log whose end is in the database: one in a row needs no file, another goes to the finished ones.
     /// `file`: that of one in a row which nobody will read any more.
     Stored { id: Uuid, in_row: bool, file: Option<Arc<File>> },
@@ -70,11 +68,11 @@ pub(super) struct Closed;
 
 impl Scribe {
     /// Starts the thread.
-    pub(super) fn start(folder: Folder) -> io::Result<Self> {
+    pub(super) fn start(folder: Folder, journal: Journal) -> io::Result<Self> {
         let (commands, queue) = mpsc::channel(COMMANDS_MAX);
         let failing = Arc::new(AtomicBool::new(false));
-        let spares = Spares::new(folder.clone());
-        let desk = Desk { folder, spares, sinks: HashMap::new(), failing: Arc::clone(&failing) };
+        let paper = Paper { spares: Spares::new(folder.clone()), journal };
+        let desk = Desk { folder, paper, sinks: HashMap::new(), failing: Arc::clone(&failing) };
         thread::Builder::new().name("execution-spool".into()).spawn(move || desk.run(queue))?;
         tokio::spawn(retry(commands.downgrade(), failing));
         Ok(Self { commands })
@@ -83,13 +81,6 @@ impl Scribe {
     /// Hands over a command, waiting while the queue is full.
     pub(super) async fn send(&self, command: Command) -> Result<(), Closed> {
         self.commands.send(command).await.map_err(|_| Closed)
-    }
-
-    /// Begins the log of a new execution, before which so many others are in the queue, with its first event.
-    pub(super) async fn create(&self, live: Arc<Live>, position: i32) -> io::Result<()> {
-        let (answer, answered) = oneshot::channel();
-        self.send(Command::Create { live, position, answer }).await.map_err(io::Error::other)?;
-        answered.await.map_err(io::Error::other)?
     }
 
     /// Goes on with the log of an execution of an earlier process.
@@ -114,7 +105,7 @@ async fn retry(commands: mpsc::WeakSender<Command>, failing: Arc<AtomicBool>) {
 
 struct Desk {
     folder: Folder,
-    spares: Spares,
+    paper: Paper,
     sinks: HashMap<Uuid, Sink>,
     failing: Arc<AtomicBool>,
 }
@@ -136,16 +127,14 @@ impl Desk {
 
     fn take(&mut self, command: Command, touched: &mut Vec<Uuid>) {
         match command {
-            Command::Create { live, position, answer } => {
-                let id = live.id();
-                let created = self.spares.create(id).map(|file| {
-                    let (time, queued) = (live.accepted.create_time, Event::Queued(QueuedEvent { position }));
-                    let mut sink = Sink::new(live, file);
-                    sink.stage(time, Some(queued), Some(0), None, None);
-                    self.sinks.insert(id, sink);
-                    touched.push(id);
-                });
-                answer.send(created).ok();
+            Command::Keep { live, ticket } => {
+                if live.progress().end.is_none() {
+                    let id = live.id();
+                    self.sink(live);
+                    self.write(id);
+                }
+                // On a disk that takes nothing, only its first place in the queue may be forgotten.
+                ticket.into_iter().for_each(Ticket::settle);
             }
             Command::Reopen { live, resumed, answer } => {
                 let id = live.id();
@@ -162,25 +151,22 @@ impl Desk {
                     }))
                     .ok();
             }
-            Command::Append { id, time, event, through, taken, room } => {
-                if let Some(sink) = self.sinks.get_mut(&id) {
-                    if sink.is_clean() {
-                        touched.push(id);
-                    }
-                    sink.stage(time, event, through, taken, room);
+            Command::Append { live, time, event, through, taken, room } => {
+                if live.progress().end.is_some() {
+                    return;
                 }
-            }
-            Command::Discard(id) => {
-                self.sinks.remove(&id);
-                if let Err(error) = self.folder.remove_running(id) {
-                    tracing::warn!(execution_id = %id, %error, "the log of an execution that was not accepted stays");
+                let id = live.id();
+                let sink = self.sink(live);
+                if sink.is_clean() {
+                    touched.push(id);
                 }
+                sink.stage(time, event, through, taken, room);
             }
             Command::Stored { id, in_row, file } => {
                 // One that held its end when it was taken up is still here: nothing was written to it.
                 self.sinks.remove(&id);
                 let cleared = match file.and_then(Arc::into_inner) {
-                    Some(file) if in_row => self.spares.put_aside(id, file),
+                    Some(file) if in_row => self.paper.spares.put_aside(id, file),
                     _ if in_row => self.folder.remove_running(id),
                     _ => self.folder.move_to_ended(id),
                 };
@@ -194,9 +180,13 @@ impl Desk {
         }
     }
 
+    fn sink(&mut self, live: Arc<Live>) -> &mut Sink {
+        self.sinks.entry(live.id()).or_insert_with(|| Sink::new(live))
+    }
+
     fn write(&mut self, id: Uuid) {
         let Some(sink) = self.sinks.get_mut(&id) else { return };
-        if sink.write() {
+        if sink.write(&mut self.paper) {
             self.sinks.remove(&id);
         }
     }

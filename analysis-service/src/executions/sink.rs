@@ -1,4 +1,7 @@
 //! One log as the spool's thread holds it: what waits to be written, the next number, the place in the file.
+//!
+//! A log has a file from what is written first on; one that is written to its end at once, and is short, needs none: its
+//! end stands in the journal with all of it, and its readers have it in memory.
 
 use std::{fs::File, io, os::unix::fs::FileExt as _, sync::Arc};
 
@@ -9,10 +12,12 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     bounds::{cost_bytes, payload_bytes},
-    limits::{MARK_EVERY_BYTES, STREAM_TEXT_MAX_BYTES, UNWRITTEN_MAX_EVENTS},
+    journal::Journal,
+    limits::{MARK_EVERY_BYTES, STREAM_TEXT_MAX_BYTES, TIP_MAX_BYTES, TIP_MAX_EVENTS, UNWRITTEN_MAX_EVENTS},
     live::{Live, Progress, Written},
     record::{self, Through},
     requests::Taken,
+    spares::Spares,
     spool,
 };
 
@@ -49,9 +54,17 @@ struct Staged {
 /// The same with its number.
 type Numbered = (Option<OutputEvent>, Through, Option<Taken>);
 
+/// What logs are written to.
+pub(super) struct Paper {
+    pub(super) spares: Spares,
+    pub(super) journal: Journal,
+}
+
 pub(super) struct Sink {
     live: Arc<Live>,
-    file: Arc<File>,
+    file: Option<Arc<File>>,
+    /// What was made known before there was a file, and is to stand at its beginning.
+    head: Vec<u8>,
     staged: Vec<Staged>,
     rooms: Vec<OwnedSemaphorePermit>,
     last_sequence: i64,
@@ -104,12 +117,17 @@ impl Held {
 }
 
 impl Sink {
-    pub(super) fn new(live: Arc<Live>, file: File) -> Self {
-        let file = Arc::new(file);
-        live.set_file(Arc::clone(&file));
+    /// A log of which nobody has more than its first event.
+    pub(super) fn new(live: Arc<Live>) -> Self {
+        let (_, head) = live.first();
+        Self { head, last_sequence: 1, ..Self::over(live, None) }
+    }
+
+    fn over(live: Arc<Live>, file: Option<Arc<File>>) -> Self {
         Self {
             live,
             file,
+            head: Vec::new(),
             staged: Vec::new(),
             rooms: Vec::new(),
             last_sequence: 0,
@@ -149,7 +167,9 @@ impl Sink {
         if let Some((_, outcome)) = held.progress.end {
             live.link.ended(outcome, held.progress.stop_cause);
         }
-        let mut sink = Self::new(Arc::clone(live), file);
+        let file = Arc::new(file);
+        live.set_file(Arc::clone(&file));
+        let mut sink = Self::over(Arc::clone(live), Some(file));
         live.resume(marks, held.progress);
         sink.last_sequence = scan.last_sequence;
         sink.bytes = scan.bytes;
@@ -191,11 +211,14 @@ impl Sink {
     }
 
     /// Writes what waits and makes it known. Says whether the log is complete.
-    pub(super) fn write(&mut self) -> bool {
+    pub(super) fn write(&mut self, paper: &mut Paper) -> bool {
+        if self.staged.is_empty() && self.head.is_empty() {
+            return false;
+        }
         let staged = self.numbered();
-        let mut records = Vec::new();
+        let mut records = self.head.clone();
         let (mut written, mut alone) = (Vec::with_capacity(staged.len()), Vec::new());
-        let mut start = 0;
+        let mut start = records.len();
         for (event, through, taken) in staged {
             record::write(event.as_ref(), through, taken, &mut records);
             let Some(event) = event else {
@@ -205,10 +228,41 @@ impl Sink {
             written.push(Written { event: Arc::new(event), through, taken, bytes: records.len() - start });
             start = records.len();
         }
-        match self.file.write_all_at(&records, self.bytes) {
+        let done = if alone.is_empty() && self.goes_to_the_journal(&written, &records, &paper.journal) {
+            Ok(())
+        } else {
+            self.append(&records, &mut paper.spares)
+        };
+        match done {
             Ok(()) => self.wrote(records.len() as u64, written, &alone),
             Err(error) => self.failed(&error, written, alone),
         }
+    }
+
+    /// Writes a whole log to the journal, if that is all there is of it and it stays in memory.
+    fn goes_to_the_journal(&self, written: &[Written], log: &[u8], journal: &Journal) -> bool {
+        let ends = written.last().is_some_and(|last| is_end(&last.event));
+        let stays = log.len() <= TIP_MAX_BYTES && written.len() < TIP_MAX_EVENTS;
+        if self.file.is_some() || !ends || !stays {
+            return false;
+        }
+        let ticket = journal.write_end(self.live.id(), log);
+        let taken = ticket.is_some();
+        ticket.into_iter().for_each(|ticket| self.live.set_end_ticket(ticket));
+        taken
+    }
+
+    fn append(&mut self, records: &[u8], spares: &mut Spares) -> io::Result<()> {
+        let file = match &self.file {
+            Some(file) => Arc::clone(file),
+            None => {
+                let file = Arc::new(spares.create(self.live.id())?);
+                self.live.set_file(Arc::clone(&file));
+                self.file = Some(Arc::clone(&file));
+                file
+            }
+        };
+        file.write_all_at(records, self.bytes)
     }
 
     fn numbered(&mut self) -> Vec<Numbered> {
@@ -231,10 +285,11 @@ impl Sink {
     fn wrote(&mut self, bytes: u64, written: Vec<Written>, alone: &[(Through, Taken)]) -> bool {
         self.failing = false;
         self.rooms.clear();
+        self.head.clear();
         self.bytes += bytes;
         let last = written.last().map(|last| Arc::clone(&last.event));
         self.last_sequence = last.as_ref().map_or(self.last_sequence, |last| last.sequence);
-        let complete = last.is_some_and(|last| matches!(last.event, Some(Event::Finished(_))));
+        let complete = last.is_some_and(|last| is_end(&last));
         let of = |written: &Written| (Arc::clone(&written.event), written.through, written.taken);
         let events: Vec<_> = written.iter().map(of).collect();
         self.kept_bytes += events.iter().filter_map(|(event, ..)| event.event.as_ref()).map(payload_bytes).sum::<u64>();
@@ -259,7 +314,9 @@ impl Sink {
         metrics::counter!("execution_spool_failures_total").increment(1);
         self.failing = true;
         // A part of the records may be in the file; it is overwritten next time, and cut at the next start.
-        self.file.set_len(self.bytes).ok();
+        if let Some(file) = &self.file {
+            file.set_len(self.bytes).ok();
+        }
         self.rooms.clear();
         for (through, taken) in alone {
             self.staged.push(Staged { time: 0, event: None, through, taken: Some(taken) });
@@ -293,6 +350,10 @@ impl Sink {
         let event = Event::Truncated(TruncatedEvent { kept_bytes, dropped_bytes, limit_bytes: 0 });
         self.staged.push(Staged { time, event: Some(event), through, taken: None });
     }
+}
+
+fn is_end(event: &OutputEvent) -> bool {
+    matches!(event.event, Some(Event::Finished(_)))
 }
 
 /// What a record changes in the progress.

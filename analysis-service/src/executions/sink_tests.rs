@@ -20,10 +20,24 @@ fn live() -> Arc<Live> {
         code: "x".into(),
         datasets: Vec::new(),
         create_time: START,
+        position: 0,
         time_limit_micros: None,
         continue_on_error: false,
         depends_on: None,
     })))
+}
+
+/// A desk of its own.
+fn paper() -> (tempfile::TempDir, Paper) {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = spool::Folder::open(home.path()).expect("opened");
+    let (journal, _) = Journal::open(&home.path().join("journal")).expect("opened");
+    (home, Paper { spares: Spares::new(folder), journal })
+}
+
+/// An empty log in this file.
+fn sink(live: &Arc<Live>, file: &File) -> Sink {
+    Sink::over(Arc::clone(live), Some(Arc::new(file.try_clone().expect("a handle"))))
 }
 
 fn log(file: &File) -> Vec<Event> {
@@ -36,19 +50,20 @@ fn log(file: &File) -> Vec<Event> {
 fn a_full_disk_costs_output_but_never_the_end() {
     let full = File::options().read(true).write(true).open("/dev/full").expect("a device that is always full");
     let live = live();
-    let mut sink = Sink::new(Arc::clone(&live), full);
+    let (_home, mut paper) = paper();
+    let mut sink = sink(&live, &full);
     sink.stage(1, Some(queued()), None, None, None);
     sink.stage(2, Some(stdout("lost")), None, None, None);
     sink.stage(3, Some(Event::Started(StartedEvent { execution_count: 1 })), None, None, None);
-    assert!(!sink.write() && sink.is_failing());
+    assert!(!sink.write(&mut paper) && sink.is_failing());
     assert_eq!(live.progress(), Progress::default(), "a reader saw what is not on disk");
     sink.stage(4, Some(stdout("lost too")), None, None, None);
     sink.stage(5, Some(Event::Finished(finished())), None, None, None);
-    assert!(!sink.write() && sink.is_failing());
+    assert!(!sink.write(&mut paper) && sink.is_failing());
 
     let repaired = tempfile::tempfile().expect("a file");
-    sink.file = Arc::new(repaired.try_clone().expect("a handle"));
-    assert!(sink.write(), "the log is not complete");
+    sink.file = Some(Arc::new(repaired.try_clone().expect("a handle")));
+    assert!(sink.write(&mut paper), "the log is not complete");
     let events = log(&repaired);
     let [Event::Queued(_), Event::Truncated(cut), Event::Started(_), Event::Truncated(more), Event::Finished(end)] =
         events.as_slice()
@@ -63,14 +78,15 @@ fn a_full_disk_costs_output_but_never_the_end() {
 #[test]
 fn what_was_taken_is_known_again_with_an_event_and_without_one() {
     let file = tempfile::tempfile().expect("a file");
-    let mut sink = Sink::new(live(), file.try_clone().expect("a handle"));
+    let (_home, mut paper) = paper();
+    let mut sink = sink(&live(), &file);
     let taken = |id: u128| Some(Taken::new(Uuid::from_u128(id), &[7; 32]));
     sink.stage(1, Some(queued()), Some(0), None, None);
     sink.stage(2, Some(stdout("a")), Some(1), taken(1), None);
     sink.stage(3, None, Some(1), taken(2), None);
     sink.stage(4, Some(stdout("b")), Some(2), None, None);
     sink.stage(5, None, Some(3), taken(3), None);
-    assert!(!sink.write());
+    assert!(!sink.write(&mut paper));
     let told = sink.live.progress();
     assert_eq!((told.requests, told.last_sequence, told.bytes), (3, 3, file.metadata().expect("there").len()));
     assert_eq!(log(&file), [queued(), stdout("a"), stdout("b")], "a text was joined to what stands before a request");
@@ -81,7 +97,7 @@ fn what_was_taken_is_known_again_with_an_event_and_without_one() {
     assert_eq!(held.progress, told);
     assert_eq!(next.requests().all(), [taken(1), taken(2), taken(3)].into_iter().flatten().collect::<Vec<_>>());
     sink.stage(6, Some(Event::Finished(finished())), None, None, None);
-    assert!(sink.write());
+    assert!(sink.write(&mut paper));
     assert_eq!(log(&file).len(), 4);
 }
 
@@ -89,31 +105,88 @@ fn what_was_taken_is_known_again_with_an_event_and_without_one() {
 fn a_full_disk_costs_nothing_that_was_taken() {
     let full = File::options().read(true).write(true).open("/dev/full").expect("a device that is always full");
     let live = live();
-    let mut sink = Sink::new(Arc::clone(&live), full);
+    let (_home, mut paper) = paper();
+    let mut sink = sink(&live, &full);
     let taken = Some(Taken::new(KERNEL, &[7; 32]));
     sink.stage(1, Some(queued()), None, taken, None);
     sink.stage(2, Some(Event::Finished(finished())), None, None, None);
     sink.stage(3, None, None, taken, None);
-    assert!(!sink.write() && live.progress().requests == 0);
-    sink.file = Arc::new(tempfile::tempfile().expect("a file"));
-    assert!(sink.write(), "the log is not complete");
+    assert!(!sink.write(&mut paper) && live.progress().requests == 0);
+    let repaired = tempfile::tempfile().expect("a file");
+    sink.file = Some(Arc::new(repaired.try_clone().expect("a handle")));
+    assert!(sink.write(&mut paper), "the log is not complete");
     assert_eq!(live.progress().requests, 2);
     let mut taken = 0;
-    spool::scan(&sink.file, |entry| taken += usize::from(entry.taken.is_some())).expect("read");
+    spool::scan(&repaired, |entry| taken += usize::from(entry.taken.is_some())).expect("read");
     assert_eq!(taken, 2, "what stands behind the end is not read");
 }
 
 #[test]
 fn texts_of_one_stream_that_wait_together_are_one_event() {
     let file = tempfile::tempfile().expect("a file");
-    let mut sink = Sink::new(live(), file.try_clone().expect("a handle"));
+    let (_home, mut paper) = paper();
+    let mut sink = sink(&live(), &file);
     let long = "x".repeat(STREAM_TEXT_MAX_BYTES);
     for event in [stdout("a"), stdout("b"), stderr("c"), stderr("d"), stdout("e"), stdout(&long)] {
         sink.stage(1, Some(event), None, None, None);
     }
-    assert!(!sink.write());
+    assert!(!sink.write(&mut paper));
     assert_eq!(log(&file), [stdout("ab"), stderr("cd"), stdout("e"), stdout(&long)]);
     sink.stage(2, Some(stdout("f")), None, None, None);
-    sink.write();
+    sink.write(&mut paper);
     assert_eq!(log(&file).len(), 5, "what was written is not changed");
+}
+
+#[test]
+fn a_short_log_that_is_whole_at_once_is_in_the_journal_alone() {
+    let (home, mut paper) = paper();
+    let live = live();
+    live.begin();
+    let mut sink = Sink::new(Arc::clone(&live));
+    sink.stage(2, Some(stdout("a")), Some(1), None, None);
+    sink.stage(3, Some(Event::Finished(finished())), Some(2), None, None);
+    assert!(sink.write(&mut paper), "the log is not complete");
+    assert!(!live.has_file());
+    assert_eq!(live.progress().end, Some((3, Outcome::Ok)));
+    let whole = live.whole().expect("all of it is in memory");
+    assert_eq!(live.progress().bytes, whole.iter().map(|written| written.bytes as u64).sum::<u64>());
+    let (_, left) = Journal::open(&home.path().join("journal")).expect("opened");
+    let [end] = left.as_slice() else { panic!("{left:?}") };
+    let file = tempfile::tempfile().expect("a file");
+    file.write_all_at(&end.body, 0).expect("written");
+    assert_eq!((end.id, end.body.len() as u64), (KERNEL, live.progress().bytes));
+    assert_eq!(log(&file), [queued(), stdout("a"), Event::Finished(finished())]);
+}
+
+#[test]
+fn every_other_log_is_a_file_from_its_first_event_on() {
+    let (home, mut paper) = paper();
+    let live = live();
+    live.begin();
+    let mut sink = Sink::new(Arc::clone(&live));
+    sink.stage(2, Some(stdout("a")), Some(1), None, None);
+    assert!(!sink.write(&mut paper));
+    let file = live.file().expect("a file");
+    assert_eq!(log(&file), [queued(), stdout("a")]);
+    sink.stage(3, Some(Event::Finished(finished())), Some(2), None, None);
+    assert!(sink.write(&mut paper));
+    assert_eq!((log(&file).len(), live.progress().last_sequence), (3, 3));
+    assert!(live.take_end_ticket().is_none());
+    std::fs::remove_file(home.path().join(format!("running/{KERNEL}.log"))).expect("removed");
+    // Too long for the memory of its readers; and one with a request that no event has beside it.
+    let long = "x".repeat(STREAM_TEXT_MAX_BYTES);
+    let taken = Some(Taken::new(KERNEL, &[7; 32]));
+    for (text, taken) in [(long.as_str(), None), ("a", taken)] {
+        let live = self::live();
+        live.begin();
+        let mut sink = Sink::new(Arc::clone(&live));
+        sink.stage(2, Some(stdout(text)), Some(1), None, None);
+        if taken.is_some() {
+            sink.stage(2, None, Some(1), taken, None);
+        }
+        sink.stage(3, Some(Event::Finished(finished())), Some(2), None, None);
+        assert!(sink.write(&mut paper));
+        assert_eq!(log(&live.file().expect("a file")).len(), 3);
+        std::fs::remove_file(home.path().join(format!("running/{KERNEL}.log"))).expect("removed");
+    }
 }

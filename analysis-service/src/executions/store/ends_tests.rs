@@ -17,6 +17,7 @@ use crate::{
 
 fn finish(outcome: Outcome, log: &[u8]) -> Finish {
     let accepted = Accepted {
+        position: 0,
         execution_id: id::at(START),
         user_id: USER,
         request_id: id::at(START),

@@ -31,6 +31,7 @@ pub(super) fn stored(row: &Row) -> Result<Stored, StoreError> {
     let hash: Vec<u8> = row.try_get("request_hash")?;
     let code: String = row.try_get("code")?;
     let accepted = Accepted {
+        position: 0,
         execution_id: row.try_get("execution_id")?,
         user_id: row.try_get("user_id")?,
         request_id: row.try_get("request_id")?,
