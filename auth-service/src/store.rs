@@ -38,6 +38,11 @@ pub(crate) const STEPS: &[fenxi_chassis::sqlite::Step] = &[
         title: "numbers of the audit's lines",
         sql: include_str!("../migrations/sqlite/0004_audit_line_number.sql"),
     },
+    fenxi_chassis::sqlite::Step {
+        number: 5,
+        title: "first logins",
+        sql: include_str!("../migrations/sqlite/0005_first_login.sql"),
+    },
     crate::history::STEPS[0],
     crate::history::STEPS[1],
     crate::history::STEPS[2],

@@ -72,6 +72,8 @@ pub(crate) struct User {
     pub(crate) create_time: i64,
     /// Unix microseconds.
     pub(crate) last_login_time: Option<i64>,
+    /// Unix microseconds; of some who signed in before it was kept it is not known.
+    pub(crate) first_login_time: Option<i64>,
 }
 
 /// Why it was not done.

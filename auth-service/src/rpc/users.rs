@@ -58,6 +58,7 @@ pub(crate) fn message(user: User) -> UserMessage {
         identity_provider: user.identity_provider,
         create_time: Some(timestamp(user.create_time)),
         last_login_time: user.last_login_time.map(timestamp),
+        first_login_time: user.first_login_time.map(timestamp),
     }
 }
 

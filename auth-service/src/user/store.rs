@@ -10,7 +10,7 @@ use crate::{admission::Admission, provider::Profile, store::StoreError};
 macro_rules! columns {
     () => {
         "user_id, identity_provider, username, tenant_key, display_name, english_name, avatar_url, email, role, \
-         disabled_time, create_time, last_login_time"
+         disabled_time, create_time, last_login_time, first_login_time"
     };
 }
 
@@ -28,6 +28,7 @@ fn user(row: &Row) -> Result<User, StoreError> {
         disabled_time: row.try_get("disabled_time")?,
         create_time: row.try_get("create_time")?,
         last_login_time: row.try_get("last_login_time")?,
+        first_login_time: row.try_get("first_login_time")?,
     })
 }
 
@@ -158,8 +159,8 @@ pub(crate) async fn save_at_login(
 ) -> Result<(User, bool), StoreError> {
     let row = sqlx::query(concat!(
         "INSERT INTO user_account (user_id, identity_provider, app_id, tenant_key, open_id, union_id, display_name, \
-         english_name, avatar_url, email, names, role, create_time, last_login_time) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) \
+         english_name, avatar_url, email, names, role, create_time, last_login_time, first_login_time) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $13) \
          ON CONFLICT (identity_provider, app_id, tenant_key, open_id) DO UPDATE SET \
          union_id = excluded.union_id, display_name = excluded.display_name, english_name = excluded.english_name, \
          avatar_url = excluded.avatar_url, email = excluded.email, names = excluded.names, \
@@ -189,7 +190,8 @@ pub(crate) async fn save_at_login(
     Ok((user, new))
 }
 
-/// Notes a login of a local account whose password hash is still this one and who is not disabled.
+/// Notes a login of a local account whose password hash is still this one and who is not disabled. It is the first of whoever
+/// has no last one: where the first is not known, no later one takes its place.
 pub(crate) async fn note_login(
     transaction: &mut Transaction,
     user_id: Uuid,
@@ -197,7 +199,8 @@ pub(crate) async fn note_login(
     now: i64,
 ) -> Result<Option<User>, StoreError> {
     let row = sqlx::query(concat!(
-        "UPDATE user_account SET last_login_time = $1 \
+        "UPDATE user_account SET last_login_time = $1, \
+         first_login_time = CASE WHEN last_login_time IS NULL THEN $1 ELSE first_login_time END \
          WHERE user_id = $2 AND password_hash = $3 AND disabled_time IS NULL RETURNING ",
         columns!()
     ))

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod authorization;
 #[cfg(test)]
+mod first_login;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod local_login;

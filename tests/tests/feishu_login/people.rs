@@ -45,6 +45,7 @@ async fn somebody_signs_in_and_is_updated_the_next_time() {
         ("Ada Lovelace", "", "")
     );
     assert_eq!(second.create_time, first.create_time);
+    assert_eq!((first.first_login_time, second.first_login_time), (first.last_login_time, first.last_login_time));
     assert!(second.last_login_time.expect("now").seconds > first.last_login_time.expect("then").seconds);
     assert_ne!(secret, other);
     let caller = Bearer::new(&room.resolve(&secret).await.expect("resolved")).expect("a credential");
