@@ -130,8 +130,15 @@ def settings(home: Path, arguments: argparse.Namespace, ports: dict, listen: Lis
             "FENXI_GATEWAY_ANALYSIS_URL": analysis,
             "FENXI_GATEWAY_PUBLIC_URL": listen.url,
             "FENXI_GATEWAY_SECRET_FILE": str(secret["gateway"]),
+            **told_of_files(),
         },
     }
+
+
+def told_of_files() -> dict:
+    """Tus clients are told of the size of a file what holds."""
+    size = os.environ.get("FENXI_ANALYSIS_UPLOAD_FILE_MAX_BYTES")
+    return {"FENXI_GATEWAY_UPLOAD_FILE_MAX_BYTES": size} if size else {}
 
 
 class Services:

@@ -159,6 +159,10 @@ pub struct Calls {
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = seconds(1))]
     pub stream_deadline_max_secs: u64,
 
+    /// What tus clients are told that one file may have, 0: nothing; the limit itself is analysis-service's, by the same name
+    #[arg(long, value_name = "BYTES", default_value_t = 4 << 30)]
+    pub upload_file_max_bytes: u64,
+
     /// Callers that are remembered
     #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub callers_max: u64,

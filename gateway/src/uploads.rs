@@ -77,7 +77,7 @@ impl Uploads {
     ) -> Result<Response<Body>, Response<Body>> {
         let method = tus::method(&request).ok_or_else(|| not_allowed(upload_id))?;
         if method == Method::OPTIONS {
-            return Ok(tus::abilities());
+            return Ok(tus::abilities(self.limits.upload_file_max_bytes));
         }
         let admitted = house.guard.admit_http(request.headers()).map_err(|refused| {
             meters::refused(refused.word());

@@ -43,12 +43,15 @@ pub(super) fn sign(headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
-/// What this server can do.
-pub(super) fn abilities() -> Response<Body> {
+/// What this server can do; of the size of a file nothing where it is 0.
+pub(super) fn abilities(file_max_bytes: u64) -> Response<Body> {
     let mut answer = Response::new(Body::default());
     *answer.status_mut() = StatusCode::NO_CONTENT;
     answer.headers_mut().insert("tus-version", HeaderValue::from_static(VERSION));
     answer.headers_mut().insert("tus-extension", HeaderValue::from_static(EXTENSIONS));
+    if file_max_bytes > 0 {
+        answer.headers_mut().insert("tus-max-size", HeaderValue::from(file_max_bytes));
+    }
     answer
 }
 
@@ -98,7 +101,7 @@ pub(super) fn creation(headers: &HeaderMap) -> Result<Creation, Failure> {
     Ok(creation)
 }
 
-/// What is told of an upload's file, in the form in which a creation says it.
+/// What is told of an upload's file, in the form in which a creation says it: its name, which alone is kept.
 pub(super) fn metadata(file_name: &str) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("filename {}", STANDARD.encode(file_name))).ok()
 }

@@ -189,6 +189,18 @@ async fn a_creation_can_bring_its_bytes_and_repeats_by_its_key() {
     assert!(abilities.header("tus-extension").contains("termination"));
 }
 
+#[tokio::test]
+async fn how_large_a_file_may_be_is_told_before_it_is_sent() {
+    for (setting, told) in
+        [(&[][..], "4294967296"), (&["--upload-file-max-bytes=5"], "5"), (&["--upload-file-max-bytes=0"], "")]
+    {
+        let house = House::start(setting).await;
+        let abilities = Request::builder().method(Method::OPTIONS).uri("/uploads");
+        let abilities = raw::send(house.gateway, Version::HTTP_11, abilities, Bytes::new()).await;
+        assert_eq!((abilities.status, abilities.header("tus-max-size")), (StatusCode::NO_CONTENT, told));
+    }
+}
+
 /// A creation with bytes that breaks off after the first three of its five.
 async fn break_off(house: &House, key: &str) {
     let mut stream = TcpStream::connect(house.gateway).await.expect("a connection");

@@ -139,6 +139,20 @@ async fn a_proxy_in_the_environment_and_a_slash_at_the_end_are_no_matter() -> an
     running.interrupt().await
 }
 
+#[tokio::test]
+async fn tus_clients_are_told_the_size_of_a_file_that_holds() -> anyhow::Result<()> {
+    http_client_ready();
+    let folder = tempfile::tempdir()?;
+    let mut command = launcher(folder.path(), "127.0.0.1:0")?;
+    command.env("FENXI_ANALYSIS_UPLOAD_FILE_MAX_BYTES", "77");
+    let mut running = Running::start(command)?;
+    let uploads = reqwest::Url::parse(&running.url().await?)?.join("/uploads")?;
+    let abilities = reqwest::Client::new().request(reqwest::Method::OPTIONS, uploads).send().await?;
+    let told = abilities.headers().get("tus-max-size").map(|size| size.as_bytes().to_owned());
+    ensure!(told.as_deref() == Some(b"77"), "{abilities:?}");
+    running.interrupt().await
+}
+
 /// Gets the page that a link leads to.
 async fn page(link: &str) -> anyhow::Result<()> {
     let page = reqwest::get(link.split('#').next().unwrap_or_default()).await?;
