@@ -62,6 +62,14 @@ pub(crate) enum LoginError {
     /// See there.
     #[error(transparent)]
     ReturnTo(#[from] NotAPath),
+    /// What became of an attempt that was used up, with where its browser wanted to go: trying again leads there.
+    #[error("{error}")]
+    OnTheWay {
+        /// A path of this app.
+        return_to: String,
+        /// Why.
+        error: Box<LoginError>,
+    },
     /// The person said no at the identity provider.
     #[error("you did not allow the login")]
     RefusedByUser,

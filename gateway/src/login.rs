@@ -7,10 +7,12 @@ use fenxi_chassis::client::Bearer;
 use fenxi_proto::{
     auth::v1::{CompleteLoginRequest, auth_service_client::AuthServiceClient},
     error::{self, ErrorReason},
-    return_to,
+    return_to::{self, RETURN_TO},
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use tonic::{Status, metadata::MetadataMap, service::interceptor::InterceptedService};
+use tonic_types::StatusExt as _;
+use url::form_urlencoded;
 
 use crate::{
     arriving::Arriving,
@@ -80,7 +82,7 @@ impl Login {
     pub(crate) fn failed(&self, status: &Status) -> Response<Body> {
         let reason = error::reason_of(status).unwrap_or(ErrorReason::Internal);
         tracing::info!(reason = error::name(reason), "a login did not succeed");
-        let mut answer = see_other(&format!("/login?error={}", error::name(reason)));
+        let mut answer = see_other(&login_page(status, reason));
         // An attempt is good for one use. One that the service was not there for, or had no room for, is unused: going back
         // to the callback tries it once more. So is one that the callback does not fit: any other site can lead a browser
         // to a callback, and that is not to end the login that is under way.
@@ -94,9 +96,23 @@ impl Login {
     }
 }
 
+/// The page of the login, where it says this and, if it is known, leads to where one wanted to go.
+fn login_page(status: &Status, reason: ErrorReason) -> String {
+    let page = String::from("/login?");
+    let query_begins = page.len();
+    let mut query = form_urlencoded::Serializer::for_suffix(page, query_begins);
+    query.append_pair("error", error::name(reason));
+    let info = status.get_details_error_info();
+    let wanted = info.as_ref().and_then(|info| info.metadata.get(RETURN_TO)).map(|path| safe_return(path));
+    if let Some(path) = wanted.filter(|path| path != "/") {
+        query.append_pair(RETURN_TO, &path);
+    }
+    query.finish()
+}
+
 fn message(method_id: &str, query: &str) -> CompleteLoginRequest {
     let mut message = CompleteLoginRequest { login_method_id: method_id.to_owned(), ..Default::default() };
-    for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
+    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
         let place = match key.as_ref() {
             "code" => &mut message.code,
             "state" => &mut message.state,
@@ -127,6 +143,8 @@ fn safe_return(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use fenxi_proto::error::Failure;
+
     use super::*;
 
     #[test]
@@ -158,6 +176,21 @@ mod tests {
             "javascript:alert(1)",
         ] {
             assert_eq!(safe_return(bad), "/", "{bad}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_refused_can_try_again_to_where_they_wanted() {
+        let page = |return_to: &str| {
+            let refused = Failure::new(ErrorReason::TenantNotAllowed, "no").with_metadata(RETURN_TO, return_to);
+            login_page(&refused.into(), ErrorReason::TenantNotAllowed)
+        };
+        assert_eq!(
+            page("/stats?days=30&q=%E5%88%86#top"),
+            "/login?error=TENANT_NOT_ALLOWED&return_to=%2Fstats%3Fdays%3D30%26q%3D%25E5%2588%2586%23top"
+        );
+        for nowhere in ["", "/", "//evil", "https:evil", "/x\r\nSet-Cookie: a=b"] {
+            assert_eq!(page(nowhere), "/login?error=TENANT_NOT_ALLOWED", "{nowhere}");
         }
     }
 

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+/// Its name: in the address of the login page, and in the ErrorInfo of a CompleteLogin that was refused.
+pub const RETURN_TO: &str = "return_to";
 /// Longest path, in bytes.
 pub const RETURN_TO_MAX_BYTES: usize = 1024;
 

@@ -40,8 +40,7 @@ await story("feishu", { elsewhere: feishu }, async ({ page, context, picture }) 
   await fits(page);
   await page.setViewportSize({ width: 1280, height: 860 });
 
-  // Signed in where one wanted to go, as oneself: with the own name, and no picture of another host.
-  await page.goto(`${origin}/stats?days=30`);
+  // Signed in where one wanted to go before all that, as oneself: with the own name, and no picture of another host.
   await answer(page, "王小明");
   await page.waitForURL(`${origin}/stats?days=30`);
   const me = byId(page, "user-menu");

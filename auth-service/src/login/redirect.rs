@@ -21,7 +21,7 @@ use crate::{
     origin::Origin,
     provider::{
         Profile,
-        feishu::{Feishu, Refusal, Trip},
+        feishu::{Feishu, Place, Refusal, Trip},
     },
     request_ids::keyed_digest,
     secret::{Secret, SecretHash, SecretKind, random_text},
@@ -121,7 +121,8 @@ impl Login {
         Ok(Begun { secret, authorize_url, expire_time })
     }
 
-    /// Ends a LoginAttempt; gives who is signed in and where the browser is to go.
+    /// Ends a LoginAttempt; gives who is signed in and where the browser is to go. Whoever is refused is told where that
+    /// was, once the callback has fitted the attempt.
     pub(crate) async fn complete(
         &self,
         callback: &Callback,
@@ -130,7 +131,21 @@ impl Login {
         let provider = self.redirects.provider(&callback.login_method_id)?;
         // Before the attempt is used up: whoever finds no place may come back with the same callback.
         let place = provider.place()?;
-        let attempt = self.use_attempt(callback, origin).await?;
+        let return_to = self.use_attempt(callback, origin).await?.return_to;
+        match self.identified(provider, place, callback, origin).await {
+            Ok(signed_in) => Ok((signed_in, return_to)),
+            Err(error) => Err(LoginError::OnTheWay { return_to, error: Box::new(error) }),
+        }
+    }
+
+    /// Signs in whom the provider names for this callback.
+    async fn identified(
+        &self,
+        provider: &Feishu,
+        place: Place<'_>,
+        callback: &Callback,
+        origin: &Origin,
+    ) -> Result<SignedIn, LoginError> {
         if !callback.error.is_empty() {
             return Err(self.error_over_there(&callback.error, origin).await);
         }
@@ -143,8 +158,7 @@ impl Login {
             self.audit(Entry::new(Event::LoginRefused, origin.ip_address()).saying("tenant not allowed"), origin).await;
             return Err(LoginError::TenantNotAllowed);
         }
-        let signed_in = self.save_and_enter(profile, origin).await?;
-        Ok((signed_in, attempt.return_to))
+        self.save_and_enter(profile, origin).await
     }
 
     /// The attempt that this callback fits, used up by it.

@@ -1,7 +1,10 @@
 //! From the rooms' own errors to the one error table. What is a fault of ours is logged here, once, and told to nobody.
 
 use fenxi_chassis::sqlite::{BUSY_RETRY_AFTER, read_refusal};
-use fenxi_proto::error::{ErrorReason, Failure};
+use fenxi_proto::{
+    error::{ErrorReason, Failure},
+    return_to::RETURN_TO,
+};
 
 use crate::{
     credential::ResolveError,
@@ -92,6 +95,7 @@ impl From<LoginError> for Failure {
             LoginError::AttemptInvalid => Self::new(ErrorReason::LoginAttemptInvalid, text),
             LoginError::MethodUnknown => Self::new(ErrorReason::LoginMethodUnknown, text).with_field("login_method_id"),
             LoginError::ReturnTo(error) => Self::invalid("return_to", error),
+            LoginError::OnTheWay { return_to, error } => Self::from(*error).with_metadata(RETURN_TO, return_to),
             LoginError::RefusedByUser => Self::new(ErrorReason::LoginRefusedByUser, text),
             LoginError::Provider(refusal) => refusal.into(),
             LoginError::TenantNotAllowed => Self::new(ErrorReason::TenantNotAllowed, text),

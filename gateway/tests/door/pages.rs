@@ -86,6 +86,22 @@ async fn the_way_back_from_a_login_signs_in_and_leads_into_the_app_only() {
 }
 
 #[tokio::test]
+async fn a_refused_login_leads_to_a_page_that_knows_where_one_wanted_to_go() {
+    let house = House::start(&[]).await;
+    for (wanted, location) in [
+        ("%2Fn%2F1%3Fa%3Db%23cell-3", "/login?error=LOGIN_REFUSED_BY_USER&return_to=%2Fn%2F1%3Fa%3Db%23cell-3"),
+        ("%2F", "/login?error=LOGIN_REFUSED_BY_USER"),
+        ("%2F%2Fevil.example", "/login?error=LOGIN_REFUSED_BY_USER"),
+    ] {
+        let back = Request::get(format!("/auth/feishu/callback?error=access_denied&state={wanted}"))
+            .header("cookie", "__Host-fenxi-attempt=attempt-1");
+        let answer = raw::send(house.gateway, VERSIONS[0], back, Bytes::new()).await;
+        assert_eq!((answer.status, answer.header("location")), (StatusCode::SEE_OTHER, location));
+        assert!(answer.cookies()[0].starts_with("__Host-fenxi-attempt=; "), "it is used up: {:?}", answer.cookies());
+    }
+}
+
+#[tokio::test]
 async fn whoever_comes_back_from_a_login_too_soon_sees_a_page_and_can_come_again() {
     let house = House::start(&["--address-rate-per-sec=1", "--address-rate-burst=1"]).await;
     let back = || {

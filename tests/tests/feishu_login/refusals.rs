@@ -63,6 +63,25 @@ async fn whoever_says_no_over_there_is_not_signed_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_refused_is_told_where_they_wanted_to_go() {
+    let room = Room::new().await;
+    let stranger = Person::new("ou_eve", "t9");
+    for (person, consent) in [(&ada(), Consent::Refuse), (&stranger, Consent::Allow)] {
+        let attempt = room.begin("feishu", "/n/1?from=%E5%88%86#cell-3").await.expect("begun");
+        let back = room.feishu.visit(&attempt.authorize_url, person, consent).await.expect("sent back");
+        let told = |answer: Result<_, Status>| {
+            let Err(status) = answer.map(|_: tonic::Response<_>| ()) else { panic!("let in") };
+            status.get_details_error_info().expect("details").metadata.get("return_to").cloned()
+        };
+        let forged = CameBack { state: "another".into(), ..back.clone() };
+        assert_eq!(told(room.complete("feishu", &forged, &attempt.secret).await), None, "it fits no attempt");
+        let refused = room.complete("feishu", &back, &attempt.secret).await;
+        assert_eq!(told(refused).as_deref(), Some("/n/1?from=%E5%88%86#cell-3"));
+        assert_eq!(told(room.complete("feishu", &back, &attempt.secret).await), None, "nor does a replay");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_failed_over_there_is_not_said_to_be_the_persons_wish() {
     let room = Room::new().await;
     for (error, expected) in [

@@ -111,6 +111,10 @@ fake!(auth::auth_service_server::AuthService, Auth, {
             return Err(Failure::new(ErrorReason::LoginAttemptInvalid, "begin again").into());
         }
         let return_to = request.get_ref().state.clone();
+        if request.get_ref().error == "access_denied" {
+            let refused = Failure::new(ErrorReason::LoginRefusedByUser, "no");
+            return Err(refused.with_metadata("return_to", return_to).into());
+        }
         let mut response = Response::new(auth::CompleteLoginResponse { return_to, ..Default::default() });
         response.metadata_mut().insert("fenxi-login-session", "fxl_feishu".parse().expect("a value"));
         response.metadata_mut().insert("fenxi-login-session-max-age", "3600".parse().expect("a value"));

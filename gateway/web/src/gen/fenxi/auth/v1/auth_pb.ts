@@ -541,7 +541,8 @@ export const AuthService: GenService<{
   },
   /**
    * Ends a LoginAttempt with what the identity provider sent back. Request metadata `fenxi-login-attempt` must hold the
-   * secret of BeginLogin. Single use.
+   * secret of BeginLogin. Single use. A refusal of a callback that fits its attempt has the path given to BeginLogin as
+   * `return_to` in the metadata of its ErrorInfo, to begin anew with.
    *
    * @generated from rpc fenxi.auth.v1.AuthService.CompleteLogin
    */
