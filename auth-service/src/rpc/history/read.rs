@@ -1,6 +1,8 @@
 //! What is asked for, and what is answered.
 
 use bytes::{Buf as _, Bytes};
+use std::ops::RangeInclusive;
+
 use fenxi_proto::{
     analysis::v1::OutputEvent,
     error::Failure,
@@ -9,6 +11,7 @@ use fenxi_proto::{
     time::{duration, timestamp, unix_micros},
 };
 use prost::Message as _;
+use prost_types::Timestamp;
 use time::Date;
 use uuid::Uuid;
 
@@ -21,8 +24,10 @@ use crate::{
 const QUERY_MAX_CHARS: usize = 200;
 /// Outcomes in a filter; more are repetitions.
 const OUTCOMES_MAX: usize = 32;
-/// The last time that an id can tell: 48 bits of milliseconds.
-const ID_TIME_MAX_MICROS: i64 = ((1 << 48) - 1) * 1_000;
+/// Seconds since 1970 that a Timestamp may have: the years 1 to 9999.
+const TIMESTAMP_SECONDS: RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
+/// Nanoseconds that a Timestamp may have.
+const TIMESTAMP_NANOS: RangeInclusive<i32> = 0..=999_999_999;
 /// The Julian day of 1970-01-01.
 const UNIX_JULIAN_DAY: i32 = 2_440_588;
 
@@ -38,17 +43,33 @@ pub(super) fn filter(request: &ListHistoryRequest) -> Result<Filter, Failure> {
     let outcomes = request.outcomes.iter().map(|number| {
         Outcome::of(*number).ok_or_else(|| Failure::invalid("outcomes", format!("have {number}, which is no outcome")))
     });
-    let time = |time: &Option<prost_types::Timestamp>| {
-        time.as_ref().map(|time| unix_micros(time).clamp(0, ID_TIME_MAX_MICROS))
-    };
+    let from_time = request.from_time.as_ref().map(|from| time("from_time", from)).transpose()?;
+    let until_time = request.until_time.as_ref().map(|until| time("until_time", until)).transpose()?;
+    if from_time.zip(until_time).is_some_and(|(from, until)| until < from) {
+        return Err(Failure::invalid("until_time", "is before from_time"));
+    }
+    // Ids tell no time before 1970.
+    let of_ids = |time: i64| time.max(0);
     Ok(Filter {
         outcomes: outcomes.collect::<Result<_, _>>()?,
         text: request.query.clone(),
         dataset_id: id::parse_optional("dataset_id", &request.dataset_id)?,
-        from_time: time(&request.from_time),
-        until_time: time(&request.until_time),
+        from_time: from_time.map(of_ids),
+        until_time: until_time.map(of_ids),
         deleted: request.deleted,
     })
+}
+
+/// A time in microseconds since 1970.
+fn time(field: &'static str, time: &Timestamp) -> Result<i64, Failure> {
+    let Timestamp { seconds, nanos } = time;
+    if !TIMESTAMP_SECONDS.contains(seconds) {
+        return Err(Failure::invalid(field, format!("has {seconds} seconds; give a time of the years 1 to 9999")));
+    }
+    if !TIMESTAMP_NANOS.contains(nanos) {
+        return Err(Failure::invalid(field, format!("has {nanos} nanos; give 0 to 999999999")));
+    }
+    Ok(unix_micros(time))
 }
 
 /// An entry as lists show it, without its code.
@@ -136,11 +157,39 @@ mod tests {
         ] {
             assert_eq!(filter(&bad).expect_err("refused").reason(), ErrorReason::InvalidField, "{bad:?}");
         }
-        let ends = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
-        let request =
-            ListHistoryRequest { from_time: ends(i64::MIN), until_time: ends(i64::MAX), ..Default::default() };
-        let read = filter(&request).expect("ends of time");
-        assert_eq!((read.from_time, read.until_time), (Some(0), Some(ID_TIME_MAX_MICROS)));
+    }
+
+    fn between(from: (i64, i32), until: (i64, i32)) -> ListHistoryRequest {
+        let [from_time, until_time] = [from, until].map(|(seconds, nanos)| Some(Timestamp { seconds, nanos }));
+        ListHistoryRequest { from_time, until_time, ..Default::default() }
+    }
+
+    #[test]
+    fn every_time_that_there_is_may_be_asked_for() {
+        let read = filter(&between((-62_135_596_800, 0), (253_402_300_799, 999_999_999))).expect("ends of time");
+        assert_eq!((read.from_time, read.until_time), (Some(0), Some(253_402_300_799_999_999)));
+        let read = filter(&between((7, 5_000), (7, 5_000))).expect("a moment");
+        assert_eq!((read.from_time, read.until_time), (Some(7_000_005), Some(7_000_005)));
+    }
+
+    #[test]
+    fn a_time_that_there_is_not_is_named() {
+        let good = (7, 0);
+        for (from, until, field) in [
+            ((i64::MIN, 0), good, "from_time"),
+            ((-62_135_596_801, 0), good, "from_time"),
+            ((0, -1), good, "from_time"),
+            ((0, 1_000_000_000), good, "from_time"),
+            (good, (i64::MAX, 0), "until_time"),
+            (good, (253_402_300_800, 0), "until_time"),
+            (good, (7, i32::MIN), "until_time"),
+            (good, (6, 999_999_999), "until_time"),
+            ((-9, 0), (-10, 0), "until_time"),
+        ] {
+            let failure = filter(&between(from, until)).expect_err("refused");
+            assert_eq!(failure.reason(), ErrorReason::InvalidField);
+            assert!(failure.to_string().starts_with(&format!("INVALID_FIELD: {field} ")), "{failure}");
+        }
     }
 
     #[test]

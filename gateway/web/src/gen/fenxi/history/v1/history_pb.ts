@@ -313,14 +313,14 @@ export type ListHistoryRequest = Message<"fenxi.history.v1.ListHistoryRequest"> 
   datasetId: string;
 
   /**
-   * Entries that ended at or after this time, to the millisecond.
+   * Entries that ended at or after this time of the years 1 to 9999, to the millisecond.
    *
    * @generated from field: google.protobuf.Timestamp from_time = 6;
    */
   fromTime?: Timestamp | undefined;
 
   /**
-   * Entries that ended before this time, to the millisecond.
+   * Entries that ended before this time, likewise; not before from_time.
    *
    * @generated from field: google.protobuf.Timestamp until_time = 7;
    */
