@@ -19,7 +19,7 @@ use http_body::{Body as HttpBody, Frame};
 use tonic::{Status, body::Body as TonicBody, service::Routes};
 use tower::ServiceExt as _;
 
-use crate::{BoxError, arriving::Arriving, body::Body, guard::Wire, refusal};
+use crate::{BoxError, arriving::Arriving, body::Body, guard::Wire, proxy::deadline, refusal};
 
 /// How long such a call may last: whoever watches longer than this asks again. They are open to everybody, so that without
 /// an end they would hold a connection for ever.
@@ -43,7 +43,14 @@ impl Local {
     }
 
     pub(crate) async fn answer(&self, request: Request<Arriving>) -> Response<Body> {
-        let mut end = over(self.lifecycle.clone(), LIFE_MAX).boxed();
+        let asked = match deadline::asked(request.headers()) {
+            Ok(asked) => asked,
+            Err(malformed) => return refusal::rpc(Wire::Native, &Failure::from(malformed).into()),
+        };
+        if deadline::passed(deadline::moment(asked)) {
+            return refusal::rpc(Wire::Native, &refusal::too_late().into());
+        }
+        let mut end = over(self.lifecycle.clone(), LIFE_MAX, asked).boxed();
         let answering = pin!(self.routes.clone().oneshot(request.map(TonicBody::new)));
         tokio::select! {
             answered = answering => match answered {
@@ -56,10 +63,14 @@ impl Local {
 }
 
 /// Why a call has to end, once it has to.
-async fn over(lifecycle: Lifecycle, life_max: Duration) -> Failure {
+async fn over(lifecycle: Lifecycle, life_max: Duration, asked: Option<Duration>) -> Failure {
+    let asked = asked.filter(|asked| *asked <= life_max);
     tokio::select! {
         () = lifecycle.stopping() => refusal::stopping(),
-        () = tokio::time::sleep(life_max) => {
+        () = tokio::time::sleep(asked.unwrap_or(life_max)) => {
+            if asked.is_some() {
+                return refusal::too_late();
+            }
             let text = format!("a call lasts at most {} s here; call again", life_max.as_secs());
             Failure::new(ErrorReason::Unavailable, text).retry_after(refusal::RETRY_SOON)
         }
@@ -111,7 +122,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_watches_for_ever_is_told_to_ask_again() {
-        let end = over(Lifecycle::new(), Duration::ZERO).boxed();
+        let end = over(Lifecycle::new(), Duration::ZERO, None).boxed();
         let mut said = Said { body: Some(TonicBody::new(Silent)), end };
         let trailers = said.frame().await.expect("an end").expect("whole").into_trailers().expect("trailers");
         assert_eq!(trailers["grpc-status"], "14");

@@ -79,9 +79,9 @@ impl Proxy {
         body: Arriving,
     ) -> Result<Response<Body>, (Failure, CallMeter)> {
         let Call { method, wire, client, admitted, caller, meter } = call;
-        let Ok(allowed) = deadline::time_allowed(method, incoming, &self.limits) else {
-            let what = "is not at most 8 digits and a unit";
-            return Err((Failure::invalid(deadline::GRPC_TIMEOUT.as_str(), what), meter));
+        let allowed = match deadline::time_allowed(method, incoming, &self.limits) {
+            Ok(allowed) => allowed,
+            Err(malformed) => return Err((malformed.into(), meter)),
         };
         let deadline = deadline::moment(allowed);
         let (body, verdict) = ClientBody::new(body, method, &self.limits);
@@ -185,9 +185,10 @@ impl Proxy {
     }
 }
 
-/// The outcome of a future, or `None` once the deadline has passed.
+/// The outcome of a future, or `None` once the deadline has passed: then not even what could be had at once is begun.
 async fn before<F: Future + Unpin>(deadline: Option<Instant>, mut future: F) -> Option<F::Output> {
     match deadline {
+        Some(_) if deadline::passed(deadline) => None,
         Some(deadline) => timeout_at(deadline, &mut future).await.ok(),
         None => Some(future.await),
     }
@@ -233,4 +234,17 @@ fn keep_or(status: Status, reason: ErrorReason) -> Status {
         return status;
     }
     Failure::new(reason, status.message()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn after_a_deadline_nothing_is_begun() {
+        let at_once = || std::future::ready(());
+        assert_eq!(before(Some(Instant::now()), at_once()).await, None);
+        assert_eq!(before(Some(Instant::now() + Duration::from_secs(60)), at_once()).await, Some(()));
+        assert_eq!(before(None, at_once()).await, Some(()));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fenxi_proto::error::Failure;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 
@@ -15,9 +16,25 @@ const DIGITS_MAX: usize = 8;
 /// The header that carries it.
 pub(crate) static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
-/// `grpc-timeout` is no number of at most eight digits with its unit.
+/// `grpc-timeout` is no number of at most eight digits with its unit, or stands there twice.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
+
+impl From<Malformed> for Failure {
+    fn from(_: Malformed) -> Self {
+        Self::invalid(GRPC_TIMEOUT.as_str(), "is not at most 8 digits and a unit of H, M, S, m, u, n")
+    }
+}
+
+/// The time that a client asks for; `None`: it does not say.
+pub(crate) fn asked(headers: &HeaderMap) -> Result<Option<Duration>, Malformed> {
+    let mut values = headers.get_all(&GRPC_TIMEOUT).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Malformed);
+    }
+    value.to_str().map_err(|_| Malformed).and_then(parse).map(Some)
+}
 
 /// The time until the deadline of a call; `None`: it has none.
 pub(crate) fn time_allowed(
@@ -25,8 +42,7 @@ pub(crate) fn time_allowed(
     headers: &HeaderMap,
     limits: &Calls,
 ) -> Result<Option<Duration>, Malformed> {
-    let asked =
-        headers.get(&GRPC_TIMEOUT).map(|value| value.to_str().map_err(|_| Malformed).and_then(parse)).transpose()?;
+    let asked = asked(headers)?;
     if method.server_streams || method.client_streams {
         return Ok(asked.map(|asked| asked.min(secs(limits.stream_deadline_max_secs))));
     }
@@ -37,6 +53,11 @@ pub(crate) fn time_allowed(
 /// The moment that lies this far ahead.
 pub(crate) fn moment(allowed: Option<Duration>) -> Option<Instant> {
     allowed.map(|allowed| Instant::now() + allowed)
+}
+
+/// Whether a deadline is over.
+pub(crate) fn passed(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
 
 /// The deadline of a unary call that asks for none, written once.

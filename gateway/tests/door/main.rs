@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "the helpers of tests fail as tests do")]
 
 mod callers;
+mod deadlines;
 mod dos;
 mod fakes;
 mod greed;
