@@ -11,6 +11,7 @@ use fenxi_proto::{
     auth::v1::{GetCurrentUserRequest, ListLoginMethodsRequest, auth_service_client::AuthServiceClient},
     error::{self, ErrorReason},
 };
+use http::{StatusCode, Version};
 use tokio::{sync::mpsc, task::JoinHandle};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
@@ -18,6 +19,7 @@ use tonic_types::StatusExt as _;
 use crate::{
     fakes::{self, until},
     house::{House, by},
+    raw,
 };
 
 #[tokio::test]
@@ -115,6 +117,38 @@ async fn health_and_reflection_answer_for_the_gateway() {
     reflected!(house, v1);
     // What grpcurl and older clients ask for.
     reflected!(house, v1alpha);
+}
+
+/// Neither shows what is anybody's, so neither asks who is there; and a browser's page has no use for either.
+#[tokio::test]
+async fn health_and_reflection_are_anybodys_over_native_grpc_and_nobodys_over_the_web() {
+    const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+    let house = House::start(&[]).await;
+    let credentials = [None, Some("Bearer fxt_bob"), Some("Bearer fxt_unknown"), Some("Basic eDp5")];
+    // The health of all, and the names of all services.
+    let questions = [("/grpc.health.v1.Health/Check", &[0; 5][..]), (REFLECTION, &[0, 0, 0, 0, 2, 0x3a, 0])];
+    for (path, question) in questions {
+        let body = || Bytes::from_static(question);
+        for credential in credentials {
+            let by = |request: http::request::Builder| match credential {
+                Some(credential) => request.header("authorization", credential),
+                None => request,
+            };
+            let native = http::Request::post(path).header("content-type", "application/grpc").header("te", "trailers");
+            let answer = raw::send(house.gateway, Version::HTTP_2, by(native), body()).await;
+            assert_eq!(answer.code(), Some(0), "{path} {credential:?}: {answer:?}");
+            for version in raw::VERSIONS {
+                let web = by(raw::web(path)).header("cookie", raw::cookie("fxl_ann"));
+                let answer = raw::send(house.gateway, version, web, body()).await;
+                assert_eq!(answer.code(), Some(Code::Unimplemented.into()), "{path} {credential:?}: {answer:?}");
+                assert!(answer.header("grpc-message").contains("native%20gRPC"), "{answer:?}");
+            }
+            let plain = by(http::Request::post(path).header("content-type", "text/plain"));
+            let answer = raw::send(house.gateway, Version::HTTP_2, plain, body()).await;
+            assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        }
+    }
+    assert_eq!(house.state.resolved.load(Ordering::SeqCst), 0, "a credential was asked about");
 }
 
 /// Asks a version of reflection, which are alike but for their names, for the services.
