@@ -7,7 +7,7 @@ override FENXI_HOME := $(or $(value FENXI_HOME),$(CURDIR)/data)
 PROFILE ?= release
 PYTHON ?= python3
 
-export FENXI_HOME
+export FENXI_HOME PYTHON
 # What is built is looked for here, also where this machine's other projects build in one folder.
 override CARGO_TARGET_DIR := $(CURDIR)/target
 export CARGO_TARGET_DIR

@@ -105,6 +105,41 @@ fn a_folder_that_cannot_be_written_is_called_that() -> anyhow::Result<()> {
     refused(&python_env(Path::new("/dev/null/data/python"))?, "the folder /dev/null/data cannot be written")
 }
 
+/// The browser's tests come last, after many minutes.
+#[test]
+fn a_browser_that_is_missing_is_told_before_any_test_runs() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    for tool in ["cargo", "npm", "node"] {
+        let shim = folder.path().join(tool);
+        fs::write(&shim, "#!/bin/sh\necho 'something was begun' >&2\nexit 1\n")?;
+        fs::set_permissions(&shim, fs::Permissions::from_mode(0o755))?;
+    }
+    let output = Command::new("sh")
+        .args(["-c", "PATH=$0:$PATH exec tests/run all"])
+        .arg(folder.path())
+        .current_dir(workspace())
+        .env("FENXI_TEST_CHROMIUM", folder.path().join("none"))
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    ensure!(!output.status.success() && output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
+    ensure!(text.lines().count() == 1 && text.starts_with("error: chromium is missing"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn every_script_takes_the_python_that_make_was_told() -> anyhow::Result<()> {
+    let mut command = Command::new("make");
+    command.args(["-s", "--eval", "shown:; @echo \"$$PYTHON\"", "shown"]).current_dir(workspace());
+    let shown = command.env_remove("PYTHON").env_remove("MAKEFLAGS").output()?;
+    ensure!(String::from_utf8(shown.stdout)?.trim() == "python3", "a script would take another than make");
+    for script in ["tests/run", "tests/bench", "tests/bench_kernels", "tests/soak"] {
+        let text = fs::read_to_string(workspace().join(script))?;
+        let literal = text.lines().find(|line| line.trim_start().starts_with("python3"));
+        ensure!(literal.is_none(), "{script}: {literal:?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_tool_that_does_not_run_is_one_line() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
