@@ -6,9 +6,10 @@ mod decide;
 pub(crate) mod number;
 pub(crate) mod quick;
 pub(crate) mod temporal;
+mod weekday;
 
 pub(crate) use decide::{Held, NUMBERS, TextReason, decide};
-use temporal::Civil;
+use temporal::{Civil, Clock};
 
 /// A set of the `*` bits below.
 pub(crate) type Kinds = u64;
@@ -122,6 +123,11 @@ pub(crate) fn classify(cell: &[u8]) -> Kinds {
     if first.is_ascii_alphabetic() {
         return temporal::parse(cell).map_or(TEXT, |civil| date_kinds(&civil));
     }
+    if !first.is_ascii()
+        && let Some(time) = temporal::parse_time(cell)
+    {
+        return time_kinds(time);
+    }
     odd_number(cell)
 }
 
@@ -129,7 +135,7 @@ pub(crate) fn classify(cell: &[u8]) -> Kinds {
 fn classify_rest(cell: &[u8], first: u8) -> Kinds {
     if first.is_ascii_digit() {
         if let Some(time) = temporal::parse_time(cell) {
-            return if time.nanos % 1_000 == 0 { TIME } else { TEXT };
+            return time_kinds(time);
         }
         if let Some(civil) = temporal::parse(cell) {
             return date_kinds(&civil);
@@ -157,6 +163,11 @@ fn odd_number(cell: &[u8]) -> Kinds {
         }
     }
     if digits > 0 && dress > 0 && dress <= digits + 2 { TEXT | DRESSED } else { TEXT }
+}
+
+/// Times of day are held to the microsecond.
+fn time_kinds(time: Clock) -> Kinds {
+    if time.nanos % 1_000 == 0 { TIME } else { TEXT }
 }
 
 fn date_kinds(civil: &Civil) -> Kinds {

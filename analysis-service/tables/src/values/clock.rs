@@ -51,8 +51,9 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// 8:05, 08:05:06.789, 8时5分6秒, with AM or PM after a date.
-pub(super) fn clock(scan: &mut Scan, half_days: bool) -> Option<Clock> {
+/// 8:05, 08:05:06.789, 8时5分6秒, 8:05 PM, 下午8:05.
+pub(super) fn clock(scan: &mut Scan) -> Option<Clock> {
+    let chinese_half = chinese_half(scan);
     let mut hour = scan.number(1, 2)?;
     let mut second = 0;
     let mut nanos = 0;
@@ -69,9 +70,10 @@ pub(super) fn clock(scan: &mut Scan, half_days: bool) -> Option<Clock> {
             return None;
         }
     }
-    if half_days {
-        hour = half_day(scan, hour)?;
-    }
+    hour = match chinese_half {
+        Some(half) => half.hour(hour)?,
+        None => half_day(scan, hour)?,
+    };
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
@@ -88,18 +90,49 @@ fn fraction(scan: &mut Scan) -> Option<i64> {
     Some((digits..9).fold(value, |value, _| value * 10))
 }
 
+/// A half of the day, of which a clock of twelve hours tells the time.
+#[derive(Clone, Copy)]
+enum Half {
+    Morning,
+    Afternoon,
+}
+
+impl Half {
+    /// The hour of the whole day; 12 is the first of a half.
+    fn hour(self, hour: u32) -> Option<u32> {
+        let first = match self {
+            Self::Morning => 0,
+            Self::Afternoon => 12,
+        };
+        (1..=12).contains(&hour).then_some(hour % 12 + first)
+    }
+}
+
+fn chinese_half(scan: &mut Scan) -> Option<Half> {
+    let half = if scan.eat("上午") {
+        Half::Morning
+    } else if scan.eat("下午") {
+        Half::Afternoon
+    } else {
+        return None;
+    };
+    scan.eat(" ");
+    Some(half)
+}
+
 fn half_day(scan: &mut Scan, hour: u32) -> Option<u32> {
     let rest = scan.0.strip_prefix(b" ").unwrap_or(scan.0);
     if rest.len() < 2 || !rest[1].eq_ignore_ascii_case(&b'm') {
         return Some(hour);
     }
-    let afternoon = match rest[0].to_ascii_lowercase() {
-        b'a' => 0,
-        b'p' => 12,
-        _ => return None,
+    let half = match rest[0].to_ascii_lowercase() {
+        b'a' => Half::Morning,
+        b'p' => Half::Afternoon,
+        // The zone may follow at once: GMT.
+        _ => return Some(hour),
     };
     scan.0 = &rest[2..];
-    (1..=12).contains(&hour).then_some(hour % 12 + afternoon)
+    half.hour(hour)
 }
 
 /// `Some(None)`: no zone; `None`: not a zone.

@@ -3,7 +3,7 @@
 
 pub(crate) use super::clock::Clock;
 use super::clock::{Scan, clock, zone};
-use super::{DAY, Kinds, PLAIN};
+use super::{DAY, Kinds, PLAIN, weekday};
 
 /// How day and month stand in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,15 +110,23 @@ fn is_plausible(year: i32) -> bool {
 
 /// A date, with or without a time; `None` when the text is anything else.
 pub(crate) fn parse(trimmed: &[u8]) -> Option<Civil> {
-    /// "30 September 2024 23时59分59.123456789秒 PM +08:00" is shorter.
-    const TEXT_MAX_BYTES: usize = 64;
+    /// "Wednesday, 30 September 2026 下午11时59分59.123456789秒 +08:00" is shorter.
+    const TEXT_MAX_BYTES: usize = 80;
     if trimmed.len() < 8 || trimmed.len() > TEXT_MAX_BYTES {
         return None;
     }
     let mut scan = Scan(trimmed);
-    let mut civil =
-        if trimmed[0].is_ascii_alphabetic() { month_name_first(&mut scan)? } else { digits_first(&mut scan)? };
+    let weekday = weekday::take(&mut scan);
+    let year_last = weekday.and_then(|_| weekday::year_last(&mut scan));
+    let mut civil = match (year_last, scan.0.first()) {
+        (Some(civil), _) => civil,
+        (None, Some(first)) if first.is_ascii_alphabetic() => month_name_first(&mut scan)?,
+        _ => digits_first(&mut scan)?,
+    };
     if civil.plain && !valid(civil.year, civil.first, civil.second) {
+        return None;
+    }
+    if weekday.is_some_and(|weekday| !civil.days(Order::Plain).is_some_and(|days| weekday::is(weekday, days))) {
         return None;
     }
     if !civil.plain && civil.order() == Some((false, false)) {
@@ -136,16 +144,19 @@ pub(crate) fn parse(trimmed: &[u8]) -> Option<Civil> {
         }
         scan.blanks();
     }
-    civil.time = Some(clock(&mut scan, true)?);
+    civil.time = Some(clock(&mut scan)?);
     civil.offset_secs = zone(&mut scan)?;
     scan.done().then_some(civil)
 }
 
 /// A time of day and nothing else.
 pub(crate) fn parse_time(trimmed: &[u8]) -> Option<Clock> {
-    let colon = trimmed.iter().take(3).any(|&b| b == b':');
+    // A number before a colon, or Chinese.
+    if !trimmed.iter().take(3).any(|byte| *byte == b':' || !byte.is_ascii()) {
+        return None;
+    }
     let mut scan = Scan(trimmed);
-    let time = if colon { clock(&mut scan, false)? } else { return None };
+    let time = clock(&mut scan)?;
     scan.done().then_some(time)
 }
 
@@ -227,7 +238,7 @@ fn month_name_first(scan: &mut Scan) -> Option<Civil> {
     Some(plain(scan.number(4, 4)?, month, day))
 }
 
-fn plain(year: u32, month: u32, day: u32) -> Civil {
+pub(super) fn plain(year: u32, month: u32, day: u32) -> Civil {
     Civil {
         year: year.cast_signed(),
         first: month,
@@ -239,7 +250,7 @@ fn plain(year: u32, month: u32, day: u32) -> Civil {
     }
 }
 
-fn month_by_name(word: &[u8]) -> Option<u32> {
+pub(super) fn month_by_name(word: &[u8]) -> Option<u32> {
     const NAMES: [&[u8]; 12] = [
         b"january",
         b"february",

@@ -12,6 +12,7 @@ mod others;
 mod pandas;
 mod sheets;
 mod support;
+mod times;
 mod titles;
 mod workbooks;
 mod zones;
