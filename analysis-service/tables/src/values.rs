@@ -4,11 +4,12 @@
 mod clock;
 mod decide;
 pub(crate) mod number;
+mod odd;
 pub(crate) mod quick;
 pub(crate) mod temporal;
 mod weekday;
 
-pub(crate) use decide::{Held, NUMBERS, TextReason, decide};
+pub(crate) use decide::{DATES, Held, NUMBERS, TextReason, decide};
 use temporal::{Civil, Clock};
 
 /// A set of the `*` bits below.
@@ -48,7 +49,7 @@ pub(crate) const NANOS: Kinds = 1 << 14;
 pub(crate) const FAR_YEAR: Kinds = 1 << 15;
 /// Set with [`TEXT`]: digits only, too many for `i64`.
 pub(crate) const HUGE: Kinds = 1 << 16;
-/// Set with [`TEXT`]: a number written with leading zeros or a plus sign.
+/// Set with [`TEXT`]: a number written with leading zeros.
 pub(crate) const PADDED: Kinds = 1 << 17;
 /// Set with [`TEXT`]: a number with thousands separators, a percent sign or a currency.
 pub(crate) const DRESSED: Kinds = 1 << 18;
@@ -67,6 +68,16 @@ const PLACES_MASK: Kinds = (1 << 3) - 1;
 pub(crate) const PLACES: Kinds = (PLACES_MASK | PLACES_MASK << 3) << PLACES_AT;
 /// A date of numbers with points, month and day not both of two digits, as versions have it: 2024.1.10.
 pub(crate) const DOTTED: Kinds = 1 << 29;
+/// Set with [`TEXT`]: a date whose year has two digits.
+pub(crate) const SHORT_YEAR: Kinds = 1 << 30;
+/// Set with [`TEXT`]: three numbers that are a day of a year in which few days of tables are.
+pub(crate) const ODD_YEAR: Kinds = 1 << 31;
+/// Set with [`INT`]: below zero.
+pub(crate) const NEGATIVE: Kinds = 1 << 54;
+/// Set with [`INT`] or [`FLOAT`]: it has a plus sign.
+pub(crate) const PLUS: Kinds = 1 << 55;
+/// Set with [`PLUS`]: a whole number that people may dial.
+pub(crate) const DIALLED: Kinds = 1 << 56;
 
 /// Set with [`ZONED`], from these bits on: minutes east of UTC, from [`WEST_MAX`] west, and beside them their complement.
 /// Where two that differ are joined, a bit is set in both.
@@ -104,7 +115,7 @@ pub(crate) fn is_missing_marker(trimmed: &[u8]) -> bool {
 pub(crate) fn classify(cell: &[u8]) -> Kinds {
     let cell = trim(cell);
     let Some(&first) = cell.first() else { return NA };
-    if first.is_ascii_digit() || first == b'-' || first == b'.' {
+    if first.is_ascii_digit() || matches!(first, b'-' | b'.' | b'+') {
         let kinds = number::classify(cell);
         if kinds != TEXT {
             return kinds;
@@ -128,7 +139,7 @@ pub(crate) fn classify(cell: &[u8]) -> Kinds {
     {
         return time_kinds(time);
     }
-    odd_number(cell)
+    odd::classify(cell)
 }
 
 /// Starts like a number but is none.
@@ -137,32 +148,17 @@ fn classify_rest(cell: &[u8], first: u8) -> Kinds {
         if let Some(time) = temporal::parse_time(cell) {
             return time_kinds(time);
         }
-        if let Some(civil) = temporal::parse(cell) {
-            return date_kinds(&civil);
+        match temporal::parse(cell) {
+            Some(civil) => return date_kinds(&civil),
+            None if temporal::has_odd_year(cell) => return TEXT | ODD_YEAR,
+            None => {}
         }
     } else if is_missing_marker(cell) {
         return NA;
     } else if number::is_infinity(cell) {
         return FLOAT;
     }
-    odd_number(cell)
-}
-
-/// Text, and whether a person would call it a number.
-fn odd_number(cell: &[u8]) -> Kinds {
-    let mut digits = 0;
-    let mut dress = 0;
-    for &byte in cell {
-        match byte {
-            b'0'..=b'9' => digits += 1,
-            b',' | b'%' | b'$' | b' ' | b'\'' => dress += 1,
-            b'.' | b'-' | b'+' | b'(' | b')' => {}
-            // The first bytes of the pound, yen and euro signs in UTF-8, and what follows them.
-            0x80.. => dress += 1,
-            _ => return TEXT,
-        }
-    }
-    if digits > 0 && dress > 0 && dress <= digits + 2 { TEXT | DRESSED } else { TEXT }
+    odd::classify(cell)
 }
 
 /// Times of day are held to the microsecond.
@@ -255,7 +251,9 @@ mod tests {
     fn whole_numbers_keep_every_digit_or_stay_text() {
         assert_eq!(held(&["1", "-20", "0", "9223372036854775807"]), Held::Int);
         assert_eq!(held(&["1", "NA", "", " ", "-", "None"]), Held::Int);
-        for odd in ["001", "+5", "9223372036854775808", "-0", "--1", "1_000", "0x10", "1,000", "12%", "-01", "００"] {
+        for odd in
+            ["001", "+5", "+05", "9223372036854775808", "-0", "--1", "1_000", "0x10", "1,000", "12%", "-01", "００"]
+        {
             let expected = if odd == "-0" { Held::Float } else { Held::Text };
             assert_eq!(held(&["1", odd]), expected, "{odd}");
         }
@@ -269,9 +267,26 @@ mod tests {
         assert_eq!(held(&["12e5", "34e2", "7"]), Held::Text);
         assert_eq!(held(&["12e5", "0.5"]), Held::Float);
         assert_eq!(held(&["1e5", "1e-5"]), Held::Float);
-        for odd in ["1.2.3.4", "1e", "e5", ".", "-.", "1.5.", "00.5", "+1.5"] {
+        for odd in ["1.2.3.4", "1e", "e5", ".", "-.", "1.5.", "00.5", "+00.5", "+-1.5", "+"] {
             assert_eq!(held(&[odd]), Held::Text, "{odd}");
         }
+    }
+
+    #[test]
+    fn a_plus_sign_is_one_where_other_signs_or_fractions_are() {
+        for numbers in [&["+3", "-2", "0"][..], &["+3", "-12"]] {
+            assert_eq!(held(numbers), Held::Int, "{numbers:?}");
+        }
+        for numbers in [&["+1.5", "-2"][..], &["+3", "0.5"], &["+1e-3"]] {
+            assert_eq!(held(numbers), Held::Float, "{numbers:?}");
+        }
+        let decided = |cells: &[&str]| decide(cells.iter().fold(0, |kinds, cell| kinds | classify(cell.as_bytes())));
+        assert_eq!(decided(&["+86", "+1", "44"]), (Held::Text, Some(TextReason::PlusSigns)));
+        assert_eq!(decided(&["+8613800000000", "13800000000"]), (Held::Text, None));
+        assert_eq!(decided(&["+8613800000000", "-1"]), (Held::Text, Some(TextReason::PlusSigns)));
+        assert_eq!(number::int(b"+3"), Some(3));
+        assert_eq!(number::float(b"+1.5"), Some(1.5));
+        assert_eq!(number::float(b"+1.5e300"), Some(1.5e300));
     }
 
     #[test]

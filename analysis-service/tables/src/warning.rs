@@ -129,6 +129,12 @@ pub enum ColumnTrouble {
     Padded,
     /// Text: numbers with separators, percent signs or currencies.
     Dressed,
+    /// Text: whole numbers with plus signs, which may be codes.
+    PlusSigns,
+    /// Text: dates whose years have two digits.
+    ShortYears,
+    /// Text: dates of years in which few dates are, so that they may be codes.
+    OddYears,
     /// Text: a few values are unlike the others.
     FewUnlike,
     /// Text: values are of different kinds.
@@ -178,7 +184,8 @@ pub struct WarnedColumn {
     /// The name that it had in the file, without blanks around it; for [`ColumnTrouble::SameName`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_name: Option<String>,
-    /// Its first value that is unlike the others; for [`ColumnTrouble::FewUnlike`].
+    /// Its first value that is unlike the others or for which it is text; for [`ColumnTrouble::FewUnlike`],
+    /// [`ColumnTrouble::ShortYears`] and [`ColumnTrouble::OddYears`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<UnlikeValue>,
 }

@@ -56,7 +56,7 @@ fn is_word(cell: &String) -> bool {
 /// it from data: below labels stand numbers, and not such as the labels are themselves.
 fn labels_across(first: &[String], rows: &[Vec<String>]) -> bool {
     let kinds = |cell: &String| values::classify(cell.as_bytes());
-    let odd = values::PADDED | values::DRESSED | values::HUGE;
+    let odd = values::PADDED | values::DRESSED | values::HUGE | values::SHORT_YEAR | values::ODD_YEAR;
     let (names, labels): (Vec<usize>, Vec<usize>) =
         (0..first.len()).filter(|at| !first[*at].is_empty()).partition(|at| kinds(&first[*at]) & values::TEXT != 0);
     // A name stands once; what stands below again is a value.
@@ -108,7 +108,7 @@ fn labels_across(first: &[String], rows: &[Vec<String>]) -> bool {
 }
 
 fn whole(cell: &String) -> Option<i64> {
-    (values::classify(cell.as_bytes()) == values::INT).then(|| cell.parse().ok())?
+    (values::classify(cell.as_bytes()) & !values::NEGATIVE == values::INT).then(|| cell.parse().ok())?
 }
 
 fn fraction(cell: &String) -> Option<f64> {

@@ -5,7 +5,7 @@ use super::profile::{Seen, Tails};
 use super::split::{Blanks, Cursor, line_of, value};
 use super::walk::Profile;
 use crate::values::temporal::Order;
-use crate::values::{self, Held, TextReason};
+use crate::values::{self, Held, Kinds, TextReason};
 use crate::warning::{ColumnTrouble, UnlikeValue, WarnedColumn, WarnedColumns, Warning};
 
 /// Characters of a cell that a warning quotes.
@@ -42,7 +42,10 @@ pub(super) fn warnings(data: &[u8], layout: &Layout, profile: &Profile) -> Vec<W
     let dotted = |seen: &Seen| seen.kinds & values::DOTTED != 0;
     tell(ColumnTrouble::DottedDates, &|(seen, held, _)| *held == Held::Date(Order::Plain) && dotted(seen));
     tell(ColumnTrouble::MovedToUtc, &|(seen, held, _)| values::is_moved_to_utc(*held, seen.kinds));
-    warnings.extend(Warning::of_columns(ColumnTrouble::FewUnlike, mixed(data, layout, columns)));
+    for (reason, trouble, usual) in PLACED {
+        let told = placed(data, layout, columns, reason, usual);
+        warnings.extend(Warning::of_columns(trouble, told));
+    }
     warnings
 }
 
@@ -53,7 +56,7 @@ fn tails(data: &[u8], layout: &Layout, tails: &Tails) -> Option<Warning> {
     Some(Warning::TextAfterQuote { fields: tails.count, line, quote, backslash: tails.backslash })
 }
 
-const REASONS: [(TextReason, ColumnTrouble); 8] = [
+const REASONS: [(TextReason, ColumnTrouble); 9] = [
     (TextReason::AmbiguousDates, ColumnTrouble::AmbiguousDates),
     (TextReason::MixedDateOrders, ColumnTrouble::MixedDateOrders),
     (TextReason::SomeZoned, ColumnTrouble::SomeZoned),
@@ -62,14 +65,34 @@ const REASONS: [(TextReason, ColumnTrouble); 8] = [
     (TextReason::Codes, ColumnTrouble::Codes),
     (TextReason::Padded, ColumnTrouble::Padded),
     (TextReason::Dressed, ColumnTrouble::Dressed),
+    (TextReason::PlusSigns, ColumnTrouble::PlusSigns),
 ];
 
-/// Columns that begin as numbers or dates and have something else later. Of those that are listed the first such place is
-/// looked up, which costs a walk over the line breaks before it.
-fn mixed(data: &[u8], layout: &Layout, columns: &[Decided]) -> WarnedColumns {
+/// Whether a cell is what a person would see in a column.
+type Usual = fn(Kinds) -> bool;
+
+/// Reasons that are told with the first cell that gave them, where most cells are what a person would see in the column.
+const PLACED: [(TextReason, ColumnTrouble, Usual); 3] = [
+    (TextReason::ShortYears, ColumnTrouble::ShortYears, is_like_date),
+    (TextReason::OddYears, ColumnTrouble::OddYears, is_like_date),
+    (TextReason::Mixed, ColumnTrouble::FewUnlike, is_typed),
+];
+
+fn is_like_date(kinds: Kinds) -> bool {
+    let odd = values::SHORT_YEAR | values::ODD_YEAR;
+    kinds & odd != 0 || (kinds != 0 && kinds & !values::DATES == 0)
+}
+
+fn is_typed(kinds: Kinds) -> bool {
+    kinds & (values::TEXT | values::NA | values::DIALLED) == 0
+}
+
+/// Columns that are text for a reason, of whose first cells most are `usual`. Of those that are listed the first cell that is
+/// text is looked up, which costs a walk over the line breaks before it.
+fn placed(data: &[u8], layout: &Layout, columns: &[Decided], why: TextReason, usual: Usual) -> WarnedColumns {
     let mut found = WarnedColumns::default();
     for (at, (seen, _, reason)) in columns.iter().enumerate() {
-        if *reason != Some(TextReason::Mixed) || !mostly_typed(layout, at) {
+        if *reason != Some(why) || !mostly(layout, at, usual) {
             continue;
         }
         let first = || seen.first_text.map(|place| unlike(data, layout, place));
@@ -85,13 +108,13 @@ fn unlike(data: &[u8], layout: &Layout, place: usize) -> UnlikeValue {
     UnlikeValue { line: line_of(data, place, layout.dialect.terminator), text }
 }
 
-/// Whether nine of ten values in the first rows are not text.
-fn mostly_typed(layout: &Layout, column: usize) -> bool {
+/// Whether nine of ten values in the first rows are `usual`.
+fn mostly(layout: &Layout, column: usize, usual: Usual) -> bool {
     let cells = layout.sample.iter().filter_map(|row| row.get(column)).filter(|cell| !cell.is_empty());
-    let (mut all, mut typed) = (0, 0);
+    let (mut all, mut found) = (0, 0);
     for cell in cells {
         all += 1;
-        typed += usize::from(values::classify(cell.as_bytes()) & (values::TEXT | values::NA) == 0);
+        found += usize::from(usual(values::classify(cell.as_bytes())));
     }
-    typed * 10 >= all * 9 && typed > 0
+    found * 10 >= all * 9 && found > 0
 }

@@ -2,12 +2,14 @@
 
 use super::temporal::Order;
 use super::{
-    BARE, BIG, BOOL, DAY, DAY_FIRST, DOTTED, DRESSED, EITHER_FIRST, EXPONENT, FAR_YEAR, FLOAT, HUGE, INT, Kinds,
-    MOMENT, MONTH_FIRST, NA, NANOS, OFFSET, PADDED, PLACES, PLAIN, ROUNDED, TEXT, TIME, ZERO_ENDED, ZONED,
+    BARE, BIG, BOOL, DAY, DAY_FIRST, DIALLED, DOTTED, DRESSED, EITHER_FIRST, EXPONENT, FAR_YEAR, FLOAT, HUGE, INT,
+    Kinds, MOMENT, MONTH_FIRST, NA, NANOS, NEGATIVE, ODD_YEAR, OFFSET, PADDED, PLACES, PLAIN, PLUS, ROUNDED,
+    SHORT_YEAR, TEXT, TIME, ZERO_ENDED, ZONED,
 };
 
-pub(crate) const NUMBERS: Kinds = INT | BIG | FLOAT | ROUNDED | BARE | EXPONENT | ZERO_ENDED | PLACES;
-const DATES: Kinds =
+pub(crate) const NUMBERS: Kinds =
+    INT | BIG | FLOAT | ROUNDED | BARE | EXPONENT | ZERO_ENDED | PLACES | NEGATIVE | PLUS | DIALLED;
+pub(crate) const DATES: Kinds =
     PLAIN | DAY_FIRST | MONTH_FIRST | EITHER_FIRST | DAY | MOMENT | ZONED | NANOS | FAR_YEAR | OFFSET | DOTTED;
 
 /// How the values of a column are held.
@@ -48,6 +50,10 @@ pub(crate) enum TextReason {
     Codes,
     Padded,
     Dressed,
+    /// Whole numbers, of which some have a plus sign and none shows that it is one of a number and not of a code.
+    PlusSigns,
+    ShortYears,
+    OddYears,
     Mixed,
 }
 
@@ -64,6 +70,11 @@ pub(crate) fn decide(kinds: Kinds) -> (Held, Option<TextReason>) {
     if values & !NUMBERS == 0 {
         if values & BARE != 0 && values & (EXPONENT | PLACES) == 0 {
             return text(TextReason::Codes);
+        }
+        if values & PLUS != 0
+            && let Some(reason) = reason_for_plus(values)
+        {
+            return (Held::Text, reason);
         }
         return match (values & FLOAT != 0, values & BIG != 0) {
             (false, _) => (Held::Int, None),
@@ -106,8 +117,18 @@ fn decide_dates(values: Kinds) -> (Held, Option<TextReason>) {
     (Held::Moment { order, offset_minutes, nanos: has(NANOS) }, None)
 }
 
+/// Why numbers with plus signs are text, if they are, and whether that is to be told: nobody takes what is dialled for more.
+#[expect(clippy::option_option, reason = "no text and a text that is no surprise differ")]
+fn reason_for_plus(values: Kinds) -> Option<Option<TextReason>> {
+    match (values & FLOAT != 0, values & NEGATIVE != 0, values & DIALLED != 0) {
+        (true, _, _) | (_, true, false) => None,
+        (false, false, true) => Some(None),
+        (false, ..) => Some(Some(TextReason::PlusSigns)),
+    }
+}
+
 fn reason_for_text(values: Kinds) -> Option<TextReason> {
-    let odd = HUGE | PADDED | DRESSED;
+    let odd = HUGE | PADDED | DRESSED | SHORT_YEAR | ODD_YEAR;
     if values & HUGE != 0 {
         return Some(TextReason::HugeIntegers);
     }
@@ -116,6 +137,9 @@ fn reason_for_text(values: Kinds) -> Option<TextReason> {
     }
     if values & DRESSED != 0 && values & !(TEXT | NUMBERS | odd) == 0 {
         return Some(TextReason::Dressed);
+    }
+    if values & (SHORT_YEAR | ODD_YEAR) != 0 && values & !(TEXT | DATES | SHORT_YEAR | ODD_YEAR) == 0 {
+        return Some(if values & SHORT_YEAR != 0 { TextReason::ShortYears } else { TextReason::OddYears });
     }
     (values & !(TEXT | odd) != 0).then_some(TextReason::Mixed)
 }

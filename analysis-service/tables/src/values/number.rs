@@ -1,8 +1,9 @@
 //! Numbers in text: what they are, and their value. A number counts only when its text is the one way to write it
-//! as far as digits go: no leading zeros, no plus sign, nothing that a 64-bit integer cannot hold. Zeros at the end of a
-//! fraction and digits that a float does not have are told.
+//! as far as digits go: no leading zeros, nothing that a 64-bit integer cannot hold. Zeros at the end of a fraction, digits
+//! that a float does not have and plus signs are told.
 
-use super::{BARE, BIG, EXPONENT, FLOAT, HUGE, INT, Kinds, PADDED, ROUNDED, TEXT, written};
+use super::odd::DIALLED_DIGITS;
+use super::{BARE, BIG, DIALLED, EXPONENT, FLOAT, HUGE, INT, Kinds, NEGATIVE, PADDED, PLUS, ROUNDED, TEXT, written};
 
 /// Largest magnitude up to which every whole number is exact as `f64`.
 const EXACT_FLOAT_MAX: u64 = 1 << 53;
@@ -29,15 +30,36 @@ pub(super) const POWERS: [f64; 23] = [
     1e21, 1e22,
 ];
 
-/// `INT`, `FLOAT` or `TEXT` with their companions; `cell` begins with a digit, `-` or `.`.
+/// `INT`, `FLOAT` or `TEXT` with their companions; `cell` begins with a digit, a sign or `.`.
 #[inline]
 pub(crate) fn classify(cell: &[u8]) -> Kinds {
+    if let Some(number) = cell.strip_prefix(b"+") {
+        return classify_plus(number);
+    }
     let (negative, digits) = split_sign(cell);
     let whole = count_digits(digits);
     if whole == digits.len() && whole > 0 {
         return classify_whole(negative, digits);
     }
     classify_fraction(cell, digits, whole)
+}
+
+/// What stands behind a plus sign. A whole number of more digits than every float has is none, but a code.
+fn classify_plus(number: &[u8]) -> Kinds {
+    let whole = count_digits(number);
+    if whole == number.len() {
+        return match number {
+            [b'0'] => INT | PLUS,
+            [] | [b'0', ..] => TEXT,
+            _ if whole > FLOAT_DIGITS => TEXT,
+            _ if whole >= DIALLED_DIGITS => INT | PLUS | DIALLED,
+            _ => INT | PLUS,
+        };
+    }
+    match classify_fraction(number, number, whole) {
+        kinds if kinds & FLOAT != 0 => kinds | PLUS,
+        kinds => kinds,
+    }
 }
 
 fn classify_whole(negative: bool, digits: &[u8]) -> Kinds {
@@ -49,12 +71,13 @@ fn classify_whole(negative: bool, digits: &[u8]) -> Kinds {
         };
     }
     // 15 digits are below 2^53.
+    let int = if negative { INT | NEGATIVE } else { INT };
     if digits.len() <= 15 {
-        return INT;
+        return int;
     }
     match parse_i64(negative, digits) {
-        Some(value) if value.unsigned_abs() <= EXACT_FLOAT_MAX => INT,
-        Some(_) => INT | BIG,
+        Some(value) if value.unsigned_abs() <= EXACT_FLOAT_MAX => int,
+        Some(_) => int | BIG,
         None => TEXT | HUGE,
     }
 }
@@ -148,16 +171,17 @@ fn significant(number: &[u8]) -> impl Iterator<Item = &u8> {
     number[start..end].iter().filter(|byte| byte.is_ascii_digit())
 }
 
-/// `inf`, `infinity`, with a minus sign or none, in any case.
+/// `inf`, `infinity`, with a sign or none, in any case.
 pub(crate) fn is_infinity(cell: &[u8]) -> bool {
     let (_, word) = split_sign(cell);
     word.eq_ignore_ascii_case(b"inf") || word.eq_ignore_ascii_case(b"infinity")
 }
 
 fn split_sign(cell: &[u8]) -> (bool, &[u8]) {
-    match cell.strip_prefix(b"-") {
-        Some(digits) => (true, digits),
-        None => (false, cell),
+    match cell {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        _ => (false, cell),
     }
 }
 
@@ -229,7 +253,7 @@ pub(crate) fn float(trimmed: &[u8]) -> Option<f64> {
 }
 
 fn parse_f64(cell: &[u8]) -> Option<f64> {
-    fast_float2::parse(cell).ok()
+    fast_float2::parse(cell.strip_prefix(b"+").unwrap_or(cell)).ok()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! only that the long way (`classify` and the parsers beside it) has to decide; a value is what the long way gives.
 
 use super::number::POWERS;
-use super::{FLOAT, INT, Kinds, temporal};
+use super::{FLOAT, INT, Kinds, NEGATIVE, temporal};
 
 const ZEROS: u64 = 0x3030_3030_3030_3030;
 const POINTS: u64 = 0x2e2e_2e2e_2e2e_2e2e;
@@ -54,7 +54,7 @@ pub(crate) fn int(data: &[u8], start: usize, end: usize) -> Option<(i64, Kinds)>
     let negative = data[start] == b'-';
     let value = whole(data, start + usize::from(negative), end)?.cast_signed();
     // The zero with a minus sign is no whole number.
-    if negative { (value != 0).then_some((-value, INT)) } else { Some((value, INT)) }
+    if negative { (value != 0).then_some((-value, INT | NEGATIVE)) } else { Some((value, INT)) }
 }
 
 /// The cell as a number, if it is one of at most eight bytes, its sign left out.
@@ -86,7 +86,7 @@ pub(crate) fn float(data: &[u8], start: usize, end: usize) -> Option<(f64, Kinds
 fn int_as_float(data: &[u8], start: usize, end: usize, negative: bool) -> Option<(f64, Kinds)> {
     #[expect(clippy::cast_precision_loss, reason = "at most fifteen digits")]
     let value = whole(data, start, end)? as f64;
-    if negative { (value != 0.0).then_some((-value, INT)) } else { Some((value, INT)) }
+    if negative { (value != 0.0).then_some((-value, INT | NEGATIVE)) } else { Some((value, INT)) }
 }
 
 /// ISO days, 2024-01-31, of months that were met before.
@@ -201,7 +201,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_is_like_a_number_or_a_day(cell in "[-0-9./:e ,]{1,12}") {
+        fn whatever_is_like_a_number_or_a_day(cell in "[-+0-9./:e ,]{1,12}") {
             compare(&cell);
         }
 

@@ -110,6 +110,20 @@ fn is_plausible(year: i32) -> bool {
 
 /// A date, with or without a time; `None` when the text is anything else.
 pub(crate) fn parse(trimmed: &[u8]) -> Option<Civil> {
+    read(trimmed).filter(|civil| !is_odd(civil, trimmed))
+}
+
+/// Whether it is a day as such, but of a year that makes it more likely a code.
+pub(super) fn has_odd_year(trimmed: &[u8]) -> bool {
+    read(trimmed).is_some_and(|civil| is_odd(&civil, trimmed))
+}
+
+fn is_odd(civil: &Civil, trimmed: &[u8]) -> bool {
+    let numbers = trimmed.iter().take(4).all(u8::is_ascii_digit) && matches!(trimmed.get(4), Some(b'-' | b'/' | b'.'));
+    numbers && civil.time.is_none() && !is_plausible(civil.year)
+}
+
+fn read(trimmed: &[u8]) -> Option<Civil> {
     /// "Wednesday, 30 September 2026 下午11时59分59.123456789秒 +08:00" is shorter.
     const TEXT_MAX_BYTES: usize = 80;
     if trimmed.len() < 8 || trimmed.len() > TEXT_MAX_BYTES {
@@ -117,7 +131,7 @@ pub(crate) fn parse(trimmed: &[u8]) -> Option<Civil> {
     }
     let mut scan = Scan(trimmed);
     let weekday = weekday::take(&mut scan);
-    let year_last = weekday.and_then(|_| weekday::year_last(&mut scan));
+    let year_last = weekday.and_then(|_| weekday::year_last(&mut scan)).filter(|_| scan.done());
     let mut civil = match (year_last, scan.0.first()) {
         (Some(civil), _) => civil,
         (None, Some(first)) if first.is_ascii_alphabetic() => month_name_first(&mut scan)?,
@@ -133,8 +147,7 @@ pub(crate) fn parse(trimmed: &[u8]) -> Option<Civil> {
         return None;
     }
     if scan.done() {
-        let numbers = trimmed[..4].iter().all(u8::is_ascii_digit) && matches!(trimmed[4], b'-' | b'/' | b'.');
-        return Some(civil).filter(|civil| !numbers || is_plausible(civil.year));
+        return Some(civil);
     }
     if !scan.eat("T") {
         // Only after 日 may the time follow at once.

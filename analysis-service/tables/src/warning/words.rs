@@ -90,6 +90,18 @@ fn about_columns(f: &mut fmt::Formatter<'_>, trouble: ColumnTrouble, columns: &W
         T::Codes => "kept as text, because codes such as 12e5 would become numbers",
         T::Padded => "kept as text, because it has numbers with leading zeros",
         T::Dressed => "kept as text, because its numbers have separators, percent signs or currencies",
+        T::PlusSigns => {
+            "kept as text, because whole numbers with plus signs may be codes; for numbers, remove the signs or convert the \
+             column in code"
+        }
+        T::ShortYears => {
+            "kept as text, because years of two digits do not tell the century; write them with four digits, or convert the \
+             column in code"
+        }
+        T::OddYears => {
+            "kept as text, because numbers that would be days before 1500 or after 2300 may be codes; for dates, convert the \
+             column in code"
+        }
         T::FewUnlike => "kept as text, because a few values are unlike the others",
         T::MixedKinds => "kept as text, because values are of different kinds",
         T::ManyShapes => "kept as text, because its lists or records have no one shape, or a very large one",

@@ -45,3 +45,36 @@ fn halves_of_the_day_are_read_in_both_languages() {
         assert_eq!(read(&[odd, "x"]).0, "string", "{odd}");
     }
 }
+
+#[test]
+fn what_is_like_dates_and_numbers_and_stays_text_is_told() {
+    let told = |text: &str| {
+        let made = convert("t.csv", text);
+        let types: Vec<_> = made.table.columns.iter().map(|column| column.arrow_type.clone()).collect();
+        (types.join(" "), said(&made.table.warnings).join("\n"))
+    };
+    for first in ["03/15/24", "15.03.24", "24-03-15", "15-Mar-24", "3/15/24 9:05"] {
+        let (types, words) = told(&format!("day,n\n{first},1\n1/2/25,2\n"));
+        assert_eq!(types, "string int64", "{first}");
+        assert!(words.starts_with("kept as text, because years of two digits do not tell the century; "), "{words}");
+        assert!(words.ends_with(&format!(": \"day\" (line 2: \"{first}\")")), "{words}");
+    }
+    let (types, words) = told("day,n\n1066-10-14,1\n1815-06-18,2\n");
+    assert_eq!(types, "string int64");
+    assert!(words.contains("days before 1500 or after 2300 may be codes") && words.contains("line 2"), "{words}");
+    let (types, words) = told("change,code\n+3,+86\n-2,+1\n0,+44\n");
+    assert_eq!(types, "int64 string");
+    assert!(words.starts_with("kept as text, because whole numbers with plus signs may be codes; "), "{words}");
+    assert!(words.ends_with(": \"code\""), "{words}");
+    assert_eq!(told("change\n+1.5\n-2\n"), ("double".to_owned(), String::new()));
+    // Nobody takes these for more than text.
+    for text in [
+        "phone\n+8613800000000\n+8613900000000\n",
+        "phone\n+86 138 0000 0000\n010-12345678\n",
+        "phone\n+8613800000000\n+8613900000000\n010-12345678\n",
+        "note\n1/2/24\nsee above\nnone of it\n",
+        "version\n1.2.10\n1.2.11\n",
+    ] {
+        assert_eq!(told(text), ("string".to_owned(), String::new()), "{text}");
+    }
+}

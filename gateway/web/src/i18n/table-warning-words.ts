@@ -60,6 +60,9 @@ const en: Words = {
     PERIODS: "Periods were read as their first day or moment: {columns}",
     PERIOD_NUMBERS: "Periods of a frequency that is not known here were read as the numbers that the file has for them. Write them as dates or text: {columns}",
     INTERVALS: "Intervals were read as records of their two ends; which of these belong to them is lost: {columns}",
+    PLUS_SIGNS: "Kept as text, as whole numbers with plus signs may be codes. For numbers, remove the signs or convert in code: {columns}",
+    SHORT_YEARS: "Kept as text, as years of two digits do not tell the century. Write four digits or convert in code: {columns}",
+    ODD_YEARS: "Kept as text, as what would be days before 1500 or after 2300 may be codes. For dates, convert in code: {columns}",
   },
 };
 
@@ -105,6 +108,9 @@ const zh: Words = {
     PERIODS: "时期已读作其第一天或起始时刻：{columns}",
     PERIOD_NUMBERS: "无法识别时期的频率，已读作文件中的编号。请改存为日期或文本：{columns}",
     INTERVALS: "区间已读作由两个端点组成的记录，端点是否包含在内没有保留：{columns}",
+    PLUS_SIGNS: "保留为文本，因为带加号的整数可能是代码。如为数字，请去掉加号，或在代码中转换：{columns}",
+    SHORT_YEARS: "保留为文本，因为两位数的年份无法确定世纪。请改为四位数年份，或在代码中转换：{columns}",
+    ODD_YEARS: "保留为文本，因为早于 1500 年或晚于 2300 年的“日期”可能是代码。如为日期，请在代码中转换：{columns}",
   },
 };
 
