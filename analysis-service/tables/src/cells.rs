@@ -14,8 +14,9 @@ use arrow_schema::{ArrowError, Field, Schema};
 use crate::batches::Batches;
 use crate::names::{self, Name};
 use crate::out_file::OutFile;
-use crate::warning::{ColumnTrouble, WarnedColumns, Warning};
+use crate::warning::{ColumnTrouble, WarnedColumn, WarnedColumns, Warning};
 use crate::{Cancel, Limits, TableError};
+use column::Built;
 pub(crate) use column::{Cell, CellColumn};
 
 /// Rows between two looks at the memory.
@@ -78,8 +79,8 @@ impl CellTable {
         for (column, name) in self.columns.into_iter().zip(names) {
             let built = column.finish(rows).map_err(|error| unbuilt(&name.name, &error))?;
             fields.push(Field::new(&name.name, built.array.data_type().clone(), true));
+            told.add(&name.name, &built);
             arrays.push(built.array);
-            told.add(&name.name, built.kept_as_text, built.moved_to_utc, built.rounded);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
@@ -97,17 +98,21 @@ struct Told {
     doubled: WarnedColumns,
     moved: WarnedColumns,
     rounded: WarnedColumns,
+    words: WarnedColumns,
 }
 
 impl Told {
-    fn add(&mut self, column: &str, kept_as_text: Option<column::Why>, moved_to_utc: bool, rounded: bool) {
-        if moved_to_utc {
+    fn add(&mut self, column: &str, built: &Built) {
+        if built.moved_to_utc {
             self.moved.add_name(column);
         }
-        if rounded {
+        if built.rounded {
             self.rounded.add_name(column);
         }
-        match kept_as_text {
+        if built.word.is_some() {
+            self.words.add(|| WarnedColumn { word: built.word.clone(), ..WarnedColumn::of(column) });
+        }
+        match built.kept_as_text {
             Some(column::Why::Mixed) => self.mixed.add_name(column),
             Some(column::Why::LosesDigits) => self.losing.add_name(column),
             Some(column::Why::ManyShapes) => self.shapes.add_name(column),
@@ -124,6 +129,7 @@ impl Told {
             (ColumnTrouble::ManyShapes, self.shapes),
             (ColumnTrouble::DoubledKeys, self.doubled),
             (ColumnTrouble::Rounded, self.rounded),
+            (ColumnTrouble::MissingWords, self.words),
         ];
         told.into_iter().filter_map(|(trouble, columns)| Warning::of_columns(trouble, columns)).collect()
     }

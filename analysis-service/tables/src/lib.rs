@@ -44,7 +44,7 @@ pub use limits::{Cancel, Limits};
 pub use model::{Column, ColumnSlice, ColumnSummary, ColumnType, HistogramBin, Preview, Table, TableSlice, ValueCount};
 pub use options::{FileFormat, HeaderMode, ParseOptions};
 pub use slice::ColumnarFile;
-pub use warning::{CellTrouble, ColumnTrouble, UnlikeValue, WarnedColumn, WarnedColumns, Warning};
+pub use warning::{CellTrouble, ColumnTrouble, MissingWord, UnlikeValue, WarnedColumn, WarnedColumns, Warning};
 
 /// Counts up whenever a file may become another table than before, or be told of otherwise: other names, other types, other
 /// rows, other kinds of warnings. What is kept of a table belongs to the reading that made it.

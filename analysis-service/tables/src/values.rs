@@ -110,6 +110,13 @@ pub(crate) fn is_missing_marker(trimmed: &[u8]) -> bool {
     trimmed.len() <= MARKER_MAX_BYTES && (trimmed.is_empty() || MARKERS.iter().any(|m| trimmed.eq_ignore_ascii_case(m)))
 }
 
+/// Whether a marker of a missing value is a word that may have been meant otherwise: a dash or `none` for nought, `na` for a
+/// name. What programs write for missing values, such as NA, NaN and null, is no surprise to anybody.
+pub(crate) fn is_doubtful_marker(trimmed: &[u8]) -> bool {
+    let is = |word: &&[u8]| trimmed.eq_ignore_ascii_case(word);
+    is(&b"-".as_slice()) || is(&b"none".as_slice()) || (is(&b"na".as_slice()) && trimmed != b"NA")
+}
+
 /// What a cell that is not empty could be.
 #[inline]
 pub(crate) fn classify(cell: &[u8]) -> Kinds {

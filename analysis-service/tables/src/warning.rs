@@ -143,6 +143,8 @@ pub enum ColumnTrouble {
     ManyShapes,
     /// Text: a record has a key twice.
     DoubledKeys,
+    /// Words in them that may have been meant otherwise count as missing.
+    MissingWords,
     /// Their categories had an order.
     OrderLost,
     /// They were periods, and are their first day or moment.
@@ -188,6 +190,18 @@ pub struct WarnedColumn {
     /// [`ColumnTrouble::ShortYears`] and [`ColumnTrouble::OddYears`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<UnlikeValue>,
+    /// Its words that count as missing; for [`ColumnTrouble::MissingWords`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word: Option<MissingWord>,
+}
+
+/// Words of a column that count as missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingWord {
+    /// The first of them.
+    pub text: String,
+    /// How many cells have that or another.
+    pub count: u64,
 }
 
 /// A value that is unlike the others of its column.
@@ -250,7 +264,7 @@ impl WarnedColumns {
 impl WarnedColumn {
     /// A column of which no more than its name is told.
     pub(crate) fn of(name: &str) -> Self {
-        Self { name: name.to_owned(), original_name: None, first: None }
+        Self { name: name.to_owned(), original_name: None, first: None, word: None }
     }
 }
 
@@ -271,6 +285,7 @@ mod tests {
         {"kind":"columns","trouble":"no_name","columns":{"listed":[{"name":"column_2"}],"more":1}},
         {"kind":"columns","trouble":"same_name","columns":{"listed":[{"name":"a_2","original_name":"a"}],"more":0}},
         {"kind":"columns","trouble":"few_unlike","columns":{"listed":[{"name":"n","first":{"line":9,"text":"x"}}],"more":0}},
+        {"kind":"columns","trouble":"missing_words","columns":{"listed":[{"name":"n","word":{"text":"-","count":3}}],"more":0}},
         {"kind":"cells","trouble":"long_number","count":2,"first":"A3"},
         {"kind":"far_moments"},
         {"kind":"too_wide"},

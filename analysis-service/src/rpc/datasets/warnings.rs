@@ -68,12 +68,14 @@ fn message(warning: &Warning) -> TableWarning {
 }
 
 fn column(column: &tables::WarnedColumn) -> WarnedColumn {
-    let first = column.first.as_ref();
+    let (first, word) = (column.first.as_ref(), column.word.as_ref());
+    let value = first.map(|first| &first.text).or(word.map(|word| &word.text));
     WarnedColumn {
         name: column.name.clone(),
         original_name: column.original_name.clone().unwrap_or_default(),
         line: first.map(|first| number(first.line)).unwrap_or_default(),
-        value: first.map(|first| first.text.clone()).unwrap_or_default(),
+        value: value.cloned().unwrap_or_default(),
+        count: word.map(|word| number(word.count)).unwrap_or_default(),
     }
 }
 
@@ -103,6 +105,7 @@ fn of_columns(trouble: ColumnTrouble) -> Kind {
         ColumnTrouble::MixedKinds => Kind::MixedKinds,
         ColumnTrouble::ManyShapes => Kind::ManyShapes,
         ColumnTrouble::DoubledKeys => Kind::DoubledKeys,
+        ColumnTrouble::MissingWords => Kind::MissingWords,
         ColumnTrouble::OrderLost => Kind::OrderLost,
         ColumnTrouble::Periods => Kind::Periods,
         ColumnTrouble::PeriodNumbers => Kind::PeriodNumbers,

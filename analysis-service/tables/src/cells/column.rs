@@ -7,12 +7,13 @@ use arrow_array::builder::{
     BooleanBuilder, Date32Builder, DurationMicrosecondBuilder, Float64Builder, Int64Builder, StringBuilder,
     Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
 };
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, DataType};
 
 use super::nested::{self, Nested};
 use super::take::Take;
 use crate::values::temporal::{self, Order};
 use crate::values::{self, Held};
+use crate::warning::MissingWord;
 
 /// Largest whole number that a float holds exactly with all below it.
 const EXACT_FLOAT_MAX: u64 = 1 << 53;
@@ -91,10 +92,12 @@ pub(crate) struct Built {
     pub(crate) moved_to_utc: bool,
     /// Numbers in its lists or records have more digits than a float.
     pub(crate) rounded: bool,
+    /// Its words that count as missing.
+    pub(crate) word: Option<MissingWord>,
 }
 
 fn of_type(array: ArrayRef) -> Built {
-    Built { array, kept_as_text: None, moved_to_utc: false, rounded: false }
+    Built { array, kept_as_text: None, moved_to_utc: false, rounded: false, word: None }
 }
 
 /// Cells row by row; rows at the end may be missing.
@@ -215,6 +218,13 @@ impl CellColumn {
     /// The array of `rows` rows.
     pub(crate) fn finish(mut self, rows: usize) -> Result<Built, ArrowError> {
         self.tags.resize(rows, Tag::Missing);
+        let has_texts = self.tags_seen & (1 << Tag::Text as u16) != 0;
+        let built = self.build(rows)?;
+        let word = if has_texts && *built.array.data_type() != DataType::Utf8 { self.missing_word() } else { None };
+        Ok(Built { word, ..built })
+    }
+
+    fn build(&mut self, rows: usize) -> Result<Built, ArrowError> {
         if self.only(&[Tag::Text]) {
             return Ok(self.texts());
         }
@@ -264,6 +274,18 @@ impl CellColumn {
     fn only_markers(&self) -> bool {
         let marker = |cell| !matches!(cell, Some(Cell::Text(text)) if !values::is_missing_marker(values::trim(str::as_bytes(text))));
         self.cells().all(marker)
+    }
+
+    /// The texts that count as missing and may have been meant otherwise.
+    fn missing_word(&self) -> Option<MissingWord> {
+        let mut words = self.cells().flatten().filter_map(|cell| match cell {
+            Cell::Text(text) if values::is_doubtful_marker(values::trim(text.as_bytes())) => {
+                Some(text.trim().to_owned())
+            }
+            _ => None,
+        });
+        let text = words.next()?;
+        Some(MissingWord { text, count: 1 + words.count() as u64 })
     }
 
     fn collect<B: Take>(&self) -> B::Array {

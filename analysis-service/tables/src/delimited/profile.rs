@@ -11,6 +11,9 @@ pub(crate) struct Seen {
     pub(crate) empty: u64,
     /// Cells with a marker of a missing value; only counted while the column is not text.
     pub(crate) markers: u64,
+    /// Those among the markers that may have been meant otherwise, and where the first of them stands.
+    pub(crate) doubtful: u64,
+    pub(crate) first_doubtful: Option<usize>,
     /// Bytes of all values.
     pub(crate) bytes: u64,
     /// Where in the text the first cell stands that can only be text.
@@ -94,6 +97,10 @@ impl Seen {
         self.kinds |= kinds;
         if kinds == values::NA {
             self.markers += 1;
+            if values::is_doubtful_marker(values::trim(cell)) {
+                self.doubtful += 1;
+                self.first_doubtful = self.first_doubtful.or(Some(at));
+            }
         } else if kinds & values::TEXT != 0 {
             self.first_text = Some(at);
         }
@@ -108,6 +115,8 @@ pub(crate) fn join(runs: &[RunSeen], column: usize) -> Seen {
         joined.kinds |= seen.kinds;
         joined.empty += seen.empty;
         joined.markers += seen.markers;
+        joined.doubtful += seen.doubtful;
+        joined.first_doubtful = joined.first_doubtful.or(seen.first_doubtful);
         joined.bytes += seen.bytes;
         joined.first_text = joined.first_text.or(seen.first_text);
     }

@@ -6,7 +6,7 @@ use super::split::{Blanks, Cursor, line_of, value};
 use super::walk::Profile;
 use crate::values::temporal::Order;
 use crate::values::{self, Held, Kinds, TextReason};
-use crate::warning::{ColumnTrouble, UnlikeValue, WarnedColumn, WarnedColumns, Warning};
+use crate::warning::{ColumnTrouble, MissingWord, UnlikeValue, WarnedColumn, WarnedColumns, Warning};
 
 /// Characters of a cell that a warning quotes.
 const EXCERPT_CHARS: usize = 30;
@@ -42,6 +42,7 @@ pub(super) fn warnings(data: &[u8], layout: &Layout, profile: &Profile) -> Vec<W
     let dotted = |seen: &Seen| seen.kinds & values::DOTTED != 0;
     tell(ColumnTrouble::DottedDates, &|(seen, held, _)| *held == Held::Date(Order::Plain) && dotted(seen));
     tell(ColumnTrouble::MovedToUtc, &|(seen, held, _)| values::is_moved_to_utc(*held, seen.kinds));
+    warnings.extend(Warning::of_columns(ColumnTrouble::MissingWords, missing_words(data, layout, columns)));
     for (reason, trouble, usual) in PLACED {
         let told = placed(data, layout, columns, reason, usual);
         warnings.extend(Warning::of_columns(trouble, told));
@@ -97,6 +98,19 @@ fn placed(data: &[u8], layout: &Layout, columns: &[Decided], why: TextReason, us
         }
         let first = || seen.first_text.map(|place| unlike(data, layout, place));
         found.add(|| WarnedColumn { first: first(), ..WarnedColumn::of(&layout.names[at].name) });
+    }
+    found
+}
+
+/// Columns that are not text and have words which count as missing and may have been meant otherwise.
+fn missing_words(data: &[u8], layout: &Layout, columns: &[Decided]) -> WarnedColumns {
+    let mut found = WarnedColumns::default();
+    for ((seen, held, _), name) in columns.iter().zip(&layout.names) {
+        if let (Some(place), true) = (seen.first_doubtful, *held != Held::Text) {
+            let word =
+                || MissingWord { text: unlike(data, layout, place).text.trim().to_owned(), count: seen.doubtful };
+            found.add(|| WarnedColumn { word: Some(word()), ..WarnedColumn::of(&name.name) });
+        }
     }
     found
 }

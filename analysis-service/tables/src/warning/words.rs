@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{CellTrouble, ColumnTrouble, WarnedColumn, WarnedColumns, Warning};
+use super::{CellTrouble, ColumnTrouble, MissingWord, WarnedColumn, WarnedColumns, Warning};
 use crate::names;
 
 impl fmt::Display for Warning {
@@ -106,6 +106,7 @@ fn about_columns(f: &mut fmt::Formatter<'_>, trouble: ColumnTrouble, columns: &W
         T::MixedKinds => "kept as text, because values are of different kinds",
         T::ManyShapes => "kept as text, because its lists or records have no one shape, or a very large one",
         T::DoubledKeys => "kept as text, because a record in it has a key twice",
+        T::MissingWords => "words that may mean nothing were read as missing values; the cells are so many",
         T::OrderLost => "the values of categories were kept, but not their order",
         T::Periods => "periods were read as their first day or moment",
         T::PeriodNumbers => {
@@ -141,13 +142,20 @@ fn about_cells(f: &mut fmt::Formatter<'_>, trouble: CellTrouble, count: u64, fir
 
 /// The first few columns, and how many more.
 fn listed(trouble: ColumnTrouble, columns: &WarnedColumns) -> String {
-    let shown = columns.listed.iter().map(|WarnedColumn { name, original_name, first }| match (original_name, first) {
-        (Some(original), _) => format!("\"{original}\" (now \"{name}\")"),
-        (None, Some(first)) => format!("\"{name}\" (line {}: \"{}\")", first.line, first.text),
-        (None, None) if trouble == ColumnTrouble::NoName => name.clone(),
-        (None, None) => format!("\"{name}\""),
-    });
+    let shown =
+        columns.listed.iter().map(|WarnedColumn { name, original_name, first, word }| match (original_name, first) {
+            _ if word.is_some() => of_word(name, word.as_ref()),
+            (Some(original), _) => format!("\"{original}\" (now \"{name}\")"),
+            (None, Some(first)) => format!("\"{name}\" (line {}: \"{}\")", first.line, first.text),
+            (None, None) if trouble == ColumnTrouble::NoName => name.clone(),
+            (None, None) => format!("\"{name}\""),
+        });
     names::listed(&shown.collect::<Vec<_>>(), columns.more)
+}
+
+/// A column and the words in it.
+fn of_word(name: &str, word: Option<&MissingWord>) -> String {
+    word.map_or_else(String::new, |MissingWord { text, count }| format!("\"{name}\" ({count}, first \"{text}\")"))
 }
 
 fn counted(count: u64, what: &str) -> String {

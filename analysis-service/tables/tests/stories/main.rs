@@ -8,6 +8,7 @@ mod encodings;
 mod figures;
 mod hostile;
 mod json;
+mod missing;
 mod others;
 mod pandas;
 mod sheets;

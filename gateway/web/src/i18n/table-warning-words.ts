@@ -12,6 +12,7 @@ export interface Words {
   column: string;
   renamed: string;
   unlike: string;
+  word: string;
   between: string;
   more: string;
   /** What `{left_out}` is replaced with, where anything is named. */
@@ -19,7 +20,7 @@ export interface Words {
 }
 
 const en: Words = {
-  column: "“{name}”", renamed: "“{original}” (now “{name}”)", unlike: "“{name}” (line {line}: “{value}”)", between: ", ", more: " and {n} more", leftOut: ": {listed}",
+  column: "“{name}”", renamed: "“{original}” (now “{name}”)", unlike: "“{name}” (line {line}: “{value}”)", word: "“{name}” ({n}, first “{value}”)", between: ", ", more: " and {n} more", leftOut: ": {listed}",
   kinds: {
     ENCODING_GUESSED: "The text was read as {encoding}. If characters look wrong, choose another encoding.",
     ENCODING_DOUBTFUL: "The text was read as {encoding}, but may be {other} just as well. If characters look wrong, choose that encoding.",
@@ -62,12 +63,13 @@ const en: Words = {
     INTERVALS: "Intervals were read as records of their two ends; which of these belong to them is lost: {columns}",
     PLUS_SIGNS: "Kept as text, as whole numbers with plus signs may be codes. For numbers, remove the signs or convert in code: {columns}",
     SHORT_YEARS: "Kept as text, as years of two digits do not tell the century. Write four digits or convert in code: {columns}",
+    MISSING_WORDS: "Words that may mean nothing were read as missing values; how many cells of each column: {columns}",
     ODD_YEARS: "Kept as text, as what would be days before 1500 or after 2300 may be codes. For dates, convert in code: {columns}",
   },
 };
 
 const zh: Words = {
-  column: "「{name}」", renamed: "「{original}」（现为「{name}」）", unlike: "「{name}」（第 {line} 行：「{value}」）", between: "、", more: "，另有 {n} 列", leftOut: "：{listed}",
+  column: "「{name}」", renamed: "「{original}」（现为「{name}」）", unlike: "「{name}」（第 {line} 行：「{value}」）", word: "「{name}」（{n} 个，首个为「{value}」）", between: "、", more: "，另有 {n} 列", leftOut: "：{listed}",
   kinds: {
     ENCODING_GUESSED: "文本按 {encoding} 读取。如有乱码，请选择其他编码。",
     ENCODING_DOUBTFUL: "文本按 {encoding} 读取，但也可能是 {other}。如有乱码，请选择该编码。",
@@ -110,6 +112,7 @@ const zh: Words = {
     INTERVALS: "区间已读作由两个端点组成的记录，端点是否包含在内没有保留：{columns}",
     PLUS_SIGNS: "保留为文本，因为带加号的整数可能是代码。如为数字，请去掉加号，或在代码中转换：{columns}",
     SHORT_YEARS: "保留为文本，因为两位数的年份无法确定世纪。请改为四位数年份，或在代码中转换：{columns}",
+    MISSING_WORDS: "“-”“none”之类的词已视为缺失值，各列的单元格数：{columns}",
     ODD_YEARS: "保留为文本，因为早于 1500 年或晚于 2300 年的“日期”可能是代码。如为日期，请在代码中转换：{columns}",
   },
 };

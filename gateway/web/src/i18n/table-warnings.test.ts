@@ -53,7 +53,10 @@ test("columns are listed with what is known of each, and the others counted", ()
   expect(told(renamed)).toBe("4 columns had the name of another and got a new one: “城市” (now “城市_2”), “x|y” (now “x|y_2”) and 2 more");
   const unlike = warning({ kind: Kind.FEW_UNLIKE, columns: [{ name: "n", line: 200002n, value: "{n}" }, { name: "m" }] });
   expect(told(unlike)).toBe("Kept as text, as a few values are unlike the others: “n” (line 200002: “{n}”), “m”");
+  const words = warning({ kind: Kind.MISSING_WORDS, columns: [{ name: "age", value: "-", count: 1200n }] });
+  expect(told(words)).toBe("Words that may mean nothing were read as missing values; how many cells of each column: “age” (1,200, first “-”)");
   setLanguage("zh-CN");
+  expect(told(words)).toBe("“-”“none”之类的词已视为缺失值，各列的单元格数：「age」（1,200 个，首个为「-」）");
   expect(told(renamed)).toBe("4 列与其他列重名，已改名：「城市」（现为「城市_2」）、「x|y」（现为「x|y_2」），另有 2 列");
   expect(told(unlike)).toBe("保留为文本，因为有少数值与其他值不同：「n」（第 200002 行：「{n}」）、「m」");
 });

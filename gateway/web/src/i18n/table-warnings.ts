@@ -24,8 +24,9 @@ export function tableWarningText(wordsOf: Record<Language, Words>, warning: Tabl
 }
 
 function listed(words: Words, columns: WarnedColumn[], more: number): string {
-  const one = ({ name, originalName, line, value }: WarnedColumn) => {
+  const one = ({ name, originalName, line, value, count }: WarnedColumn) => {
     if (originalName !== "") return fill(words.renamed, { original: originalName, name });
+    if (count > 0n) return fill(words.word, { name, value, n: count });
     if (line > 0n) return fill(words.unlike, { name, line: String(line), value });
     return fill(words.column, { name });
   };
