@@ -4,10 +4,11 @@
 
 use std::io::Write;
 
-use encoding_rs::{DecoderResult, Encoding, GB18030, GBK, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{DecoderResult, Encoding, GB18030, GBK, UTF_8, UTF_16LE};
 
 mod evidence;
 mod kinship;
+mod wide;
 
 use crate::{Cancel, TableError};
 pub(crate) use kinship::may_be_gbk;
@@ -65,18 +66,7 @@ pub(crate) fn by_beginning(data: &[u8]) -> Found {
     if let Some((encoding, mark_bytes)) = Encoding::for_bom(data) {
         return Found { encoding, mark_bytes };
     }
-    let sample = &data[..data.len().min(4096)];
-    let zeros = |from: usize| sample.iter().skip(from).step_by(2).filter(|b| **b == 0).count();
-    let half = sample.len() / 2;
-    let (even, odd) = (zeros(0), zeros(1));
-    let encoding = if half >= 2 && odd * 10 >= half * 3 && even * 20 <= half {
-        UTF_16LE
-    } else if half >= 2 && even * 10 >= half * 3 && odd * 20 <= half {
-        UTF_16BE
-    } else {
-        UTF_8
-    };
-    Found { encoding, mark_bytes: 0 }
+    Found { encoding: wide::utf16(data).unwrap_or(UTF_8), mark_bytes: 0 }
 }
 
 /// The encoding of a text that is not UTF-8 at byte `wrong_at`.

@@ -98,12 +98,11 @@ fn json(
     cancel: &Cancel,
 ) -> Result<Written, TableError> {
     let mut text = Text::whole(data, options, out, cancel)?;
-    let wrong = std::str::from_utf8(&text.bytes).err();
-    if let Some(wrong) = wrong {
+    if let Err(wrong) = std::str::from_utf8(&text.bytes) {
         text = text.guess(data, wrong.valid_up_to(), options, out, cancel)?;
     }
     let mut written = json::convert(&text.bytes, format, &text.encoding.label(), out, limits, cancel)?;
-    if wrong.is_some() {
+    if is_guessed(&text, options) {
         written.warnings.insert(0, guess_warning(&text));
     }
     Ok(written)
@@ -117,7 +116,6 @@ fn delimited(
     cancel: &Cancel,
 ) -> Result<Written, TableError> {
     let mut text = Text::whole(&data, options, out_path, cancel)?;
-    let mut guessed = false;
     let (layout, read) = loop {
         let layout = Layout::find(text.as_ref(), options, limits)?;
         match delimited::read(text.as_ref(), &layout, limits, cancel) {
@@ -125,12 +123,11 @@ fn delimited(
             Err(Failure::Table(error)) => return Err(error),
             Err(Failure::Encoding(at)) => {
                 text = text.guess(&data, at, options, out_path, cancel)?;
-                guessed = true;
             }
         }
     };
     let mut warnings = read.warnings(text.as_ref(), &layout);
-    if guessed {
+    if is_guessed(&text, options) {
         warnings.insert(0, guess_warning(&text));
     }
     if !read.is_ascii() {
@@ -143,7 +140,7 @@ fn delimited(
     Ok(Written { out, summaries, options, names: layout.names, warnings })
 }
 
-/// Whether the encoding of a beginning is neither said nor marked, nor the usual one.
+/// Whether the encoding of a text is neither said nor marked, nor the usual one.
 fn is_guessed(text: &Text, options: &ParseOptions) -> bool {
     !text.encoding.is_utf8() && options.encoding.is_none() && text.encoding.mark_bytes == 0
 }

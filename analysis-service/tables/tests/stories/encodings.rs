@@ -51,6 +51,26 @@ fn short_western_text_is_told_from_gb18030() {
 }
 
 #[test]
+fn utf_16_without_a_mark_is_found_and_told_whatever_it_holds() {
+    let texts = [
+        "姓名,城市，地区,职业\n张三丰,上海市,程序员\n李四光,北京市,地质学家\n",
+        "城市\n一\n三\n",
+        "name,n\nÄnne,1\nBob,2\n",
+    ];
+    for (label, order) in [("utf-16le", u16::to_le_bytes as fn(u16) -> [u8; 2]), ("utf-16be", u16::to_be_bytes)] {
+        for text in texts {
+            let bytes: Vec<u8> = text.encode_utf16().flat_map(order).collect();
+            let made = convert("t.csv", &bytes);
+            assert_eq!(made.table.options.encoding.as_deref(), Some(label), "{text}");
+            let words = format!("the text was read as {label}; if characters look wrong, choose another encoding");
+            assert_eq!(said(&made.table.warnings), std::slice::from_ref(&words), "{text}");
+            assert_eq!(said(&preview("t.csv", &bytes, 9).warnings), [words], "{text}");
+            assert_eq!(values(&made.file, 0)[0], text.lines().nth(1).unwrap().split(',').next().unwrap());
+        }
+    }
+}
+
+#[test]
 fn gbk_is_still_found_in_short_texts() {
     let words = "编号 姓名 性别 男 年龄 城市 北京 上海 广州 深圳 重庆 张三 李四 王五 赵六 日期 时间 数量 单价 金额 备注 产品 名称 \
                  型号 订单 客户 地址 电话 部门 销售 成本 利润 合计 小计 总计 是 否 有 无 合格 不合格 温度 湿度 压力 身高 体重 \
