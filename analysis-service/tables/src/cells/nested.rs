@@ -42,6 +42,8 @@ where
     let field = shape(cells(), rows).ok_or(Why::ManyShapes)?;
     let mut walk = Walk::default();
     cells().for_each(|cell| walk.take(text(cell.as_ref())));
+    let data_type = walk.in_order(field.data_type());
+    let field = field.with_data_type(data_type);
     let rounded = match walk.finish() {
         Loss::Nothing { rounded } => rounded,
         Loss::Digits => return Err(Why::LosesDigits),

@@ -170,3 +170,12 @@ fn a_list_inside_of_one_of_several_records_is_a_value() {
     let two = convert("t.json", "{\"id\":1,\"items\":[{\"a\":1}],\"more\":[{\"b\":1}]}");
     assert_eq!((two.table.row_count, two.table.columns.len()), (1, 3));
 }
+
+#[test]
+fn members_of_records_keep_the_order_of_the_file() {
+    let text =
+        r#"[{"r":{"z":1,"b":{"y":2,"a\"x":3}},"l":[{"q":1},{"d":2,"c":3}]},{"r":{"k":4,"z":5,"b":null},"l":[]}]"#;
+    let made = convert("t.json", text);
+    assert_eq!(values(&made.file, 0), ["{z: 1, b: {y: 2, a\"x: 3}, k: null}", "{z: 5, b: null, k: 4}"]);
+    assert_eq!(values(&made.file, 1), ["[{q: 1, d: null, c: null}, {q: null, d: 2, c: 3}]", "[]"]);
+}

@@ -1,7 +1,10 @@
-//! What lists and records of JSON would lose as arrays: digits of their numbers, and all but one value of a key that a
-//! record has twice. The text is JSON, which was seen before.
+//! What lists and records of JSON would lose as arrays: digits of their numbers, all but one value of a key that a record has
+//! twice, and the order of their members, which is given back. The text is JSON, which was seen before.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow_schema::{DataType, FieldRef};
 
 use crate::values::{self, number};
 
@@ -51,6 +54,32 @@ impl<'a> Walk<'a> {
         }
         let loses = self.nodes.iter().any(|node| node.has_floats && node.has_big);
         if loses { Loss::Digits } else { Loss::Nothing { rounded: self.rounded } }
+    }
+
+    /// The type of the values, with the members of records in the order in which the text has them first: what found the type
+    /// has them by their names.
+    pub(super) fn in_order(&self, data_type: &DataType) -> DataType {
+        self.of_node(Some(0), data_type)
+    }
+
+    fn of_node(&self, node: Option<usize>, data_type: &DataType) -> DataType {
+        let Some(node) = node.and_then(|node| self.nodes.get(node)) else { return data_type.clone() };
+        let of_field =
+            |field: &FieldRef, node| field.as_ref().clone().with_data_type(self.of_node(node, field.data_type()));
+        match data_type {
+            DataType::List(item) => DataType::List(Arc::new(of_field(item, node.item))),
+            DataType::Struct(fields) => {
+                let name = |key: &str| serde_json::from_str::<String>(key).ok();
+                let places = node.keys.iter().filter_map(|(key, node)| Some((name(key)?, *node)));
+                let places: HashMap<String, usize> = places.collect();
+                let place = |field: &FieldRef| places.get(field.name()).copied();
+                let mut fields: Vec<FieldRef> = fields.iter().cloned().collect();
+                // Places are counted as they are found.
+                fields.sort_by_key(|field| place(field).unwrap_or(usize::MAX));
+                DataType::Struct(fields.iter().map(|field| of_field(field, place(field))).collect())
+            }
+            other => other.clone(),
+        }
     }
 
     /// Looks at one value.
