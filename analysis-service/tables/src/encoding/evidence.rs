@@ -1,7 +1,9 @@
 //! What speaks against GB18030, which takes nearly every pair of bytes for a character: text of another encoding becomes
 //! characters there that hardly any text has.
 
-use encoding_rs::{Encoding, GBK, WINDOWS_1252};
+use std::collections::HashSet;
+
+use encoding_rs::{EUC_KR, Encoding, GBK, WINDOWS_1252};
 
 /// Text that is GB18030 has more common characters than this many times its rare ones, if any is for private use. Names of
 /// people have rare ones too.
@@ -21,6 +23,9 @@ struct Pairs {
 /// The encoding of a text that was taken for GB18030 and, without regard to where people write Chinese, for `neutral`: that one
 /// where too many characters are rare in GB18030.
 pub(super) fn instead_of_gb18030(text: &[u8], neutral: &'static Encoding) -> Option<&'static Encoding> {
+    if neutral == EUC_KR && is_hangul(text) {
+        return Some(EUC_KR);
+    }
     let Pairs { common, rare, private } = pairs(text);
     let ratio = if private > 0 { COMMON_RATIO } else { 1 };
     if neutral == GBK || rare * ratio <= common {
@@ -51,6 +56,26 @@ fn pairs(text: &[u8]) -> Pairs {
         rest = rest.get(taken..).unwrap_or_default();
     }
     pairs
+}
+
+/// Whether all that is beyond ASCII are Korean syllables in EUC-KR, and enough different ones: about half of the commonest
+/// Chinese characters have the same bytes, those whose sounds come first, and hardly any Chinese text has no others.
+fn is_hangul(text: &[u8]) -> bool {
+    /// Different syllables. In so many Chinese characters there is one with another lead as surely as 999 times of 1000.
+    const SYLLABLES_MIN: usize = 10;
+    const LEADS: std::ops::RangeInclusive<u8> = 0xb0..=0xc8;
+    const SIGNS: std::ops::RangeInclusive<u8> = 0xa1..=0xa3;
+    let mut found = HashSet::new();
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|byte| !byte.is_ascii()) {
+        match rest[at..] {
+            [lead, trail @ 0xa1..=0xff, ..] if LEADS.contains(&lead) => found.insert((lead, trail)),
+            [lead, 0xa1..=0xff, ..] if SIGNS.contains(&lead) => false,
+            _ => return false,
+        };
+        rest = &rest[at + 2..];
+    }
+    found.len() >= SYLLABLES_MIN
 }
 
 /// Whether all that is beyond ASCII may be signs of units in a Western European text, `5 µm` or `25 °C`, whose bytes are those

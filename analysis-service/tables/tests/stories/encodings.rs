@@ -1,6 +1,6 @@
 //! Encodings that nobody named, told apart by what the text would be in each.
 
-use encoding_rs::{BIG5, Encoding, GBK, SHIFT_JIS, WINDOWS_1252};
+use encoding_rs::{BIG5, EUC_KR, Encoding, GBK, SHIFT_JIS, WINDOWS_1252};
 
 use crate::support::{convert, preview, said, values};
 
@@ -34,6 +34,21 @@ fn big5_is_told_from_gb18030() {
     let made = convert("t.csv", BIG5.encode("姓名,城市\n張三,臺北\n").0);
     assert_eq!((made.table.columns[0].name.as_str(), values(&made.file, 1)), ("姓名", vec!["臺北".to_owned()]));
     assert_eq!(found(SHIFT_JIS, "名前,都市\n山田,東京\n佐藤,大阪\n"), "shift_jis");
+}
+
+#[test]
+fn korean_is_told_from_gb18030_where_it_has_enough_syllables() {
+    for text in [
+        "이름,도시,나이\n김철수,서울,30\n이영희,부산,28\n박민수,대구,41\n",
+        "날짜,매출액,비고\n2024-01-02,500,정상 처리되었습니다\n2024-01-03,700,확인이 필요합니다\n",
+        "상품명,수량,가격\n노트북,5,1200000\n마우스,12,35000\n키보드,3,89000\n",
+    ] {
+        assert_eq!(found(EUC_KR, text), "euc-kr", "{text}");
+    }
+    let made = convert("t.csv", EUC_KR.encode("이름,도시,나이\n김철수,서울,30\n이영희,부산,28\n").0);
+    assert_eq!((made.table.columns[1].name.as_str(), values(&made.file, 0)[0].as_str()), ("도시", "김철수"));
+    // Characters whose sounds begin with A to H alone.
+    assert_eq!(found(GBK, "单价,成本\n北京,1\n广东,2\n湖北,3\n"), "gb18030");
 }
 
 #[test]
