@@ -13,6 +13,7 @@ mod wide;
 use crate::{Cancel, TableError};
 pub(crate) use kinship::may_be_gbk;
 use kinship::{Proof, proof};
+pub(crate) use wide::is_utf32;
 
 /// Bytes decoded at a time.
 const PIECE_BYTES: usize = 1 << 20;
@@ -28,6 +29,8 @@ const UTF8_PROOF_RATIO: usize = 8;
 pub(crate) struct Found {
     pub(crate) encoding: &'static Encoding,
     pub(crate) mark_bytes: usize,
+    /// Where the text is not UTF-8, so that the encoding was guessed.
+    guessed_at: Option<usize>,
 }
 
 impl Found {
@@ -58,15 +61,15 @@ pub(crate) fn by_label(label: &str, data: &[u8]) -> Result<Found, TableError> {
     };
     let encoding = if encoding == GBK { GB18030 } else { encoding };
     let mark_bytes = Encoding::for_bom(data).filter(|(mark, _)| *mark == encoding).map_or(0, |(_, bytes)| bytes);
-    Ok(Found { encoding, mark_bytes })
+    Ok(Found { encoding, mark_bytes, guessed_at: None })
 }
 
 /// The encoding of a text by its beginning: a byte order mark, the look of UTF-16, or UTF-8.
 pub(crate) fn by_beginning(data: &[u8]) -> Found {
     if let Some((encoding, mark_bytes)) = Encoding::for_bom(data) {
-        return Found { encoding, mark_bytes };
+        return Found { encoding, mark_bytes, guessed_at: None };
     }
-    Found { encoding: wide::utf16(data).unwrap_or(UTF_8), mark_bytes: 0 }
+    Found { encoding: wide::utf16(data).unwrap_or(UTF_8), mark_bytes: 0, guessed_at: None }
 }
 
 /// The encoding of a text that is not UTF-8 at byte `wrong_at`.
@@ -89,21 +92,12 @@ pub(crate) fn by_guess(data: &[u8], wrong_at: usize) -> Result<Found, TableError
         found if found == GBK => evidence::instead_of_gb18030(sample, guess(None)).unwrap_or(GB18030),
         found => found,
     };
-    Ok(Found { encoding, mark_bytes: 0 })
-}
-
-/// The error for a text that was not UTF-8 at `wrong_at`, and not in the encoding that was guessed then: nobody named that.
-pub(crate) fn of_guess(error: TableError, data: &[u8], wrong_at: usize) -> TableError {
-    match error {
-        TableError::Unreadable { .. } => wrong_bytes(data, wrong_at, UTF_8),
-        other => other,
-    }
+    Ok(Found { encoding, mark_bytes: 0, guessed_at: Some(wrong_at) })
 }
 
 /// The error for a text that is not in its encoding.
 pub(crate) fn wrong_bytes(data: &[u8], at: usize, encoding: &'static Encoding) -> TableError {
-    let line = memchr::memchr_iter(b'\n', &data[..at.min(data.len())]).count() as u64 + 1;
-    let byte = data.get(at).copied().unwrap_or_default();
+    let (line, byte) = place(data, at);
     let name = encoding.name();
     TableError::at_line(
         line,
@@ -112,6 +106,27 @@ pub(crate) fn wrong_bytes(data: &[u8], at: usize, encoding: &'static Encoding) -
              gb18030)"
         ),
     )
+}
+
+/// The error for a text that was not UTF-8 at `wrong_at`, and at `at` not in the encoding that was guessed then: nobody named
+/// that, and either place may be the broken one.
+fn wrong_twice(data: &[u8], at: usize, encoding: &'static Encoding, wrong_at: usize) -> TableError {
+    let ((line, byte), (first_line, first_byte)) = (place(data, at), place(data, wrong_at));
+    let name = encoding.name();
+    TableError::at_line(
+        line,
+        format!(
+            "the byte 0x{byte:02X} is not valid {name}, which the text was taken for because it is not UTF-8 (line \
+             {first_line}: the byte 0x{first_byte:02X}). If it is {name}, mend this line; otherwise save the file as UTF-8, or \
+             say which encoding it has"
+        ),
+    )
+}
+
+/// The line of a byte, from 1, and the byte.
+fn place(data: &[u8], at: usize) -> (u64, u8) {
+    let line = memchr::memchr_iter(b'\n', &data[..at.min(data.len())]).count() as u64 + 1;
+    (line, data.get(at).copied().unwrap_or_default())
 }
 
 /// Writes `data` as UTF-8 to `out`. With `partial`, a character cut off by the end is left out.
@@ -137,7 +152,10 @@ pub(crate) fn to_utf8(
             DecoderResult::InputEmpty | DecoderResult::OutputFull => {}
             DecoderResult::Malformed(bytes, after) => {
                 let at = pos.saturating_sub(usize::from(bytes) + usize::from(after));
-                return Err(wrong_bytes(data, at, found.encoding));
+                return Err(match found.guessed_at {
+                    Some(wrong_at) => wrong_twice(data, at, found.encoding, wrong_at),
+                    None => wrong_bytes(data, at, found.encoding),
+                });
             }
         }
     }

@@ -81,15 +81,7 @@ fn binary(data: &[u8]) -> Result<Option<FileFormat>, TableError> {
         let problem = "this looks like an Arrow stream; write it as an Arrow file (Feather V2)";
         return Err(TableError::Format(problem.to_owned()));
     }
-    // A web page that calls itself a workbook is what some old systems export.
-    let beginning = data[..data.len().min(256)].to_ascii_lowercase();
-    let beginning = beginning.trim_ascii_start();
-    if beginning.starts_with(b"<!doctype html") || beginning.starts_with(b"<html") {
-        return Err(refuse("a web page (HTML); open it in a spreadsheet and save it as .xlsx or CSV"));
-    }
-    if beginning.starts_with(b"<?xml") {
-        return Err(refuse("an XML document; open it in a spreadsheet and save it as .xlsx or CSV"));
-    }
+    refuse_markup(data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data))?;
     let foreign = |beginning: &[u8]| {
         data.starts_with(beginning) && (head_is_binary || !beginning.iter().all(u8::is_ascii_alphanumeric))
     };
@@ -97,6 +89,39 @@ fn binary(data: &[u8]) -> Result<Option<FileFormat>, TableError> {
         Some((_, what)) => Err(refuse(what)),
         None => Ok(None),
     }
+}
+
+/// Refuses a web page that calls itself a table, which is what some old systems export and what a login in between sends, and
+/// other documents of tags.
+fn refuse_markup(text: &[u8]) -> Result<(), TableError> {
+    let beginning = text[..text.len().min(SAMPLE_BYTES)].trim_ascii_start();
+    if beginning.starts_with(b"<?xml") {
+        return Err(refuse("an XML document; open it in a spreadsheet and save it as .xlsx or CSV"));
+    }
+    if is_page(beginning) {
+        return Err(refuse(
+            "a web page (HTML): if it shows the table, open it in a spreadsheet and save it as .xlsx or CSV; if it asks you \
+             to log in or tells an error, download the table anew",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a text begins with a tag that a page begins with. Names of columns may stand in such brackets too, but then a
+/// delimiter stands behind them.
+fn is_page(mut text: &[u8]) -> bool {
+    const TAGS: [&str; 10] = ["!doctype", "html", "head", "body", "meta", "title", "link", "script", "style", "table"];
+    while let Some(comment) = text.strip_prefix(b"<!--") {
+        let Some(end) = memchr::memmem::find(comment, b"-->") else { return true };
+        text = comment[end + 3..].trim_ascii_start();
+    }
+    let Some(tag) = text.strip_prefix(b"<") else { return false };
+    let name = tag.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'!').count();
+    let (name, rest) = tag.split_at(name);
+    let known = TAGS.iter().any(|tag| name.eq_ignore_ascii_case(tag.as_bytes()));
+    let ended = rest.first().is_none_or(|byte| matches!(byte, b'>' | b'/') || byte.is_ascii_whitespace());
+    let behind = memchr::memchr(b'>', rest).and_then(|end| rest.get(end + 1));
+    known && ended && !behind.is_some_and(|byte| b",;\t|".contains(byte))
 }
 
 /// A control character that texts do not have; no byte of a character in GB18030 or UTF-8 is one.
@@ -113,6 +138,10 @@ fn refuse(what: &str) -> TableError {
 /// JSON by how it begins, delimited text otherwise, and an error for what is no text; UTF-8 that was `asked` to be read
 /// as a text is one, whatever control characters it has.
 fn text(data: &[u8], file_name: &str, asked: bool, label: Option<&str>) -> Result<FileFormat, TableError> {
+    if label.is_none() && encoding::is_utf32(data) {
+        let problem = "the text is in UTF-32, which hardly any program reads; save it as UTF-8 and upload it again";
+        return Err(TableError::Format(problem.to_owned()));
+    }
     let found = match label {
         Some(label) => encoding::by_label(label, data)?,
         None => encoding::by_beginning(data),
@@ -123,6 +152,7 @@ fn text(data: &[u8], file_name: &str, asked: bool, label: Option<&str>) -> Resul
         if text.chars().take(1_000).filter(|c| *c == '\u{fffd}').count() > 2 {
             return Err(no_text(file_name));
         }
+        refuse_markup(text.as_bytes())?;
         return Ok(by_first_character(text.as_bytes(), file_name));
     }
     let controls = sample.iter().filter(|byte| is_control(byte)).count();

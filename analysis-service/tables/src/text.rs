@@ -52,8 +52,7 @@ impl Text {
         if options.encoding.is_some() || self.encoding.mark_bytes > 0 || !self.encoding.is_utf8() {
             return Err(encoding::wrong_bytes(data, wrong_at, self.encoding.encoding));
         }
-        let guess = encoding::by_guess(data, wrong_at)?;
-        Self::decode(data, guess, out, cancel).map_err(|error| encoding::of_guess(error, data, wrong_at))
+        Self::decode(data, encoding::by_guess(data, wrong_at)?, out, cancel)
     }
 
     fn decode(data: &Bytes, found: Found, out: &Path, cancel: &Cancel) -> Result<Self, TableError> {
@@ -78,7 +77,6 @@ impl Text {
             Some(label) => encoding::by_label(label, &data)?,
             None => encoding::by_beginning(&data),
         };
-        let mut guessed_at = None;
         if found.is_utf8() {
             let text = &data[found.mark_bytes..];
             match std::str::from_utf8(text) {
@@ -90,16 +88,11 @@ impl Text {
                         return Err(encoding::wrong_bytes(&data, wrong_at, found.encoding));
                     }
                     found = encoding::by_guess(&data, wrong_at)?;
-                    guessed_at = Some(wrong_at);
                 }
             }
         }
         let mut text = Vec::new();
-        let decoded = encoding::to_utf8(&data, found, true, &mut text, &Cancel::default());
-        decoded.map_err(|error| match guessed_at {
-            Some(at) => encoding::of_guess(error, &data, at),
-            None => error,
-        })?;
+        encoding::to_utf8(&data, found, true, &mut text, &Cancel::default())?;
         Ok((Self { bytes: text.into(), encoding: found, _temporary: None }, more))
     }
 }

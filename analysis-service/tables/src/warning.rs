@@ -119,7 +119,7 @@ pub enum ColumnTrouble {
     MixedDateOrders,
     /// Text: only some times name a time zone.
     SomeZoned,
-    /// Text: whole numbers of more than 18 digits.
+    /// Text: whole numbers that 64 bits do not hold.
     HugeIntegers,
     /// Text: a number column would lose digits.
     LosesDigits,

@@ -40,6 +40,19 @@ impl Book {
             let book = Xlsx::new(Cursor::new(data.clone())).map_err(|error| damaged(&error.to_string()))?;
             return Ok(Self::Xlsx { book: Box::new(book), data: data.clone(), hints });
         }
+        match Self::open_old(data, limits, cancel) {
+            Err(TableError::Unreadable { .. } | TableError::Format(_)) if old::is_cut_off(data) => {
+                Err(TableError::unreadable(format!(
+                    "the file is cut off: it has {} bytes, and parts that it names are missing. Take it whole from where it \
+                     comes from and upload it anew",
+                    data.len()
+                )))
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_old(data: &Bytes, limits: &Limits, cancel: &Cancel) -> Result<Self, TableError> {
         let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
         if memchr::memmem::find(data, &utf16("EncryptedPackage")).is_some() {
             return Err(locked());

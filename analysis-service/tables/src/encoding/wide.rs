@@ -1,4 +1,4 @@
-//! Texts of two bytes a character that no mark tells. Where nearly all is ASCII, every other byte is zero; Chinese
+//! Texts of two and four bytes a character that no mark tells. Where nearly all is ASCII, every other byte is zero; Chinese
 //! alone has zeros only in its line ends and separators, and is known by what it would be as text.
 
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
@@ -53,6 +53,20 @@ fn is_text(units: impl Iterator<Item = u16>) -> bool {
     breaks > 0 && odd * ODD_SHARE <= all
 }
 
+/// Whether the beginning of a text is UTF-32, with a mark or without.
+pub(crate) fn is_utf32(data: &[u8]) -> bool {
+    if data.starts_with(b"\xff\xfe\0\0") || data.starts_with(b"\0\0\xfe\xff") {
+        return true;
+    }
+    let sample = &data[..data.len().min(SAMPLE_BYTES)];
+    let is_all = |order: fn([u8; 4]) -> u32| {
+        let units = sample.chunks_exact(4).map(|unit| order([unit[0], unit[1], unit[2], unit[3]]));
+        let is_char = |unit: u32| unit >= 0x09 && char::from_u32(unit).is_some();
+        sample.len() >= 8 && units.clone().all(is_char) && units.clone().any(|unit| unit == 0x0a || unit == 0x2c)
+    };
+    is_all(u32::from_le_bytes) || is_all(u32::from_be_bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,11 +86,20 @@ mod tests {
             assert_eq!(utf16(&bytes(text, u16::to_le_bytes)), Some(UTF_16LE), "{text}");
             assert_eq!(utf16(&bytes(text, u16::to_be_bytes)), Some(UTF_16BE), "{text}");
         }
-        let mut numbers: Vec<u8> = (0..2_000u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        let mut numbers: Vec<u8> =
+            (0..2_000u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
         assert_eq!(utf16(&numbers), None);
         numbers[..4].copy_from_slice(b"ab,\n");
         for other in [&numbers[..], "姓名,城市\n".as_bytes(), b"a,b\n1,2\n", b"", b"\0", b"\0\0\0\0\0\0"] {
             assert_eq!(utf16(other), None);
         }
+    }
+
+    #[test]
+    fn four_bytes_a_character_are_told_from_two() {
+        let wide =
+            |order: fn(u32) -> [u8; 4]| "姓名,b\n1,2\n".chars().flat_map(|c| order(u32::from(c))).collect::<Vec<u8>>();
+        assert!(is_utf32(&wide(u32::to_le_bytes)) && is_utf32(&wide(u32::to_be_bytes)));
+        assert!(!is_utf32(&bytes("姓名,b\n1,2\n", u16::to_le_bytes)) && !is_utf32("姓名,b\n1,2\n".as_bytes()));
     }
 }

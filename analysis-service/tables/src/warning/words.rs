@@ -85,7 +85,9 @@ fn about_columns(f: &mut fmt::Formatter<'_>, trouble: ColumnTrouble, columns: &W
         T::AmbiguousDates => "kept as text, because day and month could be either way round in every row",
         T::MixedDateOrders => "kept as text, because its dates are written in different orders",
         T::SomeZoned => "kept as text, because only some of its times name a time zone",
-        T::HugeIntegers => "kept as text, because it has whole numbers of more than 18 digits",
+        T::HugeIntegers => {
+            "kept as text, because it has whole numbers beyond 9223372036854775807, the largest that a number column holds"
+        }
         T::LosesDigits => "kept as text, because a number column would lose digits",
         T::Codes => "kept as text, because codes such as 12e5 would become numbers",
         T::Padded => "kept as text, because it has numbers with leading zeros",

@@ -44,6 +44,37 @@ pub(super) fn check_spans(data: &[u8], limits: &Limits, cancel: &Cancel) -> Resu
     Ok(())
 }
 
+/// Whether the file ends before parts that its container names. It is asked where the file cannot be read: some programs
+/// name more than they write.
+pub(super) fn is_cut_off(data: &[u8]) -> bool {
+    missing_sector(data).unwrap_or(true)
+}
+
+/// `None` where the file ends within its header.
+fn missing_sector(data: &[u8]) -> Option<bool> {
+    /// What is no number of a sector, from here on.
+    const NUMBERS_END: u32 = 0xffff_fffa;
+    const FREE: u32 = 0xffff_ffff;
+    let header = data.get(..HEADER_BYTES)?;
+    let sector_bytes = match word16(header, 30)? {
+        9 => 512,
+        12 => 4096,
+        _ => return Some(false),
+    };
+    let start = |id: u32| (id as usize + 1).saturating_mul(sector_bytes);
+    let is_missing = |id: u32| id < NUMBERS_END && start(id) >= data.len();
+    let words = |bytes: &[u8]| bytes.chunks_exact(4).filter_map(|word| word32(word, 0)).collect::<Vec<u32>>();
+    let tables = words(&header[76..]);
+    let named = [word32(header, 48)?, word32(header, 60)?, word32(header, 68)?];
+    if named.iter().chain(&tables).any(|id| is_missing(*id)) {
+        return Some(true);
+    }
+    let tables = tables.iter().filter(|id| **id < NUMBERS_END);
+    let entries = tables.flat_map(|id| words(data[start(*id)..].get(..sector_bytes).unwrap_or_default()));
+    let last_used = entries.enumerate().filter(|(_, next)| *next != FREE).map(|(id, _)| id).last();
+    Some(last_used.is_some_and(|id| u32::try_from(id).is_ok_and(is_missing)))
+}
+
 fn broken(what: &str) -> TableError {
     super::damaged(what)
 }

@@ -15,5 +15,6 @@ mod sheets;
 mod support;
 mod times;
 mod titles;
+mod words;
 mod workbooks;
 mod zones;

@@ -319,7 +319,7 @@ export enum TableWarningKind {
   SOME_ZONED = 20,
 
   /**
-   * Whole numbers have more than 18 digits.
+   * Whole numbers are beyond what 64 bits hold.
    *
    * @generated from enum value: TABLE_WARNING_KIND_HUGE_INTEGERS = 21;
    */
