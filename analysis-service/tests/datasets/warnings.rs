@@ -29,6 +29,10 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         ("codes", "12e5", "34e2"),
         ("padded", "001", "2"),
         ("dressed", "20%", "5%"),
+        ("plus", "+86", "+1"),
+        ("short", "3/15/24", "3/16/24"),
+        ("odd", "1066-10-14", "1403-01-01"),
+        ("words", "5", "-"),
     ];
     let row = |cell: fn(&(&'static str, &'static str, &'static str)) -> &'static str| {
         columns.iter().map(cell).collect::<Vec<_>>().join(",") + "\n"
@@ -116,6 +120,10 @@ fn assert_figures(told: &BTreeMap<Kind, TableWarning>) {
     assert_eq!((told[&Kind::NoName].columns[0].name.as_str(), told[&Kind::NoName].more_column_count), ("column_2", 0));
     let unlike = &told[&Kind::FewUnlike].columns[0];
     assert_eq!((unlike.name.as_str(), unlike.line, unlike.value.as_str()), ("n", 32, "unknown"));
+    let placed = |kind| (told[&kind].columns[0].line, told[&kind].columns[0].value.as_str());
+    assert_eq!((placed(Kind::ShortYears), placed(Kind::OddYears)), ((2, "3/15/24"), (2, "1066-10-14")));
+    let word = &told[&Kind::MissingWords].columns[0];
+    assert_eq!((word.name.as_str(), word.value.as_str(), word.count), ("words", "-", 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
