@@ -21,6 +21,8 @@ mod kinds;
 mod life;
 #[path = "executions/machine.rs"]
 mod machine;
+#[path = "executions/memo.rs"]
+mod memo;
 #[path = "executions/naming.rs"]
 mod naming;
 #[path = "executions/neighbours.rs"]

@@ -4,6 +4,7 @@
 //! kernel sends, nothing here panics, stops or grows without bound: what is not understood is counted and dropped, and
 //! a kernel whose output is not read yet has to wait.
 
+mod memo;
 mod wire;
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
@@ -21,8 +22,8 @@ use tokio::{
 };
 use uuid::Uuid;
 
-pub(crate) use self::wire::Message;
 use self::wire::{Signer, WireError};
+pub(crate) use self::{memo::Memo, wire::Message};
 
 /// Messages received and not yet taken.
 const INCOMING_MAX_COUNT: usize = 1024;
@@ -84,6 +85,8 @@ pub(crate) struct Connection {
     acknowledged: u64,
     /// Bytes that came since it was told.
     unacknowledged_bytes: usize,
+    /// Told with whatever is acknowledged.
+    memo: Memo,
     _task: JoinSet<()>,
 }
 
@@ -103,8 +106,9 @@ impl Connection {
         let room = Arc::new(Semaphore::new(INCOMING_MAX_KIB as usize));
         let mut task = JoinSet::new();
         task.spawn(Receiver { hearing, signer: signer.clone(), to, room }.run());
-        let (written, acknowledged) = (0, 0);
-        Ok(Self { signer, talk, incoming, written, acknowledged, unacknowledged_bytes: 0, _task: task })
+        let memo = Memo::read(talk.memo()).unwrap_or_default();
+        let (written, acknowledged, unacknowledged_bytes) = (0, 0, 0);
+        Ok(Self { signer, talk, incoming, written, acknowledged, unacknowledged_bytes, memo, _task: task })
     }
 
     /// The id of the execution that was sent to this kernel last, if an earlier service sent one.
@@ -115,6 +119,11 @@ impl Connection {
     /// How long before this service took the kernel up that was sent. Not known under a supervisor of an earlier version.
     pub(crate) fn last_tag_age(&self) -> Option<Duration> {
         self.talk.last_tag_age()
+    }
+
+    /// What is known of that.
+    pub(crate) fn memo(&self) -> Memo {
+        self.memo
     }
 
     /// What was noted of the answer that was sent to this kernel last, if an earlier service sent one.
@@ -153,13 +162,14 @@ impl Connection {
         self.incoming.is_empty()
     }
 
-    /// Everything up to this number is written down, so that the supervisor need not keep it.
-    pub(crate) fn written_down(&mut self, number: u64) {
+    /// Everything up to this number is written down, so that the supervisor need not keep it. With it, or before it, a
+    /// later service is told the memo of the execution that was sent last.
+    pub(crate) fn written_down(&mut self, number: u64, memo: Option<Memo>) {
+        self.memo = memo.unwrap_or(self.memo);
         self.written = self.written.max(number);
         let count = self.written - self.acknowledged;
         if count >= ACKNOWLEDGE_COUNT || (count > 0 && self.unacknowledged_bytes >= ACKNOWLEDGE_BYTES) {
-            self.acknowledged();
-            self.talk.acknowledge(self.written);
+            self.tell_written();
         }
     }
 
@@ -172,7 +182,7 @@ impl Connection {
     pub(crate) fn tell_written(&mut self) {
         if self.written > self.acknowledged {
             let written = self.acknowledged();
-            self.talk.acknowledge(written);
+            self.talk.acknowledge(written, self.memo.write());
         }
     }
 
@@ -191,8 +201,9 @@ impl Connection {
         self.send(Channel::Shell, id, kind, content, Mark::default())
     }
 
-    /// Sends code to be run. A later service is told of this execution, if it is the last.
-    pub(crate) fn execute(&mut self, id: &str, content: &serde_json::Value) -> Result<(), NotSent> {
+    /// Sends code to be run. A later service is told of this execution, and the memo, if it is the last.
+    pub(crate) fn execute(&mut self, id: &str, content: &serde_json::Value, memo: Memo) -> Result<(), NotSent> {
+        self.memo = memo;
         let mark = Mark { tag: Bytes::copy_from_slice(id.as_bytes()), ..Mark::default() };
         self.send(Channel::Shell, id, "execute_request", content, mark)
     }
@@ -219,7 +230,7 @@ impl Connection {
         let content = serde_json::to_vec(content).map_err(|_| NotSent)?;
         let frames = self.signer.frames(id, kind, Bytes::from_static(b"{}"), content);
         let acknowledged = self.acknowledged();
-        self.talk.send(channel, frames, mark, acknowledged)
+        self.talk.send(channel, frames, Mark { memo: self.memo.write(), ..mark }, acknowledged)
     }
 }
 

@@ -50,6 +50,7 @@ impl Conversation {
             last_tag: Bytes::new(),
             last_note: Bytes::new(),
             tagged_at: None,
+            memo: Bytes::new(),
             _tasks: tasks,
         };
         tokio::spawn(talk.run());
@@ -94,6 +95,7 @@ struct Talk {
     last_note: Bytes,
     /// When the newest request with a tag was sent.
     tagged_at: Option<Instant>,
+    memo: Bytes,
     _tasks: JoinSet<()>,
 }
 
@@ -120,6 +122,7 @@ impl Talk {
                         last_number: Some(self.journal.last_number()),
                         last_note: self.last_note.clone(),
                         last_tag_age_ms: self.tagged_at.and_then(|at| u64::try_from(at.elapsed().as_millis()).ok()),
+                        memo: self.memo.clone(),
                     };
                     let told = frame(&Tell::new(id, Told::Conversing(conversing)));
                     // A new socket has room for so little.
@@ -185,16 +188,17 @@ impl Talk {
 
     fn take(&mut self, asked: Asked) {
         match asked {
-            Asked::Send(Send { channel, frames, tag, acknowledged, note }) => {
+            Asked::Send(Send { channel, frames, tag, acknowledged, note, memo }) => {
                 self.journal.acknowledge(acknowledged);
                 let Some((_, outgoing)) = self.outgoing.iter_mut().find(|(open, _)| i32::from(*open) == channel) else {
                     return;
                 };
                 outgoing.send(&frames);
                 if !tag.is_empty() {
-                    self.tagged_at = Some(Instant::now());
+                    (self.tagged_at, self.memo) = (Some(Instant::now()), Bytes::new());
                 }
-                for (new, last) in [(tag, &mut self.last_tag), (note, &mut self.last_note)] {
+                let lasts = [&mut self.last_tag, &mut self.last_note, &mut self.memo];
+                for (new, last) in [tag, note, memo].into_iter().zip(lasts) {
                     if !new.is_empty() {
                         // A copy: the frame it came in is larger.
                         *last = Bytes::copy_from_slice(&new);
@@ -202,6 +206,7 @@ impl Talk {
                 }
             }
             Asked::Acknowledge(number) => self.journal.acknowledge(number),
+            Asked::Remember(memo) => self.memo = Bytes::copy_from_slice(&memo),
             Asked::BelongsTo(owner) => self.journal.allowance().belongs_to(&owner),
             _ => {}
         }

@@ -21,7 +21,7 @@ pub(crate) struct Ask {
     /// Comes back with the answer; 0 where none is wanted.
     #[prost(uint64, tag = "1")]
     pub id: u64,
-    #[prost(oneof = "Asked", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15")]
+    #[prost(oneof = "Asked", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16")]
     pub asked: Option<Asked>,
 }
 
@@ -69,6 +69,9 @@ pub(crate) enum Asked {
     /// Answered with `Done`, and a socket of this name beside it.
     #[prost(message, tag = "15")]
     TakeName(TakeName),
+    /// In place of the memo beside the newest tag. Not answered.
+    #[prost(bytes = "bytes", tag = "16")]
+    Remember(Bytes),
 }
 
 /// From the supervisor.
@@ -197,6 +200,9 @@ pub(crate) struct Conversing {
     /// How long ago the tagged request was sent, in milliseconds, whatever was done to clocks meanwhile.
     #[prost(uint64, optional, tag = "4")]
     pub last_tag_age_ms: Option<u64>,
+    /// The newest memo since that was sent, with it included; empty for none, and from an earlier version.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub memo: Bytes,
 }
 
 /// A program to be started.
@@ -329,6 +335,10 @@ pub(crate) struct Send {
     /// As the tag, and beside it: the newest tag stays.
     #[prost(bytes = "bytes", tag = "5")]
     pub note: Bytes,
+    /// What the next service is told beside the newest tag, in place of the one before; empty to leave that, unless this
+    /// has a tag.
+    #[prost(bytes = "bytes", tag = "6")]
+    pub memo: Bytes,
 }
 
 /// A message of the kernel.

@@ -136,7 +136,8 @@ impl Driver {
     fn go_on_with(&mut self, work: Work) {
         let limit = work.time_limit.unwrap_or(self.kernel.limits.execution_max).min(self.kernel.limits.execution_max);
         // The clock may have been set since it began; the supervisor's time goes on.
-        let known = self.live.as_ref().and_then(|live| live.connection.last_tag_age());
+        let talk = self.live.as_ref().map(|live| (live.connection.memo(), live.connection.last_tag_age()));
+        let (memo, known) = talk.unwrap_or_default();
         let by_clock = || {
             let ran = work.log.start_time().map_or(0, |began| self.parts.clock.now_micros().saturating_sub(began));
             Duration::from_micros(u64::try_from(ran).unwrap_or(0))
@@ -146,7 +147,7 @@ impl Driver {
         // It is idle, as far as this service knows.
         let _ = self.state.begin(run);
         let interrupted = work.log.interrupted().map(|(kind, _)| kind);
-        let mut running = Running::resumed(work);
+        let mut running = Running::resumed(work, memo, known);
         match interrupted {
             Some(NoticeKind::TimeLimit) => running.interrupted = Some(Interrupter::TimeLimit),
             Some(kind) => {
@@ -211,6 +212,7 @@ impl Driver {
         for needed in needed.into_iter().chain(ending) {
             safe = safe.min(needed.saturating_sub(1));
         }
-        live.connection.written_down(safe);
+        let memo = self.running.as_mut().map(|running| running.memo(live.heard));
+        live.connection.written_down(safe, memo);
     }
 }

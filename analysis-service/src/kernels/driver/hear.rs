@@ -124,7 +124,7 @@ impl Driver {
                 if !running.started {
                     running.begin(None, Moment { number: said.number.saturating_sub(1), ..said }).await;
                 }
-                running.count(&event);
+                running.count(&event, said.number);
                 running.work.log.hear(said, event).await;
             }
             // A thread of an execution that has ended prints on: the text is shown where someone looks.

@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use fenxi_proto::analysis::v1::{NoticeEvent, NoticeKind, output_event::Event};
 use tokio::{task::JoinHandle, time::Instant};
 
-use super::{Driver, Parts, held::Held};
+use super::{Driver, Parts, held::Held, start::Live};
 use crate::kernels::{
-    launch::Launched,
+    connection::Memo,
     machine::{
         kin::Kin,
         tree::{self, Usage},
@@ -128,6 +128,11 @@ impl Meter {
         worth
     }
 
+    /// Processor time of descendants as it was measured last.
+    fn family_cpu(&self) -> Duration {
+        self.last.map_or(Duration::ZERO, |last| last.family_cpu)
+    }
+
     /// Descendants, as far as they were seen; `None` where nobody looked yet.
     fn family(&self) -> Option<Family> {
         self.last.filter(|last| last.processes <= 1).map(|last| Family::None(last.family_cpu))
@@ -135,6 +140,14 @@ impl Meter {
 }
 
 impl Before {
+    /// Of code that an earlier service sent so long ago, if that told it.
+    pub(super) fn told(memo: Memo, sent: Option<Duration>) -> Option<Self> {
+        let (own_cpu, family_cpu) = memo.cpu()?;
+        let now = Instant::now();
+        let begun = sent.and_then(|sent| now.checked_sub(sent)).unwrap_or(now);
+        Some(Self { begun, own_cpu, family: Family::None(family_cpu) })
+    }
+
     /// Processor time of the process itself and of its descendants, and its memory where that was measured too.
     pub(super) async fn cpu(self) -> (Duration, Duration, Option<u64>) {
         match self.family {
@@ -170,12 +183,15 @@ impl Driver {
         self.meter.next_at = self.meter.next_at.min(Instant::now() + self.parts.settings.sample_interval);
     }
 
-    /// Notes what the process has used before code runs in it. Nothing is waited for: the code is under way.
-    pub(super) fn note_before(&self, launched: &Launched) -> Before {
-        let own_cpu = tree::own_cpu(launched.process.pid()).unwrap_or_default();
+    /// Notes what the process has used before code runs in it, for a later service too. Nothing is waited for: that one
+    /// gets what was measured last of the descendants.
+    pub(super) fn note_before(&self, live: &Live) -> (Before, Memo) {
+        let launched = &live.launched;
+        let own_cpu = tree::own_cpu(launched.process.pid());
         let family = self.meter.family();
         let family = family.unwrap_or_else(|| Family::Asked(measure(&self.parts, launched.kin(false))));
-        Before { begun: Instant::now(), own_cpu, family }
+        let memo = Memo::new(own_cpu, self.meter.family_cpu(), live.heard);
+        (Before { begun: Instant::now(), own_cpu: own_cpu.unwrap_or_default(), family }, memo)
     }
 
     /// What the process has used since, and the most memory it was seen with. Of a run shorter than the unit in which

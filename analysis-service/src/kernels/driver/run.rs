@@ -17,6 +17,7 @@ use super::{
 use crate::{
     executions::{Moment, Readiness},
     kernels::{
+        connection::Memo,
         machine::disk::Kept,
         output::Reply,
         state::{Interrupter, Run, State, death},
@@ -45,8 +46,8 @@ pub(super) struct Running {
     kill_at: Option<Instant>,
     pub(super) idle: bool,
     pub(super) last_heard: Instant,
-    /// Bytes of text of its own that were heard: of stdout, of stderr.
-    pub(super) heard_bytes: [u64; 2],
+    /// What a later service is told of it: how much of its own text was heard, among others.
+    pub(super) memo: Memo,
     /// Asks the kernel whether there is more.
     pub(super) echo: Echo,
     pub(super) input: Option<InputRequestEvent>,
@@ -60,7 +61,7 @@ pub(super) struct Running {
     /// When it was interrupted because kernels use too much memory together, and whether it was told that they do.
     pub(super) pressed_at: Option<Instant>,
     pub(super) pressed_told: bool,
-    /// What the kernel had used before; not known of what an earlier service began.
+    /// What the kernel had used before, if it is known.
     pub(super) before: Option<Before>,
     /// An earlier service sent it to the kernel.
     pub(super) is_resumed: bool,
@@ -71,7 +72,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    fn new(work: Work, mark: u64, before: Option<Before>) -> Self {
+    fn new(work: Work, mark: u64, before: Option<Before>, memo: Memo) -> Self {
         Self {
             mark,
             id: work.execution_id.to_string(),
@@ -84,7 +85,7 @@ impl Running {
             kill_at: None,
             idle: false,
             last_heard: Instant::now(),
-            heard_bytes: [0; 2],
+            memo,
             echo: Echo::default(),
             input: None,
             interrupted: None,
@@ -101,16 +102,16 @@ impl Running {
         }
     }
 
-    /// One that an earlier service sent to the kernel.
-    pub(super) fn resumed(work: Work) -> Self {
+    /// One that an earlier service sent to the kernel so long ago, with what that told of it.
+    pub(super) fn resumed(work: Work, memo: Memo, sent: Option<Duration>) -> Self {
         let (began, input) = (work.log.start_time(), work.log.asked());
         // A SIGINT that was told so early was put off, and that service may have ended before it was sent. One too many
         // is heeded no otherwise than the ladder's second.
         let early = |told: i64| began.is_none_or(|began| told.saturating_sub(began) < micros(BEGIN_GRACE));
         let signal_due = work.log.interrupted().is_some_and(|(_, told)| early(told));
         let (started, started_at) = (began.is_some(), began.map(|_| Instant::now()));
-        let mark = queue::mark(work.code());
-        Self { started, started_at, signal_due, input, is_resumed: true, ..Self::new(work, mark, None) }
+        let (mark, before) = (queue::mark(work.code()), Before::told(memo, sent));
+        Self { started, started_at, signal_due, input, is_resumed: true, ..Self::new(work, mark, before, memo) }
     }
 
     /// The first message of the kernel's that a later service would have to hear again.
@@ -212,6 +213,8 @@ impl Driver {
         let Some(at) = self.waiting.iter().position(ready) else { return };
         let Some(Waiting { work, mark, .. }) = self.waiting.remove(at) else { return };
         self.acknowledge(None);
+        // Before the code is: of what runs already a part would be missing.
+        let Some((before, memo)) = self.live.as_ref().map(|live| self.note_before(live)) else { return };
         let Some(live) = &mut self.live else { return };
         let id = work.execution_id.to_string();
         let content = serde_json::json!({
@@ -221,13 +224,12 @@ impl Driver {
         });
         let limit = work.time_limit.unwrap_or(self.kernel.limits.execution_max);
         let limit = limit.min(self.kernel.limits.execution_max);
-        let sent = live.connection.execute(&id, &content);
+        let sent = live.connection.execute(&id, &content, memo);
         let now = Instant::now();
         // Idle was checked above.
         let _ = self.state.begin(Run { execution_id: work.execution_id, deadline: now.checked_add(limit) });
         let notices = std::mem::take(&mut live.notices);
-        let before = self.live.as_ref().map(|live| self.note_before(&live.launched));
-        let mut running = Running::new(work, mark, before);
+        let mut running = Running::new(work, mark, Some(before), memo);
         running.memory_before_bytes = Some(self.meter.held.bytes());
         running.files_before = self.disk.known();
         for notice in notices {

@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     executions::Moment,
-    kernels::said::{STREAMS, Said, Unheard},
+    kernels::{
+        connection::Memo,
+        said::{STREAMS, Said, Unheard},
+    },
 };
 
 impl Driver {
@@ -17,8 +20,8 @@ impl Driver {
     pub(super) async fn hear_unsent(&mut self) {
         let Some(live) = &self.live else { return };
         let prefix = live.launched.endpoint.prefix.clone();
-        // How much of what an earlier service began was heard by that one is not known here.
-        let Some(running) = self.running.as_mut().filter(|running| !running.is_resumed) else { return };
+        // A service of an earlier version, or under a supervisor of one, does not tell how much it heard.
+        let Some(running) = self.running.as_mut().filter(|running| running.memo.through.is_some()) else { return };
         let Ok(Some(said)) = tokio::task::spawn_blocking(move || Said::read(&prefix)).await else { return };
         if said.execution_id == running.id {
             running.hear_unsent(&said).await;
@@ -31,8 +34,8 @@ impl Running {
         if !self.started {
             self.begin(Some(said.execution_count), Moment::default()).await;
         }
-        for (number, name) in STREAMS.into_iter().enumerate() {
-            let heard = self.heard_bytes.get(number).copied().unwrap_or_default();
+        let heards = [self.memo.stdout_bytes, self.memo.stderr_bytes];
+        for ((number, name), heard) in STREAMS.into_iter().enumerate().zip(heards) {
             let Some(Unheard { text, lost_bytes }) = said.beyond(number, heard) else { continue };
             if lost_bytes > 0 {
                 let marker = TruncatedEvent { dropped_bytes: signed(lost_bytes), ..TruncatedEvent::default() };
@@ -42,13 +45,22 @@ impl Running {
         }
     }
 
-    /// Counts what was heard of this execution's own output.
-    pub(super) fn count(&mut self, event: &Event) {
+    /// Counts what was heard of this execution's own output. What an earlier service had counted is heard again.
+    pub(super) fn count(&mut self, event: &Event, number: u64) {
         let Event::Stream(stream) = event else { return };
-        for (heard, name) in self.heard_bytes.iter_mut().zip(STREAMS) {
+        if self.memo.through.is_none_or(|through| number <= through) {
+            return;
+        }
+        for (heard, name) in [&mut self.memo.stdout_bytes, &mut self.memo.stderr_bytes].into_iter().zip(STREAMS) {
             if stream.name == i32::from(name) {
                 *heard += stream.text.len() as u64;
             }
         }
+    }
+
+    /// What a later service is to know when it is told that everything up to here need not be said again.
+    pub(super) fn memo(&mut self, heard: u64) -> Memo {
+        self.memo.through = self.memo.through.map(|through| through.max(heard));
+        self.memo
     }
 }

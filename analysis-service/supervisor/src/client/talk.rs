@@ -40,6 +40,8 @@ pub struct Mark {
     pub tag: Bytes,
     /// Of what was answered.
     pub note: Bytes,
+    /// Beside the newest tag, in place of the one before.
+    pub memo: Bytes,
 }
 
 /// The sending half of the exchange.
@@ -51,6 +53,8 @@ pub struct Talk {
     last_tag: Bytes,
     /// How long ago that was sent, if the supervisor tells it.
     last_tag_age: Option<Duration>,
+    /// The newest memo since then; empty for none.
+    memo: Bytes,
     /// The note beside the newest request with one.
     last_note: Bytes,
     /// The newest message that the kernel had said before, if the supervisor tells it.
@@ -74,16 +78,19 @@ impl Talk {
         let mut frames = Frames::of(read);
         let told = timeout(wait.saturating_add(ANSWER_GRACE), frames.next::<Tell>()).await??;
         match told.and_then(|tell| tell.told) {
-            Some(Told::Conversing(Conversing { last_tag, last_number, last_note, last_tag_age_ms })) => Ok(Self {
-                stream,
-                frames: Some(frames),
-                last_tag,
-                last_tag_age: last_tag_age_ms.map(Duration::from_millis),
-                last_note,
-                last_number,
-                unsent: VecDeque::new(),
-                broken: false,
-            }),
+            Some(Told::Conversing(Conversing { last_tag, last_number, last_note, last_tag_age_ms, memo })) => {
+                Ok(Self {
+                    stream,
+                    frames: Some(frames),
+                    last_tag,
+                    last_tag_age: last_tag_age_ms.map(Duration::from_millis),
+                    memo,
+                    last_note,
+                    last_number,
+                    unsent: VecDeque::new(),
+                    broken: false,
+                })
+            }
             Some(Told::Failed(failed)) => Err(failed.into_error()),
             _ => Err(odd()),
         }
@@ -99,6 +106,12 @@ impl Talk {
     #[must_use]
     pub fn last_tag_age(&self) -> Option<Duration> {
         self.last_tag_age
+    }
+
+    /// The newest memo since then; empty for none, and under a supervisor of an earlier version.
+    #[must_use]
+    pub fn memo(&self) -> &[u8] {
+        &self.memo
     }
 
     /// The note beside the newest request with one that was sent to this kernel; empty for none.
@@ -127,14 +140,18 @@ impl Talk {
         if self.unsent.len() >= OUTGOING_MAX_COUNT {
             return Err(NotSent);
         }
-        let Mark { tag, note } = mark;
-        self.hand_over(Asked::Send(Send { channel: channel.into(), frames, tag, acknowledged, note }));
+        let Mark { tag, note, memo } = mark;
+        self.hand_over(Asked::Send(Send { channel: channel.into(), frames, tag, acknowledged, note, memo }));
         if self.broken { Err(NotSent) } else { Ok(()) }
     }
 
-    /// Everything up to this number need not be kept.
-    pub fn acknowledge(&mut self, number: u64) {
-        // Not refused where requests are: it is small, and it is what lets the kernel go on.
+    /// Everything up to this number need not be kept. With a memo, a service that comes later is told that in place of the
+    /// one before; it has it no later than it misses what is not kept.
+    pub fn acknowledge(&mut self, number: u64, memo: Bytes) {
+        // Neither is refused where requests are: they are small, and the one is what lets the kernel go on.
+        if !memo.is_empty() {
+            self.hand_over(Asked::Remember(memo));
+        }
         self.hand_over(Asked::Acknowledge(number));
     }
 
