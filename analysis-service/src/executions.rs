@@ -31,6 +31,7 @@ mod cutter;
 mod dependency;
 mod finish;
 mod journal;
+mod large;
 mod limits;
 mod live;
 pub mod log;

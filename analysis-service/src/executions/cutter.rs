@@ -11,6 +11,7 @@ use fenxi_proto::analysis::v1::{NoticeEvent, NoticeKind, TruncatedEvent, output_
 
 use super::{
     bounds::{clip, cost_bytes, payload_bytes},
+    large::fit,
     limits::{EVENT_COST_BYTES, PINNED_MAX_BYTES, PINNED_MAX_EVENTS, PROMPT_ABOVE_MAX_BYTES, PROMPTS_MAX_EVENTS},
     sink::{Cut, Held},
 };
@@ -166,8 +167,13 @@ impl Cutter {
 
     /// Passes the marker of what was left out, which takes of the limit as everything does: code can send any number of
     /// messages that nobody takes. Above the limit the marker before the end tells of it.
-    fn left_out(&mut self, event: Event) -> Vec<Event> {
-        let bytes = if let Event::Truncated(cut) = &event { u64::try_from(cut.dropped_bytes).unwrap_or(0) } else { 0 };
+    fn left_out(&mut self, mut event: Event) -> Vec<Event> {
+        let mut bytes = 0;
+        if let Event::Truncated(cut) = &mut event {
+            // Who left it out does not know what is kept.
+            cut.kept_bytes = signed(self.kept_bytes);
+            bytes = u64::try_from(cut.dropped_bytes).unwrap_or(0);
+        }
         let cost = cost_bytes(&event);
         if !self.cutting && self.used + cost <= self.limit.max_bytes - self.limit.tail_bytes {
             self.used += cost;
@@ -186,11 +192,14 @@ impl Cutter {
             self.keep(&event);
             return vec![event];
         }
-        if cost > self.ring_max && kind(&event) == Kind::Output && self.used + EVENT_COST_BYTES <= head_max {
-            // One thing that is too large by itself: it alone is left out.
-            self.drop_bytes(payload_bytes(&event));
+        let alone = if kind(&event) == Kind::Pinned { PINNED_MAX_BYTES } else { self.ring_max };
+        if cost > alone && self.used + EVENT_COST_BYTES <= head_max {
+            // One thing that is too large by itself: of it alone something is left out.
             self.used += EVENT_COST_BYTES;
-            return vec![self.marker()];
+            let (kept, dropped_bytes) = fit(event, head_max - self.used, self.ring_max);
+            kept.iter().for_each(|kept| self.keep(kept));
+            self.drop_bytes(dropped_bytes);
+            return kept.into_iter().chain([self.marker()]).collect();
         }
         self.cutting = true;
         self.take(event)
@@ -231,11 +240,10 @@ impl Cutter {
     }
 
     fn hold(&mut self, event: Event) -> Vec<Event> {
+        let (event, dropped_bytes) = fit(event, self.ring_max, self.ring_max);
+        self.drop_bytes(dropped_bytes);
+        let Some(event) = event else { return Vec::new() };
         let cost = cost_bytes(&event);
-        if cost > self.ring_max {
-            self.drop_bytes(payload_bytes(&event));
-            return Vec::new();
-        }
         self.ring.push_back((event, false));
         self.ring_cost += cost;
         let mut oldest = 0;
@@ -276,13 +284,16 @@ impl Cutter {
     }
 
     fn marker(&mut self) -> Event {
-        let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
         Event::Truncated(TruncatedEvent {
             kept_bytes: signed(self.kept_bytes),
             dropped_bytes: signed(std::mem::take(&mut self.unmarked_bytes)),
             limit_bytes: signed(self.limit.max_bytes),
         })
     }
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 fn no_more_questions() -> Event {

@@ -1,7 +1,8 @@
 //! What is kept above the limit: the head, the tail, and an honest account of the rest.
 
 use fenxi_proto::analysis::v1::{
-    DisplayEvent, ErrorEvent, InputReplyEvent, InputRequestEvent, MimeBundle, MimePart, OutputEvent, mime_part::Content,
+    DisplayEvent, ErrorEvent, InputReplyEvent, InputRequestEvent, MimeBundle, MimePart, OutputEvent, ResultEvent,
+    mime_part::Content,
 };
 use proptest::prelude::*;
 
@@ -57,6 +58,50 @@ fn one_thing_that_is_too_large_is_left_out_alone() {
     let kept = run(&mut cutter, [stdout("before"), stdout(&"x".repeat(50_000)), stdout("after")]);
     assert!(matches!(kept.as_slice(), [_, Event::Truncated(cut), _] if cut.dropped_bytes == 50_000));
     assert_eq!((text(&kept[0]), text(&kept[2])), ("before", "after"));
+}
+
+/// A display, or a result, of a large page with its plain text.
+fn page(is_result: bool, html_bytes: usize, plain: &str) -> Event {
+    let part = |name: &str, text: &str| MimePart { mime_type: name.into(), content: Some(Content::Text(text.into())) };
+    let parts = vec![part("text/html", &"x".repeat(html_bytes)), part("text/plain", plain)];
+    let bundle = Some(MimeBundle { parts, ..MimeBundle::default() });
+    if is_result {
+        return Event::Result(ResultEvent { bundle, ..ResultEvent::default() });
+    }
+    Event::Display(DisplayEvent { bundle, ..DisplayEvent::default() })
+}
+
+#[test]
+fn of_one_thing_that_is_too_large_the_forms_that_fit_are_kept() {
+    let large = usize::try_from(PINNED_MAX_BYTES).expect("fits");
+    for is_result in [false, true] {
+        let mut cutter = Cutter::new(LIMIT);
+        let kept = run(&mut cutter, [stdout("before"), page(is_result, large, "a table"), stdout("after")]);
+        let [_, form, Event::Truncated(cut), after] = kept.as_slice() else { panic!("{} events", kept.len()) };
+        assert_eq!(payload_bytes(form), 7, "its text is left out as well");
+        assert_eq!((cut.kept_bytes, cut.dropped_bytes), (13, signed(PINNED_MAX_BYTES)));
+        assert_eq!(text(after), "after", "what follows is held to be too much");
+        assert!(length(&kept) <= cutter.used);
+    }
+}
+
+#[test]
+fn above_the_limit_the_forms_that_fit_are_kept_too() {
+    for is_result in [false, true] {
+        let mut cutter = Cutter::new(LIMIT);
+        let said = [stdout(&"x".repeat(5_900)), stdout(&"y".repeat(1_000)), page(is_result, 20 << 20, "a table")];
+        let kept = run(&mut cutter, said);
+        assert_eq!(kept.last().map(payload_bytes), Some(7));
+        assert_eq!(cutter.dropped_bytes(), 20 << 20);
+    }
+}
+
+#[test]
+fn a_marker_of_another_tells_what_is_kept() {
+    let mut cutter = Cutter::new(LIMIT);
+    let left_out = Event::Truncated(TruncatedEvent { kept_bytes: 0, dropped_bytes: 7, limit_bytes: 1 });
+    let kept = run(&mut cutter, [stdout("before"), left_out]);
+    assert!(matches!(kept.as_slice(), [_, Event::Truncated(cut)] if cut.kept_bytes == 6 && cut.limit_bytes == 1));
 }
 
 #[test]
