@@ -64,7 +64,7 @@ export const en = {
   },
   output: {
     between: "{between} outputs between. Show all {n}", broken: "This output cannot be drawn.", chart: "Chart", frameFailed: "This output could not be drawn: {reason}", imageBroken: "This picture cannot be read.", inputWanted: "Input:", richOutput: "Rich output",
-    save: "Download", saveImage: "Save picture", send: "Send", showLarge: "Show large output ({size})", truncated: "{dropped} of output were left out here; one run may print {limit}.",
+    save: "Download", saveImage: "Save picture", send: "Send", showLarge: "Show large output ({size})",
     unknownForm: "This output has no form that can be shown here.",
   },
   notices: {

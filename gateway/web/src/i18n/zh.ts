@@ -66,7 +66,7 @@ export const zh: Messages = {
   },
   output: {
     between: "中间还有 {between} 项输出，显示全部 {n} 项", broken: "无法绘制此输出。", chart: "图表", frameFailed: "无法绘制此输出：{reason}", imageBroken: "无法读取这张图片。", inputWanted: "请输入：", richOutput: "富文本输出",
-    save: "下载", saveImage: "保存图片", send: "发送", showLarge: "显示较大的输出（{size}）", truncated: "此处省略了 {dropped} 的输出；单次运行最多保留 {limit}。",
+    save: "下载", saveImage: "保存图片", send: "发送", showLarge: "显示较大的输出（{size}）",
     unknownForm: "此输出没有可以在这里显示的形式。",
   },
   notices: {

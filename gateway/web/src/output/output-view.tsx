@@ -3,7 +3,6 @@ import { CircleAlert, Info, Scissors } from "lucide-react";
 import { memo, useMemo, useState } from "react";
 import type { OutputItem, OutputModel, Truncated } from "../execution/model";
 import { TerminalLog } from "../execution/terminal";
-import { bytes } from "../i18n/format";
 import { useT } from "../i18n/i18n";
 import { NoticeKind } from "../gen/fenxi/analysis/v1/output_pb";
 import { Button } from "../ui/button";
@@ -11,6 +10,7 @@ import { endsOf } from "./ends";
 import { noticeOf } from "./notice";
 import { OutputGuard } from "./output-guard";
 import { InputView } from "./input-view";
+import { leftOutText } from "./left-out";
 import { RichView } from "./rich-view";
 import { AnsiText, TerminalView } from "./terminal-view";
 import "./output.css";
@@ -57,7 +57,8 @@ interface ItemProps {
 }
 
 const ItemView = memo(function ItemView({ item, version, executionId, waiting, truncatedText, onReply }: ItemProps) {
-  const t = useT();
+  // Drawn again when the language changes.
+  useT();
   switch (item.kind) {
     case "stream":
       return <TerminalView log={item.log} name={item.name} version={version} />;
@@ -73,7 +74,7 @@ const ItemView = memo(function ItemView({ item, version, executionId, waiting, t
       return (
         <div className="notice notice-s notice-warn" data-testid="truncated">
           <Scissors aria-hidden />
-          <span>{truncatedText?.(item) ?? t("output.truncated", { dropped: bytes(item.droppedBytes), limit: bytes(item.limitBytes) })}</span>
+          <span>{truncatedText?.(item) ?? leftOutText(item)}</span>
         </div>
       );
   }

@@ -6,6 +6,7 @@ import { bytes } from "../../i18n/format";
 import { translate } from "../../i18n/i18n";
 import { sizeOf } from "../../output/choose";
 import type { Content } from "../../output/content";
+import { leftOutText } from "../../output/left-out";
 import { base64Of, linesOf, terminalText } from "./text";
 
 export type NbOutput =
@@ -72,7 +73,7 @@ function plain(item: Exclude<OutputItem, { kind: "rich" }>, room: Room): NbOutpu
       // As Jupyter's pages keep it.
       return stream("stdout", `${item.prompt}${item.reply === null ? "" : item.password ? PASSWORD_SHOWN : item.reply}\n`);
     case "truncated":
-      return stream("stderr", `${translate("output.truncated", { dropped: bytes(item.droppedBytes), limit: bytes(item.limitBytes) })}\n`);
+      return stream("stderr", `${leftOutText(item)}\n`);
     case "notice":
       return null;
   }
