@@ -43,3 +43,5 @@ mod specs;
 mod starting;
 #[path = "executions/stopping.rs"]
 mod stopping;
+#[path = "executions/support.rs"]
+mod support;

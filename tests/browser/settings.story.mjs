@@ -116,6 +116,31 @@ await story("settings", {}, async ({ page, context, picture }) => {
   await tab("Devices").click();
   await page.getByLabel("Current password").waitFor({ state: "hidden" });
 
+  // Administrators are told how kernels come to be here; and where that is not as it was meant, why.
+  await tab("Kernels").click();
+  await byId(page, "kernel-start").getByText("Forked (deep)").waitFor();
+  await byId(page, "isolation-level").filter({ hasText: "strict" }).waitFor();
+  await byId(page, "isolation-level").filter({ hasText: "standard" }).getByText("In force").waitFor();
+  assert.equal(await byId(page, "kernel-start-degraded").count(), 0);
+  await picture("kernels");
+  const support = "**/fenxi.analysis.v1.KernelService/GetKernelSupport";
+  // PLAIN, FORKED wanted, FORKED given up; STRICT lacks a layer.
+  const failure = Buffer.from([0x08, 1, 0x12, 3, ...Buffer.from("why")]);
+  const lacking = Buffer.from([0x08, 3, 0x12, 7, ...Buffer.from("no wall")]);
+  const body = Buffer.concat([Buffer.from([0x08, 3, 0x10, 1, 0x1a, failure.length]), failure, Buffer.from([0x2a, lacking.length]), lacking]);
+  const framed = Buffer.concat([Buffer.from([0, 0, 0, 0, body.length]), body]);
+  const trailer = Buffer.from("grpc-status: 0\r\n");
+  const answer = Buffer.concat([framed, Buffer.from([0x80, 0, 0, 0, trailer.length]), trailer]);
+  await page.route(support, (route) => route.fulfill({ status: 200, headers: { "content-type": "application/grpc-web+proto" }, body: answer }));
+  await page.reload();
+  await byId(page, "kernel-start").getByText("Program of its own").waitFor();
+  await byId(page, "kernel-start-degraded").getByText("Wanted was “Forked (deep)”").waitFor();
+  await byId(page, "kernel-reasons").getByText("Why “Forked (deep)” was given up").click();
+  await byId(page, "kernel-reasons").getByText("why", { exact: true }).waitFor();
+  await byId(page, "isolation-level").getByText("Missing: no wall").waitFor();
+  await picture("kernels-degraded");
+  await page.unroute(support);
+
   // A browser that has no room left still changes what it looks like, and its language.
   await tab("General").click();
   await page.evaluate(() => {
@@ -157,6 +182,9 @@ await story("settings", {}, async ({ page, context, picture }) => {
   await byId(page, "empty").getByText("For administrators").waitFor();
   assert.deepEqual([await button("Add user").count(), await page.getByRole("searchbox").count()], [0, 0]);
   await picture("member");
+  await page.goto(`${origin}/settings/kernels`);
+  await tab("General").waitFor();
+  assert.equal(await tab("Kernels").count(), 0);
 
   // Who signs out after the login has run out is where they wanted to be.
   await context.clearCookies();

@@ -259,7 +259,7 @@ impl Auth {
         NetworkGrantServiceClient::with_interceptor(channel(url).expect("an address"), bearer)
     }
 
-    fn caller(&self, user_id: Uuid, role: Role) -> String {
+    pub(crate) fn caller(&self, user_id: Uuid, role: Role) -> String {
         let now = Clock::system().now_micros() / 1_000_000;
         let claims = Claims {
             iss: ISSUER.into(),

@@ -29,6 +29,8 @@ use crate::{
 const LINGER_SECS: u32 = 120;
 /// The file that is there while starts are held.
 const HELD: &str = "held";
+/// The file that is there, and says why, where no fork server starts.
+const BROKEN: &str = "broken";
 
 /// A service in a process of its own, which can be killed.
 pub(crate) struct Machine {
@@ -122,6 +124,11 @@ impl Machine {
         std::fs::write(self.folder.path().join(HELD), "").expect("written");
     }
 
+    /// From here on what forks kernels ends at its start, saying this.
+    pub(crate) fn break_forks(&self, why: &str) {
+        std::fs::write(self.folder.path().join(BROKEN), why).expect("written");
+    }
+
     pub(crate) fn let_starts_go_on(&self) {
         std::fs::remove_file(self.folder.path().join(HELD)).expect("they were held");
     }
@@ -174,13 +181,15 @@ impl Running {
     }
 }
 
-/// The kernels' interpreter, whose starts can be held: see [`Machine::hold_starts`].
+/// The kernels' interpreter, whose starts can be held or broken: see [`Machine::hold_starts`], [`Machine::break_forks`].
 fn holdable(folder: &Path) -> PathBuf {
-    let (program, held) = (folder.join("python"), folder.join(HELD));
+    let [program, held, broken] = ["python", HELD, BROKEN].map(|name| folder.join(name));
     let script = format!(
         "#!/bin/sh\ncase \"$2\" in fenxi_kernel | fenxi_kernel.forkserver)\n\
-         while [ -e {} ]; do sleep 0.02; done ;;\nesac\nexec {} \"$@\"\n",
+         while [ -e {} ]; do sleep 0.02; done ;;\nesac\n\
+         if [ \"$2\" = fenxi_kernel.forkserver ] && [ -e {} ]; then cat {1} >&2; exit 9; fi\nexec {} \"$@\"\n",
         held.display(),
+        broken.display(),
         python().display()
     );
     std::fs::write(&program, script).expect("written");

@@ -3,6 +3,7 @@ import { Tabs } from "radix-ui";
 import type { ReactNode } from "react";
 import { useLocation } from "wouter";
 import { currentLanguage, isolated, setLanguage, useT, type Language, type MessageKey } from "../../i18n/i18n";
+import { WORDS } from "../../i18n/kernel-support-words";
 import { Avatar } from "../../shell/avatar";
 import { PageHead, signOut } from "../../shell/shell";
 import { setTheme, useTheme, type Theme } from "../../shell/theme";
@@ -10,6 +11,7 @@ import { isAdministrator, useUser } from "../../shell/user";
 import { Button } from "../../ui/button";
 import { Devices } from "./devices";
 import { ApiTokens } from "./api-tokens";
+import { Kernels } from "./kernels";
 import { ChangePassword } from "./password";
 import "./settings.css";
 
@@ -19,22 +21,27 @@ const TABS: { value: string; key: MessageKey }[] = [
   { value: "devices", key: "settings.devices" },
   { value: "tokens", key: "settings.tokens" },
 ];
+const KERNELS = "kernels";
 
 export function SettingsScreen({ tab }: { tab: string }) {
   const t = useT();
   const [, go] = useLocation();
-  const shown = TABS.some(({ value }) => value === tab) ? tab : GENERAL;
+  const administrator = isAdministrator(useUser());
+  const tabs = TABS.map(({ value, key }) => ({ value, name: t(key) }));
+  if (administrator) tabs.push({ value: KERNELS, name: WORDS[currentLanguage()].tab });
+  const shown = tabs.some(({ value }) => value === tab) ? tab : GENERAL;
   return (
     <div className="screen">
       <PageHead title={t("nav.settings")} />
       <Tabs.Root value={shown} onValueChange={(value) => go(`/settings/${value}`, { replace: true })} className="stack">
         <Tabs.List className="tabs-list" aria-label={t("nav.settings")}>
-          {TABS.map(({ value, key }) => <Tabs.Trigger key={value} className="tab" value={value}>{t(key)}</Tabs.Trigger>)}
+          {tabs.map(({ value, name }) => <Tabs.Trigger key={value} className="tab" value={value}>{name}</Tabs.Trigger>)}
         </Tabs.List>
         {/* What is typed in it stays while another tab is looked at. */}
         <Tabs.Content value={GENERAL} forceMount hidden={shown !== GENERAL}><General /></Tabs.Content>
         <Tabs.Content value="devices"><Devices /></Tabs.Content>
         <Tabs.Content value="tokens"><ApiTokens /></Tabs.Content>
+        {administrator && <Tabs.Content value={KERNELS}><Kernels /></Tabs.Content>}
       </Tabs.Root>
     </div>
   );
