@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use fenxi_proto::analysis::v1::{NoticeEvent, NoticeKind, output_event::Event};
 use tokio::{task::JoinHandle, time::Instant};
 
-use super::{Driver, Parts, held::Held, start::Live};
+use super::{Driver, Parts, guard::Growth, held::Held, start::Live};
 use crate::kernels::{
     connection::Memo,
     machine::{
@@ -43,6 +43,13 @@ pub(super) struct Meter {
     pub(super) holds_since: Option<Instant>,
     /// Memory that its limit is about, as last measured.
     pub(super) held: Held,
+    /// What the process alone had resident then.
+    pub(super) resident_bytes: u64,
+    /// When it is to be measured again, whatever a glance shows.
+    pub(super) whole_at: Instant,
+    /// How fast it grows, as measured, and by glances.
+    pub(super) growth: Growth,
+    pub(super) glanced: Growth,
     /// Private memory that it is known to need.
     floor_bytes: Option<u64>,
     /// What it used when it was last looked at whole.
@@ -83,6 +90,10 @@ impl Meter {
             floor_bytes: None,
             rest: 1,
             held: Held::default(),
+            resident_bytes: 0,
+            whole_at: Instant::now() + interval,
+            growth: Growth::default(),
+            glanced: Growth::default(),
             last: None,
             still: 0,
         }
@@ -181,6 +192,7 @@ impl Driver {
     pub(super) fn end_rest(&mut self) {
         self.meter.rest = 1;
         self.meter.next_at = self.meter.next_at.min(Instant::now() + self.parts.settings.sample_interval);
+        self.meter.whole_at = self.meter.whole_at.min(Instant::now() + self.parts.settings.sample_interval);
     }
 
     /// Notes what the process has used before code runs in it, for a later service too. Nothing is waited for: that one
@@ -219,7 +231,11 @@ impl Driver {
 
     /// Measures, and does what follows from it.
     pub(super) async fn sample(&mut self) {
+        if self.glance() {
+            return;
+        }
         self.meter.next_at = Instant::now() + self.parts.settings.sample_interval * self.meter.rest;
+        self.meter.whole_at = self.meter.next_at;
         let Some(live) = &self.live else { return };
         let (pid, kin) = (live.launched.process.pid(), live.launched.kin(self.is_idle()));
         if self.is_idle() && tree::own_cpu(pid).is_some_and(|own_cpu| self.meter.is_still(own_cpu)) {
@@ -232,6 +248,7 @@ impl Driver {
             self.touch();
         }
         self.meter.saw(usage);
+        self.meter.resident_bytes = tree::own_resident_bytes(pid).unwrap_or_default();
         self.measure_held(usage).await;
         self.kernel.memory_bytes = self.meter.held.resident_bytes() / MIB * MIB;
         self.tell_memory_kills().await;

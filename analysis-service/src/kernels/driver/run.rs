@@ -238,6 +238,7 @@ impl Driver {
         self.running = Some(running);
         self.touch();
         self.end_rest();
+        self.glance_soon();
         if sent.is_err() {
             self.kill(death(DeathCause::Unresponsive, "the kernel takes no requests"));
         }
