@@ -19,6 +19,8 @@ mod hung;
 mod inspection;
 #[path = "kernels/kinds.rs"]
 mod kinds;
+#[path = "kernels/large.rs"]
+mod large;
 #[path = "kernels/launching.rs"]
 mod launching;
 #[path = "kernels/life.rs"]
