@@ -132,10 +132,10 @@ export const en = {
     revoked: "Token revoked", scopes: "May", secretLost: "The token had been made, but its secret did not arrive. Revoke that one; the next press makes another.", use: "Send it as", write: "write",
   },
   users: {
-    administrator: "Administrator", create: "Add user", createText: "Makes a local account with a password that you hand over.", created: "User added", disable: "Disable",
-    disabled: "Disabled", displayName: "Display name", enable: "Enable", forAdministrators: "For administrators", forAdministratorsText: "Only they see and change the users of this installation.", lastLogin: "last login {when}", makeAdministrator: "Make administrator",
+    administrator: "Administrator", create: "Add user", created: "User added", disable: "Disable",
+    disabled: "Disabled", displayName: "Display name", enable: "Enable", lastLogin: "last login {when}", makeAdministrator: "Make administrator",
     makeMember: "Make member", member: "Member", neverIn: "never signed in", passwordRule: "At least 10 characters.", role: "Role", search: "Search users", setPassword: "Set password",
-    setPasswordText: "{name} is signed out everywhere, every API token of theirs ends, and they sign in with the new password.", total: "{n} user|{n} users", usernameRule: "3 to 64 of a–z, 0–9, dot, underscore, hyphen.", you: "You",
+    total: "{n} user|{n} users", usernameRule: "3 to 64 of a–z, 0–9, dot, underscore, hyphen.", you: "You",
   },
   details: {
     answerUnreadable: "The kernel's answer cannot be read. Restart it if code has changed what it is made of.", archive: "It is an archive ({what}). Unpack it and upload the table inside.",

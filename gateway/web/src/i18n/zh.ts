@@ -133,10 +133,10 @@ export const zh: Messages = {
     revoked: "令牌已吊销", scopes: "权限", secretLost: "令牌其实已创建，但密钥未能送达。请吊销它；再按一次会创建新的令牌。", use: "发送方式：", write: "写",
   },
   users: {
-    administrator: "管理员", create: "添加用户", createText: "创建一个本地账号，并将密码转交给对方。", created: "用户已添加", disable: "停用",
-    disabled: "已停用", displayName: "显示名称", enable: "启用", forAdministrators: "仅限管理员", forAdministratorsText: "只有管理员可以查看和管理本服务的用户。", lastLogin: "{when}登录", makeAdministrator: "设为管理员",
+    administrator: "管理员", create: "添加用户", created: "用户已添加", disable: "停用",
+    disabled: "已停用", displayName: "显示名称", enable: "启用", lastLogin: "{when}登录", makeAdministrator: "设为管理员",
     makeMember: "设为成员", member: "成员", neverIn: "从未登录", passwordRule: "至少 10 个字符。", role: "角色", search: "搜索用户", setPassword: "设置密码",
-    setPasswordText: "{name} 会在所有设备上退出，其所有 API 令牌随即失效，并使用新密码登录。", total: "{n} 位用户", usernameRule: "3 至 64 个字符：a–z、0–9、点、下划线、连字符。", you: "你",
+    total: "{n} 位用户", usernameRule: "3 至 64 个字符：a–z、0–9、点、下划线、连字符。", you: "你",
   },
   details: {
     answerUnreadable: "无法解读内核的回答；如果代码改动了内核自身，请重启内核。", archive: "这是压缩包（{what}），请先解压，再上传其中的表格。",

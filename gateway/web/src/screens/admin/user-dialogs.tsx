@@ -5,7 +5,8 @@ import { errorText } from "../../api/errors";
 import { Once } from "../../api/once";
 import { changed } from "../../api/query";
 import { type User, UserRole, UserService } from "../../gen/fenxi/auth/v1/user_pb";
-import { useT } from "../../i18n/i18n";
+import { currentLanguage, fill, useT } from "../../i18n/i18n";
+import { WORDS } from "../../i18n/user-words";
 import { Button } from "../../ui/button";
 import { Dialog } from "../../ui/dialog";
 import { Field, Select } from "../../ui/field";
@@ -47,7 +48,7 @@ export function CreateUser({ open, onClose }: { open: boolean; onClose(): void }
       open={open}
       onClose={close}
       title={t("users.create")}
-      description={t("users.createText")}
+      description={WORDS[currentLanguage()].createText}
       footer={
         <>
           <Button onClick={close}>{t("common.cancel")}</Button>
@@ -90,7 +91,7 @@ export function SetPassword({ user, onClose }: { user: User | null; onClose(): v
       open={user !== null}
       onClose={close}
       title={t("users.setPassword")}
-      description={t("users.setPasswordText", { name: user?.displayName || user?.username || "" })}
+      description={fill(WORDS[currentLanguage()].setPasswordText, { name: user?.displayName || user?.username || "" })}
       footer={
         <>
           <Button onClick={close}>{t("common.cancel")}</Button>

@@ -12,7 +12,7 @@ import { transport } from "../../api/transport";
 import { UserRole, UserService, type User } from "../../gen/fenxi/auth/v1/user_pb";
 import { ago } from "../../i18n/format";
 import { currentLanguage, fill, useT } from "../../i18n/i18n";
-import { WORDS } from "../../i18n/user-change-words";
+import { WORDS } from "../../i18n/user-words";
 import { Avatar } from "../../shell/avatar";
 import { PageHead } from "../../shell/shell";
 import { isAdministrator, useUser } from "../../shell/user";
@@ -31,8 +31,9 @@ export function UsersScreen() {
   const t = useT();
   const me = useUser();
   if (isAdministrator(me)) return <Users />;
+  const words = WORDS[currentLanguage()];
   return (
-    <Empty icon={<ShieldOff />} title={t("users.forAdministrators")} text={t("users.forAdministratorsText")}>
+    <Empty icon={<ShieldOff />} title={words.forAdministrators} text={words.forAdministratorsText}>
       <LinkButton href="/">{t("nav.home")}</LinkButton>
     </Empty>
   );
