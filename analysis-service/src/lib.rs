@@ -132,8 +132,7 @@ pub async fn serve_on(listeners: impl Into<Listeners>, config: Config, frame: Fr
     for (kernel_id, work) in works.context("the executions of an earlier run cannot be taken up")? {
         inherited.works.entry(kernel_id).or_default().push(work);
     }
-    lifecycle.spawn(executions.clone().keep_tidy(lifecycle.clone()));
-    lifecycle.spawn(executions.clone().learn_requests(lifecycle.clone()));
+    executions.work_behind_calls(&lifecycle);
     let bearer = bearer(&config.auth)?;
     let to_deliver = (database.clone(), clock, wake);
     let clock = frame.clock.clone();

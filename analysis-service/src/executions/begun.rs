@@ -62,8 +62,8 @@ impl Begun {
 }
 
 impl Executions {
-    /// Learns which requests began an execution in earlier processes. To be called after [`Executions::recover`].
-    pub async fn learn_requests(self, lifecycle: Lifecycle) {
+    /// Learns which requests began an execution in earlier processes.
+    pub(super) async fn learn_requests(self, lifecycle: Lifecycle) {
         let token = lifecycle.token();
         if let Some(Err(error)) = token.run_until_cancelled(self.begun.learn(&self.store, LEARN_ROWS)).await {
             tracing::warn!(%error, "the requests of former executions cannot be read; each new one asks the database");

@@ -45,7 +45,7 @@ pub struct Swept {
 
 impl Executions {
     /// Sweeps now and every hour, until the process is to stop.
-    pub async fn keep_tidy(self, lifecycle: Lifecycle) {
+    pub(super) async fn keep_tidy(self, lifecycle: Lifecycle) {
         let token = lifecycle.token();
         let sweeps = async {
             loop {

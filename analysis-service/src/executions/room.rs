@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use fenxi_chassis::{clock::Clock, id::Ids, sqlite::Database};
+use fenxi_chassis::{clock::Clock, id::Ids, lifecycle::Lifecycle, sqlite::Database};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -108,6 +108,13 @@ impl Executions {
         let left = Arc::new(Mutex::new(left));
         let (begun, keep) = (Begun::new(), Keep::new(settings));
         Ok(Self { desk, store, folder, lives, begun, keep, ids, left, room, same_boot, readers, reads })
+    }
+
+    /// Learns what earlier processes accepted and removes what is old, until the process is to stop. To be called after
+    /// [`Executions::recover`].
+    pub fn work_behind_calls(&self, lifecycle: &Lifecycle) {
+        lifecycle.spawn(self.clone().learn_requests(lifecycle.clone()));
+        lifecycle.spawn(self.clone().keep_tidy(lifecycle.clone()));
     }
 
     /// One execution of this user as it stands.

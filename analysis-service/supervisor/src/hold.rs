@@ -172,13 +172,18 @@ mod tests {
     fn an_answer_and_idleness_end_it_in_any_order_and_for_each_anew() {
         let mut hold = Hold::default();
         // Two sockets: the answer can overtake all that was said before it.
-        let orders: [[fn(&'static str) -> Told; 3]; 3] =
-            [[busy, answer, idle], [busy, idle, answer], [answer, busy, idle]];
+        let orders = |parent| {
+            [
+                [busy(parent), answer(parent), idle(parent)],
+                [busy(parent), idle(parent), answer(parent)],
+                [answer(parent), busy(parent), idle(parent)],
+            ]
+        };
         for parent in ["one", "two"] {
-            for order in orders {
+            for order in orders(parent) {
                 for told in order {
                     assert_ne!(hold.due(), Due::Now, "of {parent} it has left before its end");
-                    hold.came(&told(parent), Instant::now());
+                    hold.came(&told, Instant::now());
                 }
                 assert_eq!(hold.due(), Due::Now);
                 hold.left();
