@@ -1,24 +1,14 @@
 //! Code that leaves files behind for the next start of its kernel, which begins before anything keeps it apart.
 
-use std::{
-    fs::{self, File},
-    io::Read as _,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
-    path::Path,
-};
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use fenxi_proto::analysis::v1::KernelState;
-use nix::sys::stat::Mode;
 
 use crate::{
     house::{House, USER, apart, fork_kernels, python, settings, soon, until_state},
     specs::{describe, stock},
 };
-use analysis_service::kernels::{
-    KernelHandle,
-    launch::{Apart, Level},
-    registry::NewKernel,
-};
+use analysis_service::kernels::{KernelHandle, registry::NewKernel};
 
 /// Leaves its name in the kernel's folder where it is run by what is not kept apart yet: no filter of system calls.
 fn tell(name: &str, proof: &Path) -> String {
@@ -109,52 +99,4 @@ async fn no_kernel_of_a_service_that_is_root_is_root() {
         let layers = kernel.snapshot().isolation.clone().expect("layers").layers;
         assert!(["mount", "uid"].iter().all(|layer| layers.iter().any(|has| has == layer)), "{kind}: {layers:?}");
     }
-}
-
-/// Starts processes each of which starts another in a session of its own and ends: none lives for long, and they go on for
-/// minutes. As long as any does, the file is open.
-const CHAINS: &str = "
-import subprocess, sys
-chain = '''
-import os, time
-alive = open(\"alive\", \"w\")
-until = time.monotonic() + 300
-for _ in range(15):
-    if os.fork() == 0:
-        break
-print(\"on\", flush=True)
-while time.monotonic() < until:
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-'''
-chains = subprocess.Popen([sys.executable, '-c', chain], start_new_session=True, stdout=subprocess.PIPE)
-assert chains.stdout.read(48) == b'on\\n' * 16
-print('started')
-";
-
-async fn ends_with_its_kernel(house: &House) {
-    let kernel = house.kernel().await;
-    until_state(&kernel, KernelState::Idle).await;
-    let alive = house.files.join("work").join(kernel.kernel_id().to_string()).join("alive");
-    nix::unistd::mkfifo(&alive, Mode::S_IRWXU).expect("a pipe");
-    fs::set_permissions(&alive, fs::Permissions::from_mode(0o777)).expect("set");
-    let mut open = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&alive).expect("opened");
-    assert_eq!(house.printed(&kernel, CHAINS).await, "started\n");
-    soon(house.registry.delete(USER, kernel.kernel_id(), None)).await.expect("deleted");
-    // Nobody writes to it: without an end of the pipe, somebody could.
-    assert_eq!(open.read(&mut [0]).expect("the kernel is deleted, and its processes go on"), 0);
-}
-
-#[tokio::test]
-async fn processes_that_start_others_and_end_do_not_outlive_their_kernel() {
-    ends_with_its_kernel(&House::held_to(settings(), apart()).await).await;
-    // As nobody of its own, and in no group.
-    ends_with_its_kernel(&House::held_to(settings(), Apart { level: Level::None, ..apart() }).await).await;
-}
-
-#[tokio::test]
-async fn processes_that_start_others_and_end_do_not_outlive_a_forked_kernel() {
-    tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
-    ends_with_its_kernel(&House::new().await).await;
 }

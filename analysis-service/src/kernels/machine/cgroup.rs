@@ -303,14 +303,6 @@ fn close(folder: &Path) {
     }
 }
 
-/// Kills what is in a group at one moment, what is just being started too: version 2 can from Linux 5.14 on.
-fn kill_whole(folder: &Path) {
-    let file = folder.join("cgroup.kill");
-    if file.exists() {
-        let _ = fs::write(file, "1");
-    }
-}
-
 /// Kills what is in the groups of these folders, and lets nothing in them start anything; gives the processor time that it
 /// had used.
 fn kill_in(folders: &[PathBuf]) -> Duration {
@@ -321,7 +313,6 @@ fn kill_in(folders: &[PathBuf]) -> Duration {
         let found: Vec<_> = folders.iter().flat_map(|folder| processes(folder)).collect();
         // All of them first: whoever is killed is soon somebody's child that was waited for.
         found.iter().for_each(|pid| spent.note(pid.as_raw()));
-        folders.iter().for_each(|folder| kill_whole(folder));
         for pid in found {
             anything |= kill(pid, Signal::SIGKILL).is_ok();
         }

@@ -115,17 +115,6 @@ fn what_is_in_a_group_is_killed_and_nothing_starts_in_it_any_more() {
 }
 
 #[test]
-fn a_group_that_can_be_killed_at_one_moment_is() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("cgroup.kill");
-    kill_in(&[folder.path().to_owned()]);
-    assert!(!file.exists(), "it was made where the system has none");
-    fs::write(&file, "").expect("written");
-    kill_in(&[folder.path().to_owned()]);
-    assert_eq!(fs::read_to_string(&file).expect("there"), "1");
-}
-
-#[test]
 fn a_group_that_an_older_service_wrote_down_has_no_limit_on_processors() {
     let group: Group = serde_json::from_str(r#"{"trees": [], "memory": null}"#).expect("read");
     assert_eq!(group.cpu_percent(), None);

@@ -17,8 +17,6 @@ use nix::{
 
 use super::kin::Kin;
 
-mod chase;
-
 /// Processes of one kernel that are looked at.
 pub(super) const TREE_MAX: usize = 1024;
 /// The variable that every process of a kernel has, however far it went.
@@ -143,38 +141,25 @@ pub(crate) fn memory_kills() -> u64 {
 /// these ticks, where that one is known. As soon as nothing has its number the number is anybody's, and counts no more.
 /// Gives the processor time that they had used.
 pub(crate) fn kill_rest(first: Option<(Pid, u64)>, mark: &str, uid: Option<u32>) -> Duration {
-    kill_in_rounds(first, mark, uid).0
-}
-
-/// Gives how many rounds that took, too.
-fn kill_in_rounds(first: Option<(Pid, u64)>, mark: &str, uid: Option<u32>) -> (Duration, usize) {
-    let (mut spent, mut known) = (Spent::default(), BTreeSet::new());
+    let mut spent = Spent::default();
     let mut leader = first.map(|(pid, ticks)| (pid.as_raw(), ticks));
-    for round in 1..=KILL_ROUNDS_MAX {
-        let chased = chase::kill_on_sight(mark, uid, &mut spent);
+    for _ in 0..KILL_ROUNDS_MAX {
         leader = leader.filter(|(pid, first_ticks)| start_ticks(*pid).is_none_or(|ticks| ticks == *first_ticks));
         let (rest, led) = rest(leader, mark, uid);
         leader = leader.filter(|_| led);
-        // What was just met may have started another that no list shows.
-        if rest.is_empty() && !chased {
-            return (spent.cpu(), round);
+        if rest.is_empty() {
+            return spent.cpu();
         }
         // All of them first: whoever is killed is soon somebody's child that was waited for.
         rest.iter().for_each(|pid| spent.note(*pid));
-        let mut new = chased;
         for pid in rest {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-            new |= known.insert(pid);
-        }
-        if new {
-            // Where one was met that nobody knew there may be others by now: they are not given the time.
-            continue;
         }
         #[expect(clippy::disallowed_methods, reason = "on a thread that may block")]
         std::thread::sleep(KILL_PAUSE);
     }
     tracing::warn!(mark, "processes of a kernel go on starting others");
-    (spent.cpu(), KILL_ROUNDS_MAX)
+    spent.cpu()
 }
 
 /// Whether any process runs as one of these users.
@@ -198,7 +183,12 @@ fn rest(leader: Option<(i32, u64)>, mark: &str, uid: Option<u32>) -> (BTreeSet<i
                 led.insert(pid);
             }
         }
-        if is_ours(pid, mark, uid) {
+        let ours = match uid {
+            // It is nobody else's, and quicker to read than an environment.
+            Some(uid) => entry.metadata().is_ok_and(|owner| owner.uid() == uid),
+            None => has_mark(pid, mark),
+        };
+        if ours {
             found.insert(pid);
         } else {
             parents.push((pid, stat.parent));
@@ -216,14 +206,6 @@ fn rest(leader: Option<(i32, u64)>, mark: &str, uid: Option<u32>) -> (BTreeSet<i
             return (found, !led.is_empty());
         }
         found.extend(more.into_iter().map(|(pid, _)| *pid));
-    }
-}
-
-fn is_ours(pid: i32, mark: &str, uid: Option<u32>) -> bool {
-    match uid {
-        // It is nobody else's, and quicker to read than an environment.
-        Some(uid) => fs::metadata(format!("/proc/{pid}")).is_ok_and(|owner| owner.uid() == uid),
-        None => has_mark(pid, mark),
     }
 }
 

@@ -105,37 +105,6 @@ fn children_that_left_the_session_are_found_and_killed() {
 }
 
 #[test]
-fn processes_that_start_others_and_end_are_met_within_a_few_rounds() {
-    use std::{io::Read as _, process::Stdio};
-    // Each starts one in a session of its own and ends: so many at a time, and none for long.
-    let script = "
-import os, time
-until = time.monotonic() + 120
-for _ in range(15):
-    if os.fork() == 0:
-        break
-print('go', flush=True)
-while time.monotonic() < until:
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-print('unmet', flush=True)
-";
-    let mut command = std::process::Command::new("python3");
-    command.args(["-c", script]).env("FENXI_KERNEL", "a bomb").stdout(Stdio::piped());
-    let mut child = command.spawn().expect("started");
-    let mut output = child.stdout.take().expect("a pipe");
-    output.read_exact(&mut [0; 3 * 16]).expect("text");
-    child.wait().expect("an end");
-    let (_, rounds) = kill_in_rounds(None, "FENXI_KERNEL=a bomb", None);
-    assert!(rounds < KILL_ROUNDS_MAX / 4, "{rounds} rounds");
-    // Ends only when the last of them has: they hold the pipe.
-    let mut said = String::new();
-    output.read_to_string(&mut said).expect("read");
-    assert_eq!(said, "", "they went on until they ended by themselves");
-}
-
-#[test]
 fn whoever_has_a_number_that_was_given_back_is_left_alone() {
     use std::os::unix::process::CommandExt as _;
     let mut other = std::process::Command::new("sleep").arg("600").process_group(0).spawn().expect("started");
