@@ -15,7 +15,7 @@ impl Store {
         rows: i64,
     ) -> Result<Vec<Request>, StoreError> {
         let sql = "SELECT user_id, request_id FROM execution WHERE (user_id, request_id) > ($1, $2) \
-                   ORDER BY user_id, request_id LIMIT $3";
+                   ORDER BY user_id, request_id LIMIT $3 + 0";
         let query = sqlx::query_as(sql).bind(user_id).bind(request_id).bind(rows);
         Ok(query.fetch_all(&self.database.reader).await?)
     }
