@@ -182,13 +182,12 @@ impl Live {
         });
     }
 
-    /// Whether a file has its log, or had it.
+    /// Whether a file has its log. One that the journal alone has needs none, nor does one that gave it up.
     pub(super) fn has_file(&self) -> bool {
         self.lock_file().is_some()
     }
 
-    /// Makes known what was written. After the first event, only the spool's thread calls this,
-    /// after the write.
+    /// Makes known what was written. But for the first event, only the spool's thread calls this, after the write.
     pub(super) fn publish(&self, written: Vec<Written>, update: impl FnOnce(&mut Progress)) {
         let mut offset = self.progress.borrow().bytes;
         {

@@ -1,6 +1,7 @@
-//! Files that short executions leave for the next ones. A log of a few lines is in a file for less than a second, and the
-//! file system takes longer to make one and to remove it than to write into it: ext4 without a journal looks at each file
-//! that was removed in the last five seconds before it makes another (`recently_deleted`).
+//! Files that short executions leave for the next ones. A log that the journal alone does not have, of a few lines all the
+//! same, is in a file for less than a second, and the file system takes longer to make one and to remove it than to write
+//! into it: ext4 without a journal looks at each file that was removed in the last five seconds before it makes another
+//! (`recently_deleted`).
 
 use std::{fs::File, io};
 
