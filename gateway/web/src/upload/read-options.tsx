@@ -14,7 +14,7 @@ import { uploads, type UploadItem } from "./queue";
 import { choose, mayMake, previewRows, rename } from "./reading";
 
 const DELIMITERS = [",", "\t", ";", "|", " "];
-const ENCODINGS = ["utf-8", "gb18030", "big5", "utf-16le", "utf-16be", "shift_jis", "windows-1252"];
+const ENCODINGS = ["utf-8", "gb18030", "big5", "utf-16le", "utf-16be", "shift_jis", "euc-kr", "windows-1252"];
 
 export function ReadOptions({ item, onMade }: { item: UploadItem; onMade(dataset: Dataset): void }) {
   const t = useT();
