@@ -1,6 +1,6 @@
 // The head of a notebook: its name, the kernel as it stands, and the buttons that concern all of it.
 import { Braces, Download, Ellipsis, FastForward, FileCode, Globe, Keyboard, ListX, Pencil, Power, RotateCcw, Square } from "lucide-react";
-import { useLayoutEffect, useRef, useState } from "react";
+import { useLayoutEffect, useRef, useState, type FocusEvent } from "react";
 import { Link, useLocation } from "wouter";
 import type { KernelSpec } from "../../gen/fenxi/analysis/v1/kernel_spec_pb";
 import { KernelState } from "../../gen/fenxi/analysis/v1/kernel_pb";
@@ -147,22 +147,33 @@ function StopButton({ session, onStop, onFocusLost }: Pick<ToolbarProps, "sessio
   const t = useT();
   const { kernel, stops: { stopping: { now: stop } } } = session;
   const working = kernel?.state === KernelState.BUSY || kernel?.state === KernelState.INTERRUPTING || session.busy;
-  const button = useRef<HTMLButtonElement>(null);
+  const focused = useRef(false);
   useLayoutEffect(() => {
     // Nothing is left to be stopped: it is disabled, and takes no key with it.
-    if (!working && document.activeElement === button.current) onFocusLost();
+    if (working || !focused.current) return;
+    focused.current = false;
+    onFocusLost();
   }, [working]);
+  const focus = {
+    onFocus: () => {
+      focused.current = true;
+    },
+    // Being disabled may have taken the focus already, before the effect: it is enough that the page's layout was asked for.
+    onBlur: ({ currentTarget }: FocusEvent<HTMLButtonElement>) => {
+      focused.current &&= currentTarget.disabled;
+    },
+  };
   if (stop !== null && working) {
     const late = Date.now() - stop.sinceMs >= FORCE_RESTART_AFTER_MS;
     return late ? (
-      <Button ref={button} size="s" variant="danger" icon={<RotateCcw />} onClick={() => void session.link.restart().catch(toastError)} data-testid="force-restart">
+      <Button {...focus} size="s" variant="danger" icon={<RotateCcw />} onClick={() => void session.link.restart().catch(toastError)} data-testid="force-restart">
         {t("notebook.forceRestart")}
       </Button>
     ) : (
-      <Button ref={button} size="s" busy data-testid="stopping">{t("notebook.stopping")}</Button>
+      <Button {...focus} size="s" busy data-testid="stopping">{t("notebook.stopping")}</Button>
     );
   }
   return (
-    <Button ref={button} size="s" icon={<Square />} disabled={!working} onClick={onStop} data-testid="stop">{t("notebook.stop")}</Button>
+    <Button {...focus} size="s" icon={<Square />} disabled={!working} onClick={onStop} data-testid="stop">{t("notebook.stop")}</Button>
   );
 }
