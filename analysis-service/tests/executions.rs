@@ -13,6 +13,8 @@ mod dependency;
 mod house;
 #[path = "executions/inspection.rs"]
 mod inspection;
+#[path = "executions/interpreter.rs"]
+mod interpreter;
 #[path = "executions/kept.rs"]
 mod kept;
 #[path = "executions/kinds.rs"]

@@ -45,6 +45,8 @@ use tonic::{
 };
 use uuid::Uuid;
 
+use crate::interpreter;
+
 /// How long a story waits for what must come, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) const SECRET: &str = "fxs_0123456789abcdef0123456789abcdef";
@@ -122,7 +124,7 @@ async fn serve(folder: &Path, auth: &Auth, more: &[OsString]) -> (String, Lifecy
         "--data-dir".into(),
         folder.join("data").into(),
         "--python".into(),
-        python().into(),
+        interpreter::light(folder, "").into(),
         "--table-reader".into(),
         env!("CARGO_BIN_EXE_table-reader").into(),
         "--kernel-supervisor".into(),

@@ -2,7 +2,6 @@
 
 use std::{
     fs::File,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command},
     time::Duration,
@@ -21,6 +20,7 @@ use uuid::Uuid;
 
 use crate::{
     house::{Auth, SECRET, User, id, python, soon},
+    interpreter,
     port::Port,
     specs::{describe, stock},
 };
@@ -183,18 +183,16 @@ impl Running {
 
 /// The kernels' interpreter, whose starts can be held or broken: see [`Machine::hold_starts`], [`Machine::break_forks`].
 fn holdable(folder: &Path) -> PathBuf {
-    let [program, held, broken] = ["python", HELD, BROKEN].map(|name| folder.join(name));
-    let script = format!(
-        "#!/bin/sh\ncase \"$2\" in fenxi_kernel | fenxi_kernel.forkserver)\n\
-         while [ -e {} ]; do sleep 0.02; done ;;\nesac\n\
-         if [ \"$2\" = fenxi_kernel.forkserver ] && [ -e {} ]; then cat {1} >&2; exit 9; fi\nexec {} \"$@\"\n",
+    let [held, broken] = [HELD, BROKEN].map(|name| folder.join(name));
+    let first = format!(
+        r#"case "$2" in fenxi_kernel | fenxi_kernel.forkserver)
+while [ -e {} ]; do sleep 0.02; done ;;
+esac
+if [ "$2" = fenxi_kernel.forkserver ] && [ -e {} ]; then cat {1} >&2; exit 9; fi"#,
         held.display(),
-        broken.display(),
-        python().display()
+        broken.display()
     );
-    std::fs::write(&program, script).expect("written");
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
-    program
+    interpreter::light(folder, &first)
 }
 
 fn spawn(folder: &Path, auth: &Auth, kernel_start: &str, more: &[&str]) -> Running {
