@@ -245,6 +245,8 @@ pub(crate) async fn an_idle_kernel_is_ended_and_a_working_one_is_not() {
     }
     let dead = kernel.snapshot();
     assert_eq!(dead.death.as_ref().map(fenxi_proto::analysis::v1::Death::cause), Some(DeathCause::Idle));
+    // Where stories share what starts kernels, it would compute beside all that follow.
+    soon(house.registry.shut_down()).await;
 }
 
 #[tokio::test]
