@@ -1,7 +1,7 @@
 import { EditorState } from "@codemirror/state";
 import { CompletionContext } from "@codemirror/autocomplete";
 import { python } from "@codemirror/lang-python";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { kernelSource, toCodePoints, toUnits, type KernelCompletions } from "./completion";
 
 test("places are counted as the contract counts them", () => {
@@ -36,6 +36,21 @@ test("the kernel's range and order are kept", async () => {
 test("words of the cell stand in where the kernel has nothing", async () => {
   const shown = await ask("revenue = 1\nrev", null).result;
   expect(shown?.options.map((each) => each.label)).toContain("revenue");
+});
+
+test("a slow kernel is waited for where no word fits, and its words come late", async () => {
+  vi.useFakeTimers();
+  const found = { completions: [{ text: "columns", type: "" }], replaceStart: 3, replaceEnd: 7, more: false };
+  const late = () => new Promise<KernelCompletions>((resolve) => setTimeout(resolve, 5_000, found));
+  const first = async (doc: string) => {
+    const state = EditorState.create({ doc, extensions: [python()] });
+    const shown = kernelSource(late)(new CompletionContext(state, doc.length, true));
+    await vi.advanceTimersByTimeAsync(5_000);
+    return (await shown)?.options.map((each) => each.label);
+  };
+  expect(await first("df.colu")).toEqual(["columns"]);
+  expect(await first("revenue = 1\nrev")).toContain("revenue");
+  vi.useRealTimers();
 });
 
 test("nobody is asked in texts, comments and after nothing", async () => {

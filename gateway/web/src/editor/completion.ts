@@ -13,8 +13,10 @@ export interface KernelCompletions {
 /** Asks for what may stand at the cursor; null where there is no kernel that answers. */
 export type Complete = (code: string, cursor: number, signal: AbortSignal) => Promise<KernelCompletions | null>;
 
-/** After so long, words are shown: a person types on. */
+/** After so long, words are shown, if there are any that fit: a person types on. */
 const KERNEL_WAIT_MS = 1_500;
+/** After so long, the kernel is not waited for any more. */
+const KERNEL_MAX_MS = 10_000;
 
 /** Code points before a place in UTF-16 units. */
 export function toCodePoints(text: string, units: number): number {
@@ -34,11 +36,23 @@ export function kernelSource(complete: Complete): CompletionSource {
     const code = context.state.doc.toString();
     const given = new AbortController();
     context.addEventListener("abort", () => given.abort());
-    const signal = AbortSignal.any([given.signal, AbortSignal.timeout(KERNEL_WAIT_MS)]);
-    const found = await complete(code, toCodePoints(code, context.pos), signal).catch(() => null);
+    const signal = AbortSignal.any([given.signal, AbortSignal.timeout(KERNEL_MAX_MS)]);
+    const answer = complete(code, toCodePoints(code, context.pos), signal).catch(() => null);
+    const late = new Promise<"late">((resolve) => setTimeout(resolve, KERNEL_WAIT_MS, "late"));
+    const words = await completeAnyWord(context);
+    let found = await Promise.race([answer, late]);
+    // Nothing instead would close the list that is shown meanwhile.
+    if (found === "late" && !fits(words, context)) found = await answer;
+    given.abort();
     if (context.aborted) return null;
-    return found && found.completions.length > 0 ? resultOf(code, found, context.pos) : completeAnyWord(context);
+    return found && found !== "late" && found.completions.length > 0 ? resultOf(code, found, context.pos) : words;
   };
+}
+
+/** Whether a word begins with what is written. */
+function fits(words: CompletionResult | null, { state, pos }: CompletionContext): boolean {
+  const written = words ? state.sliceDoc(words.from, pos) : "";
+  return words?.options.some(({ label }) => label !== written && label.startsWith(written)) ?? false;
 }
 
 /** Whether completions are to come by themselves: behind a name or a dot, in code. */
