@@ -119,7 +119,7 @@ async fn a_name_is_its_own_until_it_ends_and_each_of_its_services_has_it() {
     let (one, two) = (folder(), folder());
     let name = format!("fenxi-test-{}", one.path().display());
     let (service, _) = open(one.path(), LINGER).await;
-    let (other, _) = open(two.path(), LINGER).await;
+    let (other, _) = open(two.path(), Duration::ZERO).await;
     drop(service.take_name(&name).expect("nobody has it"));
     let refused = other.take_name(&name).expect_err("it is taken");
     assert_eq!(refused.kind(), std::io::ErrorKind::AddrInUse);
