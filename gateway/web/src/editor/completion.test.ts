@@ -1,4 +1,5 @@
 import { EditorState } from "@codemirror/state";
+import type { EditorView } from "@codemirror/view";
 import { CompletionContext } from "@codemirror/autocomplete";
 import { python } from "@codemirror/lang-python";
 import { expect, test, vi } from "vitest";
@@ -50,6 +51,32 @@ test("a slow kernel is waited for where no word fits, and its words come late", 
   };
   expect(await first("df.colu")).toEqual(["columns"]);
   expect(await first("revenue = 1\nrev")).toContain("revenue");
+  vi.useRealTimers();
+});
+
+test("whoever types on does not wait for a slow kernel", async () => {
+  vi.useFakeTimers();
+  const signals: AbortSignal[] = [];
+  const never = (_code: string, _cursor: number, signal: AbortSignal) => {
+    signals.push(signal);
+    return new Promise<KernelCompletions>((_, reject) => signal.addEventListener("abort", reject));
+  };
+  const state = EditorState.create({ doc: "df.colu", extensions: [python()] });
+  const asked = (view: { state: EditorState }) => {
+    const context = new CompletionContext(state, 7, true, view as EditorView);
+    return { context, shown: Promise.resolve(kernelSource(never)(context)) };
+  };
+  // Before the words' time: they come then, and the call ends.
+  const before = asked({ state: state.update({ changes: { from: 7, insert: "m" } }).state });
+  await vi.advanceTimersByTimeAsync(1_500);
+  expect((await before.shown)?.options).toHaveLength(1);
+  expect(signals[0]?.aborted).toBe(true);
+  // After it: the editor ends the question itself, which it does where it was told to.
+  const after = asked({ state });
+  expect(after.context).toMatchObject({ abortOnDocChange: false });
+  await vi.advanceTimersByTimeAsync(1_500);
+  expect(signals[1]?.aborted).toBe(false);
+  expect(after.context).toMatchObject({ abortOnDocChange: true });
   vi.useRealTimers();
 });
 

@@ -41,8 +41,11 @@ export function kernelSource(complete: Complete): CompletionSource {
     const late = new Promise<"late">((resolve) => setTimeout(resolve, KERNEL_WAIT_MS, "late"));
     const words = await completeAnyWord(context);
     let found = await Promise.race([answer, late]);
-    // Nothing instead would close the list that is shown meanwhile.
-    if (found === "late" && !fits(words, context)) found = await answer;
+    // Nothing instead would close the list that is shown meanwhile. Whoever types on wants something else.
+    if (found === "late" && !fits(words, context) && !hasTypedOn(context)) {
+      context.addEventListener("abort", () => given.abort(), { onDocChange: true });
+      found = await answer;
+    }
     given.abort();
     if (context.aborted) return null;
     return found && found !== "late" && found.completions.length > 0 ? resultOf(code, found, context.pos) : words;
@@ -53,6 +56,11 @@ export function kernelSource(complete: Complete): CompletionSource {
 function fits(words: CompletionResult | null, { state, pos }: CompletionContext): boolean {
   const written = words ? state.sliceDoc(words.from, pos) : "";
   return words?.options.some(({ label }) => label !== written && label.startsWith(written)) ?? false;
+}
+
+/** Whether the text is another by now; in an editor, no other question is asked before this one has its answer. */
+function hasTypedOn({ state, view }: CompletionContext): boolean {
+  return view !== undefined && view.state.doc !== state.doc;
 }
 
 /** Whether completions are to come by themselves: behind a name or a dot, in code. */
