@@ -13,7 +13,7 @@ mod dependency;
 mod house;
 #[path = "executions/inspection.rs"]
 mod inspection;
-#[path = "executions/interpreter.rs"]
+#[path = "support/interpreter.rs"]
 mod interpreter;
 #[path = "executions/kept.rs"]
 mod kept;

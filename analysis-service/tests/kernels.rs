@@ -17,6 +17,8 @@ mod house;
 mod hung;
 #[path = "kernels/inspection.rs"]
 mod inspection;
+#[path = "support/interpreter.rs"]
+mod interpreter;
 #[path = "kernels/kinds.rs"]
 mod kinds;
 #[path = "kernels/large.rs"]

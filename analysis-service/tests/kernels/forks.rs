@@ -5,7 +5,7 @@ use std::time::Duration;
 use analysis_service::kernels::model::{KernelLimits, Settings};
 use fenxi_proto::analysis::v1::{DeathCause, KernelStart, Outcome};
 
-use super::house::{House, fork_kernels, settings, until_kernel};
+use super::house::{House, fork_kernels, fork_light_kernels, settings, until_kernel};
 
 type Story = (&'static str, fn());
 
@@ -98,7 +98,7 @@ fn inspection_is_the_same_for_forked_kernels() {
 
 #[tokio::test]
 async fn a_kernel_says_how_it_came_to_be_and_what_keeps_it_apart() {
-    tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
+    fork_light_kernels().await;
     let house = House::new().await;
     let kernel = house.kernel().await;
     house.run(&kernel, "1").await;
@@ -110,7 +110,7 @@ async fn a_kernel_says_how_it_came_to_be_and_what_keeps_it_apart() {
 
 #[tokio::test]
 async fn memory_above_a_hard_limit_ends_the_kernel_at_once_and_is_the_cause() {
-    tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
+    fork_light_kernels().await;
     let limits = KernelLimits { memory_bytes: Some(512 << 20), ..settings().limits };
     // No sample comes in between.
     let house = House::with(Settings { limits, sample_interval: Duration::from_secs(600), ..settings() }).await;
@@ -130,7 +130,7 @@ async fn memory_above_a_hard_limit_ends_the_kernel_at_once_and_is_the_cause() {
 
 #[tokio::test]
 async fn files_in_memory_are_memory_and_what_writes_them_is_interrupted() {
-    tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
+    fork_light_kernels().await;
     let limits = KernelLimits { memory_bytes: Some(1 << 30), ..settings().limits };
     let house = House::with(Settings { limits, ..settings() }).await;
     let kernel = house.kernel().await;
@@ -191,7 +191,7 @@ async fn memory_that_is_shared_with_other_kernels_is_told_apart() {
 
 #[tokio::test]
 async fn modules_that_are_named_are_loaded_already() {
-    tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
+    fork_light_kernels().await;
     let house = House::new().await;
     let kernel = house.kernel().await;
     let code = "import sys; print([name in sys.modules for name in ('wave', 'not_there')])";

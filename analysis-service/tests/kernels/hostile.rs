@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 use fenxi_proto::analysis::v1::KernelState;
 
 use crate::{
-    house::{House, USER, apart, fork_kernels, python, settings, soon, until_state},
+    house::{House, USER, apart, fork_light_kernels, python, settings, soon, until_state},
     specs::{describe, stock},
 };
 use analysis_service::kernels::{KernelHandle, registry::NewKernel};
@@ -74,7 +74,7 @@ async fn another_kind_of_kernel_runs_nothing_of_its_own_files_early() {
 
 #[tokio::test]
 async fn a_forked_kernel_runs_nothing_of_its_own_files_early() {
-    tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
+    fork_light_kernels().await;
     let house = House::new().await;
     let kernel = house.kernel().await;
     let modules = [&OURS[..], &["json.py", "socket.py", "fcntl.py"]].concat();

@@ -1,5 +1,7 @@
 //! A registry of kernels and a room of executions in a folder of their own.
 
+#[path = "house/forks.rs"]
+mod forks;
 #[path = "house/lasting.rs"]
 mod lasting;
 #[path = "house/said.rs"]
@@ -10,7 +12,7 @@ use std::{
     future::Future,
     path::{Path, PathBuf},
     process::Command,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -34,6 +36,9 @@ use futures_util::FutureExt as _;
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::interpreter::light;
+
+pub(crate) use self::forks::{fork_kernels, fork_light_kernels, forks};
 pub(crate) use self::said::{Ran, next, until, until_kernel, until_printed, until_state};
 
 pub(crate) const USER: Uuid = Uuid::from_u128(0xA);
@@ -54,22 +59,6 @@ pub(crate) struct House {
     pub(crate) files: PathBuf,
     database: Database,
     folder: TempDir,
-}
-
-static FORKS: OnceLock<Forks> = OnceLock::new();
-
-/// What forks the kernels of every house of this process.
-pub(crate) struct Forks {
-    pub(crate) launcher: Arc<ForkLauncher>,
-    pub(crate) runtime: tokio::runtime::Runtime,
-    folder: TempDir,
-}
-
-impl Forks {
-    /// Where their kernels have their folders.
-    pub(crate) fn files(&self) -> PathBuf {
-        self.folder.path().to_owned()
-    }
 }
 
 /// The tables that this house's datasets have, by id.
@@ -119,25 +108,6 @@ impl House {
         Self::with_launchers(folder, settings, launchers, files).await
     }
 
-    /// One whose kernels are forked from a process of this interpreter.
-    pub(crate) async fn forked_by(settings: Settings, python: &Path) -> Self {
-        Self::forked(settings, python, apart()).await
-    }
-
-    /// One whose kernels are forked and kept apart so.
-    pub(crate) async fn forked_with(settings: Settings, apart: Apart) -> Self {
-        Self::forked(settings, &python(), apart).await
-    }
-
-    async fn forked(settings: Settings, python: &Path, apart: Apart) -> Self {
-        let folder = tempfile::tempdir_in("/tmp").expect("a folder");
-        let workshop = workshop_with(folder.path(), python, apart).await;
-        let forks = ForkLauncher::start(workshop.clone(), Vec::new());
-        let launchers = Launchers::forked(&forks, &workshop, Vec::new());
-        let files = folder.path().to_owned();
-        Self::with_launchers(folder, settings, launchers, files).await
-    }
-
     /// The next house after this one's service has ended well.
     pub(crate) async fn after(self, settings: Settings) -> Self {
         self.registry.shut_down().await;
@@ -165,13 +135,16 @@ impl House {
     }
 
     async fn over(folder: TempDir, settings: Settings, kinds_of: Option<(&Path, bool)>) -> Self {
-        let (launchers, files) = match FORKS.get().filter(|_| kinds_of.is_none()) {
+        let (launchers, files) = match forks().filter(|_| kinds_of.is_none()) {
             Some(forks) => {
                 let launcher: Arc<dyn Launcher> = Arc::clone(&forks.launcher) as _;
                 (launcher.into(), forks.files())
             }
             None => {
-                let workshop = workshop(folder.path()).await;
+                let workshop = match kinds_of {
+                    Some((_, true)) => workshop_with(folder.path(), &light(folder.path(), ""), apart()).await,
+                    _ => workshop_of(folder.path(), apart()).await,
+                };
                 let specs = match kinds_of {
                     Some((specs, _)) => kinds::open(specs, vec![folder.path().to_owned()]).await.expect("good specs"),
                     None => Vec::new(),
@@ -345,10 +318,6 @@ pub(crate) async fn supervisor(folder: &Path, linger: Duration) -> (Supervisor, 
     Supervisor::open(settings).await.expect("a supervisor")
 }
 
-pub(crate) async fn workshop(folder: &Path) -> Workshop {
-    workshop_of(folder, apart()).await
-}
-
 pub(crate) fn apart() -> Apart {
     Apart {
         level: Level::Standard,
@@ -368,20 +337,6 @@ async fn workshop_of(folder: &Path, apart: Apart) -> Workshop {
 pub(crate) async fn workshop_with(folder: &Path, python: &Path, apart: Apart) -> Workshop {
     let (supervisor, held) = supervisor(folder, Duration::ZERO).await;
     Workshop::open(python, &folder.join("run"), &folder.join("work"), apart, (supervisor, &held)).expect("a workshop")
-}
-
-/// From here on, every house of this process forks its kernels, all from one fork server.
-pub(crate) fn fork_kernels() -> &'static Forks {
-    FORKS.get_or_init(|| {
-        let folder = tempfile::tempdir_in("/tmp").expect("a folder");
-        // Of its own, because it outlives each story's.
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.expect("a runtime");
-        let launcher = runtime.block_on(async {
-            ForkLauncher::start(workshop(folder.path()).await, vec!["wave".into(), "not_there".into()])
-        });
-        Forks { launcher, folder, runtime }
-    })
 }
 
 fn source(tables: &Tables) -> TableSource {

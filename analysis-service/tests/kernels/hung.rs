@@ -27,7 +27,8 @@ def hang(*_):
 if where == "start":
     note("server", os.getpid())
     hang()
-from fenxi_kernel.forkserver import __main__ as server, child
+from fenxi_kernel.forkserver import __main__ as server, child, preload
+preload._LIBRARIES = preload._LATE = ()
 if where == "trial": child.run = hang
 tell, told = socket.send_fds, 0
 def send_fds(control, packets, fds, *rest):

@@ -10,7 +10,9 @@ use fenxi_chassis::clock::Clock;
 use fenxi_proto::analysis::v1::{DeathCause, KernelState, NoticeKind, Outcome, output_event::Event};
 use uuid::Uuid;
 
-use crate::house::{House, Ran, UNTIL_GO, USER, apart, fork_kernels, settings, soon, until, until_kernel, until_state};
+use crate::house::{
+    House, Ran, UNTIL_GO, USER, apart, fork_light_kernels, settings, soon, until, until_kernel, until_state,
+};
 
 const STRANGER: Uuid = Uuid::from_u128(0xB);
 
@@ -82,7 +84,7 @@ async fn a_limit_on_processors_holds_for_all_that_a_kernel_starts() {
 
 #[tokio::test]
 async fn kernels_share_the_processors_alike_however_many_processes_they_have() {
-    tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
+    fork_light_kernels().await;
     let house = House::new().await;
     let (herd, alone) = (house.kernel().await, house.kernel().await);
     for kernel in [&herd, &alone] {
@@ -124,7 +126,7 @@ print(int(open('/proc/self/oom_score_adj').read()))
 ";
     for forked in [false, true] {
         if forked {
-            tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
+            fork_light_kernels().await;
         }
         let house = House::new().await;
         let kernel = house.kernel().await;
@@ -161,7 +163,7 @@ told['tmp'] = tmp.f_blocks * tmp.f_frsize
 print(json.dumps(told))";
     for forked in [false, true] {
         if forked {
-            tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
+            fork_light_kernels().await;
         }
         let house = House::new().await;
         let kernel = house.kernel().await;

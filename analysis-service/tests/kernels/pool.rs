@@ -15,7 +15,7 @@ use nix::{
 };
 use uuid::Uuid;
 
-use crate::house::{House, USER, fork_kernels, settings, soon, until_state};
+use crate::house::{House, USER, fork_light_kernels, settings, soon, until_state};
 
 const SIZE: usize = 2;
 const STRANGER: Uuid = Uuid::from_u128(0xB);
@@ -23,8 +23,7 @@ const STRANGER: Uuid = Uuid::from_u128(0xB);
 /// A house with kernels kept ready, which are the only ones in its folder.
 async fn house(settings: Settings) -> House {
     ready();
-    tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
-    soon(fork_kernels().launcher.prepared()).await;
+    soon(fork_light_kernels().await.launcher.prepared()).await;
     House::with(Settings { pool_size: u32::try_from(SIZE).expect("small"), ..settings }).await
 }
 

@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::house::{House, USER, fork_kernels, settings, soon, until_state};
+use crate::house::{House, USER, fork_light_kernels, settings, soon, until_state};
 
 /// Starts kernels, the first one when it is told to: all that follows is ready long before a start may not take longer.
 struct SlowAtFirst {
@@ -47,8 +47,7 @@ impl Launcher for SlowAtFirst {
 impl House {
     /// One whose first start of a kernel comes to its end when it is told to.
     pub(crate) async fn slow_at_first(settings: Settings) -> (Self, oneshot::Sender<()>) {
-        tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
-        let forks = fork_kernels();
+        let forks = fork_light_kernels().await;
         soon(forks.launcher.prepared()).await;
         let (tell, told) = oneshot::channel();
         let launcher: Arc<dyn Launcher> = Arc::clone(&forks.launcher) as _;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use analysis_service::kernels::model::Settings;
 use fenxi_proto::analysis::v1::{KernelState, Outcome};
 
-use crate::house::{House, Ran, USER, fork_kernels, settings, soon, until_kernel, until_printed, until_state};
+use crate::house::{House, Ran, USER, fork_light_kernels, settings, soon, until_kernel, until_printed, until_state};
 
 #[tokio::test]
 async fn places_move_up_when_one_before_is_cancelled() {
@@ -127,7 +127,7 @@ async fn a_child_that_sleeps_doubles_the_time_and_one_that_works_keeps_it() {
 async fn a_process_whose_parent_has_ended_keeps_its_kernel_by_its_work() {
     for forked in [false, true] {
         if forked {
-            tokio::task::spawn_blocking(fork_kernels).await.expect("forks");
+            fork_light_kernels().await;
         }
         let house = House::with(brief()).await;
         let kernel = house.kernel().await;

@@ -5,11 +5,14 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 use analysis_service::kernels::{launch::Support, registry::Registry};
 use fenxi_proto::analysis::v1::{IsolationLevel, KernelStart};
 
-use crate::house::{House, python, settings};
+use crate::{
+    house::{House, python, settings},
+    interpreter::WITHOUT_LIBRARIES,
+};
 
 /// The server's own trial fails, in which the prebuilt application is to become a kernel.
 const NO_KERNEL_OF_THE_APPLICATION: &str = "
-from fenxi_kernel.forkserver import __main__, child
+from fenxi_kernel.forkserver import child
 become = child.become
 def become_without_application(prepared, order, *rest):
     if prepared.app is not None: raise RuntimeError('the inside has changed')
@@ -19,17 +22,21 @@ child.become = become_without_application";
 const DIES_OF_CODE: &str = "
 import os
 from fenxi_kernel import app
-from fenxi_kernel.forkserver import __main__
 app.FenxiKernel.do_execute = lambda *args, **kwargs: os.abort()";
-/// A library ends the process.
+/// A module that is loaded ends the process.
 const ENDS: &str = "import sys; sys.exit('a library ended it')";
 
 /// An interpreter whose fork server of a mode is broken so.
 fn broken(folder: &Path, modes: &[(&str, &str)]) {
     let python = python();
     let python = python.display();
-    let cases = modes.iter().map(|(mode, how)| {
-        let code = format!("{how}\nimport os, sys\nos._exit(__main__.main(sys.argv[3:]))");
+    let whole =
+        [("deep", ""), ("warm", "")].into_iter().filter(|(mode, _)| modes.iter().all(|(other, _)| other != mode));
+    let cases = modes.iter().copied().chain(whole).map(|(mode, how)| {
+        let code = format!(
+            "from fenxi_kernel.forkserver import __main__\n{WITHOUT_LIBRARIES}\n{how}\n\
+             import os, sys\nos._exit(__main__.main(sys.argv[3:]))"
+        );
         format!("*--mode\\ {mode}*) exec {python} -c \"{code}\" \"$@\" ;;\n")
     });
     let cases: String = cases.collect();
@@ -46,8 +53,7 @@ async fn start(modes: &[(&str, &str)], way: KernelStart) -> Support {
     let house = House::forked_by(settings(), &folder.path().join("python")).await;
     assert_eq!(house.registry.support().wanted_start, KernelStart::Forked);
     let kernel = house.kernel().await;
-    let code = "import pandas; print(pandas.DataFrame({'a': [1, 2]}).a.sum())";
-    assert_eq!(house.printed(&kernel, code).await, "3\n");
+    assert_eq!(house.printed(&kernel, "print(1 + 2)").await, "3\n");
     let kernel = kernel.snapshot();
     assert_eq!(kernel.start, way);
     let layers = &kernel.isolation.as_ref().expect("known").layers;

@@ -9,6 +9,10 @@ use std::{
 
 use crate::house::python;
 
+/// Python that takes the libraries from a fork server that has not begun.
+pub(crate) const WITHOUT_LIBRARIES: &str =
+    "from fenxi_kernel.forkserver import preload; preload._LIBRARIES = preload._LATE = ()";
+
 /// Makes it in this folder, to do this, in the shell, before anything else.
 pub(crate) fn light(folder: &Path, first: &str) -> PathBuf {
     let program = folder.join("python");
@@ -19,8 +23,8 @@ pub(crate) fn light(folder: &Path, first: &str) -> PathBuf {
 shift 2
 exec {python} -c '
 import sys
-from fenxi_kernel.forkserver import __main__, preload
-preload._LIBRARIES = preload._LATE = ()
+from fenxi_kernel.forkserver import __main__
+{WITHOUT_LIBRARIES}
 sys.exit(__main__.main(sys.argv[1:]))' "$@"
 "#,
         python = python().display()
