@@ -29,6 +29,7 @@ pub mod config;
 mod content;
 mod cutter;
 mod dependency;
+mod drafts;
 mod finish;
 mod journal;
 mod large;

@@ -37,7 +37,9 @@ pub(super) const PROMPT_ABOVE_MAX_BYTES: usize = 1024;
 
 /// Bytes of one execution on their way to the disk; more wait in the kernel.
 pub(super) const IN_FLIGHT_MAX_BYTES: u32 = 1024 * 1024;
-/// Events of all executions on their way to the disk.
+/// Events of one execution that are kept back while more of it comes, and sent on their way together.
+pub(super) const DRAFTS_MAX: usize = 64;
+/// What the logs of all executions have sent on its way to the disk, in such lots.
 pub(super) const COMMANDS_MAX: usize = 1024;
 /// Commands taken at once; what of them belongs together is written together.
 pub(super) const COMMANDS_BATCH_MAX: usize = 256;

@@ -2,8 +2,9 @@
 //!
 //! The events are the generated messages of the contract, on purpose: an event has one form on disk, in the outbox, in
 //! the history and on the wire, and is not translated on the way. A [`LogWriter`] bounds an event, holds the execution
-//! to its output limit, moves large contents to the object store, and hands the rest to the spool's thread. It waits
-//! while too much of this execution is on its way to the disk, and for nothing else; it never fails to its owner.
+//! to its output limit, moves large contents to the object store, and hands the rest to the spool's thread: what a kernel
+//! said once its owner says that nothing more has come, all else at once. It waits while too much of this execution is on
+//! its way to the disk, and for nothing else; it never fails to its owner.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +12,6 @@ use fenxi_chassis::clock::Clock;
 use fenxi_proto::analysis::v1::{
     FinishedEvent, InputRequestEvent, NoticeKind, Outcome, StartedEvent, output_event::Event,
 };
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::{
@@ -20,9 +20,10 @@ use super::{
     content::Contents,
     cutter::{Cutter, OutputLimit},
     dependency::Readiness,
+    drafts::Drafts,
     finish::Finisher,
     journal::Journal,
-    limits::{IN_FLIGHT_MAX_BYTES, LARGE_TEXT_BYTES},
+    limits::LARGE_TEXT_BYTES,
     live::Live,
     record::Through,
     requests::Taken,
@@ -57,8 +58,7 @@ pub struct LogWriter {
     live: Arc<Live>,
     desk: Desk,
     cutter: Cutter,
-    /// In bytes.
-    room: Arc<Semaphore>,
+    drafts: Drafts,
     start_time: Option<i64>,
     /// Of the newest event.
     last_time: i64,
@@ -110,12 +110,11 @@ impl LogWriter {
     }
 
     fn over(live: Arc<Live>, desk: Desk) -> Self {
-        let room = Arc::new(Semaphore::new(IN_FLIGHT_MAX_BYTES as usize));
         Self {
             cutter: Cutter::new(desk.limit),
+            drafts: Drafts::new(desk.scribe.clone()),
             live,
             desk,
-            room,
             start_time: None,
             last_time: 0,
             through: 0,
@@ -178,11 +177,12 @@ impl LogWriter {
     /// Appends what the service says itself. `Queued` is written already, and the end has [`LogWriter::finish`].
     pub async fn append(&mut self, event: Event) {
         self.put(event, None, None).await;
+        self.hand_in().await;
     }
 
     /// Appends what the kernel said with its message of this moment: forms of outputs whole, JSON forms as their text,
     /// binary forms decoded. One that is in the log already, of an earlier service, is passed over.
-    /// Says whether it was not.
+    /// Says whether it was not. To be followed by [`LogWriter::hand_in`], or the end.
     pub async fn hear(&mut self, Moment { number, time }: Moment, event: Event) -> bool {
         let new = number > self.through;
         if new {
@@ -190,6 +190,11 @@ impl LogWriter {
             self.through = number;
         }
         new
+    }
+
+    /// Sends what was heard to the disk, and from there to its readers: nothing more has come.
+    pub async fn hand_in(&mut self) {
+        self.drafts.hand_in().await;
     }
 
     /// A request was taken: what comes next in the log comes of it. To be followed by [`LogWriter::note_taken`], or the
@@ -211,15 +216,9 @@ impl LogWriter {
         let Some(taken) = self.taken.take() else { return };
         self.sent = self.sent.max(self.through);
         let (time, through) = (self.time(None), Some(self.through));
-        self.hand_over(Command::Append {
-            live: Arc::clone(&self.live),
-            time,
-            event: None,
-            through,
-            taken: Some(taken),
-            room: None,
-        })
-        .await;
+        let live = Arc::clone(&self.live);
+        self.drafts.add(Command::Append { live, time, event: None, through, taken: Some(taken), room: None }).await;
+        self.hand_in().await;
     }
 
     /// Whether it has told of an error.
@@ -273,6 +272,7 @@ impl LogWriter {
     }
 
     /// The kernel began to run it then, as its `execution_count`-th; its messages up to that one are of no account any more.
+    /// To be followed by [`LogWriter::hand_in`], or the end.
     pub async fn started(&mut self, execution_count: i32, said: Moment) {
         self.through = self.through.max(said.number);
         self.start_time = Some(self.time(said.time));
@@ -292,6 +292,7 @@ impl LogWriter {
         self.flush(time).await;
         self.complete(&mut end, time);
         self.send(time, Event::Finished(end), Some(self.through)).await;
+        self.hand_in().await;
         self.ended = true;
         Ending(Arc::clone(&self.live))
     }
@@ -300,6 +301,7 @@ impl LogWriter {
     pub async fn leave(mut self) {
         let time = self.time(None);
         self.flush(time).await;
+        self.hand_in().await;
         self.live.leave();
         self.ended = true;
     }
@@ -322,18 +324,10 @@ impl LogWriter {
 
     async fn send(&mut self, time: i64, event: Event, through: Through) {
         self.sent = self.sent.max(through.unwrap_or_default());
-        let bytes = u32::try_from(cost_bytes(&event)).unwrap_or(u32::MAX).min(IN_FLIGHT_MAX_BYTES);
-        // The semaphore is never closed; without a permit the event goes on its way all the same.
-        let room = Arc::clone(&self.room).acquire_many_owned(bytes).await.ok();
+        let room = self.drafts.room(cost_bytes(&event)).await;
         let (event, taken) = (Some(event), self.taken.take());
         let live = Arc::clone(&self.live);
-        self.hand_over(Command::Append { live, time, event, through, taken, room }).await;
-    }
-
-    async fn hand_over(&self, command: Command) {
-        if self.desk.scribe.send(command).await.is_err() {
-            tracing::error!(execution_id = %self.live.id(), "an event came after the spool had ended");
-        }
+        self.drafts.add(Command::Append { live, time, event, through, taken, room }).await;
     }
 
     fn complete(&self, end: &mut FinishedEvent, time: i64) {
@@ -371,10 +365,13 @@ impl Drop for LogWriter {
         let (event, through, taken) = (Some(Event::Finished(end)), Some(self.through), self.taken.take());
         let live = Arc::clone(&self.live);
         let command = Command::Append { live, time, event, through, taken, room: None };
-        let scribe = self.desk.scribe.clone();
+        let mut drafts = self.drafts.take();
         // Without a runtime the process ends, and its next start finds the log without an end.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { scribe.send(command).await });
+            runtime.spawn(async move {
+                drafts.add(command).await;
+                drafts.hand_in().await;
+            });
         }
     }
 }

@@ -15,6 +15,7 @@ use rand::Rng as _;
 
 use crate::executions::{
     Acceptance, ExecutionState, Executions, ListFilter, Moment, Settings, View,
+    limits::{DRAFTS_MAX, IN_FLIGHT_MAX_BYTES, STREAM_TEXT_MAX_BYTES},
     test_events::{finished, result, stdout},
     test_house::{House, START, USER, dead, open, request, settings},
 };
@@ -80,6 +81,35 @@ async fn fifty_readers_that_come_and_go_see_the_same_log() {
     }
     house.until_saved(&view).await;
     assert_eq!(house.events(&view, 0).await, whole, "the stored log is another");
+}
+
+#[tokio::test]
+async fn what_comes_together_is_written_together() {
+    let house = House::new().await;
+    let (view, mut log) = house.accept("1 + 1").await;
+    log.started(1, Moment::default()).await;
+    log.hear(Moment { number: 2, time: None }, result("2")).await;
+    let last = async || house.executions.get(USER, view.accepted.execution_id).await.expect("there").last_sequence;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(last().await, 1, "more may have come");
+    log.hand_in().await;
+    let mut reader = house.reader(&view, 2).await;
+    tokio::time::timeout(PATIENCE, reader.next()).await.expect("in time").expect("read");
+    assert_eq!(last().await, 3);
+    // So much is not kept back, whatever comes.
+    let number = |line: u64| Moment { number: 3 + line, time: None };
+    for line in 0..DRAFTS_MAX as u64 {
+        log.hear(number(line), result("3")).await;
+    }
+    tokio::time::timeout(PATIENCE, reader.next()).await.expect("in time").expect("read");
+    // Nor more bytes than may be on their way, which what is kept back has.
+    let large = "x".repeat(STREAM_TEXT_MAX_BYTES);
+    for line in 0..2 * u64::from(IN_FLIGHT_MAX_BYTES) / large.len() as u64 {
+        let heard = log.hear(number(DRAFTS_MAX as u64 + line), stdout(&large));
+        tokio::time::timeout(PATIENCE, heard).await.expect("it waits for itself");
+    }
+    log.finish(finished()).await;
+    assert_dense(&house.events(&view, 0).await, 0);
 }
 
 #[tokio::test]

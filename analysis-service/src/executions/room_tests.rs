@@ -9,9 +9,9 @@ use sqlx::Row as _;
 
 use super::{
     super::{
-        Acceptance, DatasetRef, ExecutionError, ExecutionState, Fate, ListFilter, Moment, NewExecution,
+        Acceptance, DatasetRef, ExecutionError, ExecutionState, Fate, ListFilter, NewExecution,
         test_events::{finished, queued, result, stdout},
-        test_house::{House, KERNEL, USER, dead, request},
+        test_house::{House, KERNEL, USER, begin, dead, request},
     },
     *,
 };
@@ -44,7 +44,7 @@ async fn an_execution_is_seen_from_its_acceptance_to_its_stored_end() {
     let mut reader = house.reader(&view, 0).await;
     assert!(matches!(reader.next().await.expect("an event").expect("queued").event, Some(Event::Queued(_))));
 
-    log.started(1, Moment::default()).await;
+    begin(&mut log).await;
     assert!(matches!(reader.next().await.expect("an event").expect("started").event, Some(Event::Started(_))));
     let now = house.executions.get(USER, view.accepted.execution_id).await.expect("there");
     assert_eq!((now.state(), now.execution_count, now.last_sequence), (ExecutionState::Running, 1, 2));
@@ -184,7 +184,7 @@ async fn a_list_shows_a_users_own_by_state_and_page() {
         logs.push(house.accept(code).await);
     }
     let (first, mut log) = logs.remove(0);
-    log.started(1, Moment::default()).await;
+    begin(&mut log).await;
     house.reader(&first, 1).await.next().await.expect("an event");
     let (second, log_of_second) = logs.remove(0);
     log_of_second.finish(finished()).await;
@@ -244,7 +244,7 @@ async fn what_was_accepted_outlives_a_power_cut_and_its_request_is_not_carried_o
 async fn what_waited_for_a_kernel_that_starts_anew_is_given_back_and_what_ran_in_a_former_one_is_lost() {
     let house = House::new().await;
     let (ran, mut log) = house.accept("ran").await;
-    log.started(1, Moment::default()).await;
+    begin(&mut log).await;
     let (waits, _other) = house.accept("waits").await;
     while house.executions.get(USER, ran.accepted.execution_id).await.expect("there").start_time.is_none() {
         tokio::task::yield_now().await;
@@ -299,7 +299,7 @@ async fn after_a_power_cut_nothing_is_said_of_what_waited() {
 async fn an_end_that_was_told_outlives_a_power_cut_with_its_log() {
     let house = House::new().await;
     let (view, mut log) = house.accept("1+1").await;
-    log.started(1, Moment::default()).await;
+    begin(&mut log).await;
     log.append(result("2")).await;
     log.finish(finished()).await;
     let events = house.events(&view, 0).await;

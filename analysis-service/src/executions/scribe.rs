@@ -31,6 +31,7 @@ use super::{
 };
 
 /// Asks the thread for something.
+#[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly all are of the large one, and an allocation each costs more")]
 pub(super) enum Command {
     /// Gives the log of an execution that goes on its file, so that the journal need not keep that it was accepted.
@@ -48,6 +49,8 @@ pub(super) enum Command {
         taken: Option<Taken>,
         room: Option<OwnedSemaphorePermit>,
     },
+    /// These, of one log, one after the other and written together.
+    Together(Vec<Command>),
     /// Clears up after a log whose end is in the database: one in a row needs no file, another goes to the finished ones.
     /// `file`: that of one in a row which nobody will read any more.
     Stored { id: Uuid, in_row: bool, file: Option<Arc<File>> },
@@ -162,6 +165,7 @@ impl Desk {
                 }
                 sink.stage(time, event, through, taken, room);
             }
+            Command::Together(commands) => commands.into_iter().for_each(|command| self.take(command, touched)),
             Command::Stored { id, in_row, file } => {
                 // One that held its end when it was taken up is still here: nothing was written to it.
                 self.sinks.remove(&id);

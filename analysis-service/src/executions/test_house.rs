@@ -7,7 +7,7 @@ use fenxi_proto::analysis::v1::{Death, DeathCause, OutputEvent};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{Acceptance, Executions, Fate, LogReader, LogWriter, NewExecution, Settings, View, live::Kept};
+use super::{Acceptance, Executions, Fate, LogReader, LogWriter, Moment, NewExecution, Settings, View, live::Kept};
 use crate::{objects::Objects, outbox};
 
 pub(crate) const USER: Uuid = Uuid::from_u128(0xA);
@@ -18,6 +18,12 @@ pub(crate) const START: i64 = 1_795_392_000_000_000;
 /// What has become of every kernel.
 pub(crate) fn dead(_: Uuid) -> Fate {
     Fate::Dead(Death { cause: DeathCause::Shutdown.into(), ..Death::default() })
+}
+
+/// The kernel begins to run it.
+pub(crate) async fn begin(log: &mut LogWriter) {
+    log.started(1, Moment::default()).await;
+    log.hand_in().await;
 }
 
 pub(crate) fn settings() -> Settings {

@@ -213,10 +213,7 @@ impl Driver {
                 Wake::Request(None) => self.stop(DeathCause::Shutdown),
                 Wake::Started(result) => self.started(result).await,
                 Wake::Ended(ended) => self.ended(ended.ok()).await,
-                Wake::Heard(Some(incoming)) => {
-                    self.hear(incoming).await;
-                    self.settle().await;
-                }
+                Wake::Heard(Some(incoming)) => self.heard(incoming).await,
                 Wake::Walked(walked) => self.walked(walked).await,
                 Wake::Heard(None) => self.deaf(),
                 Wake::Moved => {}

@@ -21,6 +21,17 @@ const DEAF_GRACE: Duration = Duration::from_secs(3);
 const LEAVING_GRACE: Duration = Duration::from_secs(15);
 
 impl Driver {
+    /// Something came: what it means, and whether the execution is over by it. Readers have it once nothing more has come,
+    /// so that what comes together is written together.
+    pub(super) async fn heard(&mut self, incoming: Incoming) {
+        self.hear(incoming).await;
+        self.settle().await;
+        let more = self.deaf_until.is_none() && self.live.as_ref().is_some_and(|live| !live.connection.is_drained());
+        if let Some(running) = self.running.as_mut().filter(|_| !more) {
+            running.work.log.hand_in().await;
+        }
+    }
+
     /// Takes in what the kernel said.
     pub(super) async fn hear(&mut self, incoming: Incoming) {
         let number = match incoming {

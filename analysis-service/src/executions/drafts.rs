@@ -1,0 +1,64 @@
+//! What one log has for the spool's thread. What comes together goes there together: to wake the thread for each event
+//! costs more than to write it, and a short log that arrives there whole needs no file.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{
+    limits::{DRAFTS_MAX, IN_FLIGHT_MAX_BYTES},
+    scribe::{Command, Scribe},
+};
+
+#[derive(Debug)]
+pub(super) struct Drafts {
+    scribe: Scribe,
+    /// For what is here or on its way to the disk; in bytes.
+    room: Arc<Semaphore>,
+    commands: Vec<Command>,
+}
+
+impl Drafts {
+    pub(super) fn new(scribe: Scribe) -> Self {
+        let room = Arc::new(Semaphore::new(IN_FLIGHT_MAX_BYTES as usize));
+        Self { scribe, room, commands: Vec::new() }
+    }
+
+    /// Waits for room for so many bytes. Without it, the command goes on its way all the same.
+    pub(super) async fn room(&mut self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(IN_FLIGHT_MAX_BYTES);
+        if let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(bytes) {
+            return Some(room);
+        }
+        // What is here has some of it.
+        self.hand_in().await;
+        // The semaphore is never closed.
+        Arc::clone(&self.room).acquire_many_owned(bytes).await.ok()
+    }
+
+    /// Adds a command behind the others.
+    pub(super) async fn add(&mut self, command: Command) {
+        self.commands.push(command);
+        if self.commands.len() >= DRAFTS_MAX {
+            self.hand_in().await;
+        }
+    }
+
+    /// Hands over everything that is here, waiting while the thread has too much before it.
+    pub(super) async fn hand_in(&mut self) {
+        if self.commands.is_empty() {
+            return;
+        }
+        // One by one, the first would be written before the second is there.
+        let together = Command::Together(std::mem::take(&mut self.commands));
+        if self.scribe.send(together).await.is_err() {
+            tracing::error!("an event came after the spool had ended");
+        }
+    }
+
+    /// Takes what is here, for whoever cannot wait.
+    pub(super) fn take(&mut self) -> Self {
+        let commands = std::mem::take(&mut self.commands);
+        Self { scribe: self.scribe.clone(), room: Arc::clone(&self.room), commands }
+    }
+}
