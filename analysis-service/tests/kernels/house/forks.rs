@@ -55,7 +55,7 @@ pub(crate) fn fork_kernels() -> &'static Forks {
     FORKS.get_or_init(|| Forks::begin(|_| python()))
 }
 
-/// The same without the libraries, in a tenth of the time.
+/// The same without the libraries, in a fraction of the time.
 pub(crate) async fn fork_light_kernels() -> &'static Forks {
     let begin = || FORKS.get_or_init(|| Forks::begin(|folder| light(folder, "")));
     tokio::task::spawn_blocking(begin).await.expect("forks")
