@@ -7,24 +7,26 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     limits::{DRAFTS_MAX, IN_FLIGHT_MAX_BYTES},
-    scribe::{Command, Scribe},
+    live::Live,
+    scribe::{Command, Draft, Scribe},
 };
 
 #[derive(Debug)]
 pub(super) struct Drafts {
+    live: Arc<Live>,
     scribe: Scribe,
     /// For what is here or on its way to the disk; in bytes.
     room: Arc<Semaphore>,
-    commands: Vec<Command>,
+    drafts: Vec<Draft>,
 }
 
 impl Drafts {
-    pub(super) fn new(scribe: Scribe) -> Self {
+    pub(super) fn new(live: Arc<Live>, scribe: Scribe) -> Self {
         let room = Arc::new(Semaphore::new(IN_FLIGHT_MAX_BYTES as usize));
-        Self { scribe, room, commands: Vec::new() }
+        Self { live, scribe, room, drafts: Vec::new() }
     }
 
-    /// Waits for room for so many bytes. Without it, the command goes on its way all the same.
+    /// Waits for room for so many bytes. Without it, the draft goes on its way all the same.
     pub(super) async fn room(&mut self, bytes: u64) -> Option<OwnedSemaphorePermit> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(IN_FLIGHT_MAX_BYTES);
         if let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(bytes) {
@@ -36,29 +38,30 @@ impl Drafts {
         Arc::clone(&self.room).acquire_many_owned(bytes).await.ok()
     }
 
-    /// Adds a command behind the others.
-    pub(super) async fn add(&mut self, command: Command) {
-        self.commands.push(command);
-        if self.commands.len() >= DRAFTS_MAX {
+    /// Adds one behind the others.
+    pub(super) async fn add(&mut self, draft: Draft) {
+        self.drafts.push(draft);
+        if self.drafts.len() >= DRAFTS_MAX {
             self.hand_in().await;
         }
     }
 
     /// Hands over everything that is here, waiting while the thread has too much before it.
     pub(super) async fn hand_in(&mut self) {
-        if self.commands.is_empty() {
+        if self.drafts.is_empty() {
             return;
         }
         // One by one, the first would be written before the second is there.
-        let together = Command::Together(std::mem::take(&mut self.commands));
-        if self.scribe.send(together).await.is_err() {
-            tracing::error!("an event came after the spool had ended");
+        let (live, drafts) = (Arc::clone(&self.live), std::mem::take(&mut self.drafts));
+        let execution_id = live.id();
+        if self.scribe.send(Command::Append { live, drafts }).await.is_err() {
+            tracing::error!(%execution_id, "an event came after the spool had ended");
         }
     }
 
     /// Takes what is here, for whoever cannot wait.
     pub(super) fn take(&mut self) -> Self {
-        let commands = std::mem::take(&mut self.commands);
-        Self { scribe: self.scribe.clone(), room: Arc::clone(&self.room), commands }
+        let (live, room) = (Arc::clone(&self.live), Arc::clone(&self.room));
+        Self { live, scribe: self.scribe.clone(), room, drafts: std::mem::take(&mut self.drafts) }
     }
 }

@@ -27,7 +27,7 @@ use super::{
     live::Live,
     record::Through,
     requests::Taken,
-    scribe::{Command, Scribe},
+    scribe::{Draft, Scribe},
     sink::Held,
 };
 
@@ -112,7 +112,7 @@ impl LogWriter {
     fn over(live: Arc<Live>, desk: Desk) -> Self {
         Self {
             cutter: Cutter::new(desk.limit),
-            drafts: Drafts::new(desk.scribe.clone()),
+            drafts: Drafts::new(Arc::clone(&live), desk.scribe.clone()),
             live,
             desk,
             start_time: None,
@@ -216,8 +216,7 @@ impl LogWriter {
         let Some(taken) = self.taken.take() else { return };
         self.sent = self.sent.max(self.through);
         let (time, through) = (self.time(None), Some(self.through));
-        let live = Arc::clone(&self.live);
-        self.drafts.add(Command::Append { live, time, event: None, through, taken: Some(taken), room: None }).await;
+        self.drafts.add(Draft { time, event: None, through, taken: Some(taken), room: None }).await;
         self.hand_in().await;
     }
 
@@ -326,8 +325,7 @@ impl LogWriter {
         self.sent = self.sent.max(through.unwrap_or_default());
         let room = self.drafts.room(cost_bytes(&event)).await;
         let (event, taken) = (Some(event), self.taken.take());
-        let live = Arc::clone(&self.live);
-        self.drafts.add(Command::Append { live, time, event, through, taken, room }).await;
+        self.drafts.add(Draft { time, event, through, taken, room }).await;
     }
 
     fn complete(&self, end: &mut FinishedEvent, time: i64) {
@@ -363,13 +361,12 @@ impl Drop for LogWriter {
         self.live.link.ended(end.outcome(), end.stop_cause());
         self.complete(&mut end, time);
         let (event, through, taken) = (Some(Event::Finished(end)), Some(self.through), self.taken.take());
-        let live = Arc::clone(&self.live);
-        let command = Command::Append { live, time, event, through, taken, room: None };
+        let last = Draft { time, event, through, taken, room: None };
         let mut drafts = self.drafts.take();
         // Without a runtime the process ends, and its next start finds the log without an end.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                drafts.add(command).await;
+                drafts.add(last).await;
                 drafts.hand_in().await;
             });
         }

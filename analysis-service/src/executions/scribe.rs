@@ -30,27 +30,26 @@ use super::{
     spool::Folder,
 };
 
-/// Asks the thread for something.
+/// An event to be appended, received at this time, with the request that was taken with it, or such a request alone. The
+/// permit is given back when it is written or left out.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are of the large one, and an allocation each costs more")]
+pub(super) struct Draft {
+    pub(super) time: i64,
+    pub(super) event: Option<Event>,
+    pub(super) through: Through,
+    pub(super) taken: Option<Taken>,
+    pub(super) room: Option<OwnedSemaphorePermit>,
+}
+
+/// Asks the thread for something.
 pub(super) enum Command {
     /// Gives the log of an execution that goes on its file, so that the journal need not keep that it was accepted.
     Keep { live: Arc<Live>, ticket: Option<Ticket> },
     /// Goes on with the log of an execution of an earlier process; answers what it holds, `None` without a file. To be
     /// `resumed` with what its kernel says next, it is cut after the last whole message.
     Reopen { live: Arc<Live>, resumed: bool, answer: oneshot::Sender<io::Result<Option<super::sink::Held>>> },
-    /// Appends an event, received at this time, with the request that was taken with it, or such a request alone. The
-    /// permit is given back when it is written or left out.
-    Append {
-        live: Arc<Live>,
-        time: i64,
-        event: Option<Event>,
-        through: Through,
-        taken: Option<Taken>,
-        room: Option<OwnedSemaphorePermit>,
-    },
-    /// These, of one log, one after the other and written together.
-    Together(Vec<Command>),
+    /// Appends these to a log, one after the other and written together.
+    Append { live: Arc<Live>, drafts: Vec<Draft> },
     /// Clears up after a log whose end is in the database: one in a row needs no file, another goes to the finished ones.
     /// `file`: that of one in a row which nobody will read any more.
     Stored { id: Uuid, in_row: bool, file: Option<Arc<File>> },
@@ -154,7 +153,7 @@ impl Desk {
                     }))
                     .ok();
             }
-            Command::Append { live, time, event, through, taken, room } => {
+            Command::Append { live, drafts } => {
                 if live.progress().end.is_some() {
                     return;
                 }
@@ -163,9 +162,8 @@ impl Desk {
                 if sink.is_clean() {
                     touched.push(id);
                 }
-                sink.stage(time, event, through, taken, room);
+                drafts.into_iter().for_each(|draft| sink.stage(draft));
             }
-            Command::Together(commands) => commands.into_iter().for_each(|command| self.take(command, touched)),
             Command::Stored { id, in_row, file } => {
                 // One that held its end when it was taken up is still here: nothing was written to it.
                 self.sinks.remove(&id);

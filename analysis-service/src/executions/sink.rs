@@ -17,6 +17,7 @@ use super::{
     live::{Live, Progress, Written},
     record::{self, Through},
     requests::Taken,
+    scribe::Draft,
     spares::Spares,
     spool,
 };
@@ -189,14 +190,7 @@ impl Sink {
 
     /// Takes an event to be written next, or a request that was taken, or both; joins a text to the one before where both
     /// are of one stream.
-    pub(super) fn stage(
-        &mut self,
-        time: i64,
-        event: Option<Event>,
-        through: Through,
-        taken: Option<Taken>,
-        room: Option<OwnedSemaphorePermit>,
-    ) {
+    pub(super) fn stage(&mut self, Draft { time, event, through, taken, room }: Draft) {
         self.rooms.extend(room);
         if let (Some(Event::Stream(text)), None) = (&event, taken)
             && let Some(Staged { event: Some(Event::Stream(last)), through: last_through, .. }) = self.staged.last_mut()

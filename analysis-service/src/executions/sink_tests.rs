@@ -40,6 +40,10 @@ fn sink(live: &Arc<Live>, file: &File) -> Sink {
     Sink::over(Arc::clone(live), Some(Arc::new(file.try_clone().expect("a handle"))))
 }
 
+fn draft(time: i64, event: Option<Event>, through: Through, taken: Option<Taken>) -> Draft {
+    Draft { time, event, through, taken, room: None }
+}
+
 fn log(file: &File) -> Vec<Event> {
     let mut events = Vec::new();
     spool::scan(file, |entry| events.extend(entry.event.and_then(|event| event.event))).expect("read");
@@ -52,13 +56,13 @@ fn a_full_disk_costs_output_but_never_the_end() {
     let live = live();
     let (_home, mut paper) = paper();
     let mut sink = sink(&live, &full);
-    sink.stage(1, Some(queued()), None, None, None);
-    sink.stage(2, Some(stdout("lost")), None, None, None);
-    sink.stage(3, Some(Event::Started(StartedEvent { execution_count: 1 })), None, None, None);
+    sink.stage(draft(1, Some(queued()), None, None));
+    sink.stage(draft(2, Some(stdout("lost")), None, None));
+    sink.stage(draft(3, Some(Event::Started(StartedEvent { execution_count: 1 })), None, None));
     assert!(!sink.write(&mut paper) && sink.is_failing());
     assert_eq!(live.progress(), Progress::default(), "a reader saw what is not on disk");
-    sink.stage(4, Some(stdout("lost too")), None, None, None);
-    sink.stage(5, Some(Event::Finished(finished())), None, None, None);
+    sink.stage(draft(4, Some(stdout("lost too")), None, None));
+    sink.stage(draft(5, Some(Event::Finished(finished())), None, None));
     assert!(!sink.write(&mut paper) && sink.is_failing());
 
     let repaired = tempfile::tempfile().expect("a file");
@@ -81,11 +85,11 @@ fn what_was_taken_is_known_again_with_an_event_and_without_one() {
     let (_home, mut paper) = paper();
     let mut sink = sink(&live(), &file);
     let taken = |id: u128| Some(Taken::new(Uuid::from_u128(id), &[7; 32]));
-    sink.stage(1, Some(queued()), Some(0), None, None);
-    sink.stage(2, Some(stdout("a")), Some(1), taken(1), None);
-    sink.stage(3, None, Some(1), taken(2), None);
-    sink.stage(4, Some(stdout("b")), Some(2), None, None);
-    sink.stage(5, None, Some(3), taken(3), None);
+    sink.stage(draft(1, Some(queued()), Some(0), None));
+    sink.stage(draft(2, Some(stdout("a")), Some(1), taken(1)));
+    sink.stage(draft(3, None, Some(1), taken(2)));
+    sink.stage(draft(4, Some(stdout("b")), Some(2), None));
+    sink.stage(draft(5, None, Some(3), taken(3)));
     assert!(!sink.write(&mut paper));
     let told = sink.live.progress();
     assert_eq!((told.requests, told.last_sequence, told.bytes), (3, 3, file.metadata().expect("there").len()));
@@ -96,7 +100,7 @@ fn what_was_taken_is_known_again_with_an_event_and_without_one() {
     let (mut sink, held) = Sink::resume(&next, file.try_clone().expect("a handle"), scan).expect("resumed");
     assert_eq!(held.progress, told);
     assert_eq!(next.requests().all(), [taken(1), taken(2), taken(3)].into_iter().flatten().collect::<Vec<_>>());
-    sink.stage(6, Some(Event::Finished(finished())), None, None, None);
+    sink.stage(draft(6, Some(Event::Finished(finished())), None, None));
     assert!(sink.write(&mut paper));
     assert_eq!(log(&file).len(), 4);
 }
@@ -108,9 +112,9 @@ fn a_full_disk_costs_nothing_that_was_taken() {
     let (_home, mut paper) = paper();
     let mut sink = sink(&live, &full);
     let taken = Some(Taken::new(KERNEL, &[7; 32]));
-    sink.stage(1, Some(queued()), None, taken, None);
-    sink.stage(2, Some(Event::Finished(finished())), None, None, None);
-    sink.stage(3, None, None, taken, None);
+    sink.stage(draft(1, Some(queued()), None, taken));
+    sink.stage(draft(2, Some(Event::Finished(finished())), None, None));
+    sink.stage(draft(3, None, None, taken));
     assert!(!sink.write(&mut paper) && live.progress().requests == 0);
     let repaired = tempfile::tempfile().expect("a file");
     sink.file = Some(Arc::new(repaired.try_clone().expect("a handle")));
@@ -128,11 +132,11 @@ fn texts_of_one_stream_that_wait_together_are_one_event() {
     let mut sink = sink(&live(), &file);
     let long = "x".repeat(STREAM_TEXT_MAX_BYTES);
     for event in [stdout("a"), stdout("b"), stderr("c"), stderr("d"), stdout("e"), stdout(&long)] {
-        sink.stage(1, Some(event), None, None, None);
+        sink.stage(draft(1, Some(event), None, None));
     }
     assert!(!sink.write(&mut paper));
     assert_eq!(log(&file), [stdout("ab"), stderr("cd"), stdout("e"), stdout(&long)]);
-    sink.stage(2, Some(stdout("f")), None, None, None);
+    sink.stage(draft(2, Some(stdout("f")), None, None));
     sink.write(&mut paper);
     assert_eq!(log(&file).len(), 5, "what was written is not changed");
 }
@@ -143,8 +147,8 @@ fn a_short_log_that_is_whole_at_once_is_in_the_journal_alone() {
     let live = live();
     live.begin();
     let mut sink = Sink::new(Arc::clone(&live));
-    sink.stage(2, Some(stdout("a")), Some(1), None, None);
-    sink.stage(3, Some(Event::Finished(finished())), Some(2), None, None);
+    sink.stage(draft(2, Some(stdout("a")), Some(1), None));
+    sink.stage(draft(3, Some(Event::Finished(finished())), Some(2), None));
     assert!(sink.write(&mut paper), "the log is not complete");
     assert!(!live.has_file());
     assert_eq!(live.progress().end, Some((3, Outcome::Ok)));
@@ -164,11 +168,11 @@ fn every_other_log_is_a_file_from_its_first_event_on() {
     let live = live();
     live.begin();
     let mut sink = Sink::new(Arc::clone(&live));
-    sink.stage(2, Some(stdout("a")), Some(1), None, None);
+    sink.stage(draft(2, Some(stdout("a")), Some(1), None));
     assert!(!sink.write(&mut paper));
     let file = live.file().expect("a file");
     assert_eq!(log(&file), [queued(), stdout("a")]);
-    sink.stage(3, Some(Event::Finished(finished())), Some(2), None, None);
+    sink.stage(draft(3, Some(Event::Finished(finished())), Some(2), None));
     assert!(sink.write(&mut paper));
     assert_eq!((log(&file).len(), live.progress().last_sequence), (3, 3));
     assert!(live.take_end_ticket().is_none());
@@ -180,11 +184,11 @@ fn every_other_log_is_a_file_from_its_first_event_on() {
         let live = self::live();
         live.begin();
         let mut sink = Sink::new(Arc::clone(&live));
-        sink.stage(2, Some(stdout(text)), Some(1), None, None);
+        sink.stage(draft(2, Some(stdout(text)), Some(1), None));
         if taken.is_some() {
-            sink.stage(2, None, Some(1), taken, None);
+            sink.stage(draft(2, None, Some(1), taken));
         }
-        sink.stage(3, Some(Event::Finished(finished())), Some(2), None, None);
+        sink.stage(draft(3, Some(Event::Finished(finished())), Some(2), None));
         assert!(sink.write(&mut paper));
         assert_eq!(log(&live.file().expect("a file")).len(), 3);
         std::fs::remove_file(home.path().join(format!("running/{KERNEL}.log"))).expect("removed");
