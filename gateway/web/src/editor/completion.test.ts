@@ -80,6 +80,26 @@ test("whoever types on does not wait for a slow kernel", async () => {
   vi.useRealTimers();
 });
 
+test("what was said of an earlier text is asked again of the one there is", async () => {
+  vi.useFakeTimers();
+  const never = () => new Promise<KernelCompletions>(() => {});
+  const late = async (doc: string, now: string) => {
+    const [state, later] = [doc, now].map((text) => EditorState.create({ doc: text, extensions: [python()] }));
+    const view = { state: later } as EditorView;
+    const shown = kernelSource(never)(new CompletionContext(state!, doc.length, false, view));
+    await vi.advanceTimersByTimeAsync(1_500);
+    return shown;
+  };
+  // The editor asks again where there is a result that does not say for what else it is good.
+  expect(await late("df.", "df.colu")).toEqual({ from: 3, options: [] });
+  const words = await late("revenue = 1\nrev", "revenue = 1\nreve");
+  expect(words?.options.map((each) => each.label)).toContain("revenue");
+  expect(words).not.toHaveProperty("validFor");
+  vi.useRealTimers();
+  // The kernel has answered, and nothing was typed: its nothing is the answer.
+  expect((await ask("revenue = 1\nrev", null).result)?.validFor).toBeDefined();
+});
+
 test("nobody is asked in texts, comments and after nothing", async () => {
   for (const doc of ["'wor", "# wor", "x = ", ""]) {
     const { asked, result } = ask(doc, null);

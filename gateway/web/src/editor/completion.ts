@@ -48,7 +48,10 @@ export function kernelSource(complete: Complete): CompletionSource {
     }
     given.abort();
     if (context.aborted) return null;
-    return found && found !== "late" && found.completions.length > 0 ? resultOf(code, found, context.pos) : words;
+    if (found && found !== "late" && found.completions.length > 0) return resultOf(code, found, context.pos);
+    // Without `validFor`, it is asked again for what is written by then; without a result it would not be.
+    if (found === "late" || hasTypedOn(context)) return { from: words?.from ?? context.pos, options: words?.options ?? [] };
+    return words;
   };
 }
 
