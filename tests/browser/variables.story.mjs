@@ -44,11 +44,16 @@ await story("variables", {}, async ({ page, picture }) => {
   const busy = await run(page, "while True:\n    pass");
   await page.locator("[data-testid=cell][data-status=running]").waitFor();
   const cell = await type(page, "x = '😀'; df.colu");
+  const completions = page.locator(".cm-tooltip-autocomplete");
+  // By itself first: with it open, Tab takes what it offers.
+  await completions.getByText("columns").first().waitFor();
+  await page.keyboard.press("Escape");
+  await completions.waitFor({ state: "detached" });
   await page.keyboard.press("Tab");
-  await page.locator(".cm-tooltip-autocomplete").getByText("columns").first().waitFor();
+  await completions.getByText("columns").first().waitFor();
   await picture("completion");
   // A list that has only just come does not take a key meant for the text.
-  await page.locator(".cm-tooltip-autocomplete li").first().click();
+  await completions.locator("li").first().click();
   await cell.locator(".cm-content").getByText("df.columns").waitFor();
   assert.equal((await cell.locator(".cm-content").innerText()).trim(), "x = '😀'; df.columns");
   await variable("words").click();
