@@ -1,5 +1,6 @@
 //! Workbooks: .xlsx cell by cell, .xls sheet by sheet. Whole numbers stay whole, dates are dates by their format, text
-//! stays text, formulas give the value they had; empty rows and columns around a table are left out.
+//! stays text, formulas give the value they had; empty rows and columns around a table are left out, and those
+//! within it are its own.
 
 pub(crate) mod archive;
 mod exact;

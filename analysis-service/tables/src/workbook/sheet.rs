@@ -12,6 +12,8 @@ use crate::{Cancel, HeaderMode, Limits, Place, TableError};
 const HEAD_ROWS: usize = 50;
 /// Rows of a single text above the header that are taken for titles.
 const TITLE_ROWS_MAX: usize = 3;
+/// Empty rows in a row that are rows of the table; what stands behind more of them stands apart, and they cost nothing.
+const EMPTY_ROWS_MAX: u32 = 1_000;
 /// Cells between two looks at the cancel flag.
 const CANCEL_CELLS: u64 = 16_384;
 
@@ -50,8 +52,9 @@ pub(super) struct SheetTable<'a> {
     row: Option<u32>,
     /// Whether the row has a cell.
     open: bool,
-    /// The first row of data.
+    /// The first row of data, and the newest.
     first_row: Option<u32>,
+    last_row: Option<u32>,
     cells: u64,
     notes: Notes,
     warnings: Vec<Warning>,
@@ -80,6 +83,7 @@ impl<'a> SheetTable<'a> {
             row: None,
             open: false,
             first_row: None,
+            last_row: None,
             cells: 0,
             notes: Notes::default(),
             warnings: Vec::new(),
@@ -119,6 +123,7 @@ impl<'a> SheetTable<'a> {
             }
             self.end_row()?;
             self.row = Some(row);
+            self.add_empty_rows_before(row)?;
             if self.table.rows >= self.rows_max {
                 return Ok(false);
             }
@@ -150,14 +155,31 @@ impl<'a> SheetTable<'a> {
         }
         let row = self.row.unwrap_or_default();
         if self.decided {
-            self.first_row.get_or_insert(row);
-            return self.table.end_row(self.limits);
+            return self.end_data_row(row);
         }
         // A row of nothing but errors is a row of the table, and no header of it.
         if !self.current.is_empty() || !self.head.is_empty() || self.mode == Some(HeaderMode::Absent) {
             self.head.push((row, std::mem::take(&mut self.current)));
         }
         if self.head.len() >= HEAD_ROWS { self.decide() } else { Ok(()) }
+    }
+
+    fn end_data_row(&mut self, row: u32) -> Result<(), TableError> {
+        self.first_row.get_or_insert(row);
+        self.last_row = Some(row);
+        self.table.end_row(self.limits)
+    }
+
+    /// Before this row come those since the newest one of data, which are empty.
+    fn add_empty_rows_before(&mut self, row: u32) -> Result<(), TableError> {
+        let Some(last) = self.last_row.filter(|last| row - last - 1 <= EMPTY_ROWS_MAX) else { return Ok(()) };
+        for empty in last + 1..row {
+            if self.table.rows >= self.rows_max {
+                break;
+            }
+            self.end_data_row(empty)?;
+        }
+        Ok(())
     }
 
     fn place(&mut self, column: u32, cell: &Cell) -> Result<(), TableError> {
@@ -189,14 +211,14 @@ impl<'a> SheetTable<'a> {
             head.remove(0);
         }
         for (number, row) in head {
-            self.first_row.get_or_insert(number);
+            self.add_empty_rows_before(number)?;
             for (column, cell) in &row {
                 match cell {
                     Ok(cell) => self.place(*column, cell)?,
                     Err(text) => self.place(*column, &Cell::Text(text))?,
                 }
             }
-            self.table.end_row(self.limits)?;
+            self.end_data_row(number)?;
         }
         Ok(())
     }

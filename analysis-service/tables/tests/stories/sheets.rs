@@ -128,3 +128,35 @@ fn a_cell_that_is_too_large_is_named() {
     assert!(error.to_string().contains("sheet \"s\", cell B2"), "{error}");
     assert_eq!(error.reason(), Some("FILE_TOO_LARGE"));
 }
+
+#[test]
+fn empty_rows_within_a_table_are_rows_of_it_and_those_around_it_are_none() {
+    let row = |number: u32, cells: [&str; 2]| {
+        let [a, b] = cells.map(|text| format!("t=\"inlineStr\"><is><t>{text}</t></is></c>"));
+        format!("<row r=\"{number}\"><c r=\"A{number}\" {a}<c r=\"B{number}\" {b}</row>")
+    };
+    // One whose cells have a style and nothing else is as empty as one that is not there.
+    let styled = |number: u32| format!("<row r=\"{number}\"><c r=\"A{number}\" s=\"0\"/></row>");
+    // More than are looked at for a header stand between the first gap and the second.
+    let many: String = (8..80).map(|number| row(number, ["Thu", "4"])).collect();
+    let rows = [
+        row(3, ["day", "n"]),
+        row(5, ["Mon", "1"]),
+        styled(6),
+        row(7, ["Wed", "3"]),
+        many,
+        row(82, ["Sun", "9"]),
+        styled(90),
+    ];
+    let table = made(&rows.concat());
+    assert_eq!((table.table.row_count, table.table.columns[1].summary.missing_count), (78, 3));
+    let days = values(&table.file, 0);
+    assert_eq!((days[..4].join("|"), days[73..].join("|")), ("Mon||Wed|Thu".into(), "Thu|Thu|||Sun".into()));
+    let gap =
+        |rows: u32| made(&[row(1, ["a", "b"]), row(2, ["x", "y"]), row(3 + rows, ["x", "y"])].concat()).table.row_count;
+    assert_eq!((gap(1_000), gap(1_001)), (1_002, 2));
+    let few = Limits { rows_max: 77, ..Limits::default() };
+    let bytes = xlsx(&[("s", &rows.concat())]);
+    let refused = convert_with("t.xlsx", &bytes, &ParseOptions::default(), &few).err().map(|error| error.to_string());
+    assert!(refused.as_ref().is_some_and(|why| why.contains("rows")), "{refused:?}");
+}

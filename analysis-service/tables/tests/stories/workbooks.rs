@@ -126,8 +126,8 @@ fn titles_above_and_emptiness_around_a_table_are_left_out() {
         &[],
         &["", "城市", "金额", ""],
         &["", "北京", "=3", ""],
-        &[],
         &["", "上海", "=4", ""],
+        &[],
     ];
     let made = convert("t.xlsx", xlsx(&[("s", &sheet(rows))]));
     let names: Vec<_> = made.table.columns.iter().map(|column| column.name.as_str()).collect();
