@@ -23,6 +23,8 @@ pub struct Place {
 pub struct Places {
     kernel: watch::Receiver<Arc<Kernel>>,
     execution_id: Uuid,
+    /// Executions that were before it when it was accepted.
+    at_first: u32,
     clock: Clock,
     told: Option<u32>,
 }
@@ -37,7 +39,8 @@ impl Runner {
         }
         let kernel = self.kernels.kernel(accepted.user_id, accepted.kernel_id).ok()?.watch();
         let clock = self.executions.desk.clock.clone();
-        Some(Places { kernel, execution_id: accepted.execution_id, clock, told: None })
+        let at_first = u32::try_from(accepted.position).unwrap_or_default();
+        Some(Places { kernel, execution_id: accepted.execution_id, at_first, clock, told: None })
     }
 
     /// Where an execution waits, if it does.
@@ -48,9 +51,15 @@ impl Runner {
 }
 
 impl Places {
-    /// Where it waits now. Unknown before the kernel has taken it up, and once it runs.
+    /// Where it waits now: where it was put, before the kernel has taken it up; nowhere once it runs.
     pub fn now(&mut self) -> Option<Place> {
-        let place = self.kernel.borrow_and_update().place_of(self.execution_id)?;
+        let (place, running) = {
+            let kernel = self.kernel.borrow_and_update();
+            (kernel.place_of(self.execution_id), kernel.running_execution_id == Some(self.execution_id))
+        };
+        let Some(place) = place else {
+            return Some(Place { position: self.at_first, wait: None }).filter(|_| !running);
+        };
         self.told = Some(place.position);
         Some(self.place(place))
     }

@@ -34,6 +34,7 @@ async fn a_waiting_execution_tells_its_place_as_it_changes() {
     let (first, first_stream) = user.begin(&kernel, "1").await;
     let (second, second_stream) = user.begin(&kernel, "2").await;
     let (third, mut third_stream) = user.begin(&kernel, "3").await;
+    assert_eq!([&first, &second, &third].map(|execution| execution.queue_position), [1, 2, 3]);
     while position(&user, &third).await != 3 {}
     assert_eq!((position(&user, &first).await, position(&user, &second).await), (1, 2));
     let cancel = CancelExecutionRequest { execution_id: second.execution_id.clone(), request_id: id() };
