@@ -4,20 +4,26 @@ import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 
 const gateway = process.env.FENXI_GATEWAY ?? "http://127.0.0.1:8080";
-const PLOTLY = "node_modules/plotly.js-basic-dist-min/plotly-basic.min.js";
+const PLOTLY = {
+  "sandbox/plotly.min.js": "node_modules/plotly.js-dist-min/plotly.min.js",
+  "sandbox/plotly-basic.min.js": "node_modules/plotly.js-basic-dist-min/plotly-basic.min.js",
+};
 
-/** Puts the chart library beside the sandbox page: only that page loads it, and only when a chart is shown. */
+/** Puts the chart library beside the sandbox page, whole and for the most common charts: only that page loads one of
+ * them, and only when a chart is shown. */
 function sandboxLibraries(): Plugin {
   return {
     name: "sandbox-libraries",
     generateBundle() {
-      this.emitFile({ type: "asset", fileName: "sandbox/plotly.min.js", source: readFileSync(PLOTLY) });
+      for (const [fileName, path] of Object.entries(PLOTLY)) this.emitFile({ type: "asset", fileName, source: readFileSync(path) });
     },
     configureServer(server) {
-      server.middlewares.use("/sandbox/plotly.min.js", (_request, response) => {
-        response.setHeader("content-type", "text/javascript");
-        response.end(readFileSync(PLOTLY));
-      });
+      for (const [fileName, path] of Object.entries(PLOTLY)) {
+        server.middlewares.use(`/${fileName}`, (_request, response) => {
+          response.setHeader("content-type", "text/javascript");
+          response.end(readFileSync(path));
+        });
+      }
     },
   };
 }

@@ -62,6 +62,24 @@ Both()`);
   assert.ok(fetched.some((url) => url.endsWith(".woff2")), "the fonts were not fetched");
 }
 
+/** Charts are drawn as what they are, by no more of the library than they need; what is unknown is said to be so. */
+async function charts(page) {
+  const fetched = [];
+  page.on("request", (request) => /plotly/.test(request.url()) && fetched.push(new URL(request.url()).pathname));
+  const shown = async (code) => {
+    const frame = (await run(page, code)).getByTestId("output-plotly");
+    await frame.and(page.locator("[data-shown=true]")).waitFor();
+    return frame.frameLocator("iframe");
+  };
+  await (await shown("import plotly.express as px, plotly.graph_objects as go\npx.line(x=[1, 2], y=[3, 4])")).locator(".scatterlayer path.js-line").waitFor();
+  assert.deepEqual(fetched, ["/sandbox/plotly-basic.min.js"]);
+  assert.equal(await (await shown("px.histogram(x=[1, 2, 2, 3])")).locator(".barlayer .point").count(), 3);
+  await (await shown("px.box(y=[1, 2, 3, 9])")).locator("path.box").waitFor();
+  await (await shown("go.Figure(go.Table(header={'values': ['城市']}, cells={'values': [['北京']]}))")).getByText("北京").waitFor();
+  const unknown = "from IPython.display import display\ndisplay({'application/vnd.plotly.v1+json': {'data': [{'type': 'spiral', 'y': [1, 2]}], 'layout': {}}}, raw=True)";
+  await (await run(page, unknown)).getByText("charts of type spiral cannot be drawn here").waitFor();
+}
+
 async function analysis(page) {
   await page.goto(origin);
   await byId(page, "new-analysis").click();
@@ -75,6 +93,11 @@ await story("outputs", {}, async ({ page, context, picture }) => {
 
   await formulas(page);
   await picture("formulas");
+  await charts(page);
+  await picture("charts");
+  const documentation = (await run(page, "len?")).getByTestId("output-text");
+  await documentation.getByText("Signature: len(obj, /)").waitFor();
+  assert.doesNotMatch(await documentation.innerText(), /\x1b/);
 
   const far = await run(page, "print('\\x1b[2000Gab\\by'); print('after')");
   await ended(far, "OK");

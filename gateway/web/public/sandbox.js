@@ -4,6 +4,8 @@
 (() => {
   "use strict";
   const out = /** @type {HTMLElement} */ (document.getElementById("out"));
+  /** What the smaller library draws. */
+  const BASIC_TYPES = new Set(["scatter", "bar", "pie"]);
   /** @type {MessagePort | null} */
   let port = null;
   /** @type {Promise<void> | null} */
@@ -44,10 +46,13 @@
     }
   }
 
-  function loadPlotly() {
+  /** @param {string[]} types of the traces */
+  function loadPlotly(types) {
+    // A quarter of the whole library draws most charts.
+    const library = types.every((type) => BASIC_TYPES.has(type)) ? "plotly-basic" : "plotly";
     plotlyLoading ??= new Promise((resolve, reject) => {
       const script = document.createElement("script");
-      script.src = "/sandbox/plotly.min.js";
+      script.src = `/sandbox/${library}.min.js`;
       script.onload = () => resolve();
       script.onerror = () => reject(new Error("the chart library could not be loaded"));
       document.head.append(script);
@@ -57,7 +62,9 @@
 
   /** @param {any} figure @param {boolean} dark */
   async function plotly(figure, dark) {
-    await loadPlotly();
+    const frames = Array.isArray(figure.frames) ? figure.frames : [];
+    const typeOf = (/** @type {any} */ trace) => (trace && trace.type) || "scatter";
+    await loadPlotly([figure, ...frames].flatMap(({ data }) => data || []).map(typeOf));
     const library = /** @type {any} */ (window).Plotly;
     const layout = { ...figure.layout };
     const ownBackground = layout.paper_bgcolor || (layout.template && layout.template.layout && layout.template.layout.paper_bgcolor);
@@ -67,7 +74,13 @@
     delete layout.width;
     const config = { ...figure.config, responsive: true, displaylogo: false, plotlyServerURL: "", showSendToCloud: false };
     await library.react(out, figure.data || [], layout, config);
-    if (Array.isArray(figure.frames) && figure.frames.length > 0) await library.addFrames(out, figure.frames);
+    // It draws what it does not know as a line, which would be another chart.
+    const other = /** @type {any} */ (out)._fullData.find((/** @type {any} */ full) => full.type !== typeOf(full._input));
+    if (other) {
+      library.purge(out);
+      throw new Error(`charts of type ${typeOf(other._input)} cannot be drawn here`);
+    }
+    if (frames.length > 0) await library.addFrames(out, frames);
   }
 
   /** Colours for a dark page where the figure has none of its own. @param {any} layout */
