@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { clock, moment, roughSpan, span } from "./format";
+import { clock, figure, moment, roughSpan, span } from "./format";
 import { setLanguage } from "./i18n";
 
 const timestamp = (date: Date) => ({ seconds: BigInt(Math.floor(date.getTime() / 1000)), nanos: 0, $typeName: "google.protobuf.Timestamp" as const });
@@ -22,4 +22,9 @@ test("spans are written in the language of the page", () => {
   expect(some()).toEqual(["340 毫秒", "2.1 秒", "3 分 5 秒", "2 小时 4 分钟", "3 分钟"]);
   setLanguage("en");
   vi.unstubAllGlobals();
+});
+
+test("a figure has every digit before its point", () => {
+  const shown = [12_345_759.4666, 13_800_138_000, 1_234.567, 3.14159265, 0.5, -98_765_432.1, 1.5e15];
+  expect(shown.map(figure)).toEqual(["12,345,759.47", "13,800,138,000", "1,234.57", "3.14159", "0.5", "-98,765,432.1", "1.500e+15"]);
 });

@@ -84,7 +84,8 @@ export function figure(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
   if (size !== 0 && (size >= 1e12 || size < 1e-4)) return value.toExponential(3);
-  return value.toLocaleString(currentLanguage(), { maximumSignificantDigits: 6 });
+  // Never a zero in the place of a digit that is known: only the fraction is cut.
+  return value.toLocaleString(currentLanguage(), size < 1_000 ? { maximumSignificantDigits: 6 } : { maximumFractionDigits: 2 });
 }
 
 export function percent(ratio: number): string {
