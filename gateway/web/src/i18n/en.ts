@@ -89,7 +89,7 @@ export const en = {
     phasePaused: "Paused", phaseReceived: "Uploaded, not yet a dataset", phaseRetrying: "Connection lost, trying again", phaseSending: "Uploading", phaseWaiting: "Waiting",
     previewLater: "The preview shows when the file is there.", reading: "Reading the beginning…", resume: "Resume", semicolon: "Semicolon ;", sheet: "Sheet", space: "Space",
     clearDone: "Clear finished", dismiss: "Take off the list", failedOf: "{n} upload failed|{n} uploads failed", goingOn: "Uploading {n} file|Uploading {n} files", received: "{n} file is uploaded and no dataset yet|{n} files are uploaded and no datasets yet",
-    tab: "Tab", title: "Upload tables", tooLarge: "The file is larger than one file or your quota may be.",
+    tab: "Tab", title: "Upload tables", tooLarge: "This goes beyond a limit of uploads.",
   },
   datasets: {
     analysePicked: "Analyse {n} table|Analyse {n} tables", deleteText: "Kernels that hold it keep it until they end. This cannot be undone.", deleteTitle: "Delete “{name}”?",

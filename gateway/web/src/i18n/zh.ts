@@ -91,7 +91,7 @@ export const zh: Messages = {
     phasePaused: "已暂停", phaseReceived: "已上传，尚未创建数据集", phaseRetrying: "连接断开，正在重试", phaseSending: "上传中", phaseWaiting: "等待中",
     previewLater: "文件上传完成后显示预览。", reading: "正在读取开头部分…", resume: "继续", semicolon: "分号 ;", sheet: "工作表", space: "空格",
     clearDone: "清除已完成", dismiss: "从列表移除", failedOf: "{n} 个上传失败", goingOn: "正在上传 {n} 个文件", received: "{n} 个文件已上传，尚未创建数据集",
-    tab: "制表符", title: "上传表格", tooLarge: "文件超出单个文件上限或你的配额。",
+    tab: "制表符", title: "上传表格", tooLarge: "超出上传限制。",
   },
   datasets: {
     analysePicked: "分析 {n} 个表格", deleteText: "正在使用它的内核在结束前仍会保留数据。此操作无法撤销。", deleteTitle: "删除「{name}」？",

@@ -11,6 +11,9 @@ test("HTML with looks of its own stands on white paper, whatever the page's them
 test("a plain table needs no sandbox, one with a style sheet does", () => {
   expect(needsSandbox('<div><style scoped>.dataframe {}</style><table class="dataframe"></table></div>')).toBe(false);
   expect(needsSandbox('<style type="text/css">#T_1 { color: black }</style><table id="T_1"></table>')).toBe(true);
+  // What a cleaned table would lose without a word.
+  for (const html of ["<button>go</button>", "<p>x <select><option>1</option></select></p>", "<a href='#' onclick='go()'>go</a>"]) expect(needsSandbox(html)).toBe(true);
+  expect(needsSandbox("<table><tr><td>on x = 1, 2 > 1 onto = 2</td></tr></table>")).toBe(false);
 });
 
 test("a formula is shown rather than its picture, and a table rather than its LaTeX", () => {

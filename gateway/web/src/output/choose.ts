@@ -43,12 +43,15 @@ export function choose(bundle: MimeBundle): Choice | null {
 }
 
 /**
- * Whether HTML needs more than a cleaned table may have: scripts, frames or style sheets of its own. The style sheet
- * that pandas puts before each table asks for nothing that ours does not give.
+ * Whether HTML needs more than a cleaned table may have: scripts, frames, controls or style sheets of its own. The style
+ * sheet that pandas puts before each table asks for nothing that ours does not give.
  */
 export function needsSandbox(html: string): boolean {
   const rest = html.replace(/<style scoped>[\s\S]*?<\/style>/gi, "");
-  return /<\s*(script|iframe|style|link|object|embed|canvas|form|video|audio|svg)\b/i.test(rest);
+  return (
+    /<\s*(script|iframe|style|link|object|embed|canvas|form|video|audio|svg|button|input|select|textarea|dialog)\b/i.test(rest) ||
+    /<[a-z][^<>]*\son[a-z]+\s*=/i.test(rest)
+  );
 }
 
 export type SandboxKind = "html" | "plotly";

@@ -11,6 +11,8 @@ purifier.addHook("afterSanitizeAttributes", (node) => {
   const kept = (node.getAttribute("class") ?? "").split(/\s+/).filter((name) => CLASSES.has(name));
   if (kept.length > 0) node.setAttribute("class", kept.join(" "));
   else node.removeAttribute("class");
+  // A file beside the notebook is the kernel's: the address would be one of ours, where it is not.
+  if (!/^(https?|mailto):/i.test(node.getAttribute("href") ?? "")) node.removeAttribute("href");
   if (node.hasAttribute("href")) {
     node.setAttribute("target", "_blank");
     node.setAttribute("rel", "noopener noreferrer nofollow");

@@ -2,7 +2,6 @@
 import { CircleAlert, Info, Scissors } from "lucide-react";
 import { memo, useMemo, useState } from "react";
 import type { OutputItem, OutputModel, Truncated } from "../execution/model";
-import { TerminalLog } from "../execution/terminal";
 import { useT } from "../i18n/i18n";
 import { NoticeKind } from "../gen/fenxi/analysis/v1/output_pb";
 import { Button } from "../ui/button";
@@ -99,11 +98,7 @@ function NoticeView({ kind, text }: { kind: NoticeKind; text: string }) {
 }
 
 function ErrorView({ name, value, traceback }: { name: string; value: string; traceback: string[] }) {
-  const log = useMemo(() => {
-    const terminal = new TerminalLog();
-    terminal.write(traceback.join("\n"));
-    return terminal;
-  }, [traceback]);
+  const text = useMemo(() => traceback.join("\n"), [traceback]);
   return (
     <div className="out-error" data-testid="output-error">
       <div className="out-error-head">
@@ -113,7 +108,7 @@ function ErrorView({ name, value, traceback }: { name: string; value: string; tr
       </div>
       {traceback.length > 0 && (
         <pre className="term">
-          <AnsiText log={log} />
+          <AnsiText text={text} />
         </pre>
       )}
     </div>

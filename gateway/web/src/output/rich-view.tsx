@@ -16,6 +16,7 @@ import { MarkdownView } from "./markdown-view";
 import { hasMaths } from "./maths";
 import { pictureSize, type PictureSize } from "./picture-size";
 import { SandboxView } from "./sandbox-view";
+import { AnsiText } from "./terminal-view";
 
 export function RichView({ bundle, executionId, executionCount }: { bundle: MimeBundle; executionId: string; executionCount: number }) {
   const t = useT();
@@ -93,7 +94,7 @@ function Shown({ choice, content, metadataJson }: { choice: Choice; content: Con
       return <JsonView text={text} />;
     default:
       if (choice.view === "latex" && hasMaths(text)) return <LatexView text={text} />;
-      return <pre className="term" data-testid="output-text"><Blocks text={text} /></pre>;
+      return <pre className="term" data-testid="output-text">{text.includes("\x1b") ? <AnsiText text={text} /> : <Blocks text={text} />}</pre>;
   }
 }
 

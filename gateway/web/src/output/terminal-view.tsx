@@ -1,7 +1,7 @@
 // Draws a terminal log: finished blocks once, open lines again with every frame that changes them.
-import { memo, type ReactNode } from "react";
+import { memo, useMemo, type ReactNode } from "react";
 import { styleOf } from "../execution/sgr";
-import type { Block, Line, TerminalLog } from "../execution/terminal";
+import { TerminalLog, type Block, type Line } from "../execution/terminal";
 
 /** The text of lines as nodes: neighbours of one style share one. */
 function draw(lines: Line[], endWithNewline: boolean): ReactNode[] {
@@ -49,7 +49,12 @@ export function TerminalView({ log, name }: { log: TerminalLog; name: "stdout" |
   );
 }
 
-/** Text with colours that is already whole, such as a traceback. */
-export function AnsiText({ log }: { log: TerminalLog }) {
+/** Text with colours that is already whole, such as a traceback or documentation. */
+export function AnsiText({ text }: { text: string }) {
+  const log = useMemo(() => {
+    const terminal = new TerminalLog();
+    terminal.write(text);
+    return terminal;
+  }, [text]);
   return <>{draw([...log.blocks.flatMap((block) => block.lines), ...log.open], false)}</>;
 }
