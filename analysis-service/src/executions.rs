@@ -95,8 +95,8 @@ pub enum ExecutionError {
         /// The number of the end.
         last_sequence: i64,
     },
-    /// The log was kept for as long as the operator said.
-    #[error("the log of this execution was removed after the time it is kept; its history entry has the outputs")]
+    /// The log was kept for as long as the operator said, or is not in the backup that was put back.
+    #[error("the log of this execution is not kept any more; its history entry has as much of the outputs as it holds")]
     LogRemoved,
     /// There are as many readers as there may be.
     #[error("too many readers of logs; try again")]

@@ -226,7 +226,9 @@ def announce(home: Path, url: str) -> None:
         say(f"Fenxi is ready. Make the first administrator (the link works once):\n\n  {url}/setup#token={token.read_text().strip()}\n")
     else:
         say(f"Fenxi is ready:\n\n  {url}/\n")
-    say("Ctrl-C stops it: kernels end with it, and nothing that was stored is lost.")
+    linger = os.environ.get("FENXI_ANALYSIS_KERNEL_LINGER_SECS") or "0"
+    kernels = "kernels end with it" if linger == "0" else f"kernels go on for {linger} s"
+    say(f"Ctrl-C stops it: {kernels}, and nothing that was stored is lost.")
 
 
 def say(text: str) -> None:

@@ -155,6 +155,7 @@ impl Login {
             Err(refusal) => return Err(self.refused(refusal, origin).await),
         };
         if !self.admission.admits(profile.identity_provider, Some(&profile.tenant_key)) {
+            tracing::warn!(tenant = profile.tenant_key, "a login was refused: its tenant is not among those let in");
             self.audit(Entry::new(Event::LoginRefused, origin.ip_address()).saying("tenant not allowed"), origin).await;
             return Err(LoginError::TenantNotAllowed);
         }
