@@ -220,6 +220,7 @@ async fn a_kind_that_cannot_have_tables_or_is_not_there_is_refused() {
     let dead = until_state(&kernel, KernelState::Dead).await;
     let death = dead.death.as_ref().expect("a death");
     assert_eq!(death.cause(), DeathCause::StartFailed);
+    assert!(death.detail.starts_with("its process exited with code 1 before it was ready: "), "{}", death.detail);
     assert!(death.detail.contains("No module named ipykernel_launcher"), "{}", death.detail);
 }
 

@@ -4,7 +4,11 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use fenxi_proto::analysis::v1::{KernelStart, NoticeEvent, NoticeKind};
-use fenxi_supervisor::{Channel, client::Line, process::Ended};
+use fenxi_supervisor::{
+    Channel,
+    client::Line,
+    process::{End, Ended},
+};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -79,7 +83,7 @@ pub(super) enum StartError {
     #[error("its tables cannot be loaded: {0}")]
     WithoutTables(String),
     /// Its process ended first.
-    #[error("its process ended before it was ready ({ended:?}): {log}")]
+    #[error("its process {} before it was ready: {log}", how(*ended))]
     Ended { ended: Option<Ended>, log: String },
     /// It did not speak in time.
     #[error("{error}: {log}")]
@@ -90,6 +94,15 @@ pub(super) enum StartError {
     /// It was given up.
     #[error("the start was given up")]
     Cancelled,
+}
+
+/// What became of a process, in a person's words.
+fn how(ended: Option<Ended>) -> String {
+    match ended.map(|ended| ended.how) {
+        Some(End::Exited(code)) => format!("exited with code {code}"),
+        Some(End::Signalled(signal)) => format!("was ended by signal {signal}"),
+        None => "ended".to_owned(),
+    }
 }
 
 /// For [`Plan::late`]: none so far.
