@@ -171,6 +171,9 @@ class FenxiKernelApp(IPKernelApp):
         settings.IPCompleter.use_jedi = False
         # Output is ordered before the reply by the threads that send it; the pause of 0.5 ms buys nothing.
         settings.FenxiKernel._execute_sleep = 0.0
+        # Larger messages would go without a copy, which takes a thread of its own: where code has left room for none, as
+        # under a limit of processes, they would be lost.
+        settings.Session.copy_threshold = sys.maxsize
         # No banner: nobody reads the terminal.
         self.parent_handle = 1
         # ipykernel notes every message for a handler that throws the notes away.

@@ -10,6 +10,8 @@ is asked of for ended if it is interrupted.
 """
 
 import _thread
+import sys
+import traceback
 from collections.abc import Callable
 
 from ipykernel.iostream import IOPubThread
@@ -45,6 +47,15 @@ class QuietIOPubThread(IOPubThread):
         self._events.append(f)
         # What it says does not matter.
         self._event_pipe.send(b"")
+
+    def _handle_event(self, _msg):
+        """Does all that waits. What fails is told of, and keeps nothing that comes after it: who waits for that would wait in
+        vain."""
+        for _ in range(len(self._events)):
+            try:
+                self._events.popleft()()
+            except Exception:
+                traceback.print_exc(file=sys.__stderr__)
 
     def done(self, f: Callable[[], object], limit_secs: float) -> bool:
         """Has it called in this thread and waits for that; says whether it was done in time."""

@@ -166,3 +166,21 @@ async fn pages_hold_ones_own_newest_first() {
     assert!(nobodys.expect("a page").into_inner().executions.is_empty());
     house.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_kernel_says_at_length_arrives_though_it_can_start_no_thread() {
+    let mut house = House::start().await;
+    let user = house.user();
+    let kernel = user.kernel().await;
+    let code = "import threading
+def none(thread): raise RuntimeError('no thread is left')
+threading.Thread.start = none
+for i in range(3): print(str(i) * 100_000)
+print('end')
+'y' * 100_000";
+    let (_, events) = user.run(&kernel, code).await;
+    let said = texts(&events);
+    assert_eq!((said.len(), said.ends_with("2\nend\n"), end(&events).outcome()), (3 * 100_001 + 4, true, Outcome::Ok));
+    assert!(events.iter().any(|event| matches!(event.event, Some(Event::Result(_)))), "its result is lost");
+    house.stop().await;
+}
