@@ -76,6 +76,11 @@ async function charts(page) {
   assert.equal(await (await shown("px.histogram(x=[1, 2, 2, 3])")).locator(".barlayer .point").count(), 3);
   await (await shown("px.box(y=[1, 2, 3, 9])")).locator("path.box").waitFor();
   await (await shown("go.Figure(go.Table(header={'values': ['城市']}, cells={'values': [['北京']]}))")).getByText("北京").waitFor();
+  const bundle = "import json\nfrom IPython.display import display\nbundle = lambda figure: {'application/vnd.plotly.v1+json': json.loads(figure.to_json())}\n";
+  const changed = await shown(`${bundle}h = display(bundle(px.line(x=[1, 2], y=[3, 4])), raw=True, display_id=True)`);
+  await changed.locator(".scatterlayer path.js-line").waitFor();
+  await ended(await run(page, "h.update(bundle(px.histogram(x=[1, 2, 2, 3])), raw=True)"), "OK");
+  await changed.locator(".barlayer .point").nth(2).waitFor();
   const unknown = "from IPython.display import display\ndisplay({'application/vnd.plotly.v1+json': {'data': [{'type': 'spiral', 'y': [1, 2]}], 'layout': {}}}, raw=True)";
   await (await run(page, unknown)).getByText("charts of type spiral cannot be drawn here").waitFor();
 }

@@ -8,8 +8,8 @@
   const BASIC_TYPES = new Set(["scatter", "bar", "pie"]);
   /** @type {MessagePort | null} */
   let port = null;
-  /** @type {Promise<void> | null} */
-  let plotlyLoading = null;
+  /** Chart libraries by name. @type {Map<string, Promise<void>>} */
+  const libraries = new Map();
 
   const say = (/** @type {object} */ message) => port && port.postMessage(message);
   const measure = () => say({ type: "height", px: document.documentElement.offsetHeight });
@@ -46,26 +46,29 @@
     }
   }
 
-  /** @param {string[]} types of the traces */
+  /** Loads a library that draws these types. A figure that is changed may need the whole one after the other. @param {string[]} types */
   function loadPlotly(types) {
     // A quarter of the whole library draws most charts.
-    const library = types.every((type) => BASIC_TYPES.has(type)) ? "plotly-basic" : "plotly";
-    plotlyLoading ??= new Promise((resolve, reject) => {
+    const name = types.every((type) => BASIC_TYPES.has(type)) && !libraries.has("plotly") ? "plotly-basic" : "plotly";
+    const loading = libraries.get(name) || new Promise((resolve, reject) => {
       const script = document.createElement("script");
-      script.src = `/sandbox/${library}.min.js`;
-      script.onload = () => resolve();
+      script.src = `/sandbox/${name}.min.js`;
+      script.onload = () => resolve(undefined);
       script.onerror = () => reject(new Error("the chart library could not be loaded"));
       document.head.append(script);
     });
-    return plotlyLoading;
+    libraries.set(name, loading);
+    return loading;
   }
 
   /** @param {any} figure @param {boolean} dark */
   async function plotly(figure, dark) {
     const frames = Array.isArray(figure.frames) ? figure.frames : [];
     const typeOf = (/** @type {any} */ trace) => (trace && trace.type) || "scatter";
+    const before = /** @type {any} */ (window).Plotly;
     await loadPlotly([figure, ...frames].flatMap(({ data }) => data || []).map(typeOf));
     const library = /** @type {any} */ (window).Plotly;
+    if (before && before !== library) before.purge(out);
     const layout = { ...figure.layout };
     const ownBackground = layout.paper_bgcolor || (layout.template && layout.template.layout && layout.template.layout.paper_bgcolor);
     if (dark && (!ownBackground || ownBackground === "white")) Object.assign(layout, darkLayout(layout));
