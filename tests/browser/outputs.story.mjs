@@ -103,6 +103,10 @@ await story("outputs", {}, async ({ page, context, picture }) => {
   const documentation = (await run(page, "len?")).getByTestId("output-text");
   await documentation.getByText("Signature: len(obj, /)").waitFor();
   assert.doesNotMatch(await documentation.innerText(), /\x1b/);
+  // A file beside the notebook has no address here, and is no link.
+  const links = (await run(page, "from IPython.display import HTML\nHTML('<a href=\"a.csv\">file</a> <a href=\"https://fenxi.example/\">web</a>')")).getByTestId("output-html");
+  await links.getByText("file").waitFor();
+  assert.deepEqual(await links.locator("a[href]").allInnerTexts(), ["web"]);
 
   const far = await run(page, "print('\\x1b[2000Gab\\by'); print('after')");
   await ended(far, "OK");
