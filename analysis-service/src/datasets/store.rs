@@ -18,8 +18,10 @@ pub(super) use datasets::{NewDataset, Usage};
 pub(super) use uploads::{NewUpload, UploadLimits};
 
 /// This room's part of the schema.
-pub const STEPS: &[Step] =
-    &[Step { number: 1, title: "datasets", sql: include_str!("../../migrations/sqlite/0001_datasets.sql") }];
+pub const STEPS: &[Step] = &[
+    Step { number: 1, title: "datasets", sql: include_str!("../../migrations/sqlite/0001_datasets.sql") },
+    Step { number: 2, title: "uploads by user", sql: include_str!("../../migrations/sqlite/0002_uploads_by_user.sql") },
+];
 
 /// Reads and writes rows. Cheap to clone.
 #[derive(Clone, Debug)]

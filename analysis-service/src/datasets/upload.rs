@@ -80,6 +80,26 @@ impl Datasets {
         self.status_of(upload).await
     }
 
+    /// The open uploads of a user, newest first.
+    ///
+    /// # Errors
+    /// What the database or the disk gives.
+    pub async fn open_uploads(&self, user_id: Uuid) -> Result<Vec<UploadStatus>, DatasetError> {
+        let open = self.inner.store.open_uploads(user_id, self.inner.settings.open_uploads_max).await?;
+        let mut statuses = Vec::with_capacity(open.len());
+        for upload in open {
+            // Under the lock of each, because a completion moves its bytes. One that has ended since is none of them.
+            let status = match self.upload(user_id, upload.upload_id).await {
+                Err(DatasetError::NotFound) => continue,
+                status => status?,
+            };
+            if status.upload.state == UploadState::Open {
+                statuses.push(status);
+            }
+        }
+        Ok(statuses)
+    }
+
     /// Appends what `bytes` brings at `offset`, which must be where the upload stands. What was brought stays, also
     /// when the stream breaks; it is durable when this returns. An older stream of the same upload is ended.
     ///

@@ -14,9 +14,10 @@ use fenxi_proto::{
     analysis::v1::{
         CancelUploadRequest, CancelUploadResponse, CompleteUploadRequest, CompleteUploadResponse, CreateUploadRequest,
         CreateUploadResponse, DeleteDatasetRequest, DeleteDatasetResponse, GetDatasetRequest, GetDatasetResponse,
-        GetUploadRequest, GetUploadResponse, ListDatasetsRequest, ListDatasetsResponse, PreviewDatasetRequest,
-        PreviewDatasetResponse, PreviewUploadRequest, PreviewUploadResponse, UpdateDatasetRequest,
-        UpdateDatasetResponse, WriteUploadRequest, WriteUploadResponse, dataset_service_server::DatasetService,
+        GetUploadRequest, GetUploadResponse, ListDatasetsRequest, ListDatasetsResponse, ListUploadsRequest,
+        ListUploadsResponse, PreviewDatasetRequest, PreviewDatasetResponse, PreviewUploadRequest,
+        PreviewUploadResponse, UpdateDatasetRequest, UpdateDatasetResponse, WriteUploadRequest, WriteUploadResponse,
+        dataset_service_server::DatasetService,
     },
     error::Failure,
     id,
@@ -105,6 +106,12 @@ impl DatasetService for DatasetRpc {
         let upload_id = id::parse_resource("upload_id", &asked.upload_id)?;
         let status = self.datasets.upload(user_id, upload_id).await.map_err(failure::status)?;
         Ok(Response::new(GetUploadResponse { upload: Some(messages::upload(&status)) }))
+    }
+
+    async fn list_uploads(&self, request: Request<ListUploadsRequest>) -> Answer<ListUploadsResponse> {
+        let (user_id, ListUploadsRequest {}) = taken(request)?;
+        let uploads = self.datasets.open_uploads(user_id).await.map_err(failure::status)?;
+        Ok(Response::new(ListUploadsResponse { uploads: uploads.iter().map(messages::upload).collect() }))
     }
 
     async fn preview_upload(&self, request: Request<PreviewUploadRequest>) -> Answer<PreviewUploadResponse> {

@@ -3,7 +3,8 @@
 use fenxi_proto::{
     analysis::v1::{
         CancelUploadRequest, CompleteUploadRequest, DeleteDatasetRequest, GetDatasetRequest, GetUploadRequest,
-        ListDatasetsRequest, ListDatasetsResponse, PreviewDatasetRequest, PreviewUploadRequest, UpdateDatasetRequest,
+        ListDatasetsRequest, ListDatasetsResponse, ListUploadsRequest, PreviewDatasetRequest, PreviewUploadRequest,
+        UpdateDatasetRequest,
     },
     error::ErrorReason,
 };
@@ -53,6 +54,37 @@ async fn pages_follow_one_another_and_an_edited_token_is_refused() {
     assert_eq!(refusal(list(&ada, negative).await).0, ErrorReason::InvalidField);
     let huge = ListDatasetsRequest { page_size: i32::MAX, ..Default::default() };
     assert_eq!(list(&ada, huge).await.expect("cut").datasets.len(), 7);
+}
+
+async fn open_uploads(user: &User) -> Vec<(String, i64, i64)> {
+    let listed = user.client.clone().list_uploads(ListUploadsRequest {}).await.expect("a list").into_inner();
+    listed.uploads.into_iter().map(|upload| (upload.file_name, upload.received_bytes, upload.size_bytes)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_that_are_no_datasets_yet_are_found_again() {
+    let house = House::start_with(&["--open-uploads-max", "3"]).await;
+    let (ada, bob) = (house.user(), house.user());
+    let begun = ada.create("begun.csv", 9).await.expect("opened");
+    ada.write(&begun.upload_id, 0, b"a,b").await.expect("written");
+    let broken = ada.send("broken.csv", b"\x00\x01\x02").await;
+    ada.complete(&broken.upload_id).await.expect_err("no table");
+    ada.dataset("done.csv", &numbers(2)).await;
+    bob.send("bobs.csv", &numbers(2)).await;
+    ada.create("empty.csv", 5).await.expect("opened");
+    // Newest first; what is sealed has all its bytes.
+    let expected = [("empty.csv", 0, 5), ("broken.csv", 3, 3), ("begun.csv", 3, 9)];
+    let expected = expected.map(|(name, received, size)| (name.to_owned(), received, size));
+    assert_eq!(open_uploads(&ada).await, expected);
+    assert_eq!(refusal(ada.create("one more.csv", 5).await).0, ErrorReason::QuotaExceeded);
+
+    let house = house.restart().await;
+    let ada = house.user_called(ada.user_id);
+    assert_eq!(open_uploads(&ada).await, expected);
+    let cancel = CancelUploadRequest { upload_id: broken.upload_id, ..Default::default() };
+    ada.client.clone().cancel_upload(cancel).await.expect("cancelled");
+    assert_eq!(open_uploads(&ada).await.len(), 2);
+    ada.create("one more.csv", 5).await.expect("there is room");
 }
 
 #[tokio::test(flavor = "multi_thread")]

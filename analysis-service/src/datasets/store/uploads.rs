@@ -65,6 +65,17 @@ impl Store {
         one(&self.database.reader, user_id, upload_id).await
     }
 
+    /// The open uploads of this user, newest first.
+    pub(in crate::datasets) async fn open_uploads(
+        &self,
+        user_id: Uuid,
+        count_max: u32,
+    ) -> Result<Vec<Upload>, DatasetError> {
+        let sql = "SELECT * FROM upload WHERE user_id = $1 AND state = 1 ORDER BY upload_id DESC LIMIT $2 + 0";
+        let query = sqlx::query(sql).bind(user_id).bind(i64::from(count_max));
+        query.fetch_all(&self.database.reader).await?.iter().map(upload).collect()
+    }
+
     /// Puts the end of an open upload off.
     pub(in crate::datasets) async fn touch_upload(
         &self,

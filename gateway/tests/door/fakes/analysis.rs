@@ -166,6 +166,15 @@ fake!(analysis::dataset_service_server::DatasetService, Analysis, {
         Ok(Response::new(analysis::GetUploadResponse { upload: Some(self.upload(&request.get_ref().upload_id)?) }))
     }
 
+    async fn list_uploads(
+        &self,
+        _: Request<analysis::ListUploadsRequest>,
+    ) -> Result<Response<analysis::ListUploadsResponse>, Status> {
+        let ids: Vec<_> = self.0.uploads.lock().expect("sound").keys().cloned().collect();
+        let uploads = ids.iter().map(|id| self.upload(id)).collect::<Result<_, _>>()?;
+        Ok(Response::new(analysis::ListUploadsResponse { uploads }))
+    }
+
     async fn cancel_upload(
         &self,
         request: Request<analysis::CancelUploadRequest>,
