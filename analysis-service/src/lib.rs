@@ -11,6 +11,7 @@ pub mod kernels;
 pub mod network;
 pub mod objects;
 pub mod outbox;
+mod places;
 mod rpc;
 mod schema;
 

@@ -3,6 +3,7 @@
 
 mod datasets;
 mod executions;
+mod files;
 mod inspection;
 mod kernels;
 mod network;
@@ -12,8 +13,8 @@ use std::time::Duration;
 use fenxi_chassis::page::PageTokens;
 use fenxi_proto::analysis::v1::{
     dataset_service_server::DatasetServiceServer, execution_service_server::ExecutionServiceServer,
-    inspection_service_server::InspectionServiceServer, kernel_service_server::KernelServiceServer,
-    network_grant_service_server::NetworkGrantServiceServer,
+    inspection_service_server::InspectionServiceServer, kernel_file_service_server::KernelFileServiceServer,
+    kernel_service_server::KernelServiceServer, network_grant_service_server::NetworkGrantServiceServer,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -39,9 +40,11 @@ pub(crate) fn routes(
     stopping: CancellationToken,
 ) -> Routes {
     let inspecting = inspection::InspectionRpc::new(kernels.clone());
+    let reading = files::KernelFileRpc::new(kernels.clone(), stopping.clone());
     Routes::new(DatasetServiceServer::new(datasets::DatasetRpc::new(datasets, pages.clone())))
         .add_service(KernelServiceServer::new(kernels::KernelRpc::new(kernels, pages.clone(), stopping.clone())))
         .add_service(InspectionServiceServer::new(inspecting))
+        .add_service(KernelFileServiceServer::new(reading))
         .add_service(NetworkGrantServiceServer::new(network::NetworkRpc::new(networks, pages.clone())))
         .add_service(ExecutionServiceServer::new(executions::ExecutionRpc::new(runner, pages, stopping)))
 }

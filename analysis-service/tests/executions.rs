@@ -9,6 +9,8 @@ mod above;
 mod again;
 #[path = "executions/dependency.rs"]
 mod dependency;
+#[path = "executions/files.rs"]
+mod files;
 #[path = "executions/house.rs"]
 mod house;
 #[path = "executions/inspection.rs"]

@@ -16,8 +16,8 @@ use fenxi_proto::{
     access::rule,
     analysis::v1::{
         CancelExecutionRequest, CompleteUploadRequest, CreateKernelRequest, DependencyCondition, ExecuteRequest,
-        InspectCodeRequest, Kernel, PreviewVariableRequest, ReadContentRequest, ReplyInputRequest,
-        UpdateDatasetRequest, UpdateKernelRequest, WriteUploadRequest,
+        InspectCodeRequest, Kernel, PreviewVariableRequest, ReadContentRequest, ReadKernelFileRequest,
+        ReplyInputRequest, UpdateDatasetRequest, UpdateKernelRequest, WriteUploadRequest,
     },
     auth::v1::{CreateApiTokenRequest, ListLoginSessionsRequest},
     options::v1::Access,
@@ -141,6 +141,7 @@ fn rest(method: &str) -> Option<Vec<u8>> {
         "ReplyInput" => {
             ReplyInputRequest { input_id: "1".into(), request_id: request_id(), ..Default::default() }.encode_to_vec()
         }
+        "ReadKernelFile" => ReadKernelFileRequest { path: "a".into(), ..Default::default() }.encode_to_vec(),
         "ReadContent" => ReadContentRequest { sha256: "0".repeat(64), ..Default::default() }.encode_to_vec(),
         "InspectCode" => InspectCodeRequest { code: "a".into(), ..Default::default() }.encode_to_vec(),
         "PreviewVariable" => PreviewVariableRequest { name: "a".into(), ..Default::default() }.encode_to_vec(),
@@ -155,6 +156,7 @@ fn rest(method: &str) -> Option<Vec<u8>> {
         | "ListExecutions"
         | "CompleteCode"
         | "ListVariables"
+        | "ListKernelFiles"
         | "GetKernel"
         | "InterruptKernel"
         | "KeepKernel"

@@ -7,7 +7,6 @@
 
 mod appender;
 mod file;
-mod places;
 
 use std::{
     collections::HashMap,
@@ -26,10 +25,12 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::error::DatasetError;
-use crate::objects::ContentId;
+use crate::{
+    objects::ContentId,
+    places::{Full, Places},
+};
 
 pub(super) use appender::Appender;
-use places::Places;
 
 /// Streams that may write at once, in the whole service; each holds at most 8 MiB.
 const STREAMS_MAX: usize = 64;
@@ -99,7 +100,7 @@ impl Staging {
         size_bytes: u64,
         offset: u64,
     ) -> Result<Appender, DatasetError> {
-        let place = self.inner.streams.enter(user_id)?;
+        let place = self.inner.streams.enter(user_id).map_err(no_place)?;
         let slot = self.slot(upload_id);
         let mut number = 0;
         slot.newest.send_if_modified(|newest| {
@@ -218,4 +219,11 @@ async fn received(path: &Path, progress: &mut Progress) -> Result<u64, DatasetEr
 async fn blocking<T: Send + 'static>(job: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, DatasetError> {
     let joined = tokio::task::spawn_blocking(job).await;
     joined.map_err(io::Error::other)?.map_err(DatasetError::from)
+}
+
+fn no_place(full: Full) -> DatasetError {
+    DatasetError::Busy(match full {
+        Full::All => "as many uploads are running as the service takes at once",
+        Full::Own => "as many of your uploads are running as leave room for others; go on when one of them has ended",
+    })
 }

@@ -33,6 +33,7 @@ use nix::{sys::signal::Signal, unistd::Pid};
 use tokio::{task::JoinHandle, time::timeout};
 use uuid::Uuid;
 
+pub(super) use self::removal::{FOLDER, open_here};
 pub(crate) use self::support::count_way;
 pub use self::{
     fork::ForkLauncher,

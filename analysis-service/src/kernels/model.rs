@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{network::Reach, specs::BUILT_IN, state::Ladder};
+use super::{files::FileError, network::Reach, specs::BUILT_IN, state::Ladder};
 
 /// A kernel as it stands at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -300,6 +300,9 @@ pub enum KernelError {
         /// What is above what.
         above: String,
     },
+    /// A file in its folder cannot be had.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// It is dead or being ended.
     #[error("the kernel is not alive: {what}; restart it")]
     Dead {

@@ -4,6 +4,7 @@
 mod change;
 mod create;
 mod ending;
+mod files;
 mod kept;
 mod place;
 mod together;
@@ -26,6 +27,7 @@ use self::turns::Turns;
 pub use super::driver::Adopted;
 use super::{
     driver::{Driver, KernelHandle, Parts, Pool, Walks, Work},
+    files::Files,
     launch::Support,
     model::{Kernel, KernelError, Settings, TableSource},
     specs::{KindBrief, Launchers},
@@ -66,6 +68,7 @@ struct Inner {
     parts: Arc<Parts>,
     pool: Pool,
     ids: Ids,
+    files: Files,
     entries: Mutex<HashMap<Uuid, Entry>>,
     /// Requests with an id.
     turns: Turns,
@@ -129,6 +132,7 @@ impl Registry {
             Inner {
                 pool: pool(&parts, ids.clone(), inner.clone()),
                 ids,
+                files: Files::default(),
                 parts: Arc::clone(&parts),
                 entries: Mutex::default(),
                 turns: Turns::default(),

@@ -22,8 +22,9 @@ use fenxi_proto::{
     analysis::v1::{
         CreateKernelRequest, ExecuteRequest, ExecuteResponse, Execution, FinishedEvent, GetKernelRequest, Kernel,
         KernelState, OutputEvent, WatchExecutionRequest, execution_service_client::ExecutionServiceClient,
-        inspection_service_client::InspectionServiceClient, kernel_service_client::KernelServiceClient,
-        network_grant_service_client::NetworkGrantServiceClient, output_event::Event,
+        inspection_service_client::InspectionServiceClient, kernel_file_service_client::KernelFileServiceClient,
+        kernel_service_client::KernelServiceClient, network_grant_service_client::NetworkGrantServiceClient,
+        output_event::Event,
     },
     auth::v1::{
         GetJwksRequest, GetJwksResponse,
@@ -226,6 +227,7 @@ impl Auth {
         User {
             user_id,
             executions: ExecutionServiceClient::with_interceptor(channel.clone(), bearer.clone()),
+            files: KernelFileServiceClient::with_interceptor(channel.clone(), bearer.clone()),
             inspection: InspectionServiceClient::with_interceptor(channel.clone(), bearer.clone()),
             kernels: KernelServiceClient::with_interceptor(channel, bearer),
         }
@@ -287,6 +289,7 @@ impl Auth {
 pub(crate) struct User {
     pub(crate) user_id: Uuid,
     pub(crate) executions: ExecutionServiceClient<Authorized>,
+    pub(crate) files: KernelFileServiceClient<Authorized>,
     pub(crate) inspection: InspectionServiceClient<Authorized>,
     pub(crate) kernels: KernelServiceClient<Authorized>,
 }

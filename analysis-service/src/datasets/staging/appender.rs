@@ -11,8 +11,8 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use super::{DISCARDED, Progress, Slot, blocking, file, places::Place};
-use crate::datasets::error::DatasetError;
+use super::{DISCARDED, Progress, Slot, blocking, file};
+use crate::{datasets::error::DatasetError, places::Place};
 
 /// Messages, of at most 1 MiB each, that wait while the disk works.
 const QUEUE_MESSAGES_MAX: usize = 4;

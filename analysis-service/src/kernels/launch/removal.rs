@@ -28,7 +28,7 @@ const BATCH_MAX: usize = 4096;
 /// than that meanwhile is not waited for.
 const ROUNDS_MAX: usize = 100_000;
 /// How a folder is opened.
-pub(super) const FOLDER: OFlag = OFlag::O_DIRECTORY.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+pub(in crate::kernels) const FOLDER: OFlag = OFlag::O_DIRECTORY.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 
 /// Removes a file, a link or a folder with all that is in it, as far as it can be. What is not there is removed already.
 ///
@@ -205,7 +205,7 @@ pub(super) fn open_folder(outer: BorrowedFd<'_>, name: &CStr) -> nix::Result<Own
 }
 
 /// Opens what is in this folder, and neither behind a link nor on another file system.
-pub(super) fn open_here(outer: BorrowedFd<'_>, name: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
+pub(in crate::kernels) fn open_here(outer: BorrowedFd<'_>, name: &CStr, flags: OFlag) -> nix::Result<OwnedFd> {
     let within = ResolveFlag::RESOLVE_NO_XDEV | ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
     match openat2(outer, name, OpenHow::new().flags(flags).resolve(within)) {
         // Older systems, and sandboxes that know the older ones' calls only.

@@ -7,6 +7,7 @@ use fenxi_proto::error::{ErrorReason, Failure};
 use tonic::Status;
 
 use crate::kernels::{
+    files::FileError,
     model::{KernelError, TableUnavailable},
     store::StoreError,
 };
@@ -35,6 +36,7 @@ pub(in crate::rpc) fn failure(error: &KernelError) -> Failure {
         KernelError::Room { quota, .. } | KernelError::Files { quota, .. } => {
             refused(ErrorReason::KernelLimit).with_quota(*quota).retry_after(RETRY_AFTER)
         }
+        KernelError::File(error) => file(error, text),
         KernelError::Dead { .. } => refused(ErrorReason::KernelDead),
         KernelError::QueueFull { .. } => {
             refused(ErrorReason::ExecutionQueueFull).with_quota("kernel_queue_max").retry_after(RETRY_AFTER)
@@ -57,6 +59,15 @@ pub(in crate::rpc) fn failure(error: &KernelError) -> Failure {
         KernelError::Stopping => refused(ErrorReason::Unavailable).retry_after(RETRY_AFTER),
         KernelError::Store(StoreError::Write(error)) => error.refusal().unwrap_or_else(|| fault(&text)),
         KernelError::Store(StoreError::Sql(error)) => read_refusal(error).unwrap_or_else(|| fault(&text)),
+    }
+}
+
+fn file(error: &FileError, text: String) -> Failure {
+    match error {
+        FileError::NotFound { .. } => Failure::new(ErrorReason::NotFound, text).with_field("path"),
+        FileError::Unreadable { .. } => Failure::new(ErrorReason::FileUnreadable, text).with_field("path"),
+        FileError::Busy(_) => Failure::new(ErrorReason::Overloaded, text).retry_after(RETRY_AFTER),
+        FileError::Closing => Failure::new(ErrorReason::Unavailable, text).retry_after(RETRY_AFTER),
     }
 }
 

@@ -7,11 +7,9 @@ use std::{
 
 use uuid::Uuid;
 
-use crate::datasets::error::DatasetError;
-
 /// All places. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Places(Arc<Mutex<Held>>);
+pub(crate) struct Places(Arc<Mutex<Held>>);
 
 #[derive(Debug)]
 struct Held {
@@ -21,27 +19,35 @@ struct Held {
 
 /// A place, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     places: Places,
     owner: Uuid,
 }
 
+/// There is no place now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// For anybody.
+    All,
+    /// For this owner, who holds as many as are free.
+    Own,
+}
+
 impl Places {
-    pub(super) fn new(max: usize) -> Self {
+    pub(crate) fn new(max: usize) -> Self {
         Self(Arc::new(Mutex::new(Held { free: max, by_owner: HashMap::new() })))
     }
 
     /// A place for one more stream of this owner. Who holds as many as are free has to wait, so that who comes later
     /// finds one too, however many come and however slowly bytes arrive.
-    pub(super) fn enter(&self, owner: Uuid) -> Result<Place, DatasetError> {
+    pub(crate) fn enter(&self, owner: Uuid) -> Result<Place, Full> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let own = held.by_owner.get(&owner).copied().unwrap_or_default();
         if held.free == 0 {
-            return Err(DatasetError::Busy("as many uploads are running as the service takes at once"));
+            return Err(Full::All);
         }
         if own >= held.free {
-            let text = "as many of your uploads are running as leave room for others; go on when one of them has ended";
-            return Err(DatasetError::Busy(text));
+            return Err(Full::Own);
         }
         held.free -= 1;
         held.by_owner.insert(owner, own + 1);
@@ -76,7 +82,8 @@ mod tests {
         assert_eq!((first.len(), second.len()), (32, 16));
         let others: Vec<_> = (3..100).flat_map(|owner| places.enter(Uuid::from_u128(owner)).ok()).collect();
         assert_eq!(others.len(), 16, "each of many finds one");
-        assert!(places.enter(Uuid::from_u128(100)).is_err(), "as many as there are");
+        assert_eq!(places.enter(Uuid::from_u128(100)).err(), Some(Full::All), "as many as there are");
+        assert_eq!(Places::new(3).enter(Uuid::nil()).err(), None);
         drop((first, second, others));
         let held = places.0.lock().expect("sound");
         assert_eq!((held.free, held.by_owner.len()), (64, 0));
