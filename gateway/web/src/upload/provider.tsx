@@ -1,8 +1,10 @@
 // The upload dialog for the whole app: opened by a button of any screen, or by a file dropped anywhere.
-import { createContext, useContext, useEffect, useMemo, useState, type ReactNode } from "react";
+import { createContext, useContext, useEffect, useMemo, useState, type ComponentType, type ReactNode } from "react";
+import { toastError } from "../ui/toast";
 import { UploadChip } from "./upload-chip";
-import { UploadDialog } from "./upload-dialog";
 import { uploads } from "./queue";
+
+type UploadDialog = ComponentType<{ open: boolean; onClose(): void }>;
 
 interface UploadDoor {
   open(files?: Iterable<File>): void;
@@ -16,11 +18,17 @@ export function useUpload(): UploadDoor {
 
 export function UploadProvider({ children }: { children: ReactNode }) {
   const [open, setOpen] = useState(false);
+  // Fetched when it is opened first: the first page does without. What was chosen goes up meanwhile.
+  const [Dialog, setDialog] = useState<UploadDialog | null>(null);
   const door = useMemo<UploadDoor>(
     () => ({
       open: (files) => {
         if (files) uploads.add(files);
         setOpen(true);
+        import("./upload-dialog").then((module) => setDialog(() => module.UploadDialog), (error: unknown) => {
+          setOpen(false);
+          toastError(error);
+        });
       },
     }),
     [],
@@ -43,7 +51,7 @@ export function UploadProvider({ children }: { children: ReactNode }) {
   return (
     <UploadContext value={door}>
       {children}
-      <UploadDialog open={open} onClose={() => setOpen(false)} />
+      {Dialog && <Dialog open={open} onClose={() => setOpen(false)} />}
       {!open && <UploadChip onOpen={() => setOpen(true)} />}
     </UploadContext>
   );

@@ -78,3 +78,13 @@ test("a file that is there and no dataset yet is not left without a question", a
   if (item) uploads.pause(item);
   expect(uploads.unfinished).toBe(true);
 });
+
+test("an upload that was begun elsewhere is taken up as it is, and removed from the service with its row", async () => {
+  const item = uploads.takeUp("theirs", "t.csv", SIZE);
+  await vi.advanceTimersByTimeAsync(100);
+  expect([item.phase, item.sentBytes, uploads.has("theirs"), uploads.received]).toEqual(["received", SIZE, true, [item]]);
+  expect(service.heads).toBe(0);
+  uploads.remove(item);
+  await vi.advanceTimersByTimeAsync(100);
+  expect([service.cancelled, uploads.has("theirs"), kept.get(key)]).toEqual([["theirs"], false, "old"]);
+});

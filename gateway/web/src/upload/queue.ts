@@ -13,7 +13,10 @@ export type UploadPhase = "waiting" | "sending" | "retrying" | "paused" | "recei
 
 export interface UploadItem {
   id: number;
-  file: File;
+  name: string;
+  size: number;
+  /** What is to be sent; null of an upload whose bytes the service has all, and this page never had. */
+  file: File | null;
   phase: UploadPhase;
   uploadId: string | null;
   /** Makes a repeated creation the same one. */
@@ -36,12 +39,26 @@ class UploadQueue {
 
   add(files: Iterable<File>): UploadItem[] {
     const added = Array.from(files, (file): UploadItem => ({
-      id: this.nextId++, file, phase: "waiting", uploadId: null, key: newRequestId(), sentBytes: 0, bytesPerSecond: 0, error: null, dataset: null,
-      reading: newReading(file), stop: new AbortController(),
+      ...this.blank(file.name, file.size), file, phase: "waiting",
     }));
     this.items = [...this.items, ...added];
     this.next();
     return added;
+  }
+
+  /** Takes up an upload that was begun elsewhere, or before a reload, and has all its bytes. */
+  takeUp(uploadId: string, name: string, size: number): UploadItem {
+    const item: UploadItem = { ...this.blank(name, size), file: null, phase: "received", uploadId, sentBytes: size };
+    this.items = [...this.items, item];
+    this.notifier.flush();
+    return item;
+  }
+
+  private blank(name: string, size: number): Omit<UploadItem, "file" | "phase"> {
+    return {
+      id: this.nextId++, name, size, uploadId: null, key: newRequestId(), sentBytes: 0, bytesPerSecond: 0, error: null, dataset: null,
+      reading: newReading(name), stop: new AbortController(),
+    };
   }
 
   pause(item: UploadItem): void {
@@ -69,8 +86,8 @@ class UploadQueue {
     this.items = this.items.filter((each) => each !== item);
     if (item.uploadId && item.phase !== "done") {
       forget(item.file, item.uploadId);
-      // If this fails the service drops the upload by itself when it expires.
-      cancelUpload(item.uploadId, new AbortController().signal).catch(() => {});
+      // If this fails it is found again among those that were left, and the service drops it by itself when it expires.
+      cancelUpload(item.uploadId, new AbortController().signal).then(() => changed(DatasetService), () => {});
     }
     this.next();
   }
@@ -83,9 +100,14 @@ class UploadQueue {
     void changed(DatasetService);
   }
 
-  /** Whether leaving the page loses something: a file of which no dataset was made is found by nobody again. */
+  /** Whether leaving the page stops something, or leaves what was chosen for a file behind. */
   get unfinished(): boolean {
     return this.items.some((item) => item.phase !== "done" && item.phase !== "failed");
+  }
+
+  /** Uploads that this page has in its list. */
+  has(uploadId: string): boolean {
+    return this.items.some((item) => item.uploadId === uploadId);
   }
 
   /** Files that are there and wait for a person to make datasets of them. */
@@ -96,17 +118,17 @@ class UploadQueue {
   private next(): void {
     const sending = this.items.filter((item) => item.phase === "sending" || item.phase === "retrying").length;
     const waiting = this.items.filter((item) => item.phase === "waiting");
-    for (const item of waiting.slice(0, Math.max(0, SENDING_MAX - sending))) void this.send(item);
+    for (const item of waiting.slice(0, Math.max(0, SENDING_MAX - sending))) if (item.file) void this.send(item, item.file);
     this.notifier.flush();
   }
 
-  private async send(item: UploadItem): Promise<void> {
+  private async send(item: UploadItem, file: File): Promise<void> {
     const { signal } = item.stop;
     item.phase = "sending";
     for (let attempt = 0; !signal.aborted; attempt++) {
       const before = item.sentBytes;
       try {
-        await this.sendOnce(item, signal);
+        await this.sendOnce(item, file, signal);
         item.phase = "received";
         break;
       } catch (error) {
@@ -133,19 +155,19 @@ class UploadQueue {
     this.next();
   }
 
-  private async sendOnce(item: UploadItem, signal: AbortSignal): Promise<void> {
-    const begun = item.uploadId ?? (await recall(item.file, signal));
+  private async sendOnce(item: UploadItem, file: File, signal: AbortSignal): Promise<void> {
+    const begun = item.uploadId ?? (await recall(file, signal));
     // The same file may be wanted twice: what another item goes on with is that one's.
     if (!this.items.some((each) => each.uploadId === begun)) item.uploadId = begun;
     if (!item.uploadId) {
-      item.uploadId = await createUpload(item.file, item.key, signal);
-      remember(item.file, item.uploadId);
+      item.uploadId = await createUpload(file, item.key, signal);
+      remember(file, item.uploadId);
     } else item.sentBytes = await offsetOf(item.uploadId, signal);
     item.phase = "sending";
     this.notifier.flush();
     const meter = new Meter(item.sentBytes);
-    while (item.sentBytes < item.file.size) {
-      item.sentBytes = await sendSlice(item.uploadId, item.file, item.sentBytes, signal, (bytes) => {
+    while (item.sentBytes < file.size) {
+      item.sentBytes = await sendSlice(item.uploadId, file, item.sentBytes, signal, (bytes) => {
         item.sentBytes = bytes;
         item.bytesPerSecond = meter.at(bytes);
         this.notifier.touch();

@@ -35,7 +35,7 @@ export function ReadOptions({ item, onMade }: { item: UploadItem; onMade(dataset
     if (dataset) onMade(dataset);
   };
   // A file that cannot be read as it was guessed may be readable another way: the choices stay.
-  const detected = preview.error ? guessOf(item.file.name, options) : preview.data?.options;
+  const detected = preview.error ? guessOf(item.name, options) : preview.data?.options;
   const failure = error ?? preview.error;
   const warnings = preview.error ? [] : (preview.data?.tableWarnings ?? []);
   return (

@@ -15,10 +15,10 @@ const { calls, service } = vi.hoisted(() => {
 vi.mock("../api/transport", () => ({ datasets: { completeUpload: (call: never) => (calls.push(call), service.answer()) } }));
 
 const file = { name: "sales.2025.csv", size: 1_000_000 } as File;
-const item = (part: Partial<UploadItem>) => ({ file, phase: "received", sentBytes: 0, uploadId: "u", reading: newReading(file), ...part }) as UploadItem;
+const item = (part: Partial<UploadItem>) => ({ file, name: file.name, size: file.size, phase: "received", sentBytes: 0, uploadId: "u", reading: newReading(file.name), ...part }) as UploadItem;
 
 test("the preview of a beginning is no preview of the whole", () => {
-  const rows = ([phase, sentBytes]: [UploadItem["phase"], number], name = file.name) => previewRows(item({ phase, sentBytes, file: { name } as File }));
+  const rows = ([phase, sentBytes]: [UploadItem["phase"], number], name = file.name) => previewRows(item({ phase, sentBytes, name }));
   expect(rows(["sending", 1_000])).toBe(0);
   expect(rows(["sending", 100_000], "t.xlsx")).toBe(0);
   const beginning = rows(["sending", 100_000]);
@@ -67,7 +67,7 @@ test("the next file is open once one is done, unless a person closed it", () => 
 
 test("datasets are made of all files at once, and one that cannot be read stays and says why", async () => {
   calls.length = 0;
-  const files = ["a", "b", "c"].map((name, id) => item({ id, reading: newReading({ name } as File) }));
+  const files = ["a", "b", "c"].map((name, id) => item({ id, reading: newReading(name) }));
   uploads.items = files;
   service.answer = async () => {
     if (calls.length === 2) throw new ConnectError("no", Code.InvalidArgument);

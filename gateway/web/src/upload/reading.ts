@@ -23,8 +23,8 @@ const PREVIEW_FROM_BYTES = 64 * 1024;
 const PREVIEW_ROWS = 50;
 const BEGINNING_ROWS = 30;
 
-export function newReading(file: File): Reading {
-  return { options: create(ParseOptionsSchema), name: file.name.replace(/\.[^.]+$/, ""), busy: false, error: null, requestId: newRequestId() };
+export function newReading(fileName: string): Reading {
+  return { options: create(ParseOptionsSchema), name: fileName.replace(/\.[^.]+$/, ""), busy: false, error: null, requestId: newRequestId() };
 }
 
 /** Another choice: what was wrong before says nothing of it. */
@@ -37,9 +37,9 @@ export function rename(reading: Reading, name: string): void {
 }
 
 /** Rows of the preview that can be had now; 0 where none can. */
-export function previewRows({ phase, file, sentBytes }: Pick<UploadItem, "phase" | "file" | "sentBytes">): number {
+export function previewRows({ phase, name, sentBytes }: Pick<UploadItem, "phase" | "name" | "sentBytes">): number {
   if (phase === "received") return PREVIEW_ROWS;
-  return /\.(csv|tsv|txt|jsonl|ndjson)$/i.test(file.name) && sentBytes >= PREVIEW_FROM_BYTES ? BEGINNING_ROWS : 0;
+  return /\.(csv|tsv|txt|jsonl|ndjson)$/i.test(name) && sentBytes >= PREVIEW_FROM_BYTES ? BEGINNING_ROWS : 0;
 }
 
 /** The item that is open: what the person chose until it is done, then the first that needs a look; null where they closed it. */

@@ -18,8 +18,8 @@ export function remember(file: File, uploadId: string): void {
 }
 
 /** Forgets it, unless the same file has begun another upload since. */
-export function forget(file: File, uploadId: string | null): void {
-  if (uploadId !== null && kept(keyOf(file)) === uploadId) keep(keyOf(file), null);
+export function forget(file: File | null, uploadId: string | null): void {
+  if (file !== null && uploadId !== null && kept(keyOf(file)) === uploadId) keep(keyOf(file), null);
 }
 
 /** The upload this file began, if the service still has it; throws where that cannot be told just now. */

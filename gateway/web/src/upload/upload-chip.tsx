@@ -12,7 +12,7 @@ export function UploadChip({ onOpen }: { onOpen(): void }) {
   const going = of("waiting", "sending", "retrying", "paused");
   const [received, failed] = [of("received"), of("failed")];
   if (going.length + received.length + failed.length === 0) return null;
-  const [sent, all] = [going.reduce((sum, each) => sum + each.sentBytes, 0), going.reduce((sum, each) => sum + each.file.size, 0)];
+  const [sent, all] = [going.reduce((sum, each) => sum + each.sentBytes, 0), going.reduce((sum, each) => sum + each.size, 0)];
   // What a person has to do comes before what goes on by itself.
   const text = failed.length > 0 ? t("upload.failedOf", { n: failed.length })
     : going.length > 0 ? t("upload.goingOn", { n: going.length })

@@ -6,6 +6,7 @@ import type { Dataset } from "../gen/fenxi/analysis/v1/dataset_pb";
 import { useT } from "../i18n/i18n";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
+import { LeftUploads } from "./left-uploads";
 import { makeAll } from "./make";
 import { uploads } from "./queue";
 import { openOf } from "./reading";
@@ -49,6 +50,7 @@ export function UploadDialog({ open, onClose, onMade }: UploadDialogProps) {
             <Button size="s" onClick={() => uploads.clearDone()}>{t("upload.clearDone")}</Button>
           </div>
         )}
+        <LeftUploads open={open} onTaken={(item) => setChosen(item.id)} />
         {items.map((item) => (
           <UploadRow
             key={item.id}

@@ -29,7 +29,7 @@ function failureText(error: unknown, t: ReturnType<typeof useT>): string {
 export function UploadRow({ item, open, onOpen, onMade, onClose }: RowProps) {
   const t = useT();
   useNotifier(uploads.notifier);
-  const share = item.file.size === 0 ? 1 : item.sentBytes / item.file.size;
+  const share = item.size === 0 ? 1 : item.sentBytes / item.size;
   const refusal = item.phase === "received" && !item.reading.busy ? item.reading.error : null;
   const moving = item.phase === "sending" || item.phase === "retrying" || item.phase === "waiting";
   return (
@@ -40,11 +40,11 @@ export function UploadRow({ item, open, onOpen, onMade, onClose }: RowProps) {
             {item.phase === "done" ? <Check /> : item.phase === "failed" || refusal !== null ? <CircleAlert /> : <FileSpreadsheet />}
           </span>
           <span className="grow">
-            <span className="ellipsis up-file">{item.file.name}</span>
+            <span className="ellipsis up-file">{item.name}</span>
             <span className="muted small num up-state">{stateLine(item, t)}</span>
           </span>
         </button>
-        {moving && item.file.size > 0 && <IconButton label={t("upload.pause")} icon={<Pause />} size="s" onClick={() => uploads.pause(item)} />}
+        {moving && item.size > 0 && <IconButton label={t("upload.pause")} icon={<Pause />} size="s" onClick={() => uploads.pause(item)} />}
         {(item.phase === "paused" || item.phase === "failed") && (
           <IconButton label={t("upload.resume")} icon={<Play />} size="s" onClick={() => uploads.resume(item)} />
         )}
@@ -61,7 +61,7 @@ export function UploadRow({ item, open, onOpen, onMade, onClose }: RowProps) {
         )}
       </div>
       {item.phase !== "done" && item.phase !== "received" && (
-        <div className="progress" role="progressbar" aria-label={item.file.name} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(share * 100)}>
+        <div className="progress" role="progressbar" aria-label={item.name} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(share * 100)}>
           <div style={{ width: `${share * 100}%` }} />
         </div>
       )}
@@ -85,9 +85,9 @@ const PHASES: Record<UploadItem["phase"], MessageKey> = {
 function stateLine(item: UploadItem, t: ReturnType<typeof useT>): string {
   const parts = [t(item.reading.busy ? "upload.making" : PHASES[item.phase])];
   if (item.phase === "sending" && item.bytesPerSecond > 0) {
-    const leftMs = ((item.file.size - item.sentBytes) / item.bytesPerSecond) * 1000;
-    parts.push(`${bytes(item.sentBytes)} / ${bytes(item.file.size)}`, `${bytes(item.bytesPerSecond)}/s`, t("upload.left", { span: span(leftMs) }));
-  } else if (item.phase === "paused" || item.phase === "retrying") parts.push(`${bytes(item.sentBytes)} / ${bytes(item.file.size)}`);
-  else parts.push(bytes(item.file.size));
+    const leftMs = ((item.size - item.sentBytes) / item.bytesPerSecond) * 1000;
+    parts.push(`${bytes(item.sentBytes)} / ${bytes(item.size)}`, `${bytes(item.bytesPerSecond)}/s`, t("upload.left", { span: span(leftMs) }));
+  } else if (item.phase === "paused" || item.phase === "retrying") parts.push(`${bytes(item.sentBytes)} / ${bytes(item.size)}`);
+  else parts.push(bytes(item.size));
   return parts.join(" · ");
 }
