@@ -16,6 +16,7 @@ import { toast, toastError } from "../../ui/toast";
 import { useKernelSpecs } from "../home/kernel-spec";
 import { CellView, type CellActions } from "./cell";
 import { DeadKernel } from "./dead-kernel";
+import { Files } from "./files";
 import { Help } from "./help";
 import { KernelNotice } from "./kernel-notice";
 import { Starters } from "./starters";
@@ -54,6 +55,7 @@ function Notebook({ session }: { session: NotebookSession }) {
   const inspectable = spec?.inspectable ?? false;
   const [helping, setHelping] = useState(false);
   const [restarting, setRestarting] = useState(false);
+  const [filing, setFiling] = useState(false);
   const [looking, setLooking] = useVariablesOpen();
   const undo = useRef<(() => void)[]>([]);
   const host = useRef<HTMLDivElement>(null);
@@ -124,6 +126,7 @@ function Notebook({ session }: { session: NotebookSession }) {
         spec={spec}
         looking={looking}
         onLook={setLooking}
+        onFiles={() => setFiling(true)}
       />
       <div className="notebook-body">
         <div className="cells">
@@ -161,6 +164,7 @@ function Notebook({ session }: { session: NotebookSession }) {
         </div>
         {looking && inspectable && <Variables session={session} onClose={() => setLooking(false)} />}
       </div>
+      {filing && <Files kernelId={session.kernelId} onClose={() => setFiling(false)} />}
       <Help open={helping} onClose={() => setHelping(false)} />
       <Confirm
         open={restarting}

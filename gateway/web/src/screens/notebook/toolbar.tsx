@@ -1,11 +1,12 @@
 // The head of a notebook: its name, the kernel as it stands, and the buttons that concern all of it.
-import { Braces, Download, Ellipsis, FastForward, FileCode, Globe, Keyboard, ListX, Pencil, Power, RotateCcw, Square } from "lucide-react";
+import { Braces, Download, Ellipsis, FastForward, FileCode, FolderOpen, Globe, Keyboard, ListX, Pencil, Power, RotateCcw, Square } from "lucide-react";
 import { useLayoutEffect, useRef, useState, type FocusEvent } from "react";
 import { Link, useLocation } from "wouter";
 import type { KernelSpec } from "../../gen/fenxi/analysis/v1/kernel_spec_pb";
 import { KernelState } from "../../gen/fenxi/analysis/v1/kernel_pb";
 import { bytes } from "../../i18n/format";
-import { useT } from "../../i18n/i18n";
+import { WORDS as FILE_WORDS } from "../../i18n/file-words";
+import { currentLanguage, useT } from "../../i18n/i18n";
 import { endKernel } from "../../notebook/end";
 import type { NotebookSession } from "../../notebook/session";
 import { FORCE_RESTART_AFTER_MS } from "../../notebook/stopping";
@@ -33,9 +34,10 @@ interface ToolbarProps {
   /** Whether the panel of variables is open. */
   looking: boolean;
   onLook(open: boolean): void;
+  onFiles(): void;
 }
 
-export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusLost, spec, looking, onLook }: ToolbarProps) {
+export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusLost, spec, looking, onLook, onFiles }: ToolbarProps) {
   const t = useT();
   const [, go] = useLocation();
   const [ending, setEnding] = useState(false);
@@ -87,6 +89,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
         {spec?.inspectable && (
           <IconButton label={t("variables.title")} icon={<Braces />} size="s" aria-pressed={looking} onClick={() => onLook(!looking)} data-testid="show-variables" />
         )}
+        <IconButton label={FILE_WORDS[currentLanguage()].title} icon={<FolderOpen />} size="s" disabled={!kernel} onClick={onFiles} data-testid="show-files" />
         <Menu
           trigger={<IconButton label={t("common.moreActions")} icon={<Ellipsis />} size="s" />}
           entries={[
