@@ -80,10 +80,10 @@ impl Parser {
         self.reader.convert(source, out).await
     }
 
-    /// What would become of a file that may still be arriving.
-    pub(super) async fn preview(&self, source: Source, rows: usize) -> Result<Preview, DatasetError> {
+    /// What would become of a file that may still be arriving, unless it is `whole`.
+    pub(super) async fn preview(&self, source: Source, rows: usize, whole: bool) -> Result<Preview, DatasetError> {
         let _place = self.previews.enter().await?;
-        let mut preview = self.reader.preview(source, rows).await?;
+        let mut preview = self.reader.preview(source, rows, whole).await?;
         fit::shorten(&mut preview.slice);
         Ok(preview)
     }

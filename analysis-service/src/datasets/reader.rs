@@ -54,9 +54,9 @@ impl Reader {
         }
     }
 
-    /// What would become of a file that may still be arriving.
-    pub(super) async fn preview(&self, source: Source, rows: usize) -> Result<Preview, DatasetError> {
-        match self.read(source, Work::Preview { rows }).await? {
+    /// What would become of a file that may still be arriving, unless it is `whole`.
+    pub(super) async fn preview(&self, source: Source, rows: usize, whole: bool) -> Result<Preview, DatasetError> {
+        match self.read(source, Work::Preview { rows, whole }).await? {
             Answer::Previewed(preview) => Ok(preview),
             Answer::Failed(told) => Err(TableError::from(told).into()),
             Answer::Converted(_) => Err(astray().into()),
@@ -132,7 +132,7 @@ mod tests {
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
         let reader = Reader::new(program, Limits::default());
         let source = Source { path: "/x".into(), file_name: "x.csv".into(), options: ParseOptions::default() };
-        reader.preview(source, 1).await.expect_err("no table")
+        reader.preview(source, 1, true).await.expect_err("no table")
     }
 
     #[tokio::test]

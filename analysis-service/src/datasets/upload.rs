@@ -173,13 +173,14 @@ impl Datasets {
         let _turn = self.inner.looks.lock(user_id).await;
         let mut moves = 0;
         loop {
-            let (path, file_name) = {
+            let (path, whole, file_name) = {
                 let _deciding = self.inner.uploads.lock(upload_id).await;
                 let upload = self.open_upload(user_id, upload_id).await?;
-                (self.bytes_of(&upload).await?, upload.file_name)
+                let (path, whole) = self.bytes_of(&upload).await?;
+                (path, whole, upload.file_name)
             };
             let source = Source { path: path.clone(), file_name, options: options.clone() };
-            let preview = self.inner.parser.preview(source, rows).await;
+            let preview = self.inner.parser.preview(source, rows, whole).await;
             // Before they were opened the bytes were moved by a completion, or removed: what is there now is asked anew.
             let is_gone = preview.is_err() && !tokio::fs::try_exists(&path).await.unwrap_or(true);
             if !is_gone || moves == MOVES_MAX {
@@ -208,14 +209,16 @@ impl Datasets {
         Ok(UploadStatus { upload, received_bytes })
     }
 
-    async fn bytes_of(&self, upload: &Upload) -> Result<PathBuf, DatasetError> {
+    /// Where the bytes of an upload are, and whether that is all of them.
+    async fn bytes_of(&self, upload: &Upload) -> Result<(PathBuf, bool), DatasetError> {
         if let Some(content) = upload.content {
-            return self.stored(upload.upload_id, content).await;
+            return Ok((self.stored(upload.upload_id, content).await?, true));
         }
-        if self.inner.staging.received_bytes(upload.upload_id).await? == 0 {
+        let received_bytes = self.inner.staging.received_bytes(upload.upload_id).await?;
+        if received_bytes == 0 {
             return Err(TableError::Empty("no bytes were received yet; send some first".to_owned()).into());
         }
-        Ok(self.inner.staging.path(upload.upload_id))
+        Ok((self.inner.staging.path(upload.upload_id), received_bytes == upload.size_bytes))
     }
 
     /// Reads a stream to its end, or until it breaks or must give way, and makes durable what it brought.

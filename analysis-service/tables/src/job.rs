@@ -50,6 +50,8 @@ pub enum Work {
     Preview {
         /// Rows wanted.
         rows: usize,
+        /// Whether the file is all there.
+        whole: bool,
     },
 }
 
@@ -146,7 +148,9 @@ impl Job {
             Work::Convert { out } => {
                 convert(&path, &file_name, &options, &out, &limits, &Cancel::default()).map(Answer::Converted)
             }
-            Work::Preview { rows } => preview(&path, &file_name, &options, rows, &limits).map(Answer::Previewed),
+            Work::Preview { rows, whole } => {
+                preview(&path, &file_name, &options, rows, whole, &limits).map(Answer::Previewed)
+            }
         };
         answer.unwrap_or_else(|error| Answer::Failed(error.into()))
     }

@@ -322,16 +322,17 @@ pub(crate) fn convert(
     Ok(Written { out: cells::write(batch, out, limits, cancel)?, summaries: None, options, names, warnings })
 }
 
-/// The first rows of a text that may be only a beginning, and warnings.
+/// The first rows of a text, which with `partial` is only a beginning, and warnings.
 pub(crate) fn preview(
     data: &[u8],
     format: FileFormat,
     rows: usize,
+    partial: bool,
     limits: &Limits,
 ) -> Result<(RecordBatch, Vec<Warning>), TableError> {
     let cancel = Cancel::default();
     let mut records = records(limits, &cancel, PREVIEW_RECORDS.max(rows as u64));
-    let wrapped = read(data, format, &mut records, true)?;
+    let wrapped = read(data, format, &mut records, partial)?;
     let (batch, _, mut warnings) = finish(records)?;
     warnings.splice(..0, wrapped.and_then(|wrapped| wrapped.warning()));
     Ok((batch.slice(0, rows.min(batch.num_rows())), warnings))

@@ -52,7 +52,8 @@ pub const READING: u32 = 5;
 
 /// Reads the beginning of the file at `path` and tells what would become of it: the options in force, the first
 /// `rows` rows, a workbook's sheets, and what a person should know. `file_name` is the name the user gave; it is a
-/// hint only, the content decides. A beginning of the file is enough for text formats.
+/// hint only, the content decides. A beginning of the file is enough for text formats; of one that is `whole`, what ends
+/// within its beginning is held to be as [`convert`] takes it.
 ///
 /// # Errors
 /// As [`convert`], for what can be seen from the beginning.
@@ -61,9 +62,10 @@ pub fn preview(
     file_name: &str,
     options: &ParseOptions,
     rows: usize,
+    whole: bool,
     limits: &Limits,
 ) -> Result<Preview, TableError> {
-    read::guarded(|| read::preview(path, file_name, options, rows, limits))
+    read::guarded(|| read::preview(path, file_name, options, rows, whole, limits))
 }
 
 /// Reads the whole file at `path` and writes the columnar file at `out_path`, which appears complete or not at all: it

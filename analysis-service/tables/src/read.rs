@@ -162,6 +162,7 @@ pub(crate) fn preview(
     file_name: &str,
     options: &ParseOptions,
     rows: usize,
+    whole: bool,
     limits: &Limits,
 ) -> Result<Preview, TableError> {
     let mut beginning = Vec::new();
@@ -173,13 +174,13 @@ pub(crate) fn preview(
         sheets: Vec::new(),
         warnings,
     };
-    let whole = || map::map(&File::open(path)?);
+    let mapped = || map::map(&File::open(path)?);
     match format {
         FileFormat::Delimited => preview_delimited(path, options, rows, limits),
-        FileFormat::Json | FileFormat::JsonLines => preview_json(path, format, options, rows, limits),
-        FileFormat::Xlsx | FileFormat::Xls => workbook::preview(&whole()?, format, options, rows, limits),
-        FileFormat::Parquet => Ok(plain(parquet_file::preview(&whole()?, rows, limits)?)),
-        FileFormat::Arrow => Ok(plain(arrow_file::preview(&whole()?, rows, limits)?)),
+        FileFormat::Json | FileFormat::JsonLines => preview_json(path, format, options, rows, whole, limits),
+        FileFormat::Xlsx | FileFormat::Xls => workbook::preview(&mapped()?, format, options, rows, limits),
+        FileFormat::Parquet => Ok(plain(parquet_file::preview(&mapped()?, rows, limits)?)),
+        FileFormat::Arrow => Ok(plain(arrow_file::preview(&mapped()?, rows, limits)?)),
     }
 }
 
@@ -188,10 +189,11 @@ fn preview_json(
     format: FileFormat,
     options: &ParseOptions,
     rows: usize,
+    whole: bool,
     limits: &Limits,
 ) -> Result<Preview, TableError> {
-    let (text, _) = Text::beginning(path, options)?;
-    let (batch, mut warnings) = json::preview(&text.bytes, format, rows, limits)?;
+    let (text, more) = Text::beginning(path, options)?;
+    let (batch, mut warnings) = json::preview(&text.bytes, format, rows, more || !whole, limits)?;
     if is_guessed(&text, options) {
         warnings.insert(0, guess_warning(&text));
     }

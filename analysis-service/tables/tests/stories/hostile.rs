@@ -21,7 +21,7 @@ fn survives(name: &str, bytes: &[u8]) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("upload");
     std::fs::write(&path, bytes).unwrap();
-    let _ = fenxi_tables::preview(&path, name, &ParseOptions::default(), 20, &limits());
+    let _ = fenxi_tables::preview(&path, name, &ParseOptions::default(), 20, true, &limits());
 }
 
 fn samples() -> Vec<(&'static str, Vec<u8>)> {

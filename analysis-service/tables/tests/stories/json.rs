@@ -2,7 +2,7 @@
 
 use fenxi_tables::{ColumnType, FileFormat, Limits, ParseOptions, TableError};
 
-use crate::support::{Made, convert, convert_with, preview, refused, said, values};
+use crate::support::{Made, convert, convert_with, not_shown, preview, refused, said, values};
 
 fn warned(made: &Made, words: &str) -> bool {
     said(&made.table.warnings).iter().any(|warning| warning.contains(words))
@@ -178,4 +178,19 @@ fn members_of_records_keep_the_order_of_the_file() {
     let made = convert("t.json", text);
     assert_eq!(values(&made.file, 0), ["{z: 1, b: {y: 2, a\"x: 3}, k: null}", "{z: 5, b: null, k: 4}"]);
     assert_eq!(values(&made.file, 1), ["[{q: 1, d: null, c: null}, {q: null, d: 2, c: 3}]", "[]"]);
+}
+
+#[test]
+fn what_is_refused_whole_is_not_shown_before() {
+    for text in [
+        "[{\"a\":1},{\"a\":2}",
+        "[{\"a\":1},{\"a\"",
+        "{\"a\":1}\n{\"a\":2",
+        "{\"config\":{\"a\":1},\"tags\":[1]}",
+        "{\"data\":[{\"a\":1},{\"a\":2}",
+        "[]",
+    ] {
+        assert_eq!(not_shown("t.json", text.as_bytes()), Some(refused("t.json", text).to_string()), "{text}");
+    }
+    assert_eq!(not_shown("t.json", b"[{\"a\":1},{\"a\":2}]"), None);
 }

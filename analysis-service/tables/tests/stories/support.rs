@@ -41,7 +41,17 @@ pub(crate) fn preview(name: &str, bytes: &[u8], rows: usize) -> Preview {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("upload");
     std::fs::write(&path, bytes).unwrap();
-    fenxi_tables::preview(&path, name, &ParseOptions::default(), rows, &Limits::default()).unwrap()
+    fenxi_tables::preview(&path, name, &ParseOptions::default(), rows, false, &Limits::default()).unwrap()
+}
+
+/// Why a file that is all there is not shown.
+pub(crate) fn not_shown(name: &str, bytes: &[u8]) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("upload");
+    std::fs::write(&path, bytes).unwrap();
+    fenxi_tables::preview(&path, name, &ParseOptions::default(), 9, true, &Limits::default())
+        .err()
+        .map(|error| error.to_string())
 }
 
 /// All values of a column.
