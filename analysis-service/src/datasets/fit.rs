@@ -56,8 +56,8 @@ pub(super) fn shorten(slice: &mut TableSlice) {
     }
 }
 
-/// Leaves out histograms and frequent values, then least and greatest values, of a table too wide for them; says so in
-/// a warning.
+/// Leaves out histograms and frequent values, then least and greatest values, of a table too wide for them, and cuts names
+/// that would not fit even so; says so in a warning.
 pub(super) fn columns(columns: &mut [Column], warnings: &mut Vec<Warning>) {
     let fits = |columns: &[Column]| columns.iter().map(column_size).sum::<usize>() <= ANSWER_MAX_BYTES;
     if fits(columns) {
@@ -68,11 +68,19 @@ pub(super) fn columns(columns: &mut [Column], warnings: &mut Vec<Warning>) {
         column.summary.top_values.clear();
     }
     warnings.push(Warning::TooWide {});
+    if fits(columns) {
+        return;
+    }
+    for column in &mut *columns {
+        column.summary.min = None;
+        column.summary.max = None;
+        column.original_name.clear();
+    }
     if !fits(columns) {
+        let text_max_bytes = (ANSWER_MAX_BYTES / columns.len().max(1)).saturating_sub(COLUMN_OVERHEAD_BYTES);
         for column in columns {
-            column.summary.min = None;
-            column.summary.max = None;
-            column.original_name.clear();
+            shorten_text(&mut column.arrow_type, text_max_bytes / 3);
+            shorten_text(&mut column.name, text_max_bytes - column.arrow_type.len());
         }
     }
 }
@@ -176,5 +184,12 @@ mod tests {
         assert_eq!(warnings, [Warning::TooWide {}]);
         assert!(many.iter().all(|column| column.summary.histogram.is_empty() && column.summary.min.is_some()));
         assert!(many.iter().map(column_size).sum::<usize>() <= ANSWER_MAX_BYTES);
+
+        let mut long: Vec<_> = (0..20_000).map(column).collect();
+        long.iter_mut().for_each(|column| column.name = format!("{}{}", column.name, "长".repeat(500)));
+        columns(&mut long, &mut Vec::new());
+        assert!(long.iter().map(column_size).sum::<usize>() <= ANSWER_MAX_BYTES);
+        assert!(long[19_999].name.starts_with("19999长长"), "{}", long[19_999].name);
+        assert_eq!((long[0].arrow_type.as_str(), long[0].summary.min.as_ref()), ("double", None));
     }
 }

@@ -258,7 +258,8 @@ export const ParseOptionsSchema: GenMessage<ParseOptions> = /*@__PURE__*/
  */
 export type Column = Message<"fenxi.analysis.v1.Column"> & {
   /**
-   * Unique in its dataset and never empty.
+   * Unique in its dataset and never empty. Cut, as `arrow_type` is, where the names of very many columns would not fit into
+   * 3 MiB: what a kernel gets has them whole.
    *
    * @generated from field: string name = 1;
    */
