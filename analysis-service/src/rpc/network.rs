@@ -105,7 +105,7 @@ fn status(error: NetworkError) -> Status {
         NetworkError::Unavailable { .. } => Failure::new(ErrorReason::NetworkUnavailable, text),
         NetworkError::Full => Failure::new(ErrorReason::NetworkGrantLimit, text).with_quota("network_grants_per_user"),
         NetworkError::NotFound => Failure::not_found(),
-        NetworkError::RequestIdReused => Failure::new(ErrorReason::RequestIdReused, text),
+        NetworkError::RequestIdReused => Failure::new(ErrorReason::RequestIdReused, text).with_field("request_id"),
         NetworkError::Store(StoreError::Write(error)) => error.refusal().unwrap_or_else(|| fault(&text)),
         NetworkError::Store(StoreError::Sql(error)) => read_refusal(error).unwrap_or_else(|| fault(&text)),
     };

@@ -105,11 +105,13 @@ async fn what_is_wrong_or_foreign_is_refused_and_leaves_nothing() {
     let kernel = user.kernel().await;
     let good = request(&kernel, "1");
     let long = fenxi_proto::time::duration(1_000_000 * 86_400 * 365);
+    let mixed = prost_types::Duration { seconds: 5, nanos: -1 };
     for (wrong, reason) in [
         (ExecuteRequest { code: " \n".into(), ..good.clone() }, ErrorReason::InvalidField),
         (ExecuteRequest { code: "x".repeat((1 << 20) + 1), ..good.clone() }, ErrorReason::InvalidField),
         (ExecuteRequest { request_id: String::new(), ..good.clone() }, ErrorReason::InvalidField),
         (ExecuteRequest { time_limit: Some(long), ..good.clone() }, ErrorReason::InvalidField),
+        (ExecuteRequest { time_limit: Some(mixed), ..good.clone() }, ErrorReason::InvalidField),
         (ExecuteRequest { after_sequence: -1, ..good.clone() }, ErrorReason::InvalidField),
         (ExecuteRequest { kernel_id: id(), ..good.clone() }, ErrorReason::NotFound),
         (ExecuteRequest { kernel_id: "kernel".into(), ..good.clone() }, ErrorReason::NotFound),

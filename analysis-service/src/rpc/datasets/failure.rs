@@ -16,7 +16,7 @@ fn failure(error: DatasetError) -> Failure {
     match error {
         DatasetError::Field { field, problem } => Failure::invalid(field, problem),
         DatasetError::NotFound => Failure::not_found(),
-        DatasetError::RequestIdReused => Failure::new(ErrorReason::RequestIdReused, text),
+        DatasetError::RequestIdReused => Failure::new(ErrorReason::RequestIdReused, text).with_field("request_id"),
         DatasetError::Quota { limit, .. } => Failure::new(ErrorReason::QuotaExceeded, text).with_quota(limit),
         DatasetError::Offset { received_bytes, .. } => {
             Failure::new(ErrorReason::UploadOffset, text).with_metadata("offset", received_bytes)

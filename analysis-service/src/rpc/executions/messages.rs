@@ -92,8 +92,11 @@ fn dependency(asked: &ExecuteRequest) -> Result<Option<Dependency>, Failure> {
 }
 
 fn time_limit(limit: &prost_types::Duration) -> Result<Duration, Failure> {
+    if !(0..1_000_000_000).contains(&limit.nanos) {
+        return Err(Failure::invalid("time_limit", format!("has {} nanos; give 0 to 999999999", limit.nanos)));
+    }
     let micros = u64::try_from(duration_micros(limit)).ok().filter(|micros| *micros > 0);
-    micros.map(Duration::from_micros).ok_or_else(|| Failure::invalid("time_limit", "is not above zero"))
+    micros.map(Duration::from_micros).ok_or_else(|| Failure::invalid("time_limit", "is less than a microsecond"))
 }
 
 /// A number of an event.

@@ -55,7 +55,7 @@ pub(in crate::rpc) fn failure(error: &KernelError) -> Failure {
             refused(ErrorReason::KernelSpecWithoutTables).with_field("kernel_spec")
         }
         KernelError::NotInspectable { .. } => refused(ErrorReason::KernelNotInspectable),
-        KernelError::RequestIdReused => refused(ErrorReason::RequestIdReused),
+        KernelError::RequestIdReused => refused(ErrorReason::RequestIdReused).with_field("request_id"),
         KernelError::Stopping => refused(ErrorReason::Unavailable).retry_after(RETRY_AFTER),
         KernelError::Store(StoreError::Write(error)) => error.refusal().unwrap_or_else(|| fault(&text)),
         KernelError::Store(StoreError::Sql(error)) => read_refusal(error).unwrap_or_else(|| fault(&text)),
@@ -108,6 +108,8 @@ mod tests {
         let status = status(KernelError::VariableName { index: 1, name: "class".into(), why: "it is a keyword" });
         let blamed = status.get_details_bad_request().expect("a field").field_violations;
         assert_eq!(blamed[0].field, "datasets[1].variable_name");
+        let blamed = super::status(KernelError::RequestIdReused).get_details_bad_request().expect("a field");
+        assert_eq!(blamed.field_violations[0].field, "request_id");
     }
 
     #[test]

@@ -136,7 +136,7 @@ export type ListUsersRequest = Message<"fenxi.auth.v1.ListUsersRequest"> & {
   pageToken: string;
 
   /**
-   * Users whose names contain this text, case-insensitive.
+   * Users whose names contain this text, case-insensitive; at most 100 characters.
    *
    * @generated from field: string query = 3;
    */
