@@ -24,8 +24,9 @@ mod tables;
 mod upload;
 pub mod variable;
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
+use bytes::Bytes;
 use fenxi_chassis::{program::Frame, sqlite::Database};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -143,6 +144,17 @@ impl Datasets {
     /// [`DatasetError::NotFound`].
     pub async fn brief(&self, user_id: Uuid, dataset_id: Uuid) -> Result<Dataset, DatasetError> {
         self.inner.store.brief(user_id, dataset_id).await
+    }
+
+    /// At most `max_bytes` bytes of the file with this content, which is a dataset's, from the byte at `offset`.
+    ///
+    /// # Errors
+    /// [`DatasetError::NotFound`] where the dataset was deleted since, [`DatasetError::Disk`].
+    pub async fn read_file(&self, content: ContentId, offset: u64, max_bytes: u64) -> Result<Bytes, DatasetError> {
+        self.inner.objects.read(content, offset, max_bytes).await.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => DatasetError::NotFound,
+            _ => error.into(),
+        })
     }
 
     /// Gives a dataset another name, 1 to 200 characters.

@@ -7,6 +7,7 @@ mod files;
 mod inspection;
 mod kernels;
 mod network;
+mod pieces;
 
 use std::time::Duration;
 

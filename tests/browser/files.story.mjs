@@ -33,6 +33,11 @@ await story("files", {}, async ({ page, picture }) => {
   await page.keyboard.press("Escape");
   await byId(page, "dataset-row").filter({ hasText: "whole" }).waitFor();
 
+  await byId(page, "dataset-row").filter({ hasText: "whole" }).getByRole("link").click();
+  const original = page.waitForEvent("download");
+  await byId(page, "take-file").click();
+  assert.equal((await readFile(await (await original).path())).toString(), "编号,b\n001,2\n");
+
   // What code wrote: into a folder and back, taken out as it is, made a dataset of.
   await upload(page, "sales.csv", "city,n\n北京,1\n上海,2\n");
   await byId(page, "dataset-row").filter({ hasText: "sales" }).getByRole("button", { name: "Analyse" }).click();

@@ -150,6 +150,7 @@ fn rest(method: &str) -> Option<Vec<u8>> {
         | "CancelUpload"
         | "GetDataset"
         | "PreviewDataset"
+        | "ReadDatasetFile"
         | "DeleteDataset"
         | "WatchExecution"
         | "GetExecution"

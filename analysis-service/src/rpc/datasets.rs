@@ -16,17 +16,18 @@ use fenxi_proto::{
         CreateUploadResponse, DeleteDatasetRequest, DeleteDatasetResponse, GetDatasetRequest, GetDatasetResponse,
         GetUploadRequest, GetUploadResponse, ListDatasetsRequest, ListDatasetsResponse, ListUploadsRequest,
         ListUploadsResponse, PreviewDatasetRequest, PreviewDatasetResponse, PreviewUploadRequest,
-        PreviewUploadResponse, UpdateDatasetRequest, UpdateDatasetResponse, WriteUploadRequest, WriteUploadResponse,
-        dataset_service_server::DatasetService,
+        PreviewUploadResponse, ReadDatasetFileRequest, ReadDatasetFileResponse, UpdateDatasetRequest,
+        UpdateDatasetResponse, WriteUploadRequest, WriteUploadResponse, dataset_service_server::DatasetService,
     },
     error::Failure,
     id,
 };
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream::BoxStream};
 use tokio::time::timeout;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
+use super::pieces::pieces;
 use crate::datasets::{Completion, DatasetError, Datasets, RequestId};
 
 /// Bytes of one message of WriteUpload.
@@ -65,6 +66,8 @@ fn taken<T>(request: Request<T>) -> Result<(Uuid, T), Failure> {
 
 #[tonic::async_trait]
 impl DatasetService for DatasetRpc {
+    type ReadDatasetFileStream = BoxStream<'static, Result<ReadDatasetFileResponse, Status>>;
+
     async fn create_upload(&self, request: Request<CreateUploadRequest>) -> Answer<CreateUploadResponse> {
         let (user_id, asked) = taken(request)?;
         let size_bytes = messages::count("size_bytes", asked.size_bytes)?;
@@ -187,6 +190,19 @@ impl DatasetService for DatasetRpc {
             total_rows: messages::number(preview.total_rows),
             total_columns: messages::short(preview.total_columns),
         }))
+    }
+
+    async fn read_dataset_file(&self, request: Request<ReadDatasetFileRequest>) -> Answer<Self::ReadDatasetFileStream> {
+        let (user_id, asked) = taken(request)?;
+        let dataset_id = id::parse_resource("dataset_id", &asked.dataset_id)?;
+        let offset = messages::count("offset", asked.offset)?;
+        let content = self.datasets.brief(user_id, dataset_id).await.map_err(failure::status)?.content;
+        let datasets = self.datasets.clone();
+        let read = move |offset, max_bytes| {
+            let datasets = datasets.clone();
+            async move { datasets.read_file(content, offset, max_bytes).await.map_err(failure::failure) }
+        };
+        Ok(Response::new(pieces(offset, read, |data| ReadDatasetFileResponse { data })))
     }
 
     async fn update_dataset(&self, request: Request<UpdateDatasetRequest>) -> Answer<UpdateDatasetResponse> {

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use super::pieces::pieces;
 use crate::{
     executions::{View, run::Runner},
     objects::ContentId,
@@ -129,8 +130,12 @@ impl ExecutionService for ExecutionRpc {
         let id = id::parse_resource("execution_id", &asked.execution_id)?;
         let offset = u64::try_from(asked.offset).map_err(|_| Failure::invalid("offset", "is negative"))?;
         let content: ContentId = asked.sha256.parse().map_err(|error| Failure::invalid("sha256", error))?;
-        let executions = &self.runner.executions;
+        let executions = self.runner.executions.clone();
         executions.check_content(user_id, id, content).await.map_err(failure::execution)?;
-        Ok(Response::new(stream::pieces(executions.clone(), content, offset)))
+        let read = move |offset, max_bytes| {
+            let executions = executions.clone();
+            async move { executions.read_content(content, offset, max_bytes).await.map_err(failure::execution) }
+        };
+        Ok(Response::new(pieces(offset, read, |data| ReadContentResponse { data })))
     }
 }

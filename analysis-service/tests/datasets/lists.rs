@@ -4,7 +4,7 @@ use fenxi_proto::{
     analysis::v1::{
         CancelUploadRequest, CompleteUploadRequest, DeleteDatasetRequest, GetDatasetRequest, GetUploadRequest,
         ListDatasetsRequest, ListDatasetsResponse, ListUploadsRequest, PreviewDatasetRequest, PreviewUploadRequest,
-        UpdateDatasetRequest,
+        ReadDatasetFileRequest, UpdateDatasetRequest,
     },
     error::ErrorReason,
 };
@@ -163,6 +163,33 @@ async fn tries(eve: &User, dataset_id: &str, upload_id: &str) -> Vec<Status> {
             .expect_err("PreviewUpload"),
         client.cancel_upload(CancelUploadRequest { upload_id, ..Default::default() }).await.expect_err("CancelUpload"),
     ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_datasets_file_is_given_back_as_it_came() {
+    let house = House::start().await;
+    let (ada, eve) = (house.user(), house.user());
+    // Values that reading would make other ones, in more than one piece.
+    let bytes = format!("编号,price\r\n{}", "\"001\",1.10\r\n".repeat(30_000)).into_bytes();
+    let dataset = ada.dataset("codes.csv", &bytes).await;
+    let read = async |user: &User, offset: i64| {
+        let request = ReadDatasetFileRequest { dataset_id: dataset.dataset_id.clone(), offset };
+        let mut stream = user.client.clone().read_dataset_file(request).await?.into_inner();
+        let mut read = Vec::new();
+        while let Some(piece) = stream.message().await? {
+            assert!(piece.data.len() <= 256 << 10);
+            read.extend(piece.data);
+        }
+        Ok::<_, Status>(read)
+    };
+    assert!(read(&ada, 0).await.expect("read") == bytes, "the bytes are others");
+    assert!(read(&ada, 300_001).await.expect("read") == bytes[300_001..], "the bytes are others");
+    assert_eq!(read(&ada, dataset.size_bytes + 1).await.expect("read"), b"");
+    assert_eq!(refusal(read(&ada, -1).await).0, ErrorReason::InvalidField);
+    assert_eq!(read(&eve, 0).await.expect_err("foreign").code(), Code::NotFound);
+    let delete = DeleteDatasetRequest { dataset_id: dataset.dataset_id.clone(), ..Default::default() };
+    ada.client.clone().delete_dataset(delete).await.expect("deleted");
+    assert_eq!(read(&ada, 0).await.expect_err("deleted").code(), Code::NotFound);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ pub(super) fn status(error: DatasetError) -> Status {
     failure(error).into()
 }
 
-fn failure(error: DatasetError) -> Failure {
+pub(super) fn failure(error: DatasetError) -> Failure {
     let text = error.to_string();
     match error {
         DatasetError::Field { field, problem } => Failure::invalid(field, problem),

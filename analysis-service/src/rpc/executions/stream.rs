@@ -1,11 +1,10 @@
-//! The two streams: events of a log with heartbeats, and pieces of a content. Both go at the pace of whoever takes them.
+//! Events of a log with heartbeats, at the pace of whoever takes them.
 
 use std::time::Duration;
 
 use fenxi_proto::{
     analysis::v1::{
-        ExecuteResponse, Execution, OutputEvent, QueuePosition, ReadContentResponse, WatchExecutionResponse,
-        output_event::Event,
+        ExecuteResponse, Execution, OutputEvent, QueuePosition, WatchExecutionResponse, output_event::Event,
     },
     error::{ErrorReason, Failure},
 };
@@ -15,16 +14,13 @@ use tonic::Status;
 
 use super::{Stream, failure, messages};
 use crate::{
-    executions::{Executions, LogReader, Place, Places, View},
-    objects::ContentId,
+    executions::{LogReader, Place, Places, View},
     rpc::stopped,
 };
 
 /// The longest silence on a stream of events.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(10);
 const RETRY_AFTER: Duration = Duration::from_secs(2);
-/// The longest piece of a content.
-const PIECE_BYTES: u64 = 256 << 10;
 
 /// A response of a stream of events.
 pub(super) trait EventResponse: Send + 'static {
@@ -99,20 +95,4 @@ async fn next_place(places: Option<&mut Places>) -> Place {
 fn stopping_failure() -> Failure {
     let text = "the service is stopping; watch the execution again after the number you have";
     Failure::new(ErrorReason::Unavailable, text).retry_after(RETRY_AFTER)
-}
-
-/// A content from the byte at `offset` on.
-pub(super) fn pieces(executions: Executions, content: ContentId, offset: u64) -> Stream<ReadContentResponse> {
-    stream::unfold(Some((executions, offset)), move |state| async move {
-        let (executions, offset) = state?;
-        match executions.read_content(content, offset, PIECE_BYTES).await {
-            Ok(data) if data.is_empty() => None,
-            Ok(data) => {
-                let next = offset + data.len() as u64;
-                Some((Ok(ReadContentResponse { data }), Some((executions, next))))
-            }
-            Err(error) => Some((Err(Status::from(failure::execution(error))), None)),
-        }
-    })
-    .boxed()
 }

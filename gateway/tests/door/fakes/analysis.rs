@@ -166,6 +166,15 @@ fake!(analysis::dataset_service_server::DatasetService, Analysis, {
         Ok(Response::new(analysis::GetUploadResponse { upload: Some(self.upload(&request.get_ref().upload_id)?) }))
     }
 
+    type ReadDatasetFileStream = Rows<analysis::ReadDatasetFileResponse>;
+
+    async fn read_dataset_file(
+        &self,
+        _: Request<analysis::ReadDatasetFileRequest>,
+    ) -> Result<Response<Self::ReadDatasetFileStream>, Status> {
+        Err(Status::internal("this fake does not know it"))
+    }
+
     async fn list_uploads(
         &self,
         _: Request<analysis::ListUploadsRequest>,

@@ -7,7 +7,8 @@ const HELD_MAX_BYTES = 32 * 1024 * 1024;
 export class FileCut extends Error {}
 
 export interface FilePiece {
-  sizeBytes: bigint;
+  /** Of the whole, where it is told: in the first piece. */
+  sizeBytes?: bigint;
   data: Uint8Array;
 }
 
@@ -22,7 +23,7 @@ export async function gather(pieces: AsyncIterable<FilePiece>, onBytes: (bytes: 
   let held: BlobPart[] = [];
   let [size, bytes, heldBytes] = [0, 0, 0];
   for await (const { sizeBytes, data } of pieces) {
-    size = Math.max(size, Number(sizeBytes));
+    size = Math.max(size, Number(sizeBytes ?? 0));
     held.push(data as Uint8Array<ArrayBuffer>);
     heldBytes += data.length;
     bytes += data.length;

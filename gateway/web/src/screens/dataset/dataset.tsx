@@ -1,19 +1,24 @@
 // One dataset: its cells, its columns, how it was read, and what can be done with it.
 import { useQuery } from "@connectrpc/connect-query";
-import { Pencil, Play, SearchX, Table2, Trash2 } from "lucide-react";
+import { Download, Pencil, Play, SearchX, Table2, Trash2 } from "lucide-react";
 import { Tabs } from "radix-ui";
 import { useState, type ReactNode } from "react";
 import { useLocation } from "wouter";
 import { isNotFound } from "../../api/errors";
+import { datasets } from "../../api/transport";
 import { DatasetService, type Dataset } from "../../gen/fenxi/analysis/v1/dataset_pb";
 import { bytes, count, moment } from "../../i18n/format";
-import { useT } from "../../i18n/i18n";
+import { WORDS as FILE_WORDS } from "../../i18n/file-words";
+import { currentLanguage, fill, useT } from "../../i18n/i18n";
+import { FileCut, gather } from "../../notebook/files";
+import { saveBlob } from "../../output/content";
 import { PageHead } from "../../shell/shell";
 import { Button, IconButton, LinkButton } from "../../ui/button";
 import { Confirm } from "../../ui/dialog";
 import { SearchInput } from "../../ui/field";
 import { Empty, Failed, Skeleton, Stale } from "../../ui/states";
 import { TableWarnings } from "../../ui/table-warnings";
+import { toast, toastError } from "../../ui/toast";
 import { useDeleteDataset } from "../datasets/actions";
 import { RenameDataset } from "../datasets/rename";
 import { originWith, useStart } from "../home/start";
@@ -55,6 +60,7 @@ function Loaded({ dataset, stale }: { dataset: Dataset; stale: ReactNode }) {
         title={dataset.name}
         sub={<span className="num">{facts.join(" · ")}</span>}
       >
+        <TakeFile dataset={dataset} />
         <IconButton label={t("common.rename")} icon={<Pencil />} onClick={() => setRenaming(true)} />
         <IconButton label={t("common.delete")} icon={<Trash2 />} onClick={() => setDeleting(true)} />
         <Button variant="primary" icon={<Play />} busy={busy} onClick={() => void start(originWith([dataset]))} data-testid="analyse">
@@ -91,6 +97,26 @@ function Loaded({ dataset, stale }: { dataset: Dataset; stale: ReactNode }) {
       />
     </div>
   );
+}
+
+/** The file that it was made of, as it was uploaded. */
+function TakeFile({ dataset }: { dataset: Dataset }) {
+  const words = FILE_WORDS[currentLanguage()];
+  const [taking, setTaking] = useState(false);
+  const { datasetId, fileName, sizeBytes } = dataset;
+  const take = async () => {
+    setTaking(true);
+    try {
+      const blob = await gather(datasets.readDatasetFile({ datasetId, offset: 0n }), () => {});
+      if (BigInt(blob.size) !== sizeBytes) throw new FileCut();
+      saveBlob(blob, fileName);
+    } catch (error) {
+      if (error instanceof FileCut) toast(words.cut);
+      else toastError(error);
+    }
+    setTaking(false);
+  };
+  return <IconButton label={fill(words.download, { name: fileName })} icon={<Download />} disabled={taking} onClick={() => void take()} data-testid="take-file" />;
 }
 
 /** Cards drawn at first; a table of ten thousand columns is searched. */
