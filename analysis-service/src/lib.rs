@@ -103,7 +103,7 @@ pub async fn serve_on(listeners: impl Into<Listeners>, config: Config, frame: Fr
 
     // Kernels. Their tables come from the datasets, which know nothing of kernels.
     let settings = config.kernels.settings(config.executions.output_max_bytes, data);
-    let linger = config.kernels.linger();
+    let outlive = config.kernels.outlive_a_stop();
     let networks = Networks::open(database.clone(), frame.clock.clone()).await?;
     lifecycle.spawn(networks.clone().keep(lifecycle.clone()));
     // Looking for kernels is most of a start; until then nothing was begun that a stop has to see through.
@@ -148,7 +148,7 @@ pub async fn serve_on(listeners: impl Into<Listeners>, config: Config, frame: Fr
     let (closing, starting, stopping) = (kernels.clone(), launcher.clone(), lifecycle.clone());
     lifecycle.spawn(async move {
         stopping.stopping().await;
-        timeout(stopping.share(KERNELS_WAIT), close(&closing, &starting, linger)).await.ok();
+        timeout(stopping.share(KERNELS_WAIT), close(&closing, &starting, outlive)).await.ok();
     });
 
     let routes = rpc::routes(datasets.clone(), kernels.clone(), networks, runner, pages, lifecycle.token());
@@ -158,7 +158,7 @@ pub async fn serve_on(listeners: impl Into<Listeners>, config: Config, frame: Fr
 
     // The end, in the reverse order: no new calls any more, then kernels, executions, datasets, the database last.
     lifecycle.stop();
-    lifecycle.step("kernels", KERNELS_WAIT, close(&kernels, &launcher, linger)).await;
+    lifecycle.step("kernels", KERNELS_WAIT, close(&kernels, &launcher, outlive)).await;
     lifecycle.step("executions", EXECUTIONS_WAIT, executions.drain()).await;
     lifecycle.step("datasets", DATASETS_WAIT, datasets.close()).await;
     database.close(&lifecycle).await;
@@ -178,12 +178,12 @@ fn fate(inherited: &Inherited, starting: &HashMap<Uuid, i32>, kernel_id: Uuid) -
 
 /// Leaves the kernels to the next service, or ends them where they are not to outlive this one; what they are forked from
 /// ends in any case.
-async fn close(kernels: &Registry, launchers: &Launchers, linger: Duration) {
+async fn close(kernels: &Registry, launchers: &Launchers, outlive: bool) {
     let closed = async {
-        if linger.is_zero() {
-            kernels.shut_down().await;
-        } else {
+        if outlive {
             kernels.leave().await;
+        } else {
+            kernels.shut_down().await;
         }
     };
     // At the same time: a start under way may wait for the other.

@@ -103,6 +103,18 @@ async fn without_a_service_it_ends_in_time_and_so_does_what_it_held() {
 }
 
 #[tokio::test]
+async fn with_nothing_to_hold_it_waits_for_nobody() {
+    let folder = folder();
+    let (service, _) = open(folder.path(), LINGER).await;
+    let mut ended = service.spawn(shell("sleep 600")).await.expect("started");
+    ended.hold("ended in time".into()).await.expect("held");
+    let supervisor = supervisor_pid(folder.path());
+    ended.end();
+    drop(service);
+    gone(supervisor).await;
+}
+
+#[tokio::test]
 async fn the_newest_service_says_how_long_it_goes_on_whichever_goes_last() {
     let folder = folder();
     let (former, _) = open(folder.path(), LINGER).await;

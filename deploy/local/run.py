@@ -2,8 +2,8 @@
 """Runs the whole of Fenxi on this machine: auth-service, analysis-service and gateway, with their data in one folder.
 
 Starts them, the gateway on loopback and the two behind it on sockets in the folder, waits until all are ready, prints one
-URL, and stops them in order at Ctrl-C. It keeps nothing in memory that matters: whatever it makes (ports aside) stands in
-the folder. Needs nothing but Python 3.11.
+URL, starts again what ends by itself, and stops them in order at Ctrl-C. It keeps nothing in memory that matters: whatever
+it makes (ports aside) stands in the folder. Needs nothing but Python 3.11.
 """
 
 import signal
@@ -13,33 +13,24 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import argparse
 import contextlib
-import ctypes
-import json
 import os
 import random
 import secrets
-import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
-from preflight import Listen, Trouble, bindable, disk_with_room, home_folder, listen_on, private_folder, sockets_folder
+from preflight import Listen, Trouble, bindable, home_folder, listen_on, private_folder, sockets_folder
+from services import Services, say
 
-READY_WAIT_SECS = 60
-# A service ends within 35 s of its signal (STOP_MAX in chassis/src/lifecycle.rs).
-STOP_WAIT_SECS = 40
-LOG_TAIL_LINES = 15
-LOG_MAX_BYTES = 64 << 20
+# Longer than a service that died takes to be there again.
+LINGER_SECS = "120"
 # Of what only these three services listen on: below what the system gives to connections that go out, of which one could
 # take a port before its service does.
 INNER_PORTS = range(20_000, 32_000)
 # Where the services meet: set on one side alone, they would not.
 BETWEEN_SERVICES = ("FENXI_AUTH_LISTEN", "FENXI_ANALYSIS_LISTEN", "FENXI_ANALYSIS_AUTH_URL", "FENXI_GATEWAY_AUTH_URL",
                     "FENXI_GATEWAY_ANALYSIS_URL")
-# Asks the services themselves, whatever proxy the environment names.
-DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def main() -> int:
@@ -91,7 +82,7 @@ def house(arguments: argparse.Namespace, home: Path, listen: Listen) -> int:
         if not stop.asked:
             announce(home, listen.url)
         while not stop.asked:
-            services.check()
+            services.tend()
             time.sleep(0.2)
         say("stopping ...")
     finally:
@@ -120,8 +111,7 @@ def settings(home: Path, arguments: argparse.Namespace, ports: dict, listen: Lis
             "FENXI_ANALYSIS_AUTH_URL": auth,
             "FENXI_ANALYSIS_SECRET_FILE": str(secret["analysis"]),
             "FENXI_ANALYSIS_PYTHON": str(arguments.python.absolute()),
-            # Ctrl-C leaves nothing running.
-            "FENXI_ANALYSIS_KERNEL_LINGER_SECS": "0",
+            **lingering(),
         },
         "gateway": {
             "FENXI_GATEWAY_LISTEN": listen.address,
@@ -135,89 +125,17 @@ def settings(home: Path, arguments: argparse.Namespace, ports: dict, listen: Lis
     }
 
 
+def lingering() -> dict:
+    """Kernels go on while a service that died is started again, and Ctrl-C leaves nothing running; unless it is said how
+    long they are to go on."""
+    name = "FENXI_ANALYSIS_KERNEL_LINGER_SECS"
+    return {} if os.environ.get(name) else {name: LINGER_SECS, "FENXI_ANALYSIS_KERNELS_END_AT_STOP": "true"}
+
+
 def told_of_files() -> dict:
     """Tus clients are told of the size of a file what holds."""
     size = os.environ.get("FENXI_ANALYSIS_UPLOAD_FILE_MAX_BYTES")
     return {"FENXI_GATEWAY_UPLOAD_FILE_MAX_BYTES": size} if size else {}
-
-
-class Services:
-    """The three services, each in a session of its own, so that a Ctrl-C at the terminal reaches none of them unasked."""
-
-    def __init__(self, home: Path, variables: dict, binaries: Path):
-        self.home, self.variables, self.binaries = home, variables, binaries
-        self.logs = private_folder(home / "logs")
-        self.running: dict[str, subprocess.Popen] = {}
-        # Where in its log each one's lines begin.
-        self.begun: dict[str, int] = {}
-
-    def start(self, name: str) -> None:
-        program = self.binaries / name
-        if not program.exists():
-            raise Trouble(f"{program} is missing: run `make run`, which builds it")
-        # An empty variable is an unset one, as those of this program are.
-        environment = {**self.variables[name], **{key: value for key, value in os.environ.items() if value}}
-        with open(self.log(name), "ab") as log:
-            self.begun[name] = log.tell()
-            self.running[name] = subprocess.Popen([program], env=environment, stdin=subprocess.DEVNULL, stdout=log,
-                                                  stderr=log, start_new_session=True, preexec_fn=stop_with_us)
-
-    def log(self, name: str) -> Path:
-        path = self.logs / f"{name}.log"
-        if path.exists() and path.stat().st_size > LOG_MAX_BYTES:
-            path.replace(path.with_suffix(".log.1"))
-        return path
-
-    def wait_ready(self, stop: "StopSignal") -> None:
-        limit = time.monotonic() + READY_WAIT_SECS
-        waiting = dict(self.variables)
-        while waiting and not stop.asked:
-            self.check()
-            waiting = {name: values for name, values in waiting.items() if not ready(name, values)}
-            if waiting and time.monotonic() > limit:
-                raise Trouble(f"not ready after {READY_WAIT_SECS} s: {', '.join(waiting)}; see the logs in {self.logs}")
-            time.sleep(0.05)
-
-    def check(self) -> None:
-        """Raises if a program has ended by itself, with the end of its log."""
-        for name, process in self.running.items():
-            if process.poll() is not None:
-                disk_with_room(self.home)
-                path = self.logs / f"{name}.log"
-                tail = path.read_bytes()[self.begun[name]:].decode(errors="replace").splitlines()[-LOG_TAIL_LINES:]
-                raise Trouble(f"{name} ended with {describe(process.returncode)}; the end of {path}:\n" + "\n".join(tail))
-
-    def stop(self) -> bool:
-        """Stops them in order: the door first, then the work, then who everybody asks. Says whether all ended well."""
-        clean = True
-        for name in reversed(list(self.running)):
-            process = self.running[name]
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                try:
-                    process.wait(STOP_WAIT_SECS)
-                except subprocess.TimeoutExpired:
-                    say(f"{name} did not stop within {STOP_WAIT_SECS} s and was killed")
-                    process.kill()
-                    process.wait()
-            # One that is told before it listens to signals ends by it.
-            clean = clean and process.returncode in (0, -signal.SIGTERM)
-        return clean
-
-
-def stop_with_us() -> None:
-    """In a child: should this launcher be killed, the program is told to stop (prctl(2), PR_SET_PDEATHSIG = 1)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-
-
-def ready(name: str, variables: dict) -> bool:
-    prefix = {"auth-service": "FENXI_AUTH", "analysis-service": "FENXI_ANALYSIS", "gateway": "FENXI_GATEWAY"}[name]
-    admin = os.environ.get(f"{prefix}_ADMIN_LISTEN") or variables[f"{prefix}_ADMIN_LISTEN"]
-    try:
-        with DIRECT.open(f"http://{admin}/readyz", timeout=2) as answer:
-            return json.load(answer)["ready"]
-    except (OSError, ValueError, KeyError, urllib.error.URLError):
-        return False
 
 
 def announce(home: Path, url: str) -> None:
@@ -229,14 +147,6 @@ def announce(home: Path, url: str) -> None:
     linger = os.environ.get("FENXI_ANALYSIS_KERNEL_LINGER_SECS") or "0"
     kernels = "kernels end with it" if linger == "0" else f"kernels go on for {linger} s"
     say(f"Ctrl-C stops it: {kernels}, and nothing that was stored is lost.")
-
-
-def say(text: str) -> None:
-    """Prints it. Nobody may be there to read it, which must not keep the services from their end."""
-    try:
-        print(text, flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class StopSignal:
@@ -276,10 +186,6 @@ def inner_ports(*names: str) -> dict[str, int]:
         with contextlib.suppress(OSError):
             free[names[len(free)]] = bindable("127.0.0.1", port)
     raise Trouble(f"no ports are free between {INNER_PORTS.start} and {INNER_PORTS.stop} on 127.0.0.1: end what listens there")
-
-
-def describe(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
 if __name__ == "__main__":

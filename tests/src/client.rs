@@ -54,15 +54,23 @@ impl Client {
     /// What the service answers.
     pub async fn administrator(house: &House) -> anyhow::Result<Self> {
         let setup_token = house.setup_token().context("the house has no set-up token")?;
+        Self::first_administrator(door(house)?, setup_token).await
+    }
+
+    /// The same at any door.
+    ///
+    /// # Errors
+    /// What the service answers.
+    pub async fn first_administrator(door: Channel, setup_token: String) -> anyhow::Result<Self> {
         let request = SetUpAdministratorRequest {
             setup_token,
             username: "admin".into(),
             password: ADMIN_PASSWORD.into(),
             display_name: "Ada".into(),
         };
-        let answer = AuthServiceClient::new(door(house)?).set_up_administrator(request).await?;
+        let answer = AuthServiceClient::new(door.clone()).set_up_administrator(request).await?;
         let secret = login_secret(answer.metadata())?;
-        Self::signed_in(house, answer.into_inner().user, secret)
+        Self::signed_in(door, answer.into_inner().user, secret)
     }
 
     /// Signs in with a password.
@@ -71,13 +79,14 @@ impl Client {
     /// What the service answers.
     pub async fn login(house: &House, username: &str, password: &str) -> anyhow::Result<Self> {
         let request = LoginWithPasswordRequest { username: username.into(), password: password.into() };
-        let answer = AuthServiceClient::new(door(house)?).login_with_password(request).await?;
+        let door = door(house)?;
+        let answer = AuthServiceClient::new(door.clone()).login_with_password(request).await?;
         let secret = login_secret(answer.metadata())?;
-        Self::signed_in(house, answer.into_inner().user, secret)
+        Self::signed_in(door, answer.into_inner().user, secret)
     }
 
-    fn signed_in(house: &House, user: Option<User>, secret: String) -> anyhow::Result<Self> {
-        let channel = with_credential(house, &secret)?;
+    fn signed_in(door: Channel, user: Option<User>, secret: String) -> anyhow::Result<Self> {
+        let channel = InterceptedService::new(door, Bearer::new(&secret)?);
         Ok(Self { user: user.context("an answer without its user")?, secret, channel })
     }
 

@@ -59,6 +59,10 @@ pub struct KernelSettings {
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(..=86_400))]
     pub kernel_linger_secs: u32,
 
+    /// End kernels when this service is told to stop: they then outlive only an end that nobody asked for, such as a crash
+    #[arg(long)]
+    pub kernels_end_at_stop: bool,
+
     /// How kernels are started
     #[arg(long, value_enum, default_value_t = KernelStart::Fork)]
     pub kernel_start: KernelStart,
@@ -192,6 +196,12 @@ impl KernelSettings {
         Duration::from_secs(u64::from(self.kernel_linger_secs))
     }
 
+    /// Whether kernels are left to the next service when this one is told to stop.
+    #[must_use]
+    pub fn outlive_a_stop(&self) -> bool {
+        self.kernel_linger_secs > 0 && !self.kernels_end_at_stop
+    }
+
     /// How far kernels are kept apart.
     #[must_use]
     pub fn apart(&self) -> Apart {
@@ -299,6 +309,13 @@ mod tests {
             let refused = parsed(&[&format!("{flag}={value}")]).expect_err(value);
             assert!(refused.contains(flag), "{refused}");
         }
+    }
+
+    #[test]
+    fn kernels_can_outlive_a_crash_and_no_stop() {
+        let outlive = |args: &[&str]| parsed(args).expect("good").outlive_a_stop();
+        assert!(outlive(&[]) && !outlive(&["--kernels-end-at-stop"]) && !outlive(&["--kernel-linger-secs=0"]));
+        assert!(!parsed(&["--kernels-end-at-stop"]).expect("good").linger().is_zero(), "it ends with a crash");
     }
 
     #[test]

@@ -118,12 +118,13 @@ impl House {
         held.collect()
     }
 
-    /// The service has gone: what it did not hold ends.
-    pub(crate) fn farewell(&self) {
+    /// The service has gone: what it did not hold ends. Says whether anything is left for the next one.
+    pub(crate) fn farewell(&self) -> bool {
         *self.owner.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let mut children = self.children();
         self.reign.fetch_add(1, Ordering::SeqCst);
         children.retain(|_, child| child.name.is_some());
+        !children.is_empty()
     }
 
     /// Which service's time it is.

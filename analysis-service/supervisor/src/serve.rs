@@ -129,8 +129,8 @@ async fn serve(socket: &Path, key: Bytes) -> anyhow::Result<()> {
                 News::Went => {
                     services -= 1;
                     if services == 0 {
-                        house.farewell();
-                        deadline = Some(Instant::now() + linger);
+                        let wait = if house.farewell() { linger } else { Duration::ZERO };
+                        deadline = Some(Instant::now() + wait);
                     }
                 }
             },

@@ -2,6 +2,8 @@
 //! thing that can be in the way.
 
 #[cfg(test)]
+mod deaths;
+#[cfg(test)]
 mod ends;
 #[cfg(test)]
 mod make;
@@ -75,6 +77,16 @@ impl Running {
         }
         let output = self.child.wait().await?;
         anyhow::bail!("it ended with {output} before it was ready")
+    }
+
+    /// Waits until it says a line with this in it.
+    async fn says(&mut self, what: &str) -> anyhow::Result<()> {
+        while let Some(line) = self.lines.next_line().await? {
+            if line.contains(what) {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("it ended without {what:?}")
     }
 
     fn pid(&self) -> anyhow::Result<Pid> {
