@@ -5,6 +5,7 @@ import ipaddress
 import os
 import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -15,6 +16,10 @@ DISK_FREE_MIN_BYTES = 64 << 20
 # The path of a socket is at most 107 bytes long on Linux; after its folder a kernel's has 23, and a service's 14.
 SOCKET_FOLDER_MAX_BYTES = 107 - 23
 SERVICE_SOCKET_FOLDER_MAX_BYTES = 107 - 14
+
+
+# Gives what the person has set, by the name of its variable.
+Get = Callable[[str], str | None]
 
 
 class Trouble(Exception):
@@ -28,7 +33,7 @@ class Listen(NamedTuple):
     url: str
 
 
-def home_folder(path: Path) -> tuple[Path, TextIO]:
+def home_folder(path: Path, get: Get) -> tuple[Path, TextIO]:
     """The folder of all data, in which everything can be written, and the lock that keeps others out while it is open."""
     home = path.absolute()
     if "," in str(home):
@@ -37,7 +42,7 @@ def home_folder(path: Path) -> tuple[Path, TextIO]:
     home = private_folder(home)
     lock = only_one(home)
     disk_with_room(home)
-    short_enough(home)
+    short_enough(home, get)
     return home, lock
 
 
@@ -78,9 +83,9 @@ def sockets_folder(home: Path) -> Path:
     return folder
 
 
-def short_enough(home: Path) -> None:
-    data = os.environ.get("FENXI_ANALYSIS_DATA_DIR") or home / "analysis"
-    kernels = os.path.realpath(os.environ.get("FENXI_ANALYSIS_KERNEL_RUN_DIR") or Path(data) / "run")
+def short_enough(home: Path, get: Get) -> None:
+    data = get("FENXI_ANALYSIS_DATA_DIR") or home / "analysis"
+    kernels = os.path.realpath(get("FENXI_ANALYSIS_KERNEL_RUN_DIR") or Path(data) / "run")
     for folder, most in ((kernels, SOCKET_FOLDER_MAX_BYTES), (str(home / SOCKETS), SERVICE_SOCKET_FOLDER_MAX_BYTES)):
         length = len(os.fsencode(folder))
         if length > most:
@@ -88,7 +93,7 @@ def short_enough(home: Path) -> None:
                           "choose a shorter FENXI_HOME")
 
 
-def listen_on(text: str) -> Listen:
+def listen_on(text: str, get: Get) -> Listen:
     """The address in numbers, of which the port is free, and what people type to reach it."""
     name, _, port = text.rpartition(":")
     name = name.removeprefix("[").removesuffix("]")
@@ -101,7 +106,7 @@ def listen_on(text: str) -> Listen:
         reason = getattr(error, "strerror", None) or "no such name"
         raise Trouble(f"{text} cannot be listened on ({reason}): choose another with FENXI_LISTEN, "
                       "such as 127.0.0.1:8090") from error
-    url = os.environ.get("FENXI_GATEWAY_PUBLIC_URL")
+    url = get("FENXI_GATEWAY_PUBLIC_URL")
     if not url and ipaddress.ip_address(host).is_unspecified:
         raise Trouble(f"{text} is every address of this machine: say in FENXI_GATEWAY_PUBLIC_URL the one that people "
                       "type, such as https://fenxi.example")

@@ -20,6 +20,8 @@ import sys
 import time
 from pathlib import Path
 
+import given
+import public_url
 from preflight import Listen, Trouble, bindable, home_folder, listen_on, private_folder, sockets_folder
 from services import Services, say
 
@@ -36,10 +38,11 @@ BETWEEN_SERVICES = ("FENXI_AUTH_LISTEN", "FENXI_ANALYSIS_LISTEN", "FENXI_ANALYSI
 def main() -> int:
     arguments = parse()
     try:
-        check_environment()
-        home, lock = home_folder(arguments.home)
+        check_given()
+        home, lock = home_folder(arguments.home, given.get)
         with lock:
-            listen = listen_on(arguments.listen)
+            listen = listen_on(arguments.listen, given.get)
+            public_url.check(listen.url)
             return 0 if arguments.check else house(arguments, home, listen)
     except Trouble as trouble:
         print(f"error: {trouble}", file=sys.stderr)
@@ -59,16 +62,15 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def check_environment() -> None:
+def check_given() -> None:
     """What this says to the services, and prints, is set by other names."""
     for name, instead in {"FENXI_GATEWAY_LISTEN": "FENXI_LISTEN", "FENXI_AUTH_DATA_DIR": "FENXI_HOME"}.items():
-        if os.environ.get(name):
-            raise Trouble(f"{name} is for a service that is started by itself: set {instead} instead")
+        if given.get(name):
+            raise Trouble(f"{given.place(name)} is for a service that is started by itself: set {instead} instead")
     for name in BETWEEN_SERVICES:
-        if os.environ.get(name):
-            raise Trouble(f"{name} is for a service that is started by itself: here they find each other, so unset it")
-    if os.environ.get("FENXI_GATEWAY_TLS_CERT_FILE") and not os.environ.get("FENXI_GATEWAY_PUBLIC_URL", "").startswith("https:"):
-        raise Trouble("FENXI_GATEWAY_TLS_CERT_FILE is set: say in FENXI_GATEWAY_PUBLIC_URL the https address that people type")
+        if given.get(name):
+            raise Trouble(f"{given.place(name)} is for a service that is started by itself: here they find each other, so "
+                          "unset it")
 
 
 def house(arguments: argparse.Namespace, home: Path, listen: Listen) -> int:
@@ -91,25 +93,25 @@ def house(arguments: argparse.Namespace, home: Path, listen: Listen) -> int:
 
 
 def settings(home: Path, arguments: argparse.Namespace, ports: dict, listen: Listen) -> dict:
-    """The variables of each program. What the environment sets already goes before these."""
+    """The variables of each program, but for what the person has set for it, by a variable or in its file."""
     folder = sockets_folder(home)
     auth, analysis = (f"unix:{folder / name}.sock" for name in ("auth", "analysis"))
-    secret = {name: service_secret(home, name) for name in ("gateway", "analysis")}
-    return {
+    secret = {name: secret_file(home, name) for name in ("gateway", "analysis")}
+    usual = {
         "auth-service": {
             "FENXI_AUTH_LISTEN": auth,
             "FENXI_AUTH_ADMIN_LISTEN": f"127.0.0.1:{ports['auth-admin']}",
             "FENXI_AUTH_DATA_DIR": str(private_folder(home / "auth")),
             "FENXI_AUTH_PUBLIC_URL": listen.url,
-            "FENXI_AUTH_GATEWAY_SECRET_FILE": str(secret["gateway"]),
-            "FENXI_AUTH_ANALYSIS_SECRET_FILE": str(secret["analysis"]),
+            "FENXI_AUTH_GATEWAY_SECRET_FILE": secret["gateway"],
+            "FENXI_AUTH_ANALYSIS_SECRET_FILE": secret["analysis"],
         },
         "analysis-service": {
             "FENXI_ANALYSIS_LISTEN": analysis,
             "FENXI_ANALYSIS_ADMIN_LISTEN": f"127.0.0.1:{ports['analysis-admin']}",
             "FENXI_ANALYSIS_DATA_DIR": str(private_folder(home / "analysis")),
             "FENXI_ANALYSIS_AUTH_URL": auth,
-            "FENXI_ANALYSIS_SECRET_FILE": str(secret["analysis"]),
+            "FENXI_ANALYSIS_SECRET_FILE": secret["analysis"],
             "FENXI_ANALYSIS_PYTHON": str(arguments.python.absolute()),
             **lingering(),
         },
@@ -119,22 +121,23 @@ def settings(home: Path, arguments: argparse.Namespace, ports: dict, listen: Lis
             "FENXI_GATEWAY_AUTH_URL": auth,
             "FENXI_GATEWAY_ANALYSIS_URL": analysis,
             "FENXI_GATEWAY_PUBLIC_URL": listen.url,
-            "FENXI_GATEWAY_SECRET_FILE": str(secret["gateway"]),
+            "FENXI_GATEWAY_SECRET_FILE": secret["gateway"],
             **told_of_files(),
         },
     }
+    return {program: {name: value for name, value in own.items() if not given.get(name)} for program, own in usual.items()}
 
 
 def lingering() -> dict:
     """Kernels go on while a service that died is started again, and Ctrl-C leaves nothing running; unless it is said how
     long they are to go on."""
     name = "FENXI_ANALYSIS_KERNEL_LINGER_SECS"
-    return {} if os.environ.get(name) else {name: LINGER_SECS, "FENXI_ANALYSIS_KERNELS_END_AT_STOP": "true"}
+    return {} if given.get(name) else {name: LINGER_SECS, "FENXI_ANALYSIS_KERNELS_END_AT_STOP": "true"}
 
 
 def told_of_files() -> dict:
     """Tus clients are told of the size of a file what holds."""
-    size = os.environ.get("FENXI_ANALYSIS_UPLOAD_FILE_MAX_BYTES")
+    size = given.get("FENXI_ANALYSIS_UPLOAD_FILE_MAX_BYTES")
     return {"FENXI_GATEWAY_UPLOAD_FILE_MAX_BYTES": size} if size else {}
 
 
@@ -144,7 +147,7 @@ def announce(home: Path, url: str) -> None:
         say(f"Fenxi is ready. Make the first administrator (the link works once):\n\n  {url}/setup#token={token.read_text().strip()}\n")
     else:
         say(f"Fenxi is ready:\n\n  {url}/\n")
-    linger = os.environ.get("FENXI_ANALYSIS_KERNEL_LINGER_SECS") or "0"
+    linger = given.get("FENXI_ANALYSIS_KERNEL_LINGER_SECS") or "0"
     kernels = "kernels end with it" if linger == "0" else f"kernels go on for {linger} s"
     say(f"Ctrl-C stops it: {kernels}, and nothing that was stored is lost.")
 
@@ -166,6 +169,12 @@ class StopSignal:
     @property
     def asked(self) -> bool:
         return self.told or (self.terminal and not os.isatty(0))
+
+
+def secret_file(home: Path, name: str) -> str:
+    """The file with the secret that this service is known by: as one of the two sides was told, or made here."""
+    sides = (f"FENXI_AUTH_{name.upper()}_SECRET_FILE", f"FENXI_{name.upper()}_SECRET_FILE")
+    return next(filter(None, map(given.get, sides)), None) or str(service_secret(home, name))
 
 
 def service_secret(home: Path, name: str) -> Path:

@@ -12,6 +12,7 @@ import urllib.request
 from collections import deque
 from pathlib import Path
 
+import given
 from preflight import Trouble, disk_with_room, private_folder
 
 READY_WAIT_SECS = 60
@@ -23,7 +24,6 @@ LOG_MAX_BYTES = 64 << 20
 # not stay up.
 RESTART_WAITS_SECS = (0, 1, 2, 4)
 DEATHS_SPAN_SECS = 300
-PREFIXES = {"auth-service": "FENXI_AUTH", "analysis-service": "FENXI_ANALYSIS", "gateway": "FENXI_GATEWAY"}
 # Asks the services themselves, whatever proxy the environment names.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -109,8 +109,8 @@ class Services:
         return Trouble(f"{name} ended with {how}{more}; the end of {path}:\n" + "\n".join(tail))
 
     def is_ready(self, name: str) -> bool:
-        variable = f"{PREFIXES[name]}_ADMIN_LISTEN"
-        admin = os.environ.get(variable) or self.variables[name][variable]
+        variable = f"{given.PREFIXES[name]}_ADMIN_LISTEN"
+        admin = given.get(variable) or self.variables[name][variable]
         try:
             with DIRECT.open(f"http://{admin}/readyz", timeout=2) as answer:
                 return json.load(answer)["ready"]

@@ -9,6 +9,8 @@ mod ends;
 mod make;
 #[cfg(test)]
 mod obstacles;
+#[cfg(test)]
+mod settings;
 
 use std::{
     net::TcpListener,

@@ -58,7 +58,7 @@ async fn what_is_set_by_another_name_here_is_said() -> anyhow::Result<()> {
         ("FENXI_ANALYSIS_LISTEN", "127.0.0.1:8092", "FENXI_ANALYSIS_LISTEN is for a service that is started by itself"),
         ("FENXI_GATEWAY_AUTH_URL", "http://127.0.0.1:8091", "they find each other"),
         ("FENXI_AUTH_DATA_DIR", "/tmp/elsewhere", "set FENXI_HOME instead"),
-        ("FENXI_GATEWAY_TLS_CERT_FILE", "cert.pem", "FENXI_GATEWAY_PUBLIC_URL"),
+        ("FENXI_GATEWAY_TLS_CERT_FILE", "cert.pem", "FENXI_GATEWAY_TLS_KEY_FILE: TLS needs both"),
     ] {
         one_line(&launcher(folder.path(), "127.0.0.1:0")?.arg("--check").env(name, value).output().await?, says)?;
     }
