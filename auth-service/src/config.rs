@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use fenxi_chassis::{config::Common, net::Listen, program::Configured};
-use url::Url;
+use url::{Host, Url};
 
 /// The settings of auth-service.
 #[derive(Clone, Debug, clap::Parser)]
@@ -144,11 +144,11 @@ macro_rules! provider_config {
             pub $scopes: Vec<String>,
 
             #[doc = concat!("Base URL of ", $brand, "'s login pages, if not its own")]
-            #[arg(long, help = concat!("Base URL of ", $brand, "'s login pages, if not its own"), value_name = "URL", value_parser = origin)]
+            #[arg(long, help = concat!("Base URL of ", $brand, "'s login pages, if not its own"), value_name = "URL", value_parser = provider_origin)]
             pub $accounts: Option<Url>,
 
             #[doc = concat!("Base URL of ", $brand, "'s open platform, if not its own")]
-            #[arg(long, help = concat!("Base URL of ", $brand, "'s open platform, if not its own"), value_name = "URL", value_parser = origin)]
+            #[arg(long, help = concat!("Base URL of ", $brand, "'s open platform, if not its own"), value_name = "URL", value_parser = provider_origin)]
             pub $open: Option<Url>,
         }
 
@@ -253,6 +253,22 @@ fn origin(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// The same, of an identity provider: over plain http its app's secret could be read on the way, and whoever is in the way
+/// could sign in as anybody.
+fn provider_origin(text: &str) -> Result<Url, String> {
+    let url = origin(text)?;
+    let is_this_machine = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    if url.scheme() == "http" && !is_this_machine {
+        return Err("it is to be https: http is for this machine alone (127.0.0.1, ::1, localhost)".to_owned());
+    }
+    Ok(url)
+}
+
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
@@ -303,6 +319,19 @@ mod tests {
         for (text, tenants) in [("t1, t2", &["t1", "t2"][..]), (" t1 ,\tt2\n", &["t1", "t2"]), (" * ", &["*"])] {
             let config = load(&[&provider[..], &[text]].concat()).expect("good");
             assert_eq!(config.feishu.settings().expect("on").tenants, tenants, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_provider_is_asked_over_https_or_on_this_machine() {
+        for flag in ["--feishu-open-url", "--feishu-accounts-url", "--lark-open-url", "--lark-accounts-url"] {
+            for good in ["https://open.example", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1"] {
+                load(&[flag, good]).expect(good);
+            }
+            for bad in ["http://open.example", "http://10.0.0.1", "http://localhost.example"] {
+                let text = load(&[flag, bad]).expect_err(bad);
+                assert!(text.contains(flag) && text.contains("is to be https"), "{text}");
+            }
         }
     }
 

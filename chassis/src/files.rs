@@ -78,17 +78,38 @@ pub fn lock(folder: &Path) -> anyhow::Result<fs::File> {
 pub fn secret(path: &Path) -> anyhow::Result<String> {
     let text =
         fs::read_to_string(path).with_context(|| format!("the secret file {} cannot be read", path.display()))?;
-    if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
-        tracing::warn!(path = %path.display(), "a secret file is for its owner alone: set its mode to 0600");
-    }
+    warn_of_others(path);
     let text = text.trim();
     anyhow::ensure!(!text.is_empty(), "the secret file {} is empty", path.display());
     Ok(text.to_owned())
 }
 
+/// Warns of a file with a secret that others than its owner may read or write. It is used all the same: a group may be meant.
+pub fn warn_of_others(path: &Path) {
+    if let Some(mode) = mode_for_others(path) {
+        let mode = format!("{mode:04o}");
+        tracing::warn!(path = %path.display(), mode, "a secret file is for its owner alone: set its mode to 0600");
+    }
+}
+
+/// The mode of a file that is not its owner's alone.
+fn mode_for_others(path: &Path) -> Option<u32> {
+    let mode = fs::metadata(path).ok()?.permissions().mode() & 0o7777;
+    (mode & 0o077 != 0).then_some(mode)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_others_may_read_is_noticed_with_its_mode() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        for (mode, noticed) in [(0o600, None), (0o400, None), (0o640, Some(0o640)), (0o604, Some(0o604))] {
+            fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).expect("set");
+            assert_eq!(mode_for_others(file.path()), noticed, "{mode:o}");
+        }
+    }
 
     #[test]
     fn a_key_is_made_once_and_for_its_owner_alone() {

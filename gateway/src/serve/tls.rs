@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
+use fenxi_chassis::files;
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
@@ -22,6 +23,7 @@ pub(crate) fn acceptor(chain: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> 
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(|| wrong(chain))?;
     let private = PrivateKeyDer::from_pem_file(key).with_context(|| wrong(key))?;
+    files::warn_of_others(key);
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()

@@ -1,12 +1,62 @@
-//! What a person sets in files that variables name holds, and is refused by its place where it cannot.
+//! What a person sets, by variables or in files that these name: what `--check` says of it, and that it holds.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use anyhow::{Context as _, ensure};
-use e2e::house::http_client_ready;
-use tokio::io::AsyncReadExt as _;
+use e2e::house::{http_client_ready, workspace};
+use tokio::{io::AsyncReadExt as _, process::Command};
 
 use crate::{Running, launcher, one_line};
+
+const PUBLIC_URL: &str = "FENXI_GATEWAY_PUBLIC_URL";
+/// What the gateway says first of all once it finds nothing wrong with these settings.
+const FINE: &str = "FENXI_GATEWAY_SECRET_FILE is to name a file";
+
+#[tokio::test]
+async fn a_check_refuses_what_the_gateway_would_and_nothing_else() -> anyhow::Result<()> {
+    let [cert, key] = ["cert.pem", "key.pem"].map(|name| workspace().join("gateway/tests/door/tls").join(name));
+    let tls = |url| {
+        let files = [("FENXI_GATEWAY_TLS_CERT_FILE", &cert), ("FENXI_GATEWAY_TLS_KEY_FILE", &key)];
+        let files = files.map(|(name, path)| (name, path.display().to_string()));
+        [vec![(PUBLIC_URL, String::from(url))], files.to_vec()].concat()
+    };
+    let with = |url: &str, name, value: &str| vec![(PUBLIC_URL, url.to_owned()), (name, value.to_owned())];
+    let mut tries = vec![
+        tls("https://localhost:8443"),
+        tls("http://localhost:8443"),
+        with("http://10.0.0.1:8080", "FENXI_GATEWAY_ALLOW_PLAIN_HTTP", "true"),
+        with("http://10.0.0.1:8080", "FENXI_GATEWAY_ALLOW_PLAIN_HTTP", "false"),
+        with("http://localhost", "FENXI_GATEWAY_HSTS_MAX_AGE_SECS", "60"),
+        with("http://localhost", "FENXI_GATEWAY_HSTS_MAX_AGE_SECS", "0"),
+        with("http://localhost", "FENXI_GATEWAY_HSTS_INCLUDE_SUBDOMAINS", "true"),
+        with("https://a.example", "FENXI_GATEWAY_HSTS_INCLUDE_SUBDOMAINS", "true"),
+        with("https://a.example", "FENXI_GATEWAY_TLS_KEY_FILE", "key.pem"),
+    ];
+    let urls = [
+        "http://localhost/ https://a.example https://a.example:8443 http://127.1 http://[::1]:8080 http://a.localhost",
+        "HTTP://localhost http://10.0.0.1:8080 http://a.example http://localhost.example http://0.0.0.0:8080 http://0",
+        "http://[::] https://[::]:1 http://[::ffff:127.0.0.1] ftp://a.example localhost:8080 http:// a.example /",
+        "https://a.example/app https://a.example?x https://a.example/# https://me@a.example http://localhost:99999",
+    ];
+    tries.extend(urls.iter().flat_map(|line| line.split(' ')).map(|url| vec![(PUBLIC_URL, url.to_owned())]));
+    let folder = tempfile::tempdir()?;
+    for set in tries {
+        let checked = launcher(folder.path(), "127.0.0.1:0")?.arg("--check").envs(set.clone()).output().await?;
+        let started = gateway()?.envs(set.clone()).output().await?;
+        let [checked, started] = [checked, started].map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
+        ensure!(checked.is_empty() == started.contains(FINE), "{set:?}\n--check: {checked}\nthe gateway: {started}");
+    }
+    Ok(())
+}
+
+/// The gateway with no more than it takes to look at its settings.
+fn gateway() -> anyhow::Result<Command> {
+    let own = std::env::current_exe()?;
+    let mut command =
+        Command::new(own.parent().and_then(Path::parent).context("target/<profile>/deps/<test>")?.join("gateway"));
+    command.env("FENXI_GATEWAY_LISTEN", "127.0.0.1:0").kill_on_drop(true);
+    Ok(command)
+}
 
 #[tokio::test]
 async fn what_stands_in_a_file_holds_and_is_what_the_others_are_told() -> anyhow::Result<()> {
