@@ -6,15 +6,15 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use fenxi_chassis::{client::Bearer, lifecycle::Lifecycle};
+use fenxi_chassis::{client::Bearer, lifecycle::Lifecycle, repeated::Repeated};
 use fenxi_proto::auth::v1::{
     WatchDisabledUsersRequest, WatchDisabledUsersResponse, caller_service_client::CallerServiceClient,
 };
 use tokio::time::timeout;
-use tonic::{Status, codegen::InterceptedService, transport::Channel};
+use tonic::{Code, Status, codegen::InterceptedService, transport::Channel};
 use uuid::Uuid;
 
-use crate::kernels::registry::Registry;
+use crate::{config::PREFIX, kernels::registry::Registry};
 
 /// Longer than this without a heartbeat (one comes every 10 s), and the feed counts as broken.
 const SILENCE_MAX: Duration = Duration::from_secs(25);
@@ -27,24 +27,26 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 /// auth-service, with this service's credential.
 pub type Callers = CallerServiceClient<InterceptedService<Channel, Bearer>>;
 
-/// Follows the feed until the service stops.
-pub async fn follow(mut callers: Callers, kernels: Registry, lifecycle: Lifecycle) {
+/// The part of the readiness: auth-service takes this service's secret.
+const PART: &str = "secret";
+
+/// Follows the feed until the service stops. While auth-service has refused this service's secret ever since it started, it
+/// is not ready: it would serve, but what it did would come into no history, and that does not mend itself. A secret that
+/// was good once takes nobody's service away.
+pub async fn follow(callers: Callers, kernels: Registry, lifecycle: Lifecycle) {
+    lifecycle.set_ready(PART, false);
+    let mut feed = Feed { callers, kernels, lifecycle: lifecycle.clone(), said: Repeated::default(), accepted: false };
     let mut retry = RETRY_FIRST;
     loop {
         let watched = tokio::select! {
             () = lifecycle.stopping() => return,
-            watched = watch(&mut callers, &kernels, &lifecycle) => watched,
+            watched = feed.watch() => watched,
         };
         match watched {
             // It was in force.
             Ok(()) => retry = RETRY_FIRST,
             Err(status) => {
-                let (code, message) = (status.code(), status.message());
-                tracing::warn!(
-                    ?code,
-                    message,
-                    "the feed of disabled users cannot be opened: their kernels go on until it is"
-                );
+                feed.failed(&status);
                 retry = (retry * 2).min(RETRY_MAX);
             }
         }
@@ -55,24 +57,64 @@ pub async fn follow(mut callers: Callers, kernels: Registry, lifecycle: Lifecycl
     }
 }
 
-/// Follows the feed until it breaks.
-async fn watch(callers: &mut Callers, kernels: &Registry, lifecycle: &Lifecycle) -> Result<(), Status> {
-    let open = async {
-        let mut feed = callers.watch_disabled_users(WatchDisabledUsersRequest {}).await?.into_inner();
-        let first = feed.message().await?.ok_or_else(|| Status::unavailable("the feed ended at once"))?;
-        Ok::<_, Status>((feed, first))
-    };
-    let opened = timeout(OPEN_WAIT, open).await;
-    let (mut feed, first) = opened.map_err(|_| Status::deadline_exceeded("auth-service does not open it"))??;
-    let mut disabled = HashSet::new();
-    let mut next = Some(first);
-    while let Some(message) = next {
-        hear(&mut disabled, message);
-        end(kernels, &disabled, lifecycle);
-        next = timeout(SILENCE_MAX, feed.message()).await.ok().and_then(Result::ok).flatten();
+struct Feed {
+    callers: Callers,
+    kernels: Registry,
+    lifecycle: Lifecycle,
+    said: Repeated<Code>,
+    /// auth-service has taken this service's secret.
+    accepted: bool,
+}
+
+impl Feed {
+    /// Follows the feed until it breaks.
+    async fn watch(&mut self) -> Result<(), Status> {
+        let open = async {
+            let mut feed = self.callers.watch_disabled_users(WatchDisabledUsersRequest {}).await?.into_inner();
+            let first = feed.message().await?.ok_or_else(|| Status::unavailable("the feed ended at once"))?;
+            Ok::<_, Status>((feed, first))
+        };
+        let opened = timeout(OPEN_WAIT, open).await;
+        let (mut feed, first) = opened.map_err(|_| Status::deadline_exceeded("auth-service does not open it"))??;
+        self.accepted = true;
+        self.lifecycle.set_ready(PART, true);
+        if self.said.is_over() {
+            tracing::info!("the feed of disabled users is in force");
+        }
+        let mut disabled = HashSet::new();
+        let mut next = Some(first);
+        while let Some(message) = next {
+            hear(&mut disabled, message);
+            end(&self.kernels, &disabled, &self.lifecycle);
+            next = timeout(SILENCE_MAX, feed.message()).await.ok().and_then(Result::ok).flatten();
+        }
+        tracing::warn!("the feed of disabled users broke");
+        Ok(())
     }
-    tracing::warn!("the feed of disabled users broke");
-    Ok(())
+
+    /// It could not be opened.
+    fn failed(&mut self, status: &Status) {
+        metrics::counter!("disabled_users_feed_failures_total").increment(1);
+        let (code, message) = (status.code(), status.message());
+        let refused = matches!(code, Code::Unauthenticated | Code::PermissionDenied);
+        self.lifecycle.set_ready(PART, self.accepted || !refused);
+        if !self.said.is_news(code) {
+            return;
+        }
+        if refused {
+            tracing::error!(
+                "auth-service refuses this service: {PREFIX}_SECRET_FILE here is to hold the secret that \
+                 FENXI_AUTH_ANALYSIS_SECRET_FILE holds there; mend the wrong one and start its service again. Until then no \
+                 history is delivered, and kernels of users who are disabled go on"
+            );
+        } else {
+            tracing::warn!(
+                ?code,
+                message,
+                "the feed of disabled users cannot be opened: their kernels go on until it is"
+            );
+        }
+    }
 }
 
 fn hear(disabled: &mut HashSet<Uuid>, message: WatchDisabledUsersResponse) {

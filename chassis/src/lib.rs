@@ -15,6 +15,7 @@ pub mod memory;
 pub mod net;
 pub mod page;
 pub mod program;
+pub mod repeated;
 pub mod server;
 pub mod sqlite;
 pub mod telemetry;

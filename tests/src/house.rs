@@ -157,6 +157,14 @@ impl House {
         self.extra.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Starts a service that was stopped. It may never be ready.
+    ///
+    /// # Errors
+    /// Its program is not there.
+    pub fn begin_part(&mut self, part: Part) -> anyhow::Result<()> {
+        self.spawn(part)
+    }
+
     /// Starts a service that was stopped, and waits until it is ready.
     ///
     /// # Errors

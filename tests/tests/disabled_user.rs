@@ -143,3 +143,48 @@ async fn a_kernel_ends_whose_user_was_disabled_while_the_service_was_away() -> a
     );
     house.stop().await
 }
+
+#[tokio::test]
+async fn a_wrong_secret_is_said_once_by_the_names_of_both_sides_and_is_not_ready() -> anyhow::Result<()> {
+    const FAILURES: u64 = 3;
+    let mut house = House::start().await?;
+    let wrong = house.folder().join("wrong-secret");
+    std::fs::write(&wrong, format!("fxs_{}", "x".repeat(40)))?;
+    let right = house.folder().join("secrets/analysis").display().to_string();
+    house.stop_part(Part::Analysis).await?;
+    house.set("FENXI_ANALYSIS_SECRET_FILE", &wrong.display().to_string());
+    house.begin_part(Part::Analysis)?;
+    let limit = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let (waiting, failures) = (waiting_for(&house).await, feed_failures(&house).await);
+        if waiting == r#"{"ready":false,"waiting_for":["secret"]}"# && failures >= FAILURES {
+            break;
+        }
+        ensure!(tokio::time::Instant::now() < limit, "{waiting} after {failures} failures");
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+    let log = house.log(Part::Analysis);
+    let told: Vec<_> = log.lines().filter(|line| line.contains("auth-service refuses this service")).collect();
+    let [line] = told[..] else { bail!("it was said {} times", told.len()) };
+    ensure!(line.contains("FENXI_ANALYSIS_SECRET_FILE") && line.contains("FENXI_AUTH_ANALYSIS_SECRET_FILE"), "{line}");
+    house.stop_part(Part::Analysis).await?;
+    house.set("FENXI_ANALYSIS_SECRET_FILE", &right);
+    house.start_part(Part::Analysis).await?;
+    house.stop().await
+}
+
+/// What analysis-service says of its readiness; nothing before it listens.
+async fn waiting_for(house: &House) -> String {
+    let answer = reqwest::get(format!("http://{}/readyz", house.admin(Part::Analysis))).await;
+    let Ok(answer) = answer else { return String::new() };
+    answer.text().await.unwrap_or_default()
+}
+
+/// How often analysis-service could not open the feed.
+async fn feed_failures(house: &House) -> u64 {
+    let answer = reqwest::get(format!("http://{}/metrics", house.admin(Part::Analysis))).await;
+    let Ok(answer) = answer else { return 0 };
+    let metrics = answer.text().await.unwrap_or_default();
+    let count = metrics.lines().find_map(|line| line.strip_prefix("disabled_users_feed_failures_total "));
+    count.and_then(|count| count.parse().ok()).unwrap_or(0)
+}

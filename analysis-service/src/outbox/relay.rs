@@ -7,6 +7,7 @@ use std::time::Duration;
 use fenxi_chassis::{
     clock::{Clock, micros},
     lifecycle::Lifecycle,
+    repeated::Repeated,
     sqlite::Database,
 };
 
@@ -74,10 +75,11 @@ impl Relay {
             Err(error) => tracing::error!(%error, "the outbox cannot be read"),
         }
         let mut wait = AWAY_WAIT_FIRST;
+        let mut said = Repeated::default();
         loop {
             match self.round().await {
                 Ok(Round::Delivered) => {
-                    if wait > AWAY_WAIT_FIRST {
+                    if said.is_over() {
                         tracing::info!("the history takes entries again");
                     }
                     wait = AWAY_WAIT_FIRST;
@@ -87,8 +89,7 @@ impl Relay {
                     self.rest().await;
                 }
                 Ok(Round::Away(why)) => {
-                    // Once when it begins, and then as often as the longest wait.
-                    if wait == AWAY_WAIT_FIRST || wait == AWAY_WAIT_MAX {
+                    if said.is_news(why.clone()) {
                         tracing::warn!(%why, "the history takes no entries; they wait in the outbox");
                     }
                     self.back_off(&mut wait).await;

@@ -11,7 +11,7 @@ use tokio::{
 use tonic::transport::Channel;
 
 use super::Verifier;
-use crate::lifecycle::Lifecycle;
+use crate::{lifecycle::Lifecycle, repeated::Repeated};
 
 /// How often the keys are fetched without being asked for.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(60);
@@ -56,9 +56,27 @@ pub async fn follow_keys(channel: Channel, verifier: Verifier, queue: KeyRequest
     let mut requests = queue.0;
     let mut waiting: Vec<oneshot::Sender<()>> = Vec::new();
     let mut retry = RETRY_INTERVAL;
+    let mut said = Repeated::default();
     lifecycle.set_ready("keys", false);
     loop {
-        let fetched = fetch(&mut client, &verifier).await;
+        let fetched = match fetch(&mut client, &verifier).await {
+            Ok(()) => {
+                if said.is_over() {
+                    tracing::info!("the keys of auth-service are there");
+                }
+                true
+            }
+            Err(why) => {
+                if said.is_news(why.clone()) {
+                    tracing::warn!(
+                        why,
+                        "the keys of auth-service cannot be fetched, so that no caller with a new one can be told from a \
+                         stranger: is it running, and is it where --auth-url says? It is tried again"
+                    );
+                }
+                false
+            }
+        };
         let fetched_at = Instant::now();
         for done in waiting.drain(..) {
             // Whoever no longer waits does not need to know.
@@ -92,26 +110,12 @@ pub async fn follow_keys(channel: Channel, verifier: Verifier, queue: KeyRequest
     }
 }
 
-async fn fetch(client: &mut KeyServiceClient<Channel>, verifier: &Verifier) -> bool {
+async fn fetch(client: &mut KeyServiceClient<Channel>, verifier: &Verifier) -> Result<(), String> {
     let answer = match timeout(REQUEST_WAIT, client.get_jwks(GetJwksRequest {})).await {
-        Ok(Ok(answer)) => answer.into_inner(),
-        Ok(Err(status)) => {
-            tracing::warn!(code = ?status.code(), "the keys of auth-service cannot be fetched");
-            return false;
-        }
-        Err(_) => {
-            tracing::warn!("auth-service does not answer for its keys");
-            return false;
-        }
+        Ok(answer) => answer.map_err(|status| format!("{:?}: {}", status.code(), status.message()))?.into_inner(),
+        Err(_) => return Err("it does not answer".to_owned()),
     };
-    match serde_json::from_str::<JwkSet>(&answer.jwks_json) {
-        Ok(keys) => {
-            verifier.set_keys(&keys);
-            true
-        }
-        Err(error) => {
-            tracing::error!(%error, "the keys of auth-service are no key set");
-            false
-        }
-    }
+    let keys = serde_json::from_str::<JwkSet>(&answer.jwks_json);
+    verifier.set_keys(&keys.map_err(|error| format!("what it says is no key set: {error}"))?);
+    Ok(())
 }

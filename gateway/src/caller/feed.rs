@@ -9,9 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use fenxi_chassis::repeated::Repeated;
 use fenxi_proto::auth::v1::{WatchRevocationsRequest, WatchRevocationsResponse};
 use tokio::{sync::watch, time::timeout};
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::{Caller, Callers, is_refusal};
 use crate::{config::PREFIX, meters};
@@ -109,10 +110,11 @@ pub(crate) async fn follow(callers: Arc<Callers>) {
     let lifecycle = callers.lifecycle.clone();
     lifecycle.set_ready("auth-service", false);
     let mut retry = RETRY_FIRST;
+    let mut said = Repeated::default();
     loop {
         let was_up = tokio::select! {
             () = lifecycle.stopping() => return,
-            was_up = watch_once(&callers) => was_up,
+            was_up = watch_once(&callers, &mut said) => was_up,
         };
         retry = if was_up { RETRY_FIRST } else { (retry * 2).min(RETRY_MAX) };
         tokio::select! {
@@ -123,7 +125,7 @@ pub(crate) async fn follow(callers: Arc<Callers>) {
 }
 
 /// Follows the feed until it breaks; says whether it had been in force.
-async fn watch_once(callers: &Callers) -> bool {
+async fn watch_once(callers: &Callers, said: &mut Repeated<Option<Code>>) -> bool {
     let mut client = callers.client.clone();
     let open = async {
         let mut stream = client.watch_revocations(WatchRevocationsRequest {}).await?.into_inner();
@@ -135,21 +137,20 @@ async fn watch_once(callers: &Callers) -> bool {
     callers.revocations.refused.store(refused, Ordering::Release);
     let (mut stream, first) = match opened {
         Ok(Ok(opened)) => opened,
-        Ok(Err(_)) if refused => {
-            tracing::error!(
-                "auth-service refuses this gateway: {PREFIX}_SECRET_FILE is to hold what its --gateway-secret-file holds"
-            );
-            return false;
-        }
         Ok(Err(status)) => {
-            tracing::warn!(code = ?status.code(), message = status.message(), "the feed of revocations cannot be opened");
+            if said.is_news(Some(status.code())) {
+                not_opened(&status, refused);
+            }
             return false;
         }
         Err(_) => {
-            tracing::warn!("auth-service does not open the feed of revocations");
+            if said.is_news(None) {
+                tracing::warn!("auth-service does not open the feed of revocations");
+            }
             return false;
         }
     };
+    said.is_over();
     callers.revocations.set_up(true);
     callers.lifecycle.set_ready("auth-service", true);
     tracing::info!("the feed of revocations is in force");
@@ -161,6 +162,17 @@ async fn watch_once(callers: &Callers) -> bool {
     callers.cache.invalidate_all();
     tracing::warn!("the feed of revocations broke: every credential is asked about until it is back");
     true
+}
+
+fn not_opened(status: &Status, refused: bool) {
+    if refused {
+        tracing::error!(
+            "auth-service refuses this gateway: {PREFIX}_SECRET_FILE here is to hold the secret that \
+             FENXI_AUTH_GATEWAY_SECRET_FILE holds there; mend the wrong one and start its service again"
+        );
+    } else {
+        tracing::warn!(code = ?status.code(), message = status.message(), "the feed of revocations cannot be opened");
+    }
 }
 
 #[cfg(test)]
