@@ -4,6 +4,7 @@
 //! else. The parts do not know each other.
 
 pub mod config;
+pub mod counters;
 pub mod datasets;
 pub mod disabled;
 pub mod executions;
@@ -17,6 +18,7 @@ mod schema;
 
 use std::{
     collections::HashMap,
+    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -27,13 +29,14 @@ use fenxi_chassis::{
     caller::{KeyRequests, Verifier, follow_keys, token::AUDIENCE_ANALYSIS},
     client,
     clock::Clock,
-    files,
+    disk, files,
     lifecycle::Lifecycle,
     net::Listeners,
     page::PageTokens,
     program::Frame,
     server,
     sqlite::{Database, read_refusal},
+    telemetry::begin_counters,
 };
 use fenxi_supervisor::client::{self as supervisor, Supervisor};
 use futures_util::future::{join, join_all};
@@ -80,8 +83,7 @@ pub async fn serve(config: Config, frame: Frame) -> anyhow::Result<()> {
 /// As [`serve`].
 pub async fn serve_on(listeners: impl Into<Listeners>, config: Config, frame: Frame) -> anyhow::Result<()> {
     let data = config.data_dir.as_path();
-    files::private_folder(data)?;
-    let _in_use = files::lock(data)?;
+    let _in_use = take(data, &frame.lifecycle)?;
     let run = config.kernels.kernel_run_dir.clone().unwrap_or_else(|| data.join("run"));
     let run = tokio::task::spawn_blocking(move || socket_folder(&run)).await??;
     let _run_in_use = files::lock(&run)?;
@@ -163,6 +165,15 @@ pub async fn serve_on(listeners: impl Into<Listeners>, config: Config, frame: Fr
     lifecycle.step("datasets", DATASETS_WAIT, datasets.close()).await;
     database.close(&lifecycle).await;
     served
+}
+
+/// Takes the folder for this process alone, watches its disk, and begins to count.
+fn take(data: &Path, lifecycle: &Lifecycle) -> anyhow::Result<File> {
+    files::private_folder(data)?;
+    let in_use = files::lock(data)?;
+    lifecycle.spawn(disk::watch(data.to_owned(), lifecycle.clone()));
+    begin_counters(counters::COUNTERS);
+    Ok(in_use)
 }
 
 /// What has become of a kernel that an earlier service left.

@@ -4,6 +4,7 @@ mod admission;
 mod audit;
 mod cleanup;
 pub mod config;
+mod counters;
 mod credential;
 mod history;
 mod keys;
@@ -25,12 +26,13 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use fenxi_chassis::{
     caller::{SERVICE_SECRET_PREFIX, ServiceName, Verifier, token::AUDIENCE_AUTH},
-    files,
+    disk, files,
     net::Listeners,
     page::PageTokens,
     program::Frame,
     server,
     sqlite::Database,
+    telemetry::begin_counters,
 };
 use fenxi_proto::access;
 use tonic::service::{Routes, interceptor::InterceptedService};
@@ -75,8 +77,10 @@ pub async fn run(config: Config, frame: Frame) -> anyhow::Result<()> {
 pub async fn serve(config: Config, listeners: impl Into<Listeners>, frame: Frame) -> anyhow::Result<()> {
     files::private_folder(&config.data_dir).context("--data-dir")?;
     let _in_use = files::lock(&config.data_dir).context("--data-dir")?;
+    begin_counters(counters::COUNTERS);
     let parts = Parts::build(&config, &frame).await?;
     let lifecycle = &frame.lifecycle;
+    lifecycle.spawn(disk::watch(config.data_dir.clone(), lifecycle.clone()));
     lifecycle.spawn(parts.keys.clone().keep_tended(lifecycle.clone()));
     lifecycle.spawn(parts.touches.clone().keep_flushed(parts.database.clone(), lifecycle.clone()));
     let audit = audit::Kept { age_max: config.audit.age_max(), lines_max: config.audit.audit_lines_max.into() };

@@ -8,6 +8,7 @@ pub mod caller;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod disk;
 pub mod files;
 pub mod id;
 pub mod lifecycle;

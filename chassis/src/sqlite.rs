@@ -21,7 +21,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::lifecycle::Lifecycle;
+use crate::{lifecycle::Lifecycle, telemetry::begin_counters};
 
 pub use self::{
     dialect::{Arguments, Connection, EMPTY_BYTES, Engine, Executor, INSERT_MANY, Pool, Row},
@@ -81,6 +81,7 @@ impl Database {
     /// # Errors
     /// One line that names the file and what is wrong with it.
     pub async fn open(path: &Path, steps: &[Step]) -> anyhow::Result<Self> {
+        begin_counters(&[(refusal::DISK_FAILURES, None)]);
         let opened = async {
             let options = options(path);
             let writing = writing(&options);

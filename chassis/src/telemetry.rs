@@ -53,6 +53,24 @@ pub fn init_metrics() -> anyhow::Result<PrometheusHandle> {
     Ok(builder.install_recorder()?)
 }
 
+/// A counter, and its one label with every value that it can have, if it has one.
+pub type CounterOf = (&'static str, Option<(&'static str, &'static [&'static str])>);
+
+/// Lets these counters begin at zero: one that is only there from its first event on hides that event from whoever asks how
+/// often it happens.
+pub fn begin_counters(counters: &[CounterOf]) {
+    for (name, label) in counters {
+        match label {
+            None => metrics::counter!(*name).increment(0),
+            Some((label, values)) => {
+                for value in *values {
+                    metrics::counter!(*name, *label => *value).increment(0);
+                }
+            }
+        }
+    }
+}
+
 /// Sums up, again and again, what was measured: until then every single measurement is kept, whether somebody asks for
 /// metrics or not.
 pub(crate) async fn keep_metrics(metrics: PrometheusHandle) {

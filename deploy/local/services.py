@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -59,6 +60,14 @@ class Services:
             path.replace(path.with_suffix(".log.1"))
         return path
 
+    def shorten(self, name: str) -> None:
+        """Puts a log aside that has become large, while its service goes on writing at the end of the same file."""
+        path = self.logs / f"{name}.log"
+        if path.stat().st_size > LOG_MAX_BYTES:
+            shutil.copyfile(path, path.with_suffix(".log.1"))
+            os.truncate(path, 0)
+            self.begun[name] = 0
+
     def wait_ready(self, stop) -> None:
         """Waits until all are ready. One that ends meanwhile is not started again: what is wrong is wrong at every start."""
         limit = time.monotonic() + READY_WAIT_SECS
@@ -73,8 +82,10 @@ class Services:
             time.sleep(0.05)
 
     def tend(self) -> None:
-        """Starts again what has ended by itself; raises if one does so again and again."""
+        """Starts again what has ended by itself; raises if one does so again and again. Keeps the logs small."""
         now = time.monotonic()
+        for name in self.running:
+            self.shorten(name)
         for name, process in self.running.items():
             if process.poll() is not None and name not in self.due:
                 self.due[name] = now + self.mourn(name, now)

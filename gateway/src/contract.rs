@@ -86,6 +86,11 @@ pub(crate) fn method(path: &str) -> Option<&'static Method> {
     METHODS.get(path)
 }
 
+/// The counters of what can be called from outside.
+pub(crate) fn meters() -> impl Iterator<Item = &'static MethodMeter> {
+    METHODS.values().filter(|method| method.open_to_outside()).map(|method| &method.meter)
+}
+
 /// Path to (client streams, server streams).
 fn streaming() -> HashMap<String, (bool, bool)> {
     let set = prost_types::FileDescriptorSet::decode(fenxi_proto::FILE_DESCRIPTOR_SET).unwrap_or_default();

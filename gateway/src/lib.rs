@@ -58,6 +58,7 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A setting is wrong; the text names it.
 pub async fn serve(listener: TcpListener, config: Config, frame: Frame) -> anyhow::Result<()> {
     config.check()?;
+    meters::begin(contract::meters());
     let tls = match (&config.tls_cert_file, &config.tls_key_file) {
         (Some(chain), Some(key)) => Some(serve::tls::acceptor(chain, key)?),
         _ => None,

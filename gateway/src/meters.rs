@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use fenxi_chassis::telemetry::{CounterOf, begin_counters};
 use metrics::{Counter, Histogram};
 use tonic::Code;
 
@@ -32,17 +33,49 @@ impl MethodMeter {
 
     /// Counts a call that ended.
     pub(crate) fn ended(&self, code: Code, took: Duration) {
+        self.count(code, 1);
+        self.seconds
+            .get_or_init(|| metrics::histogram!("gateway_call_seconds", "method" => self.path))
+            .record(took.as_secs_f64());
+    }
+
+    fn count(&self, code: Code, calls: u64) {
         let code = code as usize;
         if let Some(counter) = self.calls.get(code) {
             counter
                 .get_or_init(
                     || metrics::counter!("gateway_calls_total", "method" => self.path, "code" => code.to_string()),
                 )
-                .increment(1);
+                .increment(calls);
         }
-        self.seconds
-            .get_or_init(|| metrics::histogram!("gateway_call_seconds", "method" => self.path))
-            .record(took.as_secs_f64());
+    }
+}
+
+/// Codes that a call's counter has from the beginning: it went well, or a service failed it. Others come with their first
+/// call, since all of all methods would be a thousand.
+const CODES_AT_FIRST: [Code; 3] = [Code::Ok, Code::Internal, Code::Unavailable];
+
+/// Every counter but the calls'. The words are those of [`refused`].
+const COUNTERS: &[CounterOf] = &[("gateway_refused_total", Some(("why", REFUSED_WHY)))];
+const REFUSED_WHY: &[&str] = &[
+    "address",
+    "authorization",
+    "connections",
+    "content_type",
+    "first_bytes",
+    "method",
+    "missing_header",
+    "origin",
+    "stalled",
+    "user",
+    "user_calls",
+];
+
+/// Lets what is counted begin at zero, of the calls for these methods.
+pub(crate) fn begin<'a>(methods: impl Iterator<Item = &'a MethodMeter>) {
+    begin_counters(COUNTERS);
+    for method in methods {
+        CODES_AT_FIRST.iter().for_each(|code| method.count(*code, 0));
     }
 }
 

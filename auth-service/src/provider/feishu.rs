@@ -41,7 +41,7 @@ pub(crate) enum Brand {
 
 impl Brand {
     /// The login method, the provider in an identity, and the name in the callback's path.
-    pub(crate) fn id(self) -> &'static str {
+    pub(crate) const fn id(self) -> &'static str {
         match self {
             Self::Feishu => "feishu",
             Self::Lark => "lark",

@@ -10,6 +10,8 @@ use super::WriteError;
 pub const BUSY_RETRY_AFTER: Duration = Duration::from_secs(2);
 /// When one may ask again whose disk took nothing: somebody has to do something.
 const DISK_RETRY_AFTER: Duration = Duration::from_secs(30);
+/// Counts what the disk did not take.
+pub(super) const DISK_FAILURES: &str = "database_disk_failures_total";
 const SQLITE_READONLY: u32 = 8;
 const SQLITE_IOERR: u32 = 10;
 const SQLITE_FULL: u32 = 13;
@@ -51,7 +53,7 @@ fn disk(error: &sqlx::Error) -> Option<Failure> {
         _ => return None,
     };
     tracing::error!(%error, "the database cannot be written");
-    metrics::counter!("database_disk_failures_total").increment(1);
+    metrics::counter!(DISK_FAILURES).increment(1);
     Some(Failure::new(ErrorReason::Unavailable, text).retry_after(DISK_RETRY_AFTER))
 }
 

@@ -59,6 +59,43 @@ async fn one_that_dies_again_and_again_is_given_up() -> anyhow::Result<()> {
     nothing_left(folder.path()).await
 }
 
+/// Tends a program that writes a line whenever it is asked for one, until its log was put aside; prints both parts.
+const WRITER: &str = "
+import os, pathlib, sys, time
+sys.path.insert(0, sys.argv[1])
+import services
+services.LOG_MAX_BYTES = 64
+home = pathlib.Path(sys.argv[2])
+program = home / 'gateway'
+program.write_text('#!/bin/sh\\necho before it, and long enough to be more than is kept in one file of a log\\n'
+                   'read line <$HOME_OF_TEST/pipe\\necho after it\\nsleep 60\\n')
+program.chmod(0o755)
+os.mkfifo(home / 'pipe')
+os.environ['HOME_OF_TEST'] = str(home)
+tended = services.Services(home, {'gateway': {}}, home)
+tended.start('gateway')
+log, former = home / 'logs/gateway.log', home / 'logs/gateway.log.1'
+while not former.exists():
+    tended.tend()
+with open(home / 'pipe', 'w') as pipe:
+    pipe.write('go on\\n')
+while 'after it' not in log.read_text():
+    time.sleep(0.01)
+tended.stop()
+print(former.read_text().splitlines()[-1].split(',')[0], '|', log.read_text().strip())
+";
+
+#[tokio::test]
+async fn a_log_that_grows_while_it_runs_is_put_aside() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut command = tokio::process::Command::new("python3");
+    command.arg("-c").arg(WRITER).arg(e2e::house::workspace().join("deploy/local")).arg(folder.path());
+    let output = command.kill_on_drop(true).output().await?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    ensure!(said.trim() == "before it | after it", "{said}{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
 /// Kills one of the launcher's services.
 fn die(running: &Running, name: &str) -> anyhow::Result<()> {
     let launcher = running.pid()?;
