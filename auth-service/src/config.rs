@@ -5,9 +5,15 @@ use std::{path::PathBuf, time::Duration};
 use fenxi_chassis::{config::Common, net::Listen, program::Configured};
 use url::{Host, Url};
 
+/// What else the program does; `owner` has it.
+const OWNER: &str = "For the owner of the machine, while the service runs or not:
+  auth-service reset-password NAME   a new password for a local account
+  auth-service print-audit           the audit, a JSON object a line
+Each has --help.";
+
 /// The settings of auth-service.
 #[derive(Clone, Debug, clap::Parser)]
-#[command(name = "auth-service", version, about = "Fenxi: who are you, and what have you done")]
+#[command(name = "auth-service", version, about = "Fenxi: who are you, and what have you done", after_help = OWNER)]
 pub struct Config {
     /// What every service has.
     #[command(flatten)]

@@ -10,6 +10,7 @@ mod history;
 mod keys;
 mod login;
 mod origin;
+pub mod owner;
 mod provider;
 mod request_ids;
 mod rpc;

@@ -154,7 +154,7 @@ impl Login {
 
     /// Writes a line of the audit that belongs to no other transaction, about a login that was refused. It stays refused,
     /// whether or not the line could be written; and whoever asks again and again from one network is not told of each
-    /// time, because the audit is kept for ever.
+    /// time: only so many lines are kept, and theirs would push out what others need to know.
     async fn audit(&self, entry: Entry, origin: &Origin) {
         let now = self.clock.now_micros();
         if !self.limits.take_audit_line(origin, now) {

@@ -100,6 +100,21 @@ impl Database {
         opened.await.with_context(|| format!("the database {} cannot be opened", path.display()))
     }
 
+    /// Opens the file as it is, beside a service that may have it open: its schema is left to that.
+    ///
+    /// # Errors
+    /// One line that names the file and what is wrong with it.
+    pub async fn open_beside(path: &Path) -> anyhow::Result<Self> {
+        let opened = async {
+            let options = options(path);
+            let writing = writing(&options);
+            let connection = writing.clone().connect().await?;
+            let reader = SqlitePoolOptions::new().max_connections(1).connect_with(reading(&options)).await?;
+            anyhow::Ok(Self { reader, writer: Writer::start(connection, writing) })
+        };
+        opened.await.with_context(|| format!("the database {} cannot be opened", path.display()))
+    }
+
     /// Ends the readers, then the writer when what it was given is committed. The last connection to go puts the log into
     /// the file and removes it, which a reader could not: whoever copies the file of a stopped service has everything.
     /// Two steps of the stop: what was acknowledged is on the disk, and nothing is lost with a connection that is not given

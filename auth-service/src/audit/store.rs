@@ -1,6 +1,11 @@
 //! The table `audit_event`.
 
-use fenxi_chassis::{id, sqlite::Transaction};
+use fenxi_chassis::{
+    id,
+    sqlite::{Executor, Transaction},
+};
+use sqlx::Row as _;
+use uuid::Uuid;
 
 use super::{Entry, Kept};
 use crate::store::StoreError;
@@ -47,4 +52,45 @@ pub(crate) async fn remove_oldest(
     .execute(transaction)
     .await?;
     Ok(removed.rows_affected())
+}
+
+/// A stored line.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// In the order of their coming.
+    pub(crate) line_number: i64,
+    /// When, in unix microseconds.
+    pub(crate) event_time: i64,
+    /// The name of what happened.
+    pub(crate) event: String,
+    /// To whom.
+    pub(crate) user_id: Option<Uuid>,
+    /// By whom.
+    pub(crate) actor_user_id: Option<Uuid>,
+    /// The LoginSession or ApiToken concerned.
+    pub(crate) credential_id: Option<Uuid>,
+    /// From where; may be empty.
+    pub(crate) ip_address: String,
+    /// A word more.
+    pub(crate) detail: String,
+}
+
+/// Lines from after the number `after`, the oldest first, at most `rows_max`.
+pub(crate) async fn lines(executor: impl Executor<'_>, after: i64, rows_max: i64) -> Result<Vec<Line>, StoreError> {
+    let sql = "SELECT line_number, event_time, event, user_id, actor_user_id, credential_id, ip_address, detail \
+               FROM audit_event WHERE line_number > $1 ORDER BY line_number LIMIT $2 + 0";
+    let rows = sqlx::query(sql).bind(after).bind(rows_max).fetch_all(executor).await?;
+    let line = |row: &fenxi_chassis::sqlite::Row| {
+        Ok(Line {
+            line_number: row.try_get("line_number")?,
+            event_time: row.try_get("event_time")?,
+            event: row.try_get("event")?,
+            user_id: row.try_get("user_id")?,
+            actor_user_id: row.try_get("actor_user_id")?,
+            credential_id: row.try_get("credential_id")?,
+            ip_address: row.try_get("ip_address")?,
+            detail: row.try_get("detail")?,
+        })
+    };
+    rows.iter().map(line).collect()
 }

@@ -11,6 +11,8 @@ mod local_login;
 #[cfg(test)]
 mod login_sessions;
 #[cfg(test)]
+mod owner;
+#[cfg(test)]
 mod password_change;
 #[cfg(test)]
 #[path = "../../../chassis/tests/support/raw.rs"]
