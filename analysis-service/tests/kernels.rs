@@ -3,6 +3,8 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "what cannot be is the test's failure")]
 
+#[path = "kernels/cells.rs"]
+mod cells;
 #[path = "kernels/deaths.rs"]
 mod deaths;
 #[path = "kernels/dependency.rs"]

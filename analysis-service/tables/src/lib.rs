@@ -48,7 +48,7 @@ pub use warning::{CellTrouble, ColumnTrouble, MissingWord, UnlikeValue, WarnedCo
 
 /// Counts up whenever a file may become another table than before, or be told of otherwise: other names, other types, other
 /// rows, other kinds of warnings. What is kept of a table belongs to the reading that made it.
-pub const READING: u32 = 5;
+pub const READING: u32 = 6;
 
 /// Reads the beginning of the file at `path` and tells what would become of it: the options in force, the first
 /// `rows` rows, a workbook's sheets, and what a person should know. `file_name` is the name the user gave; it is a

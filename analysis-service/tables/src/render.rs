@@ -1,7 +1,9 @@
 //! One cell as text: numbers in full precision, dates in ISO 8601, bytes in hexadecimal. The only place that decides
-//! how a value looks, for slices and figures alike.
+//! how a value looks, for slices and figures alike. Kernels show the cells of their own tables by the same rules, in
+//! `fenxi_kernel.inspection.texts`; the contract tells them, with `ColumnSlice`.
 
 mod nested;
+mod zone;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -15,6 +17,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_schema::{DataType, TimeUnit};
 
 use crate::ColumnType;
+use zone::Zone;
 
 /// Characters of one cell in a slice.
 pub(crate) const CELL_MAX_CHARS: usize = 1_000;
@@ -107,7 +110,7 @@ fn moment(array: &ArrayRef) -> Text<'_> {
             clock(value.div_euclid(1_000_000), value.rem_euclid(1_000_000) * 1_000)
         }),
         DataType::Timestamp(unit, zone) => {
-            let zone = zone.as_deref().map_or((0, ""), offset);
+            let zone = zone.as_deref().map(Zone::of);
             match unit {
                 TimeUnit::Second => instant::<TimestampSecondType>(array, move |v| stamp(v, 1, zone)),
                 TimeUnit::Millisecond => instant::<TimestampMillisecondType>(array, move |v| stamp(v, 1_000, zone)),
@@ -137,20 +140,14 @@ where
     Box::new(move |row| text(array.value(row)))
 }
 
-/// How a zone is shown: seconds east of UTC, and what says so. One that changes through the year, as Europe/Paris, is shown
-/// in UTC.
-fn offset(zone: &str) -> (i64, &str) {
-    match crate::values::offset_secs(zone) {
-        Some(secs) if secs != 0 => (secs, zone),
-        _ => (0, "Z"),
-    }
-}
-
-/// A moment `value / per_sec` seconds after 1970-01-01T00:00 in UTC, in a zone so many seconds east.
-fn stamp(value: i64, per_sec: i64, (east_secs, zone): (i64, &str)) -> String {
-    let secs = value.div_euclid(per_sec).saturating_add(east_secs);
+/// A moment `value / per_sec` seconds after 1970-01-01T00:00 in UTC, as its zone has it; one without a zone says none.
+fn stamp(value: i64, per_sec: i64, zone: Option<Zone>) -> String {
+    let secs = value.div_euclid(per_sec);
     let nanos = value.rem_euclid(per_sec) * (1_000_000_000 / per_sec);
-    format!("{}T{}{zone}", date(secs.div_euclid(86_400)), clock(secs.rem_euclid(86_400), nanos))
+    let east_secs = zone.map(|zone| zone.east_secs(secs));
+    let local = secs.saturating_add(east_secs.unwrap_or_default());
+    let offset = east_secs.map(zone::offset).unwrap_or_default();
+    format!("{}T{}{offset}", date(local.div_euclid(86_400)), clock(local.rem_euclid(86_400), nanos))
 }
 
 /// How long `value / per_sec` seconds are: hours, minutes and seconds, as spreadsheets have them; from 100 hours on days
@@ -194,18 +191,18 @@ fn date(days: i64) -> String {
     if (0..=9_999).contains(&year) {
         format!("{year:04}-{month:02}-{day:02}")
     } else {
-        format!("{year:+}-{month:02}-{day:02}")
+        format!("{year:+05}-{month:02}-{day:02}")
     }
 }
 
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     let mut text = String::new();
-    for byte in &bytes[..bytes.len().min(CELL_MAX_CHARS / 2)] {
+    for byte in &bytes[..bytes.len().min(CELL_MAX_CHARS / 2 + 1)] {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
-    text
+    cut(&text, CELL_MAX_CHARS)
 }
 
 /// The first `max_chars` characters; where some are missing the last is an ellipsis.

@@ -6,8 +6,9 @@ Only the page is taken out of a table, by slices, which copy nothing else. A lib
 import sys
 from typing import NamedTuple
 
-from fenxi_kernel.inspection.cells import Cells, elements, of, of_arrow, rendered
+from fenxi_kernel.inspection import texts
 from fenxi_kernel.inspection.brief import brief, cut
+from fenxi_kernel.inspection.cells import Cells, elements, of, of_arrow, rendered
 
 _LABEL_MAX_CHARS = 200
 _DTYPE_MAX_CHARS = 100
@@ -131,7 +132,12 @@ def cells(value, column: int, start: int, count: int, chars: int) -> Cells:
 
 
 def _levels(index, chars: int) -> Cells:
-    return rendered([" / ".join(map(str, label)) for label in index], None, chars)
+    return rendered([cut(" / ".join(_level(each, chars) for each in label), chars) for label in index])
+
+
+def _level(value, chars: int) -> str:
+    shown = texts.text(value, chars)
+    return texts.MISSING if shown is None else shown
 
 
 def labels(value, start: int, count: int, chars: int) -> tuple[Column, Cells] | None:

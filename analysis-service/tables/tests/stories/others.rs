@@ -69,7 +69,7 @@ fn arrow_and_parquet_come_back_whatever_they_are_packed_with() {
         assert_eq!(values(&made.file, 3), ["a", "b", "a"]);
         assert_eq!(
             values(&made.file, 4),
-            ["1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000000001Z", "1970-01-01T00:00:01Z"]
+            ["1970-01-01T08:00:00+08:00", "1970-01-01T08:00:00.000000001+08:00", "1970-01-01T08:00:01+08:00"]
         );
         assert_eq!(made.table.columns[4].arrow_type, "timestamp[ns, tz=Asia/Shanghai]");
         assert_eq!(values(&made.file, 5), ["[1, null]", "", "[]"]);

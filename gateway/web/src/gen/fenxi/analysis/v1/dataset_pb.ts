@@ -477,7 +477,20 @@ export const TableSliceSchema: GenMessage<TableSlice> = /*@__PURE__*/
   messageDesc(file_fenxi_analysis_v1_dataset, 7);
 
 /**
- * Cells of one column.
+ * Cells of one column, of a dataset or of a variable in a kernel. The same value has the same text in both:
+ * - a floating-point number in the fewest digits that tell it from all others of its type, such as `0.1` and `1e20`, with
+ *   an exponent from 1e16 on and below 1e-4; one that is not a number is missing. A decimal number with all its places.
+ * - `true` and `false`.
+ * - a day `2024-01-02`, a time of day `03:04:05`, a moment `2024-01-02T03:04:05`, each with as many groups of three digits
+ *   of a fraction as it takes; a year beyond four digits with its sign. A moment of a zone as that zone has it, with its
+ *   offset, `Z` for none; of a named zone after 2099 in UTC.
+ * - a length of time `30:15:00`, from 100 hours on `4 days 04:00:00`; a negative one with a sign before it all.
+ * - bytes in lower-case hexadecimal.
+ * - a list `[1, null]`, a record `{a: 1, b: x}`, a map `[(k, 1)]`, in which each value looks as it does alone and `null`
+ *   is one that is missing.
+ * - of a text that is too long the beginning, and `…` as its last character.
+ * In pandas there are no days: moments in milliseconds without a zone are shown as days where all that are asked for are
+ * midnights.
  *
  * @generated from message fenxi.analysis.v1.ColumnSlice
  */
@@ -497,7 +510,7 @@ export type ColumnSlice = Message<"fenxi.analysis.v1.ColumnSlice"> & {
   type: ColumnType;
 
   /**
-   * One text a row, each at most 1,000 characters: numbers in full precision, dates in ISO 8601; empty where missing.
+   * One text a row, each at most 1,000 characters; empty where missing.
    *
    * @generated from field: repeated string values = 3;
    */

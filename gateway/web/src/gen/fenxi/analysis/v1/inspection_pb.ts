@@ -497,8 +497,8 @@ export const PreviewVariableResponseSchema: GenMessage<PreviewVariableResponse> 
  */
 export type VariablePage = Message<"fenxi.analysis.v1.VariablePage"> & {
   /**
-   * Fewer than asked for at the table's edges. Cells are rendered as PreviewDataset does; each has at most 1,000
-   * characters, and fewer where so many are asked for that they would not fit into 1,000,000.
+   * Fewer than asked for at the table's edges. Cells are rendered as PreviewDataset does, by the rules of ColumnSlice;
+   * each has at most 1,000 characters, and fewer where so many are asked for that they would not fit into 1,000,000.
    *
    * @generated from field: fenxi.analysis.v1.TableSlice slice = 1;
    */
