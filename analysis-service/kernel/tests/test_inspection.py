@@ -232,7 +232,7 @@ class Looks:
         before = kernel.value("threads()")
         found = variables(kernel, limit_ms=SLOW_MS)
         self.assertEqual(found["first"]["summary"], "1")
-        self.assertEqual(found["sleeping"]["summary_error"], "the time of the answer was up")
+        self.assertEqual(found["sleeping"]["summary_error"], "it has not come to its end")
         reasons = []
         while "busy" not in reasons:
             # One whose time is up before it has begun holds no thread.
@@ -246,6 +246,24 @@ class Looks:
         self.made("held.release()", kernel)
         wait_until(lambda: complete(kernel, "fir")["status"] == "ok")
         wait_until(lambda: kernel.value("threads()") == before)
+
+    def test_a_value_that_is_held_costs_no_other_its_text(self):
+        kernel = self.fresh()
+        self.made(
+            "import threading\nheld = threading.Lock()\nheld.acquire()\n"
+            "class Sleeping:\n    def __repr__(self):\n        with held: return 'awake'\n"
+            "class Own:\n    def __repr__(self): return 'own'\n"
+            "a, b, c, own, numbers, x = Sleeping(), Sleeping(), [Sleeping()], Own(), [1, 2], 1",
+            kernel,
+        )
+        for _ in range(6):
+            found = variables(kernel)
+            self.assertEqual([found[name].get("summary") for name in ("own", "numbers", "x")], ["own", "[1, 2]", "1"])
+            for name in ("b", "c"):
+                self.assertEqual(found[name]["summary_error"], "the text of another __main__.Sleeping took too long")
+            self.assertIn("summary_error", found["a"])
+        self.made("held.release()", kernel)
+        wait_until(lambda: variables(kernel)["a"].get("summary") == "awake")
 
     def test_pages_of_tables_and_arrays(self):
         self.made(

@@ -6,7 +6,10 @@ import types
 import unittest
 from unittest import mock
 
+import numpy
+import pandas
 from fenxi_kernel.inspection import budget, variables
+from fenxi_kernel.inspection.asked import Asked
 
 
 class Value:
@@ -20,6 +23,7 @@ class Value:
         if collects:
             gc.collect()
         self.steps.computed += secs
+        self.steps.now += secs
         self.steps.budget.enforce()
         return "a value"
 
@@ -72,12 +76,41 @@ class Steps(unittest.TestCase):
             ([(0.3, True), (0.1, False)], text), ([(0.3, False)], too_slow), ([(0.3, True), (0.3, True)], too_slow),
         ):  # fmt: skip
             with self.subTest(times):
-                self.assertEqual(variables._summary(Value(self, times), self.budget), shown)
+                self.assertEqual(variables._summary(Value(self, times), self.budget, Asked({})), shown)
 
     def test_none_takes_longer_than_all_of_them_may(self):
         self.now = 4.9
         with self.assertRaises(budget.TooSlow):
             self.step(0.15, 0)
+
+    def test_a_class_that_was_too_slow_is_not_asked_again(self):
+        class Slow(Value):
+            pass
+
+        slow = {f"slow{at}": Slow(self, [(0.3, False)]) for at in range(50)}
+        namespace = {"a": [slow["slow0"]], **slow, "nested": [slow["slow1"]], "z": [1], "zz": "text", "value": Value(self, [(0.1, False)])}
+        shell = mock.Mock(user_ns=namespace, user_ns_hidden={})
+        listing = variables.Listing(shell, {})
+        self.assertTrue(listing.fill(self.budget))
+        found = {each.pop("name"): each for each in listing.answer["variables"]}
+        self.assertEqual(found["a"]["summary_error"], "it took longer than 0.2 s")
+        for name in (*slow, "nested"):
+            self.assertIn(".Slow took too long", found[name]["summary_error"])
+        self.assertEqual([found[name]["summary"] for name in ("value", "z", "zz")], ["a value", "[1]", "'text'"])
+        self.assertAlmostEqual(self.computed, 0.4)
+
+    def test_what_cannot_be_slow_is_told_whatever_the_others_take(self):
+        classes = [type(f"Slow{at}", (Value,), {}) for at in range(30)]
+        namespace = {f"a{at:02}": each(self, [(0.3, False)]) for at, each in enumerate(classes)}
+        namespace |= {"z1": 1, "z2": "x", "z3": pandas.DataFrame({"a": [1]}), "z4": numpy.zeros(2), "z5": [1]}
+        shell = mock.Mock(user_ns=namespace, user_ns_hidden={})
+        listing = variables.Listing(shell, {})
+        self.budget = budget.Budget(1.0)
+        listing.fill(self.budget)
+        found = {each.pop("name"): each for each in listing.answer["variables"]}
+        self.assertTrue(all("summary" in found[f"z{at}"] for at in range(1, 5)), found)
+        self.assertEqual(found["a00"]["summary_error"], "it took longer than 0.2 s")
+        self.assertEqual({found[name]["summary_error"] for name in ("a29", "z5")}, {"the time was up"})
 
 
 if __name__ == "__main__":

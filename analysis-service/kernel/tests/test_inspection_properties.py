@@ -105,7 +105,7 @@ class Properties(unittest.TestCase):
         self.assertIn("Documentation:\nA car.", text)
         self.assertIn("class Car(Base):", text)
         self.assertIn("Type: property", self.about("car.__class__"))
-        found = variables._facts("own", self.shell.user_ns["own"], 1, None)
+        found = variables._facts(self.shell.user_ns["own"], "VALUE", 1, None)
         self.assertNotIn("length", found)
         for name, value in self.shell.user_ns.items():
             names.kind_of_name(self.shell, None, name)

@@ -7,7 +7,9 @@ answered in a thread made for it, so that an idle kernel has none, and one whose
 - ``budget`` takes the time away from code that keeps it; ``quiet`` takes the output away from it;
 - ``completions``, ``explain``, ``variables`` and ``preview`` find the answers;
 - ``names`` and ``imports`` find what a name means or may be, ``documents`` what is written about it;
-- ``brief``, ``tables`` and ``cells`` say how values look, ``looks`` what Python's own are made of.
+- ``asked`` keeps whose ``__repr__`` is slow, ``reasons`` says why there is no text;
+- ``brief`` and ``tables`` say how values look, ``looks`` what Python's own are made of;
+- ``cells``, ``arrow_texts``, ``texts``, ``digits`` and ``moments`` write cells as previews of datasets have them.
 
 Whatever is asked, no module is imported for it, no property of an object evaluated and no table copied. ``__repr__`` and
 ``__dir__`` may be the user's own code: it gets a bounded time, prints into nothing and cannot ask for input.

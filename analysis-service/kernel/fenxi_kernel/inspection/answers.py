@@ -11,6 +11,7 @@ import traceback
 
 from fenxi_kernel.inspection import completions, explain, preview, quiet, variables
 from fenxi_kernel.inspection.budget import Budget, Overdue, TooSlow
+from fenxi_kernel.inspection.reasons import reason
 
 KIND = "fenxi_inspection_request"
 _REPLY = "fenxi_inspection_reply"
@@ -33,6 +34,8 @@ class Answers:
     def __init__(self, kernel):
         self._kernel = kernel
         self._threads: set[threading.Thread] = set()
+        # Those of them that listed variables, with the class whose code holds them.
+        self._held: list[tuple[threading.Thread, type]] = []
         self._tasks: set[asyncio.Task] = set()
 
     def take(self, stream, ident, message) -> None:
@@ -51,31 +54,45 @@ class Answers:
 
     async def _found(self, question) -> dict:
         self._threads = {thread for thread in self._threads if thread.is_alive()}
+        self._held = [each for each in self._held if each[0].is_alive()]
         if len(self._threads) >= _THREADS_MAX:
             return _error("busy", f"{_THREADS_MAX} earlier looks into this kernel have not come to their end")
         budget = Budget(min(float(question["limit_ms"]) / 1000, _LIMIT_MAX_SECS))
-        loop, answer = asyncio.get_running_loop(), {}
+        loop, listing = asyncio.get_running_loop(), None
         done = loop.create_future()
+        if question["op"] == "variables":
+            listing = variables.Listing(self._kernel.shell, {id(kind): kind for _, kind in self._held})
 
-        def work():
+        def work(budget):
             quiet.enter()
-            found = _find(self._kernel.shell, question, answer, budget)
+            found = _find(self._kernel.shell, question, listing, budget)
             # The loop may have ended with the kernel.
-            if not loop.is_closed():
+            if found is not None and not loop.is_closed():
                 loop.call_soon_threadsafe(lambda: done.done() or done.set_result(found))
 
-        thread = threading.Thread(target=work, name="inspection", daemon=True)
+        thread = self._begin(work, budget)
+        while not done.done():
+            if budget.rest() < -_GRACE_SECS:
+                # What is known of the variables by now; other answers are whole or none.
+                known = listing is not None and "variables" in listing.answer
+                return {"status": "ok", **listing.answer} if known else _error("timeout", "it took too long")
+            await asyncio.wait({done}, timeout=_WATCH_SECS)
+            budget.enforce()
+            if listing is not None and budget.is_held() and len(self._threads) < _THREADS_MAX:
+                # The others shall not wait for it.
+                kind, budget = listing.leave_out(), budget.successor()
+                if kind is not None:
+                    self._held.append((thread, kind))
+                thread = self._begin(work, budget)
+        return done.result()
+
+    def _begin(self, work, budget: Budget) -> threading.Thread:
+        thread = threading.Thread(target=work, args=(budget,), name="inspection", daemon=True)
         # It would be looked for by debuggers and shown by people's own code.
         thread.pydev_do_not_trace = thread.is_pydev_daemon_thread = True
         thread.start()
         self._threads.add(thread)
-        while not done.done():
-            if budget.rest() < -_GRACE_SECS:
-                # What is known of the variables by now; other answers are whole or none.
-                return {"status": "ok", **answer} if "variables" in answer else _error("timeout", "it took too long")
-            await asyncio.wait({done}, timeout=_WATCH_SECS)
-            budget.enforce()
-        return done.result()
+        return thread
 
 
 def warm_up(shell) -> None:
@@ -87,27 +104,30 @@ def warm_up(shell) -> None:
         {"op": "preview", "name": "warm", "row_offset": 0, "row_count": 1, "column_offset": 0, "column_count": 9},
     )  # fmt: skip
     for question in questions:
-        _look(shell, question, {}, Budget(_LIMIT_MAX_SECS))
+        listing = variables.Listing(shell, {}) if question["op"] == "variables" else None
+        _look(shell, question, listing, Budget(_LIMIT_MAX_SECS))
 
 
-def _find(shell, question, answer: dict, budget: Budget) -> dict:
+def _find(shell, question, listing: variables.Listing | None, budget: Budget) -> dict | None:
     shell.display_pub.register_hook(quiet.drop)
-    return _look(shell, question, answer, budget)
+    return _look(shell, question, listing, budget)
 
 
-def _look(shell, question, answer: dict, budget: Budget) -> dict:
+def _look(shell, question, listing: variables.Listing | None, budget: Budget) -> dict | None:
+    """The answer; none where another thread has taken this one's place."""
     try:
-        if question["op"] == "variables":
-            variables.fill(answer, shell, budget)
-            found = answer
-        else:
+        if listing is None:
             found = budget.step(budget.rest(), _answer_to, shell, question, budget)
+        elif listing.fill(budget):
+            found = listing.answer
+        else:
+            return None
     except TooSlow as error:
         return _error("timeout", str(error))
     except preview.Unknown:
         return _error("not_found", "there is no such variable")
     except (Exception, Overdue) as error:  # noqa: BLE001  the code of a value may raise anything
-        return _error("raised", variables.reason(error))
+        return _error("raised", reason(error))
     return {"status": "ok", **found}
 
 
@@ -123,5 +143,5 @@ def _answer_to(shell, question, budget: Budget) -> dict:
     raise ValueError("no such question")
 
 
-def _error(reason: str, text: str) -> dict:
-    return {"status": "error", "reason": reason, "text": text}
+def _error(code: str, text: str) -> dict:
+    return {"status": "error", "reason": code, "text": text}

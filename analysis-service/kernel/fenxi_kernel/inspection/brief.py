@@ -2,6 +2,7 @@
 
 import types
 
+from fenxi_kernel.inspection.asked import text_of
 from fenxi_kernel.inspection.looks import UNKNOWN, Key, Look, look, maker
 
 # Longer names of classes are cut.
@@ -75,7 +76,7 @@ def _text(value, chars, items, level):
         end = found.end if level > 0 else found.end.removeprefix(",")
         return found.begin + ", ".join(_parts(found, chars, items, level)) + end
     shown = _table(value)
-    return repr(value) if shown is None else shown
+    return text_of(value, type_name(value)) if shown is None else shown
 
 
 def _parts(found: Look, chars: int, items: int, level: int) -> list[str]:

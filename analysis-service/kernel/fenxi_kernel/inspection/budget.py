@@ -18,6 +18,8 @@ T = TypeVar("T")
 _WAITS = 5
 # How long a thread waits for the exception that is on its way to it.
 _ARRIVAL_SECS = 1.0
+# How long after that it is taken for held.
+_HELD_SECS = 0.3
 
 _raise = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _raise.argtypes = (ctypes.c_ulong, ctypes.py_object)
@@ -43,6 +45,7 @@ class Budget:
         self._computes_until = 0.0
         self._clock = 0
         self._fired = False
+        self._fired_at = 0.0
 
     def rest(self) -> float:
         """Seconds left."""
@@ -90,10 +93,18 @@ class Budget:
             return
         try:
             if self._step_until is not None:
-                self._fired = True
+                self._fired, self._fired_at = True, time.monotonic()
                 _raise(self._thread, Overdue)
         finally:
             lock.release()
+
+    def is_held(self) -> bool:
+        """Whether native code holds the thread in a step whose time is up."""
+        return self._step_until is not None and self._fired and time.monotonic() >= self._fired_at + _HELD_SECS
+
+    def successor(self) -> "Budget":
+        """What is left of the time, for another thread."""
+        return Budget(self.rest())
 
     def _is_over(self, until: float) -> bool:
         if time.monotonic() >= until:

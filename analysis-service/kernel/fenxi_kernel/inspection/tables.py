@@ -7,9 +7,10 @@ import sys
 from typing import NamedTuple
 
 from fenxi_kernel.inspection import texts
-from fenxi_kernel.inspection.brief import brief, cut
+from fenxi_kernel.inspection.brief import brief, cut, type_name
 from fenxi_kernel.inspection.cells import Cells, elements, of, of_arrow, rendered
 
+_LIBRARIES = ("pandas.", "numpy.", "pyarrow.")
 _LABEL_MAX_CHARS = 200
 _DTYPE_MAX_CHARS = 100
 # pandas weighs a table column by column, each in some 20 us.
@@ -95,6 +96,14 @@ def _item(item) -> str:
     numpy = sys.modules["numpy"]
     # Its own text names its type, which is told beside it.
     return str(item) if type(item) in (numpy.float16, numpy.float32) else brief(item, 40)
+
+
+def is_plain(value) -> bool:
+    """Whether it is summed up without any code but its library's, and without its elements' own."""
+    kind = kind_of(value)
+    if kind is None or not type_name(value).startswith(_LIBRARIES):
+        return False
+    return kind == "TABLE" or getattr(value.dtype, "kind", "O") != "O"
 
 
 def columns(value, start: int, count: int) -> list[Column]:

@@ -2,14 +2,17 @@
 
 import gc
 import sys
+import threading
 import types
 from collections import deque
 from collections.abc import Callable
 
 from fenxi_kernel.inspection import tables
+from fenxi_kernel.inspection.asked import Asked, watch
 from fenxi_kernel.inspection.brief import CALLABLES, brief, type_name
 from fenxi_kernel.inspection.budget import Budget, TooSlow
-from fenxi_kernel.inspection.looks import LIBRARY_CONTAINERS, maker
+from fenxi_kernel.inspection.looks import LIBRARY_CONTAINERS
+from fenxi_kernel.inspection.reasons import reason
 
 _COUNT_MAX = 500
 _COLUMNS_MAX = 50
@@ -23,10 +26,9 @@ _FACTS_SECS = 1.0
 
 _SIZED = (str, bytes, bytearray, list, tuple, dict, set, frozenset, range, deque, *LIBRARY_CONTAINERS)
 _WEIGHED = (str, bytes, bytearray, int, float, complex, bool)
-# What the text of an exception may be made of, and how long each may be if there are several.
-_PLAIN = (str, bytes, int, float, bool, types.NoneType)
-_PART_MAX_CHARS = 10_000
-_OF_OS_ERRORS = [OSError.__dict__[name] for name in ("errno", "strerror", "filename", "filename2")]
+_PLAIN = (str, bytes, bytearray, int, float, complex, bool, range, types.NoneType)
+_TABLES = ("TABLE", "ARRAY")
+_HELD = "it has not come to its end"
 _TIME_UP = "the time of the answer was up"
 
 
@@ -43,44 +45,100 @@ def names(shell) -> list[str]:
     return sorted(found)
 
 
-def fill(answer: dict, shell, budget: Budget) -> None:
-    """Puts the variables into the answer: first what is known without the user's code, then the short texts. It may be
-    sent at any moment between."""
-    found = names(shell)
-    answer["more"] = len(found) > _COUNT_MAX
-    values, entries, columns_left = [], [], _ALL_COLUMNS_MAX
-    for name in found[:_COUNT_MAX]:
+class Listing:
+    """The variables of one answer. They are filled in bit by bit, and may be sent at any moment.
+
+    One worker at a time fills them in: where code of a value holds its thread, another goes on behind that value. A class
+    whose ``__repr__`` was too slow is not asked again."""
+
+    def __init__(self, shell, slow: dict[int, type]):
+        self.answer = {}
+        self._asked = Asked(slow)
+        self._shell = shell
+        self._names: deque | None = None
+        # Values that cannot be slow, and others, with what is told of them.
+        self._plain, self._others = deque(), deque()
+        self._columns_left = _ALL_COLUMNS_MAX
+        self._entry: dict | None = None
+        self._worker: Budget | None = None
+        self._lock = threading.Lock()
+
+    def fill(self, budget: Budget) -> bool:
+        """Goes on: first with what is known without the user's code, then with the short texts. Says whether it has come to
+        the end, and no other has this worker's place."""
+        self._worker = budget
+        watch(self._asked)
+        if self._names is None:
+            found = names(self._shell)
+            self._names = deque(found[:_COUNT_MAX])
+            self.answer |= {"variables": [], "more": len(found) > _COUNT_MAX}
+        for todo, do in (
+            (self._names, self._add), (self._plain, self._summarize), (self._others, self._summarize),
+        ):  # fmt: skip
+            while todo and self._worker is budget:
+                do(todo.popleft(), budget)
+        return self._worker is budget
+
+    def leave_out(self) -> type | None:
+        """Takes the value that a worker is held by for one that is too slow, and the worker's place from it. Gives the
+        class whose code holds it, if it is known."""
+        with self._lock:
+            self._worker = None
+            if self._entry is not None and "summary" not in self._entry:
+                self._entry |= {"summary_error": _HELD}
+                if "row_count" not in self._entry and "shape" not in self._entry and self._entry["kind"] in _TABLES:
+                    self._entry["kind"] = "VALUE"
+            return self._asked.was_slow()
+
+    def _add(self, name: str, budget: Budget) -> None:
         # The cell that runs may have deleted it.
-        if name in shell.user_ns:
-            value = shell.user_ns[name]
-            entry = _facts(name, value, min(_COLUMNS_MAX, columns_left), budget)
-            columns_left -= len(entry.get("columns", ()))
-            values.append(value)
-            entries.append(entry)
-    answer["variables"] = entries
-    for entry, value in zip(entries, values, strict=True):
-        summary, error = _summary(value, budget)
-        if error:
-            entry["summary_error"] = error
-        else:
-            entry["summary"] = summary
-            del entry["summary_error"]
-
-
-def _facts(name: str, value: object, columns_max: int, budget: Budget) -> dict:
-    entry = {"name": name, "type": type_name(value), "kind": kind_of(value), "summary_error": _TIME_UP}
-    if entry["kind"] in ("TABLE", "ARRAY"):
+        value = self._shell.user_ns.get(name, self)
+        if value is self:
+            return
+        entry = {"name": name, "type": type_name(value), "kind": kind_of(value), "summary_error": _TIME_UP}
+        self._entry = entry
+        self.answer["variables"].append(entry)
         try:
-            entry |= _step(budget, _FACTS_SECS, _table_facts, value, entry["kind"], columns_max)
+            facts = _facts(value, entry["kind"], min(_COLUMNS_MAX, self._columns_left), budget)
+        except TooSlow as error:
+            self._note(entry, budget, {"kind": "VALUE", "summary_error": reason(error)})
+            return
         except Exception as error:  # noqa: BLE001  a class of the user's own may do anything
-            entry["kind"] = "VALUE"
-            entry["summary_error"] = reason(error)
-        return entry
+            facts = {"kind": "VALUE", "summary_error": reason(error)}
+        self._columns_left -= len(facts.get("columns", ()))
+        if self._note(entry, budget, facts):
+            (self._plain if _is_plain(value) else self._others).append((entry, value))
+
+    def _summarize(self, todo: tuple[dict, object], budget: Budget) -> None:
+        self._entry, value = todo
+        summary, error = _summary(value, budget, self._asked)
+        self._note(self._entry, budget, {"summary_error": error} if error else {"summary": summary})
+
+    def _note(self, entry: dict, budget: Budget, facts: dict) -> bool:
+        """Puts them into an entry, unless another has this worker's place."""
+        with self._lock:
+            if self._worker is not budget:
+                return False
+            entry |= facts
+            if "summary" in facts:
+                del entry["summary_error"]
+            return True
+
+
+def _is_plain(value: object) -> bool:
+    """Whether its text is no matter of anybody's code, nor of what it holds."""
+    return _is_one_of(value, _PLAIN) or tables.is_plain(value)
+
+
+def _facts(value: object, kind: str, columns_max: int, budget: Budget) -> dict:
+    if kind in _TABLES:
+        return _step(budget, _FACTS_SECS, _table_facts, value, kind, columns_max)
+    facts = {}
     if _is_one_of(value, _SIZED):
-        entry["length"] = len(value)
+        facts["length"] = len(value)
     if _is_one_of(value, _WEIGHED):
-        entry["size_bytes"] = sys.getsizeof(value)
-    return entry
+        facts["size_bytes"] = sys.getsizeof(value)
+    return facts
 
 
 def _step(budget: Budget, secs: float, function: Callable, *arguments):
@@ -119,44 +177,13 @@ def kind_of(value: object) -> str:
     return "CALLABLE" if issubclass(type(value), CALLABLES) else "VALUE"
 
 
-def _summary(value: object, budget: Budget) -> tuple[str, str]:
+def _summary(value: object, budget: Budget, asked: Asked) -> tuple[str, str]:
     """A short text, or why there is none."""
+    asked.end()
     try:
         return " ".join(_step(budget, _SUMMARY_SECS, brief, value, _SUMMARY_MAX_CHARS).split()), ""
+    except TooSlow as error:
+        asked.was_slow()
+        return "", reason(error)
     except Exception as error:  # noqa: BLE001  a __repr__ may raise anything
         return "", reason(error)
-
-
-def reason(error: BaseException) -> str:
-    """An exception in a line. It is asked outside of any time, so nothing of it is that could be the user's code: only the
-    text of a plain one is taken, whose arguments are plain themselves."""
-    kind = type_name(error)
-    text = _own_text(error)
-    return kind if text is None else brief_line(kind.removeprefix("fenxi_kernel.inspection.budget."), text)
-
-
-def _own_text(error: BaseException) -> str | None:
-    writer, arguments = maker(type(error), "__str__"), BaseException.args.__get__(error)
-    parts = arguments
-    if writer is OSError:
-        parts = (*arguments, *(member.__get__(error) for member in _OF_OS_ERRORS))
-    elif writer is not BaseException and writer is not KeyError:
-        return None
-    if not all(_is_one_of(part, _PLAIN) for part in parts):
-        return None
-    if writer is BaseException and len(arguments) == 1 and type(arguments[0]) is str:
-        return arguments[0]
-    if any(type(part) in (str, bytes) and len(part) > _PART_MAX_CHARS for part in parts):
-        return None
-    try:
-        return writer.__str__(error)
-    except ValueError:
-        # A whole number of too many digits.
-        return None
-
-
-def brief_line(kind: str, text: str) -> str:
-    """A class and a text in one short line."""
-    if kind == "TooSlow":
-        return text[:_SUMMARY_MAX_CHARS]
-    return f"{kind}: {' '.join(text[:_SUMMARY_MAX_CHARS].split())}"[:_SUMMARY_MAX_CHARS]
