@@ -24,6 +24,7 @@ def prepare() -> None:
     after_import("matplotlib._mathtext", _formulas)
     after_import("joblib.externals.loky.process_executor", _workers)
     after_import("stack_data.core", _sources)
+    after_import("tqdm.notebook", _bars)
 
 
 def set_variables() -> None:
@@ -49,6 +50,12 @@ def _sources(module) -> None:
     from fenxi_kernel import sources
 
     sources.install(module)
+
+
+def _bars(module) -> None:
+    from fenxi_kernel import progress
+
+    progress.install(module)
 
 
 def _workers(module) -> None:

@@ -34,6 +34,7 @@ _LIBRARIES = (
     "plotly.graph_objects", "sklearn.cluster", "sklearn.compose", "sklearn.datasets", "sklearn.decomposition",
     "sklearn.ensemble", "sklearn.linear_model", "sklearn.metrics", "sklearn.model_selection", "sklearn.pipeline",
     "sklearn.preprocessing", "sklearn.svm", "sklearn.tree", "statsmodels.api", "statsmodels.formula.api",
+    "tqdm.auto",
 )  # fmt: skip
 
 # What these import only when they are first used, found by comparing sys.modules before and after ordinary work. A

@@ -39,6 +39,21 @@ describe("a terminal line", () => {
     expect(written("outer 0\ninner 0\n\x1b[2Aouter 1\n\ninner 2").plainText()).toBe("outer 1\ninner 0\ninner 2");
   });
 
+  it("shows of tqdm's bars one line each, and of those within others nothing in the end", () => {
+    const log = new TerminalLog();
+    const bar = (name: string, done: number) => `\r${name}:  ${done}0%|${"█".repeat(done).padEnd(10)}| ${done}/10 [00:0${done % 10}<00:00,  9.9it/s]`;
+    for (let done = 0; done <= 10; done++) {
+      log.write(bar("outer", done));
+      log.write("\n");
+      for (let part = 0; part <= 10; part++) log.write(bar("inner", part));
+      log.write(`\x1b[A`);
+      expect(log.plainText().split("\n")).toHaveLength(2);
+      log.write(`\n\r${" ".repeat(60)}\r\x1b[A`);
+    }
+    log.write("\n");
+    expect(log.plainText().trim()).toBe("outer:  100%|██████████| 10/10 [00:00<00:00,  9.9it/s]");
+  });
+
   it("leaves unknown controls out and titles unseen", () => {
     expect(written("\x07a\x00b\x1b]0;title\x07c").plainText()).toBe("abc");
   });
