@@ -95,7 +95,8 @@ pub async fn serve_on(listeners: impl Into<Listeners>, config: Config, frame: Fr
     let (key_requests, key_queue) = KeyRequests::channel();
     let verifier = Verifier::new(AUDIENCE_ANALYSIS, frame.clock.clone(), Some(key_requests));
     let lifecycle = frame.lifecycle.clone();
-    lifecycle.set_ready("keys", false);
+    // The keys may be there long before all the rest is.
+    ["keys", "service"].into_iter().for_each(|part| lifecycle.set_ready(part, false));
     lifecycle.spawn(follow_keys(auth, verifier.clone(), key_queue, lifecycle.clone()));
 
     // Datasets.
@@ -114,7 +115,7 @@ pub async fn serve_on(listeners: impl Into<Listeners>, config: Config, frame: Fr
         database.close(&lifecycle).await;
         return Ok(());
     }
-    let (launcher, kept) = launcher(&config.kernels, (data.to_owned(), run), &networks).await?;
+    let (launcher, kept) = launcher(&config.kernels, (data.to_owned(), run), &networks, &lifecycle).await?;
     let mut inherited = Inherited::default();
     for adopted in join_all(kept.into_iter().map(Adopted::connect)).await.into_iter().flatten() {
         inherited.kernels.insert(adopted.kernel_id(), adopted);
@@ -235,6 +236,7 @@ async fn launcher(
     settings: &KernelSettings,
     (data, run): (PathBuf, PathBuf),
     networks: &Networks,
+    lifecycle: &Lifecycle,
 ) -> anyhow::Result<(Launchers, Vec<Launched>)> {
     let (python, apart) = (settings.python.clone(), settings.apart());
     anyhow::ensure!(
@@ -251,6 +253,8 @@ async fn launcher(
     let open = move || Ok((Workshop::open(&python, &run, &data.join("work"), apart, (supervisor, &held))?, held));
     let (workshop, held): (Workshop, _) =
         tokio::task::spawn_blocking(open).await.map_err(anyhow::Error::from).flatten()?;
+    // Datasets are served all the same.
+    lifecycle.set_degraded("kernels", workshop.trouble());
     networks.refuse_for(workshop.network_obstacle(settings.kernel_start == KernelStart::Fork));
     workshop.set_network(network_source(networks));
     let kept = workshop.take_up(held).await;

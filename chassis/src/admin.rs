@@ -37,7 +37,7 @@ pub async fn serve(listener: TcpListener, lifecycle: Lifecycle, metrics: Prometh
 fn readyz(lifecycle: &Lifecycle) -> impl IntoResponse + use<> {
     let (ready, waiting) = lifecycle.readiness();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(serde_json::json!({ "ready": ready, "waiting_for": waiting })))
+    (status, Json(serde_json::json!({ "ready": ready, "waiting_for": waiting, "degraded": lifecycle.degraded() })))
 }
 
 #[cfg(test)]
@@ -49,6 +49,23 @@ mod tests {
     };
 
     use super::*;
+
+    #[tokio::test]
+    async fn readiness_says_what_is_missing_for_all_of_it() {
+        let lifecycle = Lifecycle::new();
+        lifecycle.set_ready("service", true);
+        let told = async || {
+            let answer = readyz(&lifecycle).into_response();
+            let status = answer.status();
+            let body = axum::body::to_bytes(answer.into_body(), 1 << 10).await.expect("a body");
+            (status, serde_json::from_slice::<serde_json::Value>(&body).expect("JSON")["degraded"].clone())
+        };
+        assert_eq!(told().await, (StatusCode::OK, serde_json::json!({})));
+        lifecycle.set_degraded("kernels", Some("no Python"));
+        assert_eq!(told().await, (StatusCode::OK, serde_json::json!({"kernels": "no Python"})));
+        lifecycle.set_degraded("kernels", None);
+        assert_eq!(told().await, (StatusCode::OK, serde_json::json!({})));
+    }
 
     #[tokio::test]
     async fn half_a_request_does_not_keep_the_process() {

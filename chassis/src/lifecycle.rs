@@ -30,6 +30,7 @@ pub struct Lifecycle {
     began: Arc<OnceLock<Instant>>,
     tasks: TaskTracker,
     parts: Arc<Mutex<BTreeMap<&'static str, bool>>>,
+    degraded: Arc<Mutex<BTreeMap<&'static str, String>>>,
 }
 
 impl Lifecycle {
@@ -113,6 +114,21 @@ impl Lifecycle {
         let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting: Vec<_> = parts.iter().filter(|(_, ready)| !**ready).map(|(part, _)| *part).collect();
         (waiting.is_empty() && !parts.is_empty() && !self.is_stopping(), waiting)
+    }
+
+    /// Says what a part cannot do while the process is ready for all else, and why; or that it can.
+    pub fn set_degraded(&self, part: &'static str, why: Option<&str>) {
+        let mut degraded = self.degraded.lock().unwrap_or_else(PoisonError::into_inner);
+        match why {
+            Some(why) => degraded.insert(part, why.to_owned()),
+            None => degraded.remove(part),
+        };
+    }
+
+    /// The parts that cannot do all of their work, each with the reason, for whoever runs the service.
+    #[must_use]
+    pub fn degraded(&self) -> BTreeMap<&'static str, String> {
+        self.degraded.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Stops at SIGTERM or SIGINT.

@@ -83,6 +83,7 @@ def house(arguments: argparse.Namespace, home: Path, listen: Listen) -> int:
         services.wait_ready(stop)
         if not stop.asked:
             announce(home, listen.url)
+            services.tell_shortcomings()
         while not stop.asked:
             services.tend()
             time.sleep(0.2)

@@ -119,14 +119,24 @@ class Services:
         how = describe(self.running[name].returncode)
         return Trouble(f"{name} ended with {how}{more}; the end of {path}:\n" + "\n".join(tail))
 
+    def tell_shortcomings(self) -> None:
+        """Says what a service that is ready cannot do, as it tells it itself."""
+        for name in self.variables:
+            for why in (self.health(name).get("degraded") or {}).values():
+                say(f"{name}: {why}")
+
     def is_ready(self, name: str) -> bool:
+        return self.health(name).get("ready") is True
+
+    def health(self, name: str) -> dict:
+        """What a service says of itself; nothing while it does not answer, or is not ready."""
         variable = f"{given.PREFIXES[name]}_ADMIN_LISTEN"
         admin = given.get(variable) or self.variables[name][variable]
         try:
             with DIRECT.open(f"http://{admin}/readyz", timeout=2) as answer:
-                return json.load(answer)["ready"]
-        except (OSError, ValueError, KeyError, urllib.error.URLError):
-            return False
+                return json.load(answer)
+        except (OSError, ValueError, urllib.error.URLError):
+            return {}
 
     def stop(self) -> bool:
         """Stops them in order: the door first, then the work, then who everybody asks. Says whether those that ran ended

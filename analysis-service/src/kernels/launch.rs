@@ -8,6 +8,7 @@ mod fork;
 mod giving;
 mod isolation;
 mod keeper;
+mod modules;
 mod plain;
 mod program;
 mod python;
@@ -36,12 +37,13 @@ use uuid::Uuid;
 pub(super) use self::removal::{FOLDER, open_here};
 pub(crate) use self::support::count_way;
 pub use self::{
+    folders::socket_folder,
     fork::ForkLauncher,
     isolation::{Apart, Level},
     plain::PlainLauncher,
     program::ProgramLauncher,
     support::Support,
-    workshop::{Workshop, socket_folder},
+    workshop::Workshop,
 };
 use self::{ranges::HeldRange, users::User};
 use super::{
@@ -132,6 +134,12 @@ pub enum LaunchError {
     /// No more are started.
     #[error("the service is being stopped")]
     Closed,
+    /// The interpreter of kernels lacks these modules.
+    #[error(
+        "no kernel can be started: the Python of kernels (--python) lacks {0}; whoever runs the service finds in its log \
+         what to do"
+    )]
+    Python(String),
     /// It would be kept apart less than is asked for.
     #[error("--kernel-isolation {0}")]
     Apart(String),

@@ -82,6 +82,11 @@ impl House {
         self
     }
 
+    /// What the service says that it cannot do, part by part.
+    pub(crate) fn degraded(&self) -> std::collections::BTreeMap<&'static str, String> {
+        self.lifecycle.degraded()
+    }
+
     /// A client of a new user.
     pub(crate) fn user(&self) -> User {
         self.user_called(id())

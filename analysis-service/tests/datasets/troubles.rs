@@ -12,7 +12,7 @@ use fenxi_proto::{
 use tonic_types::StatusExt as _;
 
 use super::{
-    house::{Keys, User, id, numbers, refusal, until},
+    house::{House, Keys, User, id, numbers, refusal, until},
     port::Port,
     uploads::open_stream,
 };
@@ -143,4 +143,14 @@ async fn a_database_that_takes_nothing_loses_nothing_and_goes_on() {
     assert_eq!(created[0], created[1], "doubled");
     let listed = user.client.clone().list_datasets(ListDatasetsRequest::default()).await.expect("listed").into_inner();
     assert_eq!(listed.datasets.len(), 2, "lost or doubled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn datasets_are_served_where_no_kernel_can_be_started() {
+    // Its interpreter is no Python.
+    let house = House::start().await;
+    let degraded = house.degraded();
+    assert!(degraded["kernels"].starts_with("--python /bin/sh: "), "{degraded:?}");
+    assert!(degraded["kernels"].contains("deploy/local/python_env"), "{degraded:?}");
+    assert_eq!(house.user().dataset("numbers.csv", &numbers(3)).await.name, "numbers");
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use analysis_service::kernels::launch::{Apart, Launcher as _, Level, Order, PlainLauncher, Workshop};
+use analysis_service::kernels::launch::{Apart, ForkLauncher, Launcher, Level, Order, PlainLauncher, Workshop};
 use uuid::Uuid;
 
 use super::house::{python, soon, supervisor};
@@ -140,6 +140,38 @@ async fn a_path_too_long_for_sockets_and_a_missing_python_are_said() {
     assert!(error.contains("--kernel-run-dir") && error.contains("room for 84"), "{error}");
     let error = open("/nonexistent", dir.path());
     assert!(error.contains("/nonexistent"), "{error}");
+}
+
+#[tokio::test]
+async fn a_python_that_lacks_modules_is_told_and_no_kernel_is_waited_for() {
+    let dir = tempfile::tempdir_in("/tmp").expect("a folder");
+    // Of the libraries it finds none.
+    let bare = dir.path().join("python");
+    fs::write(&bare, format!("#!/bin/sh\nexec {} -S \"$@\"\n", python().display())).expect("written");
+    fs::set_permissions(&bare, fs::Permissions::from_mode(0o755)).expect("set");
+    let (supervisor, held) = supervisor(dir.path(), Duration::ZERO).await;
+    let open = |python: &Path, level: Level| {
+        let (run, work) = (dir.path().join("run"), dir.path().join("work"));
+        Workshop::open(python, &run, &work, apart(level), (supervisor.clone(), &held))
+    };
+    assert_eq!(open(&python(), Level::None).expect("a workshop").trouble(), None);
+    let workshop = open(&bare, Level::None).expect("a workshop");
+    let told = workshop.trouble().expect("told").to_owned();
+    let names = ["--python", "ipykernel", "pandas", "FENXI_ANALYSIS_PYTHON", "requirements.txt"];
+    assert!(names.iter().all(|name| told.contains(name)), "{told}");
+    let forks = ForkLauncher::start(workshop.clone(), Vec::new());
+    let plain = PlainLauncher::new(workshop);
+    for launcher in [&plain as &dyn Launcher, &*forks] {
+        soon(launcher.settled()).await;
+        let refused = soon(launcher.launch(order())).await.expect_err("it was started").to_string();
+        assert!(refused.contains("lacks") && refused.contains("ipykernel"), "{refused}");
+        assert!(launcher.support().failures.values().all(|why| *why == told), "{:?}", launcher.support());
+    }
+    assert_eq!(forks.support().failures.len(), 3);
+    assert!(places(dir.path()).is_empty());
+    // What is no Python at all is told with the setting, whoever asks it first.
+    let error = format!("{:#}", open(Path::new("/bin/true"), Level::Standard).expect_err("refused"));
+    assert!(error.contains("--python /bin/true"), "{error}");
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context as _;
+use fenxi_chassis::net::SOCKET_PATH_MAX_BYTES;
 use tokio::time::{Instant, sleep};
 
 use super::{giving, removal};
@@ -17,8 +19,28 @@ use crate::kernels::machine::cgroup::Group;
 const GROUP_REMOVE_WAIT: Duration = Duration::from_secs(2);
 const GROUP_REMOVE_PAUSE: Duration = Duration::from_millis(5);
 
+/// What a launcher adds to its folder for the longest socket path: `/`, 16 digits, `/k/s-5`.
+const SOCKET_PATH_ADDED_BYTES: usize = 1 + 16 + 2 + 4;
 /// Where a kernel has its temporary files, in the folder that it works in.
 pub(super) const TMP: &str = ".tmp";
+
+/// Makes the folder of sockets and gives it by its true path: links are followed once and for all, since the path of a socket
+/// has to stay short and valid. Blocks.
+///
+/// # Errors
+/// One line that names the setting, the folder and what is wrong with it.
+pub fn socket_folder(run_dir: &Path) -> anyhow::Result<PathBuf> {
+    const MAX_BYTES: usize = SOCKET_PATH_MAX_BYTES - SOCKET_PATH_ADDED_BYTES;
+    fenxi_chassis::files::private_folder(run_dir).context("--kernel-run-dir")?;
+    let folder = run_dir.canonicalize().context("--kernel-run-dir")?;
+    let bytes = folder.as_os_str().len();
+    anyhow::ensure!(
+        bytes <= MAX_BYTES,
+        "--kernel-run-dir {}: the path has {bytes} bytes, and sockets in it leave room for {MAX_BYTES}: choose a shorter one",
+        folder.display(),
+    );
+    Ok(folder)
+}
 
 /// Where a kernel finds its tables.
 pub(super) fn tables(place: &Path) -> PathBuf {

@@ -137,12 +137,9 @@ impl Launcher for ForkLauncher {
             Standing::Ready { start, .. } => start,
             Standing::Failed => KernelStart::Plain,
         };
-        Support {
-            start,
-            wanted_start: KernelStart::Forked,
-            failures: self.failures.all(),
-            ..self.workshop.support(start != KernelStart::Plain)
-        }
+        let mut support = self.workshop.support(start != KernelStart::Plain);
+        support.failures.extend(self.failures.all());
+        Support { start, wanted_start: KernelStart::Forked, ..support }
     }
 
     fn preparation(&self) -> Option<u64> {

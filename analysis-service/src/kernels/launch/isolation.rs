@@ -6,7 +6,6 @@ use std::{
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
     sync::Arc,
 };
 
@@ -16,7 +15,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    LaunchError,
+    LaunchError, modules, python,
     ranges::Ranges,
     support::Support,
     users::{User, Users},
@@ -348,19 +347,9 @@ impl Found {
 }
 
 fn probe(python: &Path, library: &Path, uid: u32) -> anyhow::Result<Found> {
-    let output = Command::new(python)
-        .args(["-m", "fenxi_kernel.isolation", "--uid", &uid.to_string()])
-        // Modules are looked for where it starts.
-        .current_dir(library)
-        .env_clear()
-        .env("PYTHONPATH", library)
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-        .stdin(Stdio::null())
-        .output()
-        .context("the trial of the layers that keep kernels apart cannot be started")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "the trial of the layers that keep kernels apart failed: {}", said.trim());
-    serde_json::from_slice(&output.stdout).context("the trial of the layers that keep kernels apart is not understood")
+    let what = "the trial of the layers that keep kernels apart";
+    let said = python::ask(python, library, what, &["-m", "fenxi_kernel.isolation", "--uid", &uid.to_string()])?;
+    serde_json::from_slice(&said).with_context(|| modules::not_understood(python))
 }
 
 fn told(level: Level, layers: &[&str]) -> KernelIsolation {

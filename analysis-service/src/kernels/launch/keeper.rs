@@ -104,6 +104,13 @@ impl Keeper {
 
     /// Runs until the launcher is closed or dropped; nothing of the server is left then.
     pub(super) async fn run(mut self) {
+        if self.workshop.allow_kernels().is_err() {
+            // The log says why already.
+            let why = self.workshop.trouble().unwrap_or_default();
+            [KernelStart::Forked, KernelStart::ForkedWarm].iter().for_each(|way| self.failures.note(*way, why));
+            self.standing.send_replace(Standing::Failed);
+            return;
+        }
         let mut number = 0;
         for (way, mode) in [(KernelStart::Forked, "deep"), (KernelStart::ForkedWarm, WARM)] {
             let mut young_deaths = 0;

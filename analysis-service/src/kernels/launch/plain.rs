@@ -26,6 +26,7 @@ impl PlainLauncher {
     }
 
     async fn start(&self, order: Order) -> Result<Launched, LaunchError> {
+        self.0.allow_kernels()?;
         let prepared = self.0.prepare(order, false).await?;
         let mut files = vec![(prepared.connection_file(), prepared.connection().to_string())];
         let mut args = vec!["-m".into(), "fenxi_kernel".into(), prepared.connection_file().into()];

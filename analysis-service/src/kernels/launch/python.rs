@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
 };
 
 use anyhow::Context as _;
@@ -38,6 +39,28 @@ pub(super) fn write(run_dir: &Path) -> anyhow::Result<PathBuf> {
         }
     }
     Ok(library)
+}
+
+/// Asks the interpreter something before there are kernels, in an environment of nothing but the package; gives what it
+/// printed. Blocks.
+///
+/// # Errors
+/// One line that names the setting, and what failed.
+pub(super) fn ask(python: &Path, library: &Path, what: &str, args: &[&str]) -> anyhow::Result<Vec<u8>> {
+    let named = || format!("--python {}: {what}", python.display());
+    let output = Command::new(python)
+        .args(args)
+        // Modules are looked for where it starts.
+        .current_dir(library)
+        .env_clear()
+        .env("PYTHONPATH", library)
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{} cannot be started", named()))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "{} failed ({}): {}", named(), output.status, said.trim());
+    Ok(output.stdout)
 }
 
 /// Names the content.

@@ -9,7 +9,6 @@ use std::{
 };
 
 use anyhow::Context as _;
-use fenxi_chassis::net::SOCKET_PATH_MAX_BYTES;
 use fenxi_proto::analysis::v1::KernelStart;
 use fenxi_supervisor::{
     Channel, HEARTBEAT_NUMBER,
@@ -21,8 +20,9 @@ use uuid::Uuid;
 use super::{
     Apart, LaunchError, Launched, Left, MARK, Order,
     discard::Discarded,
-    folders::{Folders, TMP, make_dir, remove_dir, remove_group, sockets, tables},
+    folders::{Folders, TMP, make_dir, remove_dir, remove_group, socket_folder, sockets, tables},
     isolation::{Isolation, Paths, Plan},
+    modules::{self, Trouble},
     python,
     ranges::Ranges,
     records,
@@ -36,8 +36,6 @@ use crate::kernels::{
     network::{self, NetworkSource},
 };
 
-/// What a launcher adds to its folder for the longest socket path: `/`, 16 digits, `/k/s-5`.
-const SOCKET_PATH_ADDED_BYTES: usize = 1 + 16 + 2 + 4;
 /// What libraries reserve and do not use: with it, a limit on memory is one on data.
 const RESERVED_DATA_BYTES: u64 = 2 << 30;
 
@@ -57,6 +55,8 @@ struct Inner {
     library: PathBuf,
     supervisor: Supervisor,
     isolation: Isolation,
+    /// What is wrong with the interpreter.
+    trouble: Option<Trouble>,
     network: OnceLock<NetworkSource>,
     discarded: Discarded,
     /// Where the kernels that the supervisor held have their users, until they are taken up.
@@ -78,24 +78,6 @@ pub(super) struct Prepared {
     pub env: BTreeMap<String, OsString>,
     pub network_of: Option<(Uuid, NetworkSource)>,
     pub limits: Limits,
-}
-
-/// Makes the folder of sockets and gives it by its true path: links are followed once and for all, since the path of a socket
-/// has to stay short and valid. Blocks.
-///
-/// # Errors
-/// One line that names the setting, the folder and what is wrong with it.
-pub fn socket_folder(run_dir: &Path) -> anyhow::Result<PathBuf> {
-    const MAX_BYTES: usize = SOCKET_PATH_MAX_BYTES - SOCKET_PATH_ADDED_BYTES;
-    fenxi_chassis::files::private_folder(run_dir).context("--kernel-run-dir")?;
-    let folder = run_dir.canonicalize().context("--kernel-run-dir")?;
-    let bytes = folder.as_os_str().len();
-    anyhow::ensure!(
-        bytes <= MAX_BYTES,
-        "--kernel-run-dir {}: the path has {bytes} bytes, and sockets in it leave room for {MAX_BYTES}: choose a shorter one",
-        folder.display(),
-    );
-    Ok(folder)
 }
 
 impl Workshop {
@@ -126,6 +108,7 @@ impl Workshop {
         let library = python::write(&run_dir)?;
         let python = std::path::absolute(python)?;
         let (isolation, network) = (Isolation::open(&python, &library, apart, &ranges)?, OnceLock::new());
+        let trouble = modules::look(&python, &library);
         isolation.remove_groups(left)?;
         let discarded = Discarded::open(&work_dir);
         let inner = Inner {
@@ -135,6 +118,7 @@ impl Workshop {
             library,
             supervisor,
             isolation,
+            trouble,
             network,
             discarded,
             ranges: Mutex::new(Some(ranges)),
@@ -160,7 +144,20 @@ impl Workshop {
 
     /// What keeps kernels apart here; `forked`: they come from forks.
     pub(super) fn support(&self, forked: bool) -> Support {
-        self.0.isolation.support(forked)
+        let refused = self.allow_kernels().is_err().then(|| self.trouble().unwrap_or_default().to_owned());
+        let failures = refused.map(|why| (KernelStart::Plain, why)).into_iter().collect();
+        Support { failures, ..self.0.isolation.support(forked) }
+    }
+
+    /// What is wrong with the interpreter, for whoever runs the service.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&str> {
+        self.0.trouble.as_ref().map(|trouble| trouble.told.as_str())
+    }
+
+    /// Whether a kernel of our own kind would start, as far as is known without trying.
+    pub(super) fn allow_kernels(&self) -> Result<(), LaunchError> {
+        self.0.trouble.as_ref().map_or(Ok(()), Trouble::refusal)
     }
 
     /// Whether this user was granted a network.
