@@ -9,6 +9,7 @@ use super::{
     Datasets,
     cache::Hold,
     error::DatasetError,
+    fit,
     model::{Dataset, DatasetSlice, ParsedTable, TableForKernel},
     parser::Window,
     reader::Source,
@@ -62,7 +63,9 @@ impl Datasets {
                 return Ok(hold);
             }
             let before = this.inner.store.parsed(table_id).await?.ok_or(DatasetError::NotFound)?;
-            let (table, made) = this.convert(content, file_name, options).await?;
+            let (mut table, made) = this.convert(content, file_name, options).await?;
+            // As what is kept was made to fit.
+            fit::columns(&mut table.columns, &mut table.warnings);
             if let Some(difference) = difference(&before, &table) {
                 tracing::error!(%table_id, "a table is read otherwise than before");
                 made.clear().await;

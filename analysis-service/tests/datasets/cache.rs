@@ -47,3 +47,13 @@ async fn what_has_no_room_is_counted_when_it_is_let_go() {
     drop(held);
     until_figures([1, 1, 2, 2, 0]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_whose_names_were_cut_to_fit_is_the_same_when_it_is_made_again() {
+    let library = Library::open(&["--columnar-cache-max-bytes", "1"]).await;
+    let names: Vec<_> = (0..3_000).map(|number| format!("{number}{}", "名".repeat(490))).collect();
+    let values = vec!["1"; names.len()].join(",");
+    let dataset = library.dataset(format!("{}\n{values}\n", names.join(",")).as_bytes()).await;
+    assert!(dataset.table.columns[0].name.len() < names[0].len(), "they fit: this story tells nothing");
+    library.datasets.preview(library.user_id, dataset.dataset_id, WINDOW).await.expect("made again");
+}
