@@ -101,7 +101,7 @@ pub(crate) struct NewEntry {
 /// Which entries a list is to show; all that is set has to hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
-    /// A text in the code, the dataset names or the preview; empty for all.
+    /// Words that are all in the code, the dataset names or the preview; empty for all.
     pub(crate) text: String,
     /// Empty for all.
     pub(crate) outcomes: Vec<Outcome>,

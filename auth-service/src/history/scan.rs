@@ -147,16 +147,14 @@ impl<'p> Scan<'p> {
         }
         let codes = store::codes(self.reader, &undecided).await?;
         self.bytes += codes.iter().map(|(_, code)| code.len()).sum::<usize>();
-        let holding: Vec<_> = self
-            .apart(move |search| {
-                let holding = codes.into_iter().filter(|(_, code)| search.wants_code(code));
-                holding.map(|(content_id, _)| content_id).collect()
-            })
-            .await?;
-        for sifted in &mut batch {
-            sifted.wanted = sifted.wanted.or_else(|| Some(holding.contains(&sifted.content_id)));
-        }
-        Ok(batch)
+        self.apart(move |search| {
+            for Sifted { entry, wanted, content_id, .. } in &mut batch {
+                let code = || codes.iter().find(|(id, _)| id == content_id);
+                *wanted = wanted.or_else(|| Some(code().is_some_and(|(_, code)| search.wants_code(entry, code))));
+            }
+            batch
+        })
+        .await
     }
 
     /// Runs on a thread for blocking work; the turn ends with the work and not with whoever waits for it.

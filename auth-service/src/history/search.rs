@@ -1,14 +1,17 @@
-//! Whether an entry is what a filter asks for. Pure: the text is looked for as it stands, so that `%`, `_` and quotes are
+//! Whether an entry is what a filter asks for. Pure: each word is looked for as it stands, so that `%`, `_` and quotes are
 //! themselves, and case is that of Unicode.
 
 use uuid::Uuid;
 
 use super::entry::{Entry, Filter, Outcome};
 
+/// Words that are looked for one by one, each through all of the code; what comes behind is the last one as it stands.
+const WORDS_MAX: usize = 16;
+
 /// A filter, made ready to look at many entries.
 #[derive(Debug)]
 pub(super) struct Search {
-    needle: String,
+    words: Vec<String>,
     outcomes: Vec<Outcome>,
     dataset_id: Option<Uuid>,
 }
@@ -16,12 +19,12 @@ pub(super) struct Search {
 impl Search {
     pub(super) fn new(filter: &Filter) -> Self {
         let Filter { outcomes, dataset_id, .. } = filter;
-        Self { needle: filter.text.to_lowercase(), outcomes: outcomes.clone(), dataset_id: *dataset_id }
+        Self { words: words(&filter.text.to_lowercase()), outcomes: outcomes.clone(), dataset_id: *dataset_id }
     }
 
     /// Whether it may have to see the code.
     pub(super) fn reads_code(&self) -> bool {
-        !self.needle.is_empty()
+        !self.words.is_empty()
     }
 
     /// Whether the entry is one of those wanted; `None` if its code decides. The times are the store's business.
@@ -34,20 +37,35 @@ impl Search {
         {
             return Some(false);
         }
-        let found = self.needle.is_empty()
-            || self.is_in(&entry.preview)
-            || entry.datasets.iter().any(|dataset| self.is_in(&dataset.name));
-        found.then_some(true)
+        (self.words.is_empty() || self.missing_in(entry).next().is_none()).then_some(true)
     }
 
     /// Whether an entry is wanted whose code decides.
-    pub(super) fn wants_code(&self, code: &str) -> bool {
-        self.is_in(code)
+    pub(super) fn wants_code(&self, entry: &Entry, code: &str) -> bool {
+        let code = code.to_lowercase();
+        self.missing_in(entry).all(|word| code.contains(word))
     }
 
-    fn is_in(&self, text: &str) -> bool {
-        text.to_lowercase().contains(&self.needle)
+    /// The words that are neither in the preview nor in the name of a dataset.
+    fn missing_in(&self, entry: &Entry) -> impl Iterator<Item = &str> {
+        let names = entry.datasets.iter().map(|dataset| &dataset.name);
+        let texts: Vec<_> = names.chain([&entry.preview]).map(|text| text.to_lowercase()).collect();
+        let words = self.words.iter().map(String::as_str);
+        words.filter(move |word| !texts.iter().any(|text| text.contains(word)))
     }
+}
+
+/// What stands between spaces; no more of it than [`WORDS_MAX`].
+fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let end = if words.len() + 1 < WORDS_MAX { rest.find(char::is_whitespace) } else { None };
+        let (word, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        words.push(word.to_owned());
+        rest = behind.trim_start();
+    }
+    words
 }
 
 #[cfg(test)]
@@ -82,7 +100,8 @@ mod tests {
     fn found(text: &str) -> bool {
         let filter = Filter { text: text.into(), ..Filter::default() };
         let search = Search::new(&filter);
-        search.wants(&entry()).unwrap_or_else(|| search.wants_code("SELECT_one = 'it''s' # ÄRGER \\ 中文注释"))
+        let code = "SELECT_one = 'it''s' # ÄRGER \\ 中文注释";
+        search.wants(&entry()).unwrap_or_else(|| search.wants_code(&entry(), code))
     }
 
     #[test]
@@ -95,6 +114,24 @@ mod tests {
     }
 
     #[test]
+    fn every_word_is_found_wherever_it_stands() {
+        for text in ["ärger select", " 100%  größe ", "xlsx 中文", "销售\u{3000}one größe", " "] {
+            assert!(found(text), "{text} was not found");
+        }
+        for text in ["select two", "销售 nothing", "größe select nothing"] {
+            assert!(!found(text), "{text} was found");
+        }
+    }
+
+    #[test]
+    fn words_are_few() {
+        let many = (0..WORDS_MAX + 2).map(|at| format!("w{at}")).collect::<Vec<_>>().join("  ");
+        let words = words(&many);
+        assert_eq!(words.len(), WORDS_MAX);
+        assert_eq!(words.last().map(String::as_str), Some("w15  w16  w17"), "the rest as it stands");
+    }
+
+    #[test]
     fn code_decides_only_where_the_rest_does_not() {
         let wants = |text: &str, outcome| {
             Search::new(&Filter { text: text.into(), outcomes: vec![outcome], ..Filter::default() }).wants(&entry())
@@ -102,12 +139,13 @@ mod tests {
         assert_eq!(wants("", Outcome::Ok), Some(true));
         assert_eq!(wants("größe", Outcome::Ok), Some(true));
         assert_eq!(wants("select", Outcome::Ok), None);
+        assert_eq!(wants("größe select", Outcome::Ok), None);
         assert_eq!(wants("select", Outcome::Lost), Some(false));
     }
 
     #[test]
     fn nothing_stands_for_anything_else() {
-        for text in ["select%one", "%", "selectXone", "_ne ", "*", ".", "中 文", "1000"] {
+        for text in ["select%one", "%", "selectXone", "*", ".", "1000"] {
             let literally = "SELECT_one = 'it''s' # ÄRGER \\ 中文注释 销售数据 2026.XLSX Größe 100%".to_lowercase();
             assert_eq!(found(text), literally.contains(text), "{text}");
         }

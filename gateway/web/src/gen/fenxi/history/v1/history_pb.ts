@@ -292,7 +292,8 @@ export type ListHistoryRequest = Message<"fenxi.history.v1.ListHistoryRequest"> 
   pageToken: string;
 
   /**
-   * Entries whose code, dataset names or result preview contain this text, case-insensitive; at most 200 characters.
+   * Entries whose code, dataset names and result preview contain every word of this text, each as it stands and wherever it
+   * stands, case-insensitive; at most 200 characters. Words are what spaces part; from the 16th on, the rest is one.
    *
    * @generated from field: string query = 3;
    */
