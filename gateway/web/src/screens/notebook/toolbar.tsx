@@ -1,7 +1,7 @@
 // The head of a notebook: its name, the kernel as it stands, and the buttons that concern all of it.
 import { Braces, Download, Ellipsis, FastForward, FileCode, FolderOpen, Globe, Keyboard, ListX, Pencil, Power, RotateCcw, Square } from "lucide-react";
 import { useLayoutEffect, useRef, useState, type FocusEvent } from "react";
-import { Link, useLocation } from "wouter";
+import { useLocation } from "wouter";
 import type { KernelSpec } from "../../gen/fenxi/analysis/v1/kernel_spec_pb";
 import { KernelState } from "../../gen/fenxi/analysis/v1/kernel_pb";
 import { bytes } from "../../i18n/format";
@@ -18,6 +18,7 @@ import { Popover } from "../../ui/popover";
 import { RenameDialog } from "../../ui/rename-dialog";
 import { toastError } from "../../ui/toast";
 import { KernelBadge } from "../home/kernel-state";
+import { TableChips } from "./table-chips";
 import { tellHeight } from "./tell-height";
 import { useExport } from "./use-export";
 
@@ -74,14 +75,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
         )}
         {kernel?.network && <Network entries={kernel.network.entries} />}
       </div>
-      <div className="toolbar-tables">
-        {kernel?.datasets.map((dataset) => (
-          <Link key={dataset.datasetId} href={`/d/${dataset.datasetId}`} className="badge table-chip" title={dataset.name}>
-            <code>{dataset.variableName}</code>
-            <span className="ellipsis">{dataset.name}</span>
-          </Link>
-        ))}
-      </div>
+      {kernel && kernel.datasets.length > 0 && <TableChips datasets={kernel.datasets} />}
       <div className="row toolbar-actions">
         {session.queue.places.size > 0 && <CancelWaiting session={session} onFocusLost={onFocusLost} />}
         <StopButton session={session} onStop={onStop} onFocusLost={onFocusLost} />
