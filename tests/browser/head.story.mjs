@@ -1,6 +1,7 @@
-// The head of a notebook: its tables stay within reach where there is no room for them.
+// The head of a notebook: its tables stay within reach where there is no room for them, and what somebody asked of its
+// kernel is no death.
 import assert from "node:assert/strict";
-import { byId, fits, origin, setUp, story, upload } from "./page.mjs";
+import { byId, ended, fits, origin, run, setUp, story, upload } from "./page.mjs";
 
 await story("head", {}, async ({ page, picture }) => {
   await setUp(page);
@@ -38,4 +39,25 @@ await story("head", {}, async ({ page, picture }) => {
   await picture("tables-open");
   await links.nth(2).click();
   await page.waitForURL(/\/d\//);
+  await page.goBack();
+  await page.setViewportSize({ width: 1280, height: 800 });
+
+  // A restart that somebody asks for is no death.
+  const stopped = await run(page, "import time\ntime.sleep(600)");
+  await page.locator("[data-testid=cell][data-status=running]").waitFor();
+  await page.locator(".toolbar").getByRole("button", { name: "More actions" }).click();
+  await page.getByRole("menuitem", { name: "Restart kernel" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Restart kernel" }).click();
+  await ended(stopped, "KILLED");
+  await stopped.getByText("Kernel restarted", { exact: true }).waitFor();
+  assert.equal(await stopped.locator(".badge-bad").count(), 0, "a restart is shown as a death");
+  await picture("restarted");
+
+  const died = await run(page, "import os\nos._exit(3)");
+  await ended(died, "KILLED");
+  await died.locator(".badge-bad").getByText("Kernel died").waitFor();
+  await byId(page, "kernel-dead").waitFor();
+  await picture("died");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await picture("died-dark");
 });

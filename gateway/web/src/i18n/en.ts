@@ -72,15 +72,10 @@ export const en = {
     memoryHigh: "Memory is nearly used up.", memoryInterrupt: "Memory has all but reached its limit. The code is being stopped, so that the kernel and its variables stay.", outputLimit: "The output has reached its limit: of what follows, results, errors and the last texts are kept.", other: "A notice of the service.", stacks: "Where the code stood that did not stop", timeLimit: "The time limit is reached; the code is being stopped.",
   },
   outcome: {
-    cancelled: "Cancelled", error: "Error", interrupted: "Stopped", killed: "Kernel died", lost: "Lost", ok: "Succeeded", timedOut: "Timed out",
+    cancelled: "Cancelled", error: "Error", interrupted: "Stopped", killed: "Kernel ended", lost: "Lost", ok: "Succeeded", timedOut: "Timed out",
   },
   stop: {
     before: "A cell before it failed.", kernel: "Its kernel ended before its turn came.", limit: "A limit was reached.", memory: "Memory was about to run out.", queueCleared: "All that waited was cancelled.",
-  },
-  death: {
-    deleted: "It was ended by hand.", exit: "Its process ended by itself (exit code {code}).", idle: "It was idle for too long.", limit: "It went over a limit: {detail}.",
-    memory: "It needed more memory than it may have.", restarted: "It was restarted.", shutdown: "The service was stopped.", signal: "It was ended by signal {signal}.",
-    startFailed: "It could not be started.", unresponsive: "It did not react to being stopped.", lost: "Nobody saw how it ended.", userDisabled: "The account was disabled.",
   },
   upload: {
     automatic: "Automatic", cancel: "Remove", choose: "Choose files", comma: "Comma ,", delimiter: "Delimiter", detected: "Automatic: {value}", drop: "Drop tables here", encoding: "Encoding",

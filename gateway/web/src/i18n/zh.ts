@@ -74,15 +74,10 @@ export const zh: Messages = {
     memoryHigh: "内存即将用尽。", memoryInterrupt: "内存已接近上限，正在停止代码，以保留内核和变量。", outputLimit: "输出已达上限：之后只保留结果、错误和最后的文本。", other: "来自服务的提示。", stacks: "未能停止的代码所在位置", timeLimit: "已达到运行时限，正在停止代码。",
   },
   outcome: {
-    cancelled: "已取消", error: "出错", interrupted: "已停止", killed: "内核终止", lost: "丢失", ok: "成功", timedOut: "超时",
+    cancelled: "已取消", error: "出错", interrupted: "已停止", killed: "内核已结束", lost: "丢失", ok: "成功", timedOut: "超时",
   },
   stop: {
     before: "前面的单元格执行失败。", kernel: "轮到它之前，内核已结束。", limit: "达到了上限。", memory: "内存即将耗尽。", queueCleared: "所有等待中的运行均已取消。",
-  },
-  death: {
-    deleted: "已被手动结束。", exit: "进程自行退出（退出码 {code}）。", idle: "空闲时间过长。", limit: "超出限制：{detail}。",
-    memory: "内存超出上限。", restarted: "已被重启。", shutdown: "服务已停止。", signal: "被信号 {signal} 终止。",
-    startFailed: "未能启动。", unresponsive: "未响应停止请求。", lost: "不清楚它是如何结束的。", userDisabled: "账号已被停用。",
   },
   upload: {
     automatic: "自动", cancel: "移除", choose: "选择文件", comma: "逗号 ,", delimiter: "分隔符", detected: "自动：{value}", drop: "将表格拖到这里", encoding: "编码",

@@ -1,8 +1,9 @@
+import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test, vi } from "vitest";
 import { ExecutionState } from "../gen/fenxi/analysis/v1/execution_pb";
 import { KernelState, type Kernel } from "../gen/fenxi/analysis/v1/kernel_pb";
-import { Outcome } from "../gen/fenxi/analysis/v1/output_pb";
+import { DeathCause, DeathSchema, Outcome } from "../gen/fenxi/analysis/v1/output_pb";
 import { Channel, event, execution, finished, house, kernel, sent, service, settle, watching, type Listener } from "./test-house";
 import * as doc from "./document";
 import { NotebookSession } from "./session";
@@ -203,4 +204,15 @@ test("a duplicate stands behind its cell, with the code as it is written now and
   expect(session.document.cells[from + 2]?.id).toBe(at(1).id);
   expect([...house.kept.values()].join()).toContain(id);
   expect(session.draft.duplicate("none")).toBeNull();
+});
+
+test("a tab is marked for a kernel that died, and not for one that was ended", async () => {
+  await settle();
+  const mark = async (cause: DeathCause, revision: bigint) => {
+    house.streams[0]!.say({ kernel: kernel({ revision, state: KernelState.DEAD, death: create(DeathSchema, { cause }) }) });
+    await settle();
+    return house.session.mark;
+  };
+  expect(await mark(DeathCause.MEMORY, 1n)).toBe("failed");
+  expect(await mark(DeathCause.IDLE, 2n)).toBe("");
 });

@@ -11,6 +11,7 @@ import { KernelState, type Kernel } from "../gen/fenxi/analysis/v1/kernel_pb";
 import type { Mark } from "../shell/title";
 import * as doc from "./document";
 import { Draft } from "./draft";
+import { wasMeant } from "./ending";
 import { Feeds } from "./feeds";
 import { KernelLink } from "./kernel-link";
 import { Pasts } from "./pasts";
@@ -136,7 +137,7 @@ export class NotebookSession {
   get mark(): Mark {
     if (this.feeds.isInputWanted) return "waiting";
     if (this.busy) return "running";
-    if (this.kernel?.state === KernelState.DEAD) return "failed";
+    if (this.kernel?.state === KernelState.DEAD) return wasMeant(this.kernel.death) ? "" : "failed";
     return this.kernel?.idleWarningTime ? "ending" : "";
   }
 

@@ -8,7 +8,8 @@ export const OUTCOMES: Record<Exclude<Outcome, Outcome.UNSPECIFIED>, { key: Mess
   [Outcome.INTERRUPTED]: { key: "outcome.interrupted", badge: "badge-warn" },
   [Outcome.TIMED_OUT]: { key: "outcome.timedOut", badge: "badge-bad" },
   [Outcome.CANCELLED]: { key: "outcome.cancelled", badge: "" },
-  [Outcome.KILLED]: { key: "outcome.killed", badge: "badge-bad" },
+  // A death or a restart: the history does not know which.
+  [Outcome.KILLED]: { key: "outcome.killed", badge: "badge-warn" },
   [Outcome.LOST]: { key: "outcome.lost", badge: "badge-bad" },
 };
 

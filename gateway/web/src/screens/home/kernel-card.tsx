@@ -8,6 +8,7 @@ import { KernelState, type Kernel } from "../../gen/fenxi/analysis/v1/kernel_pb"
 import { ago, bytes } from "../../i18n/format";
 import { isolated, useT } from "../../i18n/i18n";
 import { endKernel } from "../../notebook/end";
+import { wasMeant } from "../../notebook/ending";
 import { renameKernel } from "../../notebook/rename";
 import { IconButton } from "../../ui/button";
 import { Confirm } from "../../ui/dialog";
@@ -32,7 +33,7 @@ export function KernelCard({ kernel, kind, onChange }: { kernel: Kernel; kind: s
         <Link href={`/k/${kernel.kernelId}`} className="kernel-open" data-testid="kernel-card">
           <div className="row">
             <h3 className="ellipsis grow">{kernel.displayName || t("notebook.untitled")}</h3>
-            <KernelBadge state={kernel.state} />
+            <KernelBadge state={kernel.state} meant={wasMeant(kernel.death)} />
           </div>
           <div className="row wrap kernel-tables">
             {kernel.datasets.slice(0, 3).map((each) => <span key={each.datasetId} className="badge mono">{each.variableName}</span>)}

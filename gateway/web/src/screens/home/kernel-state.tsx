@@ -13,13 +13,20 @@ const LOOKS: Record<KernelState, { key: MessageKey; badge: string; live?: boolea
   [KernelState.DEAD]: { key: "kernel.dead", badge: "badge-bad" },
 };
 
-export function KernelBadge({ state, linked = true }: { state: KernelState | undefined; linked?: boolean }) {
+interface KernelBadgeProps {
+  state: KernelState | undefined;
+  /** Whether it ended as somebody meant it to. */
+  meant: boolean;
+  linked?: boolean;
+}
+
+export function KernelBadge({ state, meant, linked = true }: KernelBadgeProps) {
   const t = useT();
   const look = LOOKS[state ?? KernelState.UNSPECIFIED];
   const shown = linked || state === KernelState.DEAD;
   return (
     <span
-      className={`badge ${shown ? look.badge : ""}`}
+      className={`badge ${shown && !(state === KernelState.DEAD && meant) ? look.badge : ""}`}
       data-testid="kernel-state"
       data-state={KernelState[state ?? KernelState.UNSPECIFIED].toLowerCase()}
       role="status"

@@ -8,8 +8,7 @@ import { useT } from "../../i18n/i18n";
 import type { Cell } from "../../notebook/document";
 import type { Place } from "../../notebook/queue";
 import { useNow } from "../../ui/now";
-import { OutcomeBadge, OUTCOMES } from "../history/outcome";
-import { deathText } from "./death";
+import { endOf, whyOf } from "./death";
 import { stopText } from "./stop-cause";
 
 export type Status = "new" | "sending" | "queued" | "running" | "done" | "loading";
@@ -48,14 +47,14 @@ interface CellStatusProps {
 
 export function CellStatus({ status, label, feed, stopping, place }: CellStatusProps) {
   const t = useT();
-  const outcome = feed?.model.finished?.outcome ?? Outcome.UNSPECIFIED;
+  const finished = feed?.model.finished;
   const reconnecting = (status === "running" || status === "queued") && feed?.link === "waiting";
   const state = reconnecting ? t("notebook.reconnecting") : stopping ? t("notebook.stopping") : t(STATES[status]);
   const working = status === "running" || status === "queued";
   const worked = useRef(false);
   if (working) worked.current = true;
   // What ended before the page came is no news, and the clock is none.
-  const ended = worked.current && status === "done" && outcome !== Outcome.UNSPECIFIED ? t(OUTCOMES[outcome].key) : "";
+  const ended = worked.current && status === "done" && finished ? endOf(finished).text : "";
   const news = !working ? ended : feed?.model.openInput ? t("notebook.asksInput") : state;
   return (
     <>
@@ -97,10 +96,11 @@ function Ended({ feed }: { feed: Feed | null }) {
   const finished = feed?.model.finished;
   if (!finished) return null;
   const tookMs = durationMs(finished.wallDuration);
-  const why = deathText(finished.death) || stopText(finished.stopCause);
+  const end = endOf(finished);
+  const why = whyOf(finished) || stopText(finished.stopCause);
   return (
     <div className="cell-status small muted num" data-testid="cell-status" data-outcome={Outcome[finished.outcome]}>
-      <OutcomeBadge outcome={finished.outcome} />
+      {end.text && <span className={`badge ${end.badge}`}>{end.text}</span>}
       {tookMs !== null && <span>{span(tookMs)}</span>}
       {why && <span>{why}</span>}
     </div>

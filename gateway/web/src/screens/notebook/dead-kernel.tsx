@@ -3,6 +3,7 @@ import { PowerOff, RotateCcw } from "lucide-react";
 import { useState } from "react";
 import { KernelState } from "../../gen/fenxi/analysis/v1/kernel_pb";
 import { useT } from "../../i18n/i18n";
+import { wasMeant } from "../../notebook/ending";
 import type { NotebookSession } from "../../notebook/session";
 import { Button, LinkButton } from "../../ui/button";
 import { originWith, useStart } from "../home/start";
@@ -20,12 +21,14 @@ export function DeadKernel({ session }: { session: NotebookSession }) {
     await session.link.restart().catch(toastError);
     setBusy(false);
   };
-  const detail = session.kernel?.death?.detail ?? "";
+  const death = session.kernel?.death;
+  const detail = death?.detail ?? "";
+  const meant = wasMeant(death);
   return (
-    <div className="notice notice-bad dead" role="alert" data-testid="kernel-dead">
+    <div className={`notice dead${meant ? "" : " notice-bad"}`} role={meant ? "status" : "alert"} data-testid="kernel-dead">
       <PowerOff aria-hidden />
       <div className="grow">
-        <strong>{t("notebook.deadTitle")}</strong> {deathText(session.kernel?.death)}
+        <strong>{t("notebook.deadTitle")}</strong> {deathText(death)}
         <div className="small">{t("notebook.deadText")}</div>
         {detail.includes("\n") && <details className="small"><summary>{t("notebook.deadDetail")}</summary><pre className="term">{detail}</pre></details>}
       </div>

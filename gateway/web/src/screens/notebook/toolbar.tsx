@@ -8,6 +8,7 @@ import { bytes } from "../../i18n/format";
 import { WORDS as FILE_WORDS } from "../../i18n/file-words";
 import { currentLanguage, useT } from "../../i18n/i18n";
 import { endKernel } from "../../notebook/end";
+import { wasMeant } from "../../notebook/ending";
 import type { NotebookSession } from "../../notebook/session";
 import { FORCE_RESTART_AFTER_MS } from "../../notebook/stopping";
 import { Button, IconButton, Tip } from "../../ui/button";
@@ -63,7 +64,7 @@ export function Toolbar({ session, onRunAll, onStop, onRestart, onHelp, onFocusL
             <button type="button" className="title-button ellipsis" disabled={!kernel} onClick={() => setRenaming(true)} data-testid="title">{kernel?.displayName || session.document.origin?.displayName || t("notebook.untitled")}</button>
           </Tip>
         </h1>
-        <KernelBadge state={gone ? KernelState.DEAD : kernel?.state} linked={session.link.live} />
+        <KernelBadge state={gone ? KernelState.DEAD : kernel?.state} meant={gone || wasMeant(kernel?.death)} linked={session.link.live} />
         {spec && kernel && <span className="muted small hide-phone" data-testid="kernel-kind">{spec.displayName}</span>}
         {kernel && kernel.heldMemoryBytes > 0n && (
           <Tip text={t("notebook.memory")}>
