@@ -48,6 +48,11 @@ await story("narrow", {}, async ({ page, picture }) => {
     await page.evaluate(() => scrollTo(0, 200));
     await page.waitForFunction(() => scrollY >= 150);
     assert.ok((await top(dead)) >= (await bottom(toolbar)), `the notice slid under the toolbar at ${width}`);
+    const between = await dead.evaluate((notice) => {
+      const { left, right, top: below } = notice.getBoundingClientRect();
+      return [left + 20, (left + right) / 2, right - 20].filter((x) => document.elementFromPoint(x, below - 5) !== notice).length;
+    });
+    assert.equal(between, 0, `the cells show between the toolbar and the notice at ${width}`);
     await fits(page);
     await picture(`dead-${width}`);
   }
