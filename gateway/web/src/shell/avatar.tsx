@@ -4,12 +4,17 @@ import type { User } from "../gen/fenxi/auth/v1/user_pb";
 
 const HUES = [222, 262, 190, 152, 28, 340, 205, 95];
 
+/**
+ * Of a Chinese name, alone or among other words, the last two characters, which are the given name; of any other the
+ * first letters of its first two words.
+ */
 export function initialsOf(name: string): string {
-  const trimmed = name.trim();
-  if (trimmed === "") return "?";
-  if (/\p{Script=Han}/u.test(trimmed)) return Array.from(trimmed).slice(-2).join("");
-  const words = trimmed.split(/[\s._-]+/).filter(Boolean);
-  return words.slice(0, 2).map((word) => Array.from(word)[0]?.toUpperCase() ?? "").join("");
+  // Behind a name, brackets hold what is none: a department, a nickname.
+  const bare = name.replace(/(?<=\S)\s*[(（].*$/u, "");
+  const chinese = bare.match(/\p{Script=Han}+/gu);
+  if (chinese) return Array.from(chinese.at(-1) ?? "").slice(-2).join("");
+  const words = bare.match(/[\p{L}\p{N}][\p{L}\p{N}\p{M}']*/gu) ?? ["?"];
+  return words.slice(0, 2).map((word) => Array.from(word)[0]?.toUpperCase()).join("");
 }
 
 export function Avatar({ user }: { user: User }) {
