@@ -21,7 +21,7 @@ await story("variables", {}, async ({ page, picture }) => {
   await byId(page, "notebook").waitFor();
   await byId(page, "show-variables").click();
   const variable = (name) => page.locator(`[data-testid=variable][data-name=${name}]`);
-  assert.match(await variable("df").innerText(), /DataFrame[\s\S]*120 × 2/);
+  assert.match(await variable("df").innerText(), /DataFrame[\s\S]*120 rows × 2 columns/);
 
   await ended(await run(page, "class Broken:\n    def __repr__(self): raise ValueError('no')\nbroken = Broken()\nwords = ['a', 'b']"), "OK");
   await variable("words").waitFor();

@@ -32,10 +32,3 @@ export class Asked {
 export function shortType(variable: Variable): string {
   return variable.type.slice(variable.type.lastIndexOf(".") + 1);
 }
-
-/** How large it is: `1,000 × 4`, `3 × 2`, `7`; empty where it has no size. */
-export function sizeOf(variable: Variable, count: (value: number | bigint) => string): string {
-  if (variable.rowCount !== undefined) return `${count(variable.rowCount)} × ${count(variable.columnCount ?? 0)}`;
-  if (variable.shape.length > 0) return variable.shape.map(count).join(" × ");
-  return variable.length === undefined ? "" : count(variable.length);
-}

@@ -4,13 +4,13 @@ import { RefreshCw, X } from "lucide-react";
 import { useEffect, useState } from "react";
 import { errorText } from "../../api/errors";
 import { InspectionService, type Variable } from "../../gen/fenxi/analysis/v1/inspection_pb";
-import { bytes, count } from "../../i18n/format";
 import { useT } from "../../i18n/i18n";
 import type { NotebookSession } from "../../notebook/session";
-import { answers, Asked, epochOf, shortType, sizeOf } from "../../notebook/variables";
+import { answers, Asked, epochOf, shortType } from "../../notebook/variables";
 import { IconButton } from "../../ui/button";
 import { keep, kept } from "../../ui/kept";
 import { Skeleton } from "../../ui/states";
+import { summaryOf, sizeOf } from "./variable-words";
 import { VariablePreview } from "./variable-preview";
 import "./variables.css";
 
@@ -71,9 +71,7 @@ export function Variables({ session, onClose }: { session: NotebookSession; onCl
 }
 
 function VariableRow({ variable, onShow }: { variable: Variable; onShow(): void }) {
-  const t = useT();
-  const { sizeBytes } = variable;
-  const size = sizeOf(variable, count);
+  useT();
   return (
     <button type="button" className="variable" onClick={onShow} data-testid="variable" data-name={variable.name}>
       <span className="variable-line">
@@ -81,8 +79,8 @@ function VariableRow({ variable, onShow }: { variable: Variable; onShow(): void 
         <span className="muted small ellipsis" title={variable.type}>{shortType(variable)}</span>
       </span>
       <span className="variable-line small muted">
-        <span className="ellipsis">{variable.summary || t("variables.noSummary", { reason: variable.summaryError })}</span>
-        <span className="num variable-size">{[size, sizeBytes !== undefined && sizeBytes >= 1024n ? bytes(sizeBytes) : ""].filter(Boolean).join(" · ")}</span>
+        <span className="ellipsis">{summaryOf(variable)}</span>
+        <span className="num variable-size">{sizeOf(variable)}</span>
       </span>
     </button>
   );
