@@ -13,7 +13,7 @@ export const en = {
     skip: "Skip to the content", stats: "Statistics", users: "Users",
   },
   banner: {
-    expired: "Your login has expired. What you wrote is kept; sign in again to go on.", offline: "No network. What runs goes on; this page catches up by itself.",
+    expired: "You are signed out: your login has expired or was ended. What you wrote is kept; sign in again to go on.", offline: "No network. What runs goes on; this page catches up by itself.",
     signInAgain: "Sign in again",
   },
   login: {

@@ -17,6 +17,8 @@ export interface Words {
   items: string;
   /** How a run ended whose kernel was restarted. */
   restarted: string;
+  /** Of a run that is not heard of as nobody is signed in. */
+  signedOut: string;
   /** On that button where there is room for none. */
   tables: string;
 }
@@ -32,6 +34,7 @@ const en: Words = {
   died: "Kernel died",
   items: "{n} item|{n} items",
   restarted: "Kernel restarted",
+  signedOut: "You are signed out. What it does is shown once you sign in again.",
   tables: "{n} table|{n} tables",
 };
 
@@ -46,6 +49,7 @@ const zh: Words = {
   died: "内核异常终止",
   items: "{n} 项",
   restarted: "内核已重启",
+  signedOut: "登录已失效，重新登录后会显示运行情况。",
   tables: "{n} 个表格",
 };
 

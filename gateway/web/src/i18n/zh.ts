@@ -15,7 +15,7 @@ export const zh: Messages = {
     skip: "跳到正文", stats: "统计", users: "用户",
   },
   banner: {
-    expired: "登录已过期。你写的内容都在，重新登录即可继续。", offline: "网络已断开。正在运行的代码不受影响，恢复后页面会自动补上输出。",
+    expired: "登录已过期或已被终止。你写的内容都在，重新登录即可继续。", offline: "网络已断开。正在运行的代码不受影响，恢复后页面会自动补上输出。",
     signInAgain: "重新登录",
   },
   login: {

@@ -14,9 +14,11 @@ interface LoginFormsProps {
   username?: string;
   returnTo: string;
   onDone(user: User | undefined): void;
+  /** A password of this user name was not taken. */
+  onRefused?(username: string, error: unknown): void;
 }
 
-export function LoginForms({ username, returnTo, onDone }: LoginFormsProps) {
+export function LoginForms({ username, returnTo, onDone, onRefused }: LoginFormsProps) {
   const t = useT();
   const { data, error, refetch } = useQuery(AuthService.method.listLoginMethods, {});
   if (error) return <Failed error={error} onRetry={() => void refetch()} />;
@@ -28,7 +30,7 @@ export function LoginForms({ username, returnTo, onDone }: LoginFormsProps) {
     <div className="stack login-forms">
       {redirects.map((method) => <RedirectButton key={method.loginMethodId} method={method} returnTo={returnTo} />)}
       {password && redirects.length > 0 && <div className="login-or"><span>{t("login.or")}</span></div>}
-      {password && <PasswordForm username={username ?? ""} onDone={onDone} />}
+      {password && <PasswordForm username={username ?? ""} onDone={onDone} onRefused={onRefused} />}
       {data.loginMethods.length === 0 && <div className="notice notice-warn">{t("login.noMethods")}</div>}
     </div>
   );
@@ -63,21 +65,22 @@ function RedirectButton({ method, returnTo }: { method: LoginMethod; returnTo: s
   );
 }
 
-function PasswordForm({ username, onDone }: { username: string; onDone(user: User | undefined): void }) {
+function PasswordForm({ username, onDone, onRefused }: Pick<LoginFormsProps, "onDone"> & { username: string; onRefused: LoginFormsProps["onRefused"] }) {
   const t = useT();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
+    const name = String(form.get("username") ?? "").trim();
     setBusy(true);
     setError(null);
     try {
-      const name = String(form.get("username") ?? "").trim();
       const { user } = await auth.loginWithPassword({ username: name, password: String(form.get("password") ?? "") });
       onDone(user);
     } catch (failure) {
       setError(failure);
+      onRefused?.(name, failure);
     }
     setBusy(false);
   };

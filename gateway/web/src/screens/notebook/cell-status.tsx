@@ -1,10 +1,13 @@
 // How a cell's run stands, or how it ended, in one line; and the same for those who hear it.
 import { useRef } from "react";
 import { byService } from "../../api/clock";
+import { loginState } from "../../api/login-state";
 import type { Feed } from "../../execution/feed";
+import { useNotifier } from "../../execution/store";
 import { Outcome } from "../../gen/fenxi/analysis/v1/output_pb";
 import { durationMs, roughSpan, span } from "../../i18n/format";
-import { useT } from "../../i18n/i18n";
+import { currentLanguage, translate, useT } from "../../i18n/i18n";
+import { WORDS } from "../../i18n/notebook-words";
 import type { Cell } from "../../notebook/document";
 import type { Place } from "../../notebook/queue";
 import { useNow } from "../../ui/now";
@@ -47,9 +50,10 @@ interface CellStatusProps {
 
 export function CellStatus({ status, label, feed, stopping, place }: CellStatusProps) {
   const t = useT();
+  useNotifier(loginState.notifier);
   const finished = feed?.model.finished;
   const reconnecting = (status === "running" || status === "queued") && feed?.link === "waiting";
-  const state = reconnecting ? t("notebook.reconnecting") : stopping ? t("notebook.stopping") : t(STATES[status]);
+  const state = reconnecting ? lostText() : stopping ? t("notebook.stopping") : t(STATES[status]);
   const working = status === "running" || status === "queued";
   const worked = useRef(false);
   if (working) worked.current = true;
@@ -71,6 +75,9 @@ export function CellStatus({ status, label, feed, stopping, place }: CellStatusP
     </>
   );
 }
+
+/** Whether what runs goes on is not known of an account that may have been disabled. */
+const lostText = () => (loginState.expired ? WORDS[currentLanguage()].signedOut : translate("notebook.reconnecting"));
 
 const STATES = {
   new: "common.loading", done: "common.loading", loading: "common.loading", sending: "notebook.sending", queued: "notebook.queued", running: "notebook.running",
