@@ -12,6 +12,8 @@ use super::{
     state::Ladder,
 };
 
+/// How long a kernel may take to end whose code told it to.
+const LEAVING_MAX: Duration = Duration::from_secs(60);
 /// How often memory and processor time are measured.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(2);
 /// How long after its last execution a kernel gives back memory that it does not use; it takes 10 ms.
@@ -252,6 +254,7 @@ impl KernelSettings {
             starts_max: self.kernel_starts_max,
             pool_size: self.kernel_pool_size,
             start_max: secs(self.kernel_start_max_secs),
+            leaving_max: LEAVING_MAX,
             ladder: Ladder::default(),
             sample_interval: SAMPLE_INTERVAL,
             release_after: RELEASE_AFTER,

@@ -324,12 +324,12 @@ impl Driver {
 
     async fn tick(&mut self) {
         let now = Instant::now();
+        if self.killed.is_none() && self.leaves_until.is_some_and(|until| until <= now) {
+            self.kill(death(DeathCause::Unresponsive, "its code told it to exit, and it went on"));
+        }
         if self.deaf_until.is_some_and(|until| until <= now) {
             self.deaf_until = Some(now + self.parts.settings.start_max);
             self.kill(death(DeathCause::Unresponsive, "the kernel closed its channels and went on"));
-        }
-        if self.killed.is_none() && self.leaves_until.is_some_and(|until| until <= now) {
-            self.kill(death(DeathCause::Unresponsive, "its code told it to exit, and it went on"));
         }
         if let Some(action) = self.state.tick(now, self.parts.settings.ladder) {
             self.act(action).await;

@@ -217,6 +217,8 @@ pub struct Settings {
     pub pool_size: u32,
     /// How long a start may take, from its turn on.
     pub start_max: Duration,
+    /// How long one may take to end whose code told it to: a machine that is busy takes long over it.
+    pub leaving_max: Duration,
     /// Graces of the interrupt ladder.
     pub ladder: Ladder,
     /// How often memory and processor time are measured.
@@ -250,6 +252,7 @@ impl Default for Settings {
             starts_max: 2,
             pool_size: 0,
             start_max: Duration::from_secs(60),
+            leaving_max: Duration::from_secs(60),
             ladder: Ladder::default(),
             sample_interval: Duration::from_secs(2),
             release_after: Duration::from_secs(30),

@@ -17,8 +17,6 @@ use crate::{
 
 /// How long a kernel that closed its channels may take to end.
 const DEAF_GRACE: Duration = Duration::from_secs(3);
-/// How long one may take that was told to by its code.
-const LEAVING_GRACE: Duration = Duration::from_secs(15);
 
 impl Driver {
     /// Something came: what it means, and whether the execution is over by it. Readers have it once nothing more has come,
@@ -103,14 +101,15 @@ impl Driver {
         running.ends_with(said);
     }
 
-    /// The kernel closed a channel: it is ending, or it is broken.
+    /// The kernel closed a channel: it is ending, or it is broken. One that said that it ends is not broken.
     pub(super) fn deaf(&mut self) {
-        self.deaf_until.get_or_insert_with(|| Instant::now() + DEAF_GRACE);
+        let until = Instant::now() + DEAF_GRACE;
+        self.deaf_until.get_or_insert(self.leaves_until.map_or(until, |leaves| leaves.max(until)));
     }
 
     /// Its code told the kernel to end (`exit()`), and it said so: nothing is sent to it any more.
     pub(super) fn leaves(&mut self) {
-        self.leaves_until.get_or_insert_with(|| Instant::now() + LEAVING_GRACE);
+        self.leaves_until.get_or_insert_with(|| Instant::now() + self.parts.settings.leaving_max);
     }
 
     async fn hear_output(&mut self, said: Moment, what: Said, parent_id: &str) {
