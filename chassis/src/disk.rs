@@ -43,12 +43,15 @@ fn note(free: u64, folder: &Path, lifecycle: &Lifecycle) {
     #[expect(clippy::cast_precision_loss, reason = "a gauge")]
     metrics::gauge!("disk_free_bytes").set(free as f64);
     let has_room = free >= FREE_MIN_BYTES;
-    let had_room = !lifecycle.readiness().1.contains(&PART);
+    if has_room != lifecycle.readiness().1.contains(&PART) {
+        // As it was. Room alone makes no service ready that has not said anything yet.
+        return;
+    }
     lifecycle.set_ready(PART, has_room);
-    if had_room && !has_room {
-        tracing::error!(folder = %folder.display(), free, "the disk is full: nothing can be stored until there is room");
-    } else if has_room && !had_room {
+    if has_room {
         tracing::info!(folder = %folder.display(), free, "the disk has room again");
+    } else {
+        tracing::error!(folder = %folder.display(), free, "the disk is full: nothing can be stored until there is room");
     }
 }
 
@@ -59,6 +62,8 @@ mod tests {
     #[test]
     fn without_room_a_service_is_not_ready() {
         let lifecycle = Lifecycle::new();
+        note(FREE_MIN_BYTES, Path::new("/"), &lifecycle);
+        assert!(!lifecycle.readiness().0, "nothing but the disk has said that it is ready");
         lifecycle.set_ready("service", true);
         for (free, waiting) in [(FREE_MIN_BYTES, &[][..]), (FREE_MIN_BYTES - 1, &[PART][..]), (FREE_MIN_BYTES, &[][..])]
         {
