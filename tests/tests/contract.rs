@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 
 /// How the names of RPCs begin that change nothing.
 const READS: [&str; 8] =
-    ["Get", "List", "Watch", "Preview", "InspectCode", "CompleteCode", "ReadContent", "ResolveCredential"];
+    ["Get", "List", "Watch", "Preview", "InspectCode", "CompleteCode", "Read", "ResolveCredential"];
 /// Those that change something and are repeated by something else than a `request_id`.
 const BY_OTHER_MEANS: [(&str, &str); 7] = [
     ("SetUpAdministrator", "its token works once"),
