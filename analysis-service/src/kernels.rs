@@ -8,6 +8,7 @@
 pub mod config;
 pub(crate) mod connection;
 pub(crate) mod driver;
+mod error;
 pub mod files;
 pub mod inspection;
 pub mod launch;

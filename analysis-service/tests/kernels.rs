@@ -27,6 +27,8 @@ mod kinds;
 mod large;
 #[path = "kernels/launching.rs"]
 mod launching;
+#[path = "kernels/leaving.rs"]
+mod leaving;
 #[path = "kernels/life.rs"]
 mod life;
 #[path = "kernels/limits.rs"]
