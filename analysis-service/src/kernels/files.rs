@@ -176,15 +176,18 @@ fn list(work_dir: &Path, path: &FilePath) -> Result<Listing, FileError> {
     let mut seen = 0;
     let own = Dir::from_fd(folder.try_clone().map_err(|error| path.refused(errno_of(&error)))?);
     for found in own.map_err(|errno| path.refused(errno))?.iter() {
-        let Ok(found) = found else { break };
+        seen += 1;
+        // Those that are hidden count too: looking at them takes as long. What cannot be read on is a part, and said to be.
+        let found = match found {
+            Ok(found) if seen <= SEEN_MAX => found,
+            _ => {
+                listing.more = true;
+                break;
+            }
+        };
         let name = found.file_name();
         if name.to_bytes().starts_with(b".") {
             continue;
-        }
-        seen += 1;
-        if seen > SEEN_MAX {
-            listing.more = true;
-            break;
         }
         match name.to_str() {
             // One that is gone since is none.

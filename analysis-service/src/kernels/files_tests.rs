@@ -108,6 +108,13 @@ async fn what_is_not_given_is_said_and_odd_files_do_no_harm() {
     assert_eq!((listing.entries.len(), listing.more), (ENTRIES_MAX, true));
     assert_eq!(listing.entries[ENTRIES_MAX - 1].name, format!("{:05}", ENTRIES_MAX - 1));
 
+    let hidden = tempfile::tempdir().expect("a folder");
+    for number in 0..=SEEN_MAX {
+        fs::write(hidden.path().join(format!(".{number}")), "").expect("written");
+    }
+    let listing = listed(hidden.path(), "").await.expect("a list");
+    assert_eq!((listing.entries.len(), listing.more), (0, true), "it looks at hidden ones without end");
+
     let odd = tempfile::tempdir().expect("a folder");
     let path = odd.path();
     fs::write(path.join(std::ffi::OsStr::from_bytes(b"\xff")), "").expect("written");
