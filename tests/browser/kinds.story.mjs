@@ -57,9 +57,12 @@ await story("kinds", {}, async ({ page, picture }) => {
   await page.goto(`${origin}/history`);
   await byId(page, "history-row").filter({ hasText: "fenxi_kernel" }).getByRole("link").click();
   await byId(page, "history-entry").waitFor();
-  const known = page.waitForResponse(/KernelService\/GetKernel/);
+  // Nor in another while the page does not know yet which it was.
+  await page.route(/KernelService\/GetKernel/, async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    await route.continue();
+  });
   await page.reload();
-  await known;
   await byId(page, "run-again").click();
   await byId(page, "kernel-kind").getByText("Stock Python").waitFor();
 });

@@ -44,7 +44,7 @@ function Loaded({ data, stale }: { data: GetHistoryEntryResponse; stale: ReactNo
   const [, go] = useLocation();
   const entry = data.entry!;
   const tookMs = durationMs(entry.executionDuration);
-  const { language, kernelSpec } = useFormerKernel(entry.kernelId);
+  const { language, kernelSpec, known } = useFormerKernel(entry.kernelId);
   const code = useRef<HTMLDivElement>(null);
   const { busy, start } = useStart();
   const again = {
@@ -61,7 +61,7 @@ function Loaded({ data, stale }: { data: GetHistoryEntryResponse; stale: ReactNo
       >
         <OutcomeBadge outcome={entry.outcome} />
         <EntryAction key={String(entry.deleteTime !== undefined)} entry={entry} onDeleted={() => go("/history")} />
-        {entry.code !== "" && <Button icon={<Play />} busy={busy} onClick={() => void start(again, [entry.code])} data-testid="run-again">{t("history.runAgain")}</Button>}
+        {entry.code !== "" && <Button icon={<Play />} busy={busy} disabled={!known} onClick={() => void start(again, [entry.code])} data-testid="run-again">{t("history.runAgain")}</Button>}
         <LinkButton href={`/k/${entry.kernelId}`} icon={<SquareTerminal />}>{t("history.openNotebook")}</LinkButton>
       </PageHead>
       {entry.datasets.length > 0 && (
@@ -99,11 +99,14 @@ function EntryAction({ entry, onDeleted }: { entry: HistoryEntry; onDeleted(): v
   return <IconButton className="entry-action" label={t("common.delete")} icon={<Trash2 />} onFocus={willGo} onClick={() => void remove()} />;
 }
 
-/** Of what kind its kernel is, and what that is written in. The entry does not say; the kernel does, as long as it is kept. */
-function useFormerKernel(kernelId: string): { language: string; kernelSpec: string } {
-  const { specs } = useKernelSpecs();
-  const mayDiffer = specs.some((spec) => spec.language !== "python");
-  const { data } = useQuery(KernelService.method.getKernel, { kernelId }, { enabled: mayDiffer, staleTime: Number.POSITIVE_INFINITY });
+/**
+ * Of what kind its kernel is, and what that is written in. The entry does not say; the kernel does, as long as it is kept.
+ * Until it is `known` what it was, it would run again in another kind.
+ */
+function useFormerKernel(kernelId: string): { language: string; kernelSpec: string; known: boolean } {
+  const { specs, pending } = useKernelSpecs();
+  const mayDiffer = specs.length > 1;
+  const { data, isPending } = useQuery(KernelService.method.getKernel, { kernelId }, { enabled: mayDiffer, staleTime: Number.POSITIVE_INFINITY });
   const kernel = data?.kernel ?? null;
-  return { language: formerLanguage(kernel, specs), kernelSpec: kernel?.kernelSpec ?? "" };
+  return { language: formerLanguage(kernel, specs), kernelSpec: kernel?.kernelSpec ?? "", known: !pending && !(mayDiffer && isPending) };
 }

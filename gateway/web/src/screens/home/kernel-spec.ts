@@ -5,6 +5,6 @@ import { KernelService } from "../../gen/fenxi/analysis/v1/kernel_pb";
 const FRESH_MS = 300_000;
 
 export function useKernelSpecs(enabled = true) {
-  const { data, error, refetch } = useQuery(KernelService.method.listKernelSpecs, {}, { enabled, staleTime: FRESH_MS });
-  return { specs: data?.kernelSpecs ?? [], error, refetch };
+  const { data, error, isPending: pending, refetch } = useQuery(KernelService.method.listKernelSpecs, {}, { enabled, staleTime: FRESH_MS });
+  return { specs: data?.kernelSpecs ?? [], error, pending, refetch };
 }
